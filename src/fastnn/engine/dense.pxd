@@ -1,0 +1,24 @@
+"""The three products of a dense layer, each shared among a team's threads.
+
+Every function is to be called by all threads of a team, does the calling thread's part, and does not wait for the
+others. The tasks are output tiles: never is a sum split, so the number of threads changes no bit.
+"""
+
+from libc.stddef cimport size_t
+
+from fastnn.engine.kernels cimport fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_update
+
+cdef size_t n_panels(const fastnn_kernels *kernels, const fastnn_dense *layer) noexcept nogil
+cdef size_t packed_size(const fastnn_kernels *kernels, size_t fan_in, size_t fan_out) noexcept nogil
+
+cdef void dense_forward(const fastnn_kernels *kernels, const fastnn_dense *layer, const fastnn_batch *x,
+                        char *z, size_t ldz, char *a, size_t lda) noexcept nogil
+cdef void dense_forward_alone(const fastnn_kernels *kernels, const fastnn_dense *layer, const fastnn_batch *x,
+                              char *z, size_t ldz, char *a, size_t lda) noexcept nogil
+cdef void dense_grad_input(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t rows,
+                           const char *delta_out_t, size_t ldo, int activation_below, const char *kept, size_t ldk,
+                           char *delta_in, size_t ldi, char *delta_in_t, size_t ldt) noexcept nogil
+cdef size_t n_weight_tasks(const fastnn_kernels *kernels, const fastnn_dense *layer) noexcept nogil
+cdef void dense_grad_weights(const fastnn_kernels *kernels, const fastnn_dense *layer, const fastnn_batch *x,
+                             const char *delta, size_t ldd, const fastnn_update *update,
+                             double *squares) noexcept nogil

@@ -1,0 +1,219 @@
+"""The three products of a dense layer, shared among threads: see dense.pxd. And `Dense`, one layer for Python."""
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport parallel
+from libc.stddef cimport size_t
+from libc.stdint cimport uint32_t
+
+from fastnn.engine cimport isa
+from fastnn.engine.activation import number
+from fastnn.engine.arrays import aligned_zeros
+from fastnn.engine.arrays cimport round_up, row_length
+from fastnn.engine.kernels cimport FASTNN_gradient, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_update
+from fastnn.engine.team cimport Share, my_share
+
+cnp.import_array()
+
+# Tasks are as small as they can be while what they read stays in the first-level cache long enough to repay its load.
+cdef size_t FORWARD_TILES = 4  # tiles of batch rows that pass over a panel
+cdef size_t WEIGHT_TILES = 16  # tiles of rows of W to which one panel of delta is applied
+cdef size_t INPUT_BLOCK = 48  # inputs to which one batch tile's error is carried back: the kernel's own block
+
+
+cdef size_t n_panels(const fastnn_kernels *kernels, const fastnn_dense *layer) noexcept nogil:
+    return (layer.fan_out + kernels.tile_cols - 1) // kernels.tile_cols
+
+
+cdef size_t packed_size(const fastnn_kernels *kernels, size_t fan_in, size_t fan_out) noexcept nogil:
+    """Numbers in a layer's panels, biases included."""
+    return (1 + fan_in) * round_up(fan_out, kernels.tile_cols)
+
+
+cdef void dense_forward(const fastnn_kernels *kernels, const fastnn_dense *layer, const fastnn_batch *x,
+                        char *z, size_t ldz, char *a, size_t lda) noexcept nogil:
+    """a (x.rows, fan_out) = f(x W + b); z, unless NULL, keeps x W + b."""
+    cdef size_t task, row, chunk = FORWARD_TILES * kernels.tile_rows
+    cdef size_t n_chunks = (x.rows + chunk - 1) // chunk
+    cdef Share mine = my_share(n_panels(kernels, layer) * n_chunks)
+    cdef fastnn_batch part = x[0]
+    for task in range(mine.first, mine.last):
+        row = task % n_chunks * chunk
+        part.rows = min(chunk, x.rows - row)
+        part.values = <const char *> x.values + row * x.ld * kernels.itemsize
+        kernels.dense_forward(layer, &part, task // n_chunks,
+                              z + row * ldz * kernels.itemsize if z != NULL else NULL, ldz,
+                              a + row * lda * kernels.itemsize, lda)
+
+
+cdef void dense_forward_alone(const fastnn_kernels *kernels, const fastnn_dense *layer, const fastnn_batch *x,
+                              char *z, size_t ldz, char *a, size_t lda) noexcept nogil:
+    """The same by the calling thread alone: for rows that it takes through several layers."""
+    cdef size_t panel
+    for panel in range(n_panels(kernels, layer)):
+        kernels.dense_forward(layer, x, panel, z, ldz, a, lda)
+
+
+cdef void dense_grad_input(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t rows,
+                           const char *delta_out_t, size_t ldo, int activation_below, const char *kept, size_t ldk,
+                           char *delta_in, size_t ldi, char *delta_in_t, size_t ldt) noexcept nogil:
+    """delta_in (rows, fan_in) = (delta_out W^T) * f'(kept), and its transpose unless delta_in_t is NULL."""
+    cdef size_t task, first
+    cdef size_t n_tiles = (rows + kernels.tile_cols - 1) // kernels.tile_cols
+    cdef size_t n_blocks = (layer.fan_in + INPUT_BLOCK - 1) // INPUT_BLOCK
+    cdef Share mine = my_share(n_blocks * n_tiles)
+    for task in range(mine.first, mine.last):
+        first = task // n_tiles * INPUT_BLOCK
+        kernels.dense_grad_input(layer, first, min(first + INPUT_BLOCK, layer.fan_in), delta_out_t, ldo,
+                                 task % n_tiles * kernels.tile_cols, activation_below, kept, ldk, delta_in, ldi,
+                                 delta_in_t, ldt)
+
+
+cdef size_t weight_chunks(const fastnn_kernels *kernels, const fastnn_dense *layer) noexcept nogil:
+    cdef size_t chunk = WEIGHT_TILES * kernels.tile_rows
+    return (layer.fan_in + chunk - 1) // chunk
+
+
+cdef size_t n_weight_tasks(const fastnn_kernels *kernels, const fastnn_dense *layer) noexcept nogil:
+    return n_panels(kernels, layer) * weight_chunks(kernels, layer)
+
+
+cdef void dense_grad_weights(const fastnn_kernels *kernels, const fastnn_dense *layer, const fastnn_batch *x,
+                             const char *delta, size_t ldd, const fastnn_update *update,
+                             double *squares) noexcept nogil:
+    """One optimizer step on W and b with their gradients x^T delta and sum(delta).
+
+    squares (n_weight_tasks) gets the sums of the squares of W before the step, task by task.
+    """
+    cdef size_t task, panel, first, chunk = WEIGHT_TILES * kernels.tile_rows
+    cdef size_t n_chunks = weight_chunks(kernels, layer)
+    cdef Share mine = my_share(n_panels(kernels, layer) * n_chunks)
+    for task in range(mine.first, mine.last):
+        panel, first = task // n_chunks, task % n_chunks * chunk
+        if first == 0:
+            kernels.dense_grad_bias(layer, panel, x.rows, delta, ldd, update)
+        squares[task] = kernels.dense_grad_weights(layer, x, panel, first, min(first + chunk, layer.fan_in), delta,
+                                                   ldd, update)
+
+
+cdef class Dense:
+    """One dense layer, a = f(x W + b), its weights packed: the products by themselves, for tests and benchmarks.
+
+    Parameters
+    ----------
+    W : ndarray of shape (fan_in, fan_out), float32 or float64
+        The layer computes in its type.
+    b : ndarray of shape (fan_out,)
+    activation : str, default="identity"
+    n_threads : int, default=1
+    level : str, default=None
+        The instruction set; None is the one that fastnn uses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.engine.dense import Dense
+    >>> layer = Dense(np.array([[1.0, -1.0], [2.0, -2.0]]), np.array([0.5, 0.5]), activation="relu")
+    >>> layer.forward(np.array([[1.0, 1.0]]))
+    array([[3.5, 0. ]])
+    """
+
+    cdef const fastnn_kernels *kernels
+    cdef fastnn_dense layer
+    cdef object dtype, weights, state, columns
+    cdef int n_threads
+
+    def __init__(self, W, b, str activation="identity", int n_threads=1, level=None):
+        cdef cnp.ndarray W_array, b_array, weights, state
+        self.dtype = np.result_type(W)
+        self.kernels = isa.kernels_for(self.dtype, level)
+        self.n_threads = n_threads
+        self.layer.fan_in, self.layer.fan_out = W.shape
+        self.layer.activation = number(activation)
+        size = packed_size(self.kernels, self.layer.fan_in, self.layer.fan_out)
+        self.weights = weights = aligned_zeros(size, self.dtype)
+        self.state = state = aligned_zeros(size, self.dtype)
+        self.columns = np.arange(self.layer.fan_in, dtype=np.uint32)
+        self.layer.weights, self.layer.state = cnp.PyArray_DATA(weights), cnp.PyArray_DATA(state)
+        self.layer.state_stride = 0
+        W_array, b_array = np.asarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
+        if b_array.shape[0] != W_array.shape[1]:
+            raise ValueError(f"b has {b_array.shape[0]} numbers, W has {W_array.shape[1]} columns")
+        self.kernels.pack_dense(&self.layer, cnp.PyArray_DATA(W_array), W_array.strides[0], W_array.strides[1],
+                                cnp.PyArray_DATA(b_array))
+
+    cdef fastnn_batch _batch(self, cnp.ndarray x) except *:
+        cdef fastnn_batch batch
+        cdef cnp.ndarray columns = self.columns
+        if x.dtype != self.dtype or x.ndim != 2 or x.shape[1] != self.layer.fan_in:
+            raise ValueError(f"x must have shape (n, {self.layer.fan_in}) and type {self.dtype}")
+        if x.strides[1] != self.kernels.itemsize or x.strides[0] < 0 or x.strides[0] % self.kernels.itemsize:
+            raise ValueError("x must have contiguous rows")
+        batch.rows, batch.values = x.shape[0], cnp.PyArray_DATA(x)
+        batch.ld = x.strides[0] // self.kernels.itemsize
+        batch.columns, batch.n_active = <const uint32_t *> cnp.PyArray_DATA(columns), self.layer.fan_in
+        return batch
+
+    def empty(self, n, cols):
+        """A matrix for n rows of cols numbers, padded to whole tiles, its rows apart as in a network's workspace."""
+        ld = row_length(cols, self.kernels.tile_cols, self.kernels.itemsize)
+        rows = round_up(n, self.kernels.tile_cols)
+        return aligned_zeros(rows * ld, self.dtype).reshape(rows, ld)
+
+    def forward(self, x, out=None):
+        """f(x W + b).
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, fan_in)
+            Of the layer's type, with contiguous rows.
+        out : ndarray, default=None
+            `empty(n, fan_out)`, to be used again from call to call.
+
+        Returns
+        -------
+        ndarray of shape (n, fan_out)
+            A view of out.
+        """
+        cdef fastnn_batch batch = self._batch(x)
+        cdef cnp.ndarray a = self.empty(batch.rows, self.layer.fan_out) if out is None else out
+        cdef size_t ld = a.strides[0] // self.kernels.itemsize
+        if a.dtype != self.dtype or a.shape[0] < batch.rows or ld < round_up(self.layer.fan_out, self.kernels.tile_cols):
+            raise ValueError("out must come from empty(n, fan_out)")
+        with nogil, parallel(num_threads=self.n_threads):
+            dense_forward(self.kernels, &self.layer, &batch, NULL, 0, <char *> cnp.PyArray_DATA(a), ld)
+        return a[: batch.rows, : self.layer.fan_out]
+
+    def grad_input(self, delta, kept, str activation_below="identity"):
+        """(delta W^T) * f'(kept), for delta (n, fan_out) and kept (n, fan_in), what the layer below keeps."""
+        cdef cnp.ndarray kept_rows = self.empty(len(kept), self.layer.fan_in)
+        cdef cnp.ndarray delta_in = self.empty(len(kept), self.layer.fan_in)
+        cdef cnp.ndarray delta_out_t = aligned_zeros(
+            self.layer.fan_out * kept_rows.shape[0], self.dtype).reshape(self.layer.fan_out, kept_rows.shape[0])
+        cdef size_t n = len(kept), ld = kept_rows.strides[0] // self.kernels.itemsize, ldt = kept_rows.shape[0]
+        cdef int below = number(activation_below)
+        kept_rows[:n, : self.layer.fan_in] = kept
+        delta_out_t[:, :n] = delta.T
+        with nogil, parallel(num_threads=self.n_threads):
+            dense_grad_input(self.kernels, &self.layer, n, <char *> cnp.PyArray_DATA(delta_out_t), ldt, below,
+                             <char *> cnp.PyArray_DATA(kept_rows), ld, <char *> cnp.PyArray_DATA(delta_in), ld, NULL, 0)
+        return delta_in[:n, : self.layer.fan_in]
+
+    def grad_weights(self, x, delta):
+        """x^T delta of shape (fan_in, fan_out), and delta summed over its rows: the gradients of W and b."""
+        cdef fastnn_batch batch = self._batch(x)
+        cdef cnp.ndarray rows = self.empty(batch.rows, self.layer.fan_out), state = self.state
+        cdef cnp.ndarray squares = np.empty(n_weight_tasks(self.kernels, &self.layer))
+        cdef cnp.ndarray dW = np.empty((self.layer.fan_in, self.layer.fan_out), self.dtype)
+        cdef cnp.ndarray db = np.empty(self.layer.fan_out, self.dtype)
+        cdef size_t ld = rows.strides[0] // self.kernels.itemsize
+        cdef fastnn_update update
+        update.optimizer, update.scale, update.l2 = FASTNN_gradient, 1, 0
+        update.learning_rate = update.decay_1 = update.decay_2 = update.epsilon = 0
+        rows[: batch.rows, : self.layer.fan_out] = delta
+        with nogil, parallel(num_threads=self.n_threads):
+            dense_grad_weights(self.kernels, &self.layer, &batch, <char *> cnp.PyArray_DATA(rows), ld, &update,
+                               <double *> cnp.PyArray_DATA(squares))
+        self.kernels.unpack_dense(&self.layer, cnp.PyArray_DATA(state), cnp.PyArray_DATA(dW), cnp.PyArray_DATA(db))
+        return dW, db

@@ -1,0 +1,61 @@
+"""kernels.h, as Cython sees it. Contracts stand there."""
+
+from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport int32_t, intptr_t, uint32_t
+
+
+cdef extern from "kernels.h" nogil:
+    enum:
+        FASTNN_IDENTITY
+        FASTNN_LOGISTIC
+        FASTNN_gradient
+        FASTNN_N_SOURCES
+
+    ctypedef struct fastnn_dense:
+        size_t fan_in, fan_out
+        int activation
+        void *weights
+        void *state
+        size_t state_stride
+
+    ctypedef struct fastnn_batch:
+        size_t rows
+        const void *values
+        size_t ld
+        const uint32_t *columns
+        size_t n_active
+
+    ctypedef struct fastnn_update:
+        int optimizer
+        double scale, l2, learning_rate, decay_1, decay_2, epsilon
+
+    ctypedef struct fastnn_samples:
+        int type
+        const char *data
+        ptrdiff_t row_stride, col_stride
+        size_t n_features
+
+    ctypedef struct fastnn_kernels:
+        const char *level
+        size_t itemsize, vector_bytes, tile_rows, tile_cols
+
+        void (*pack_dense)(const fastnn_dense *, const void *, ptrdiff_t, ptrdiff_t, const void *) noexcept nogil
+        void (*unpack_dense)(const fastnn_dense *, const void *, void *, void *) noexcept nogil
+        void (*gather)(const fastnn_samples *, const intptr_t *, size_t, void *, size_t, void *) noexcept nogil
+        size_t (*active_columns)(size_t, size_t, const void *, uint32_t *) noexcept nogil
+        void (*dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, void *, size_t, void *, size_t) noexcept nogil
+        void (*dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, size_t, int, const void *,
+                              size_t, void *, size_t, void *, size_t) noexcept nogil
+        double (*dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t, const void *,
+                                  size_t, const fastnn_update *) noexcept nogil
+        void (*dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t, const fastnn_update *) noexcept nogil
+        void (*activate)(int, size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
+        void (*multiply_gradient)(int, size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
+        double (*softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, void *, size_t) noexcept nogil
+        double (*logistic_loss)(size_t, size_t, const void *, size_t, const void *, size_t, void *, size_t) noexcept nogil
+        void (*softmax)(size_t, size_t, void *, size_t) noexcept nogil
+        void (*transpose)(size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
+
+    const fastnn_kernels *fastnn_select(const char *level, int is_double)
+    const char *fastnn_level(int index)
+    int fastnn_cpu_has(const char *level)

@@ -1,0 +1,237 @@
+"""A network of dense layers: its parameters, and the way from samples to outputs."""
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport parallel
+from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport uint32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from fastnn.engine.activation import number
+from fastnn.engine.arrays import aligned_zeros
+from fastnn.engine.arrays cimport round_up, row_length, samples_of
+from fastnn.engine.dense cimport dense_forward_alone
+from fastnn.engine.isa cimport kernels_for
+from fastnn.engine.kernels cimport FASTNN_LOGISTIC, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_samples
+from fastnn.engine.team cimport team_next, team_rank
+
+cnp.import_array()
+
+# Rows that go through all layers together: enough that a panel's load is repaid, few enough to stay in the cache.
+cdef size_t FORWARD_ROWS = 64
+# Arithmetic below which one thread is faster than waking a second (measured: about 10 microseconds).
+cdef double PARALLEL_FLOPS = 2e6
+
+#: What the output layer's sums are turned into: the loss that training minimises goes with it.
+heads = ("identity", "softmax", "logistic")  # in the order of Head
+
+
+cdef class Network:
+    """Dense layers one after the other.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        The number of inputs, of units in each hidden layer, and of outputs.
+    activations : sequence of str
+        One per hidden layer.
+    head : {"identity", "softmax", "logistic"}
+        What the output layer ends in.
+    dtype : float32 or float64
+    level : str, default=None
+        The instruction set; None is the one that fastnn uses.
+
+    Attributes
+    ----------
+    parameters : ndarray of shape (n_packed,)
+        All weights and biases, in the kernels' packed layout (which depends on the instruction set), on one cache-line
+        aligned block. Copy it to keep a state, write into it to restore one.
+
+    Raises
+    ------
+    ValueError
+        For sizes or names that make no network.
+    MemoryError
+        For a network that does not fit.
+    """
+
+    def __cinit__(self, sizes, activations, head, dtype, level=None):
+        self.n_dense = len(sizes) - 1
+        self.dense = <fastnn_dense *> malloc(self.n_dense * sizeof(fastnn_dense))
+        if self.dense == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.dense)
+
+    def __init__(self, sizes, activations, head, dtype, level=None):
+        cdef size_t i
+        cdef cnp.ndarray parameters
+        self.sizes, self.activations, self.head = tuple(map(int, sizes)), tuple(activations), head
+        self.dtype = np.dtype(dtype)
+        self.kernels = kernels_for(dtype, level)
+        if head not in heads:
+            raise ValueError(f"unknown head {head!r}: choose among {', '.join(heads)}")
+        if len(self.activations) != self.n_dense - 1:
+            raise ValueError(f"{len(self.activations)} activations for {self.n_dense - 1} hidden layers")
+        for size in self.sizes:
+            # Columns are counted in 32 bits, and matrices of 2^31 rows or columns have more numbers than memory.
+            if not 1 <= size < 2**31:
+                raise ValueError(f"a layer of {size} units: layers must have at least 1 and fewer than 2**31")
+        panel = self.kernels.tile_cols
+        counts = [(1 + n) * (-(-m // panel) * panel) for n, m in zip(self.sizes, self.sizes[1:])]
+        self.parameters = parameters = aligned_zeros(sum(counts), self.dtype)
+        self.all_columns = np.arange(max(self.sizes), dtype=np.uint32)
+        offset = 0
+        for i in range(self.n_dense):
+            self.dense[i].fan_in, self.dense[i].fan_out = self.sizes[i], self.sizes[i + 1]
+            self.dense[i].activation = number(self.activations[i] if i < self.n_dense - 1 else "identity")
+            self.dense[i].weights = <char *> cnp.PyArray_DATA(parameters) + <size_t> offset * self.kernels.itemsize
+            self.dense[i].state, self.dense[i].state_stride = NULL, 0
+            offset += counts[i]
+
+    @property
+    def level(self):
+        """The instruction set that the parameters are packed for."""
+        return self.kernels.level.decode()
+
+    def set_weights(self, coefs, intercepts):
+        """Take over weights: W (fan_in, fan_out) and b (fan_out,) of each layer, converted to the network's type."""
+        cdef size_t i
+        cdef cnp.ndarray W, b
+        if len(coefs) != self.n_dense or len(intercepts) != self.n_dense:
+            raise ValueError(f"{len(coefs)} and {len(intercepts)} arrays of weights for {self.n_dense} layers")
+        shapes = list(zip(self.sizes, self.sizes[1:]))
+        for i in range(self.n_dense):
+            if np.shape(coefs[i]) != shapes[i] or np.shape(intercepts[i]) != shapes[i][1:]:
+                raise ValueError(
+                    f"layer {i} has weights of shape {shapes[i]} and {shapes[i][1:]}, "
+                    f"not {np.shape(coefs[i])} and {np.shape(intercepts[i])}")
+        for i in range(self.n_dense):
+            W, b = np.asarray(coefs[i], self.dtype), np.ascontiguousarray(intercepts[i], self.dtype)
+            self.kernels.pack_dense(&self.dense[i], cnp.PyArray_DATA(W), W.strides[0], W.strides[1],
+                                    cnp.PyArray_DATA(b))
+
+    def unpack(self, cnp.ndarray packed):
+        """Lists of W and of b of every layer, from an array laid out as `parameters` is."""
+        cdef size_t i
+        cdef cnp.ndarray W, b, parameters = self.parameters
+        cdef const char *start = <const char *> cnp.PyArray_DATA(packed)
+        if packed.dtype != self.dtype or packed.shape != parameters.shape or not packed.flags.c_contiguous:
+            raise ValueError("not laid out as this network's parameters")
+        coefs, intercepts = [], []
+        for i in range(self.n_dense):
+            W = np.empty((self.dense[i].fan_in, self.dense[i].fan_out), self.dtype)
+            b = np.empty(self.dense[i].fan_out, self.dtype)
+            self.kernels.unpack_dense(
+                &self.dense[i], start + (<char *> self.dense[i].weights - <char *> cnp.PyArray_DATA(parameters)),
+                cnp.PyArray_DATA(W), cnp.PyArray_DATA(b))
+            coefs.append(W)
+            intercepts.append(b)
+        return coefs, intercepts
+
+    def weights(self):
+        """Copies of every layer's W, and of every layer's b, as two lists."""
+        return self.unpack(self.parameters)
+
+    def forward(self, cnp.ndarray X, int n_threads):
+        """The network's outputs for samples: class probabilities, or plain sums where the head is identity.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Any real type, any strides; it is converted block by block.
+        n_threads : int
+            At most so many are used.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            The same bits for any number of threads.
+        """
+        cdef fastnn_samples samples = samples_of(X)
+        if samples.n_features != self.dense[0].fan_in:
+            raise ValueError(f"X has {samples.n_features} columns, the network {self.dense[0].fan_in} inputs")
+        cdef cnp.ndarray out = np.empty((X.shape[0], self.sizes[len(self.sizes) - 1]), self.dtype)
+        cdef cnp.ndarray space, all_columns = self.all_columns
+        cdef Forward job
+        cdef size_t n_blocks
+        job.kernels, job.layers, job.n_layers = self.kernels, self.dense, self.n_dense
+        job.X, job.n_samples, job.next_block = &samples, X.shape[0], 0
+        job.out, job.head = <char *> cnp.PyArray_DATA(out), heads.index(self.head)
+        job.all_columns = <const uint32_t *> cnp.PyArray_DATA(all_columns)
+        job.block_rows = min(FORWARD_ROWS, job.n_samples)
+        job.ld = row_length(max(self.sizes), self.kernels.tile_cols, self.kernels.itemsize)
+        if job.n_samples == 0:
+            return out
+        n_blocks = (job.n_samples + FORWARD_ROWS - 1) // FORWARD_ROWS
+        flops = 2.0 * job.n_samples * len(self.parameters)
+        n_threads = min(n_threads, n_blocks) if flops > PARALLEL_FLOPS else 1
+        job.matrix_bytes = job.block_rows * job.ld * self.kernels.itemsize
+        job.thread_bytes = 2 * job.matrix_bytes + round_up(
+            samples.n_features * (self.kernels.itemsize + sizeof(uint32_t)), 64)
+        space = aligned_zeros(n_threads * job.thread_bytes, np.uint8)
+        job.space = <char *> cnp.PyArray_DATA(space)
+        with nogil:
+            if n_threads == 1:
+                forward_blocks(&job)
+            else:
+                with parallel(num_threads=n_threads):
+                    forward_blocks(&job)
+        return out
+
+
+cdef struct Forward:
+    const fastnn_kernels *kernels
+    const fastnn_dense *layers
+    size_t n_layers
+    const fastnn_samples *X
+    size_t n_samples, block_rows
+    size_t next_block  # the counter that the team takes blocks from
+    char *out
+    int head
+    const uint32_t *all_columns
+    char *space  # per thread: two matrices (block_rows, ld) of activations, a mask and a list of columns
+    size_t thread_bytes, matrix_bytes, ld
+
+
+cdef void forward_blocks(Forward *job) noexcept nogil:
+    """Take blocks of rows through all layers, one after the other, until none is left."""
+    cdef char *space = job.space + team_rank() * job.thread_bytes
+    cdef size_t first = team_next(&job.next_block) * job.block_rows
+    while first < job.n_samples:
+        forward_block(job, first, min(job.block_rows, job.n_samples - first), space)
+        first = team_next(&job.next_block) * job.block_rows
+
+
+cdef void forward_block(const Forward *job, size_t first, size_t rows, char *space) noexcept nogil:
+    cdef const fastnn_kernels *kernels = job.kernels
+    cdef fastnn_samples X = job.X[0]
+    cdef char *a = space  # what goes into a layer, and
+    cdef char *b = space + job.matrix_bytes  # what comes out of it
+    cdef char *mask = b + job.matrix_bytes
+    cdef uint32_t *columns = <uint32_t *> (mask + X.n_features * kernels.itemsize)
+    cdef fastnn_batch batch
+    cdef size_t i, n_outputs, row_bytes
+
+    X.data += <ptrdiff_t> first * X.row_stride
+    memset(mask, 0, X.n_features * kernels.itemsize)
+    kernels.gather(&X, NULL, rows, a, job.ld, mask)
+    batch.rows, batch.ld = rows, job.ld
+    batch.columns, batch.n_active = columns, kernels.active_columns(1, X.n_features, mask, columns)
+    for i in range(job.n_layers):
+        batch.values = a
+        dense_forward_alone(kernels, &job.layers[i], &batch, NULL, 0, b, job.ld)
+        a, b = b, a
+        batch.columns, batch.n_active = job.all_columns, job.layers[i].fan_out
+
+    n_outputs = job.layers[job.n_layers - 1].fan_out
+    if job.head == SOFTMAX:
+        kernels.softmax(rows, n_outputs, a, job.ld)
+    elif job.head == LOGISTIC:
+        kernels.activate(FASTNN_LOGISTIC, rows, n_outputs, a, job.ld, a, job.ld)
+    row_bytes = n_outputs * kernels.itemsize
+    for i in range(rows):
+        memcpy(job.out + (first + i) * row_bytes, a + i * job.ld * kernels.itemsize, row_bytes)

@@ -1,0 +1,11 @@
+from fastnn.engine.kernels cimport fastnn_update
+
+
+cdef class Optimizer:
+    cdef readonly str name
+    cdef readonly int n_memories
+    cdef public long long step_count
+    cdef fastnn_update settings
+
+
+cdef fastnn_update update_at(const fastnn_update *settings, long long step, double total_weight) noexcept nogil

@@ -1,0 +1,72 @@
+"""How weights follow their gradients: the solvers' settings, and what changes from step to step."""
+
+from libc.math cimport pow, sqrt
+
+from fastnn.engine.kernels cimport fastnn_update
+
+cdef extern from *:
+    """
+    #include "optimizers.h"
+    static const char *const fastnn_optimizer_names[] = {
+    #define OPTIMIZER(name, memories) #name,
+    #include "optimizers.def"
+    #undef OPTIMIZER
+    };
+    static const int fastnn_optimizer_memories[] = {
+    #define OPTIMIZER(name, memories) memories,
+    #include "optimizers.def"
+    #undef OPTIMIZER
+    };
+    """
+    enum:
+        FASTNN_N_OPTIMIZERS
+        FASTNN_adam
+    const char *const fastnn_optimizer_names[]
+    const int fastnn_optimizer_memories[]
+
+#: Every optimizer's name, in the order of the registry.
+optimizer_names = tuple(fastnn_optimizer_names[i].decode() for i in range(FASTNN_N_OPTIMIZERS))
+
+
+cdef class Optimizer:
+    """One of the registry's optimizers, set.
+
+    Parameters
+    ----------
+    name : str
+        A row of the registry: gradient, sgd, momentum, nesterov, rmsprop, adam.
+    learning_rate : float
+    l2 : float, default=0
+        The penalty's strength: scikit-learn's ``alpha``.
+    decay_1, decay_2 : float, default=0
+        momentum; rho; beta_1 and beta_2.
+    epsilon : float, default=0
+
+    Attributes
+    ----------
+    n_memories : int
+        How many numbers it remembers per weight.
+    step_count : int
+        Steps taken, which adam's bias correction needs.
+    """
+
+    def __init__(self, str name, double learning_rate, double l2=0, double decay_1=0, double decay_2=0,
+                 double epsilon=0):
+        if name not in optimizer_names:
+            raise ValueError(f"unknown optimizer {name!r}: choose among {', '.join(optimizer_names)}")
+        self.name = name
+        self.step_count = 0
+        self.settings.learning_rate = learning_rate
+        self.settings.optimizer = optimizer_names.index(name)
+        self.settings.l2, self.settings.decay_1, self.settings.decay_2 = l2, decay_1, decay_2
+        self.settings.epsilon = epsilon
+        self.n_memories = fastnn_optimizer_memories[self.settings.optimizer]
+
+
+cdef fastnn_update update_at(const fastnn_update *settings, long long step, double total_weight) noexcept nogil:
+    """The constants of a step, the first being number 1, for a batch whose samples' weights add up to total_weight."""
+    cdef fastnn_update update = settings[0]
+    update.scale = 1 / total_weight
+    if update.optimizer == FASTNN_adam:  # the bias correction: Kingma and Ba (2015), the end of section 2
+        update.learning_rate *= sqrt(1 - pow(update.decay_2, step)) / (1 - pow(update.decay_1, step))
+    return update

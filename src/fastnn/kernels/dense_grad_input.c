@@ -1,0 +1,58 @@
+/* The error carried back through a dense layer: delta_in = (delta_out W^T) * f'(kept).
+ *
+ * The awkward product: W's panels run along its columns, which here are summed over. So the vectors lie along the
+ * batch, in delta_out transposed, and the scalars are a panel's numbers, TILE_ROWS rows of W at a time. What comes out
+ * is delta_in transposed; it is turned around block by block while in the first-level cache.
+ */
+#include "kernels.h"
+#include "table.h"
+#include "tile.h"
+
+/* Inputs per block: a multiple of every tile height and vector length, so that only the last block has remainders. */
+enum { BLOCK = 48 };
+_Static_assert(BLOCK % TILE_ROWS == 0 && BLOCK % LANES == 0, "blocks are made of whole tiles and whole vectors");
+
+INLINE void grad_input_tile(const int rows, const real *W, size_t panel_size, size_t fan_out, const real *delta_out_t,
+                            size_t ldo, real *block)
+{
+    tile sums;
+    size_t offset[TILE_ROWS];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        offset[i] = (size_t)i * TILE_COLS;
+#pragma GCC unroll 8
+        for (int j = 0; j < TILE_VECTORS; j++)
+            sums[i][j] = (vreal){0};
+    }
+    for (size_t n = 0; n < fan_out; n += TILE_COLS, W += panel_size) {
+        size_t cols = fan_out - n < TILE_COLS ? fan_out - n : TILE_COLS;
+        for (size_t c = 0; c < cols; c++, delta_out_t += ldo)
+            add_outer_product(rows, sums, W + c, offset, delta_out_t);
+    }
+    store_tile(rows, sums, block, TILE_COLS);
+}
+
+void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t,
+                              size_t ldo, size_t first_row, int activation_below, const void *kept, size_t ldk,
+                              void *delta_in, size_t ldi, void *delta_in_t, size_t ldt)
+{
+    const size_t panel_size = (1 + layer->fan_in) * TILE_COLS;
+    const real *W = (const real *)layer->weights + TILE_COLS;
+    const real *out_t = (const real *)delta_out_t + first_row;
+    real block[BLOCK * TILE_COLS];
+
+    for (size_t i = first; i < last; i += BLOCK) {
+        size_t inputs = last - i < BLOCK ? last - i : BLOCK;
+        for (size_t r = 0; r < inputs; r += TILE_ROWS) {
+            size_t rows = inputs - r;
+            WITH_CONSTANT_ROWS(rows, grad_input_tile, W + (i + r) * TILE_COLS, panel_size, layer->fan_out, out_t, ldo,
+                               block + r * TILE_COLS)
+        }
+        real *in = (real *)delta_in + first_row * ldi + i;
+        KERNEL(transpose)(inputs, TILE_COLS, block, TILE_COLS, in, ldi);
+        KERNEL(multiply_gradient)(activation_below, TILE_COLS, inputs, (const real *)kept + first_row * ldk + i, ldk,
+                                  in, ldi);
+        if (delta_in_t)
+            KERNEL(transpose)(TILE_COLS, inputs, in, ldi, (real *)delta_in_t + i * ldt + first_row, ldt);
+    }
+}

@@ -1,0 +1,109 @@
+/* The gradient of a dense layer's weights, x^T delta, and the optimizer's step with it.
+ *
+ * Scalars are numbers of x, vectors are rows of delta; the sum runs over the batch. The step follows tile by tile, so
+ * the gradient as a whole is never written: each weight is read and written once per batch.
+ */
+#include "kernels.h"
+#include "optimizer.h"
+#include "table.h"
+#include "tile.h"
+
+INLINE void grad_tile(const int rows, const real *x, size_t ldx, const uint32_t *columns, size_t batch_rows,
+                      const real *delta, size_t ldd, real *grad)
+{
+    tile sums;
+    size_t offset[TILE_ROWS];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        offset[i] = columns[i];
+#pragma GCC unroll 8
+        for (int j = 0; j < TILE_VECTORS; j++)
+            sums[i][j] = (vreal){0};
+    }
+    for (size_t b = 0; b < batch_rows; b++)
+        add_outer_product(rows, sums, x + b * ldx, offset, delta + b * ldd);
+    store_tile(rows, sums, grad, TILE_COLS);
+}
+
+/* One step for `rows` rows of a panel; grad is summed, not yet scaled. Adds the weights' squares to `squares`. */
+#define OPTIMIZER(name, memories) \
+    INLINE void update_rows_##name(const update_constants *c, size_t rows, const uint32_t *columns, const real *grad, \
+                                   real *weights, real *memory, size_t stride, vreal *squares) \
+    { \
+        for (size_t i = 0; i < rows; i++) { \
+            size_t row = (size_t)columns[i] * TILE_COLS; \
+            _Pragma("GCC unroll 8") for (int j = 0; j < TILE_VECTORS; j++) \
+            { \
+                size_t at = row + (size_t)j * LANES; \
+                vreal weight = load(weights + at); \
+                vreal g = (load(grad + i * TILE_COLS + j * LANES) + c->l2 * weight) * c->scale; \
+                *squares += weight * weight; \
+                store(weights + at, step_##name(c, g, weight, memory + at, stride)); \
+            } \
+        } \
+    }
+#include "optimizers.def"
+#undef OPTIMIZER
+
+static void update_rows(int optimizer, const update_constants *c, size_t rows, const uint32_t *columns,
+                        const real *grad, real *weights, real *memory, size_t stride, vreal *squares)
+{
+    switch (optimizer) {
+#define OPTIMIZER(name, memories) \
+    case FASTNN_##name: update_rows_##name(c, rows, columns, grad, weights, memory, stride, squares); break;
+#include "optimizers.def"
+#undef OPTIMIZER
+    default: break;
+    }
+}
+
+double KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *batch, size_t panel, size_t first,
+                                  size_t last, const void *delta_matrix, size_t ldd, const fastnn_update *update)
+{
+    const update_constants c = constants_of(update);
+    const real *x = batch->values;
+    const real *delta = (const real *)delta_matrix + panel * TILE_COLS;
+    const size_t at = (panel * (1 + layer->fan_in) + 1) * TILE_COLS; /* past the biases */
+    real *weights = (real *)layer->weights + at;
+    real *memory = (real *)layer->state + at;
+    real grad[TILE_ROWS * TILE_COLS];
+    vreal squares = {0};
+
+    const size_t active = last < batch->n_active ? last : batch->n_active;
+    size_t i = first;
+    for (; i < active; i += TILE_ROWS) {
+        const uint32_t *columns = batch->columns + i;
+        size_t rows = active - i < TILE_ROWS ? active - i : TILE_ROWS;
+        WITH_CONSTANT_ROWS(rows, grad_tile, x, batch->ld, columns, batch->rows, delta, ldd, grad)
+        update_rows(update->optimizer, &c, rows, columns, grad, weights, memory, layer->state_stride, &squares);
+    }
+    /* Columns that are zero throughout the batch: no gradient but the penalty's, yet momenta decay all the same. */
+    memset(grad, 0, sizeof grad);
+    for (i = first > active ? first : active; i < last; i += TILE_ROWS) {
+        size_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
+        update_rows(update->optimizer, &c, rows, batch->columns + i, grad, weights, memory, layer->state_stride,
+                    &squares);
+    }
+    return sum_lanes(squares);
+}
+
+void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t rows, const void *delta_matrix,
+                             size_t ldd, const fastnn_update *update)
+{
+    static const uint32_t bias_row = 0;
+    update_constants c = constants_of(update);
+    c.l2 = 0;
+    const real *delta = (const real *)delta_matrix + panel * TILE_COLS;
+    const size_t at = panel * (1 + layer->fan_in) * TILE_COLS;
+    real grad[TILE_COLS];
+    vreal squares = {0}; /* not asked for */
+
+    for (int j = 0; j < TILE_VECTORS; j++) {
+        vreal sum = {0};
+        for (size_t b = 0; b < rows; b++)
+            sum += load(delta + b * ldd + j * LANES);
+        store(grad + j * LANES, sum);
+    }
+    update_rows(update->optimizer, &c, 1, &bias_row, grad, (real *)layer->weights + at, (real *)layer->state + at,
+                layer->state_stride, &squares);
+}

@@ -1,0 +1,135 @@
+/* The table of kernels: everything the engine asks of one core.
+ *
+ * One fastnn_kernels exists per (instruction set, number type); fastnn_select() picks by name. A pointer to void in a
+ * signature is an array of the table's number type, `itemsize` bytes each: callers never need to know which.
+ * No kernel allocates, locks, starts a thread or keeps state. All of them take any alignment.
+ *
+ * Shapes stand beside the pointers, row-major, with the distance between rows (ld..., in elements) beside them.
+ */
+#ifndef FASTNN_KERNELS_H
+#define FASTNN_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "activations.h"
+#include "optimizers.h"
+
+/* A dense layer: a = f(x W + b), with W (fan_in, fan_out) and b (fan_out) packed in panels of tile_cols columns.
+ *
+ * A panel is 1 + fan_in rows of tile_cols numbers: the panel's part of the bias, then its part of each row of W.
+ * Panels follow each other. The columns that pad the last panel are zero, and every kernel keeps them zero.
+ * What an optimizer remembers is laid out as the weights are, `state_stride` elements from one memory to the next.
+ */
+typedef struct {
+    size_t fan_in, fan_out;
+    int activation;
+    void *weights;       /* (n_panels, 1 + fan_in, tile_cols) */
+    void *state;         /* (n_memories, ...) */
+    size_t state_stride;
+} fastnn_dense;
+
+/* A batch of inputs to a layer, and which of its columns hold anything.
+ *
+ * Columns that are zero in every row add nothing to a product and are left out of it: `columns` is a permutation of
+ * 0 ... fan_in - 1, those to be used first and ascending. With nothing known, n_active is fan_in.
+ */
+typedef struct {
+    size_t rows;
+    const void *values; /* (rows, fan_in) */
+    size_t ld;
+    const uint32_t *columns; /* (fan_in) */
+    size_t n_active;
+} fastnn_batch;
+
+/* How one step changes a weight, given its gradient: see optimizer.h. */
+typedef struct {
+    int optimizer;
+    double scale; /* of the summed gradient: 1 / the batch's summed sample weight */
+    double l2;    /* the penalty's gradient, l2 * weight, is added before scaling; biases have none */
+    double learning_rate, decay_1, decay_2, epsilon;
+} fastnn_update;
+
+/* The element types X may come in: sources of gather(). */
+enum fastnn_source {
+#define SOURCE(name, type, convert) FASTNN_##name,
+#include "sources.def"
+#undef SOURCE
+    FASTNN_N_SOURCES
+};
+
+/* The caller's array X: any of the types above, any strides (in bytes), read only. */
+typedef struct {
+    enum fastnn_source type;
+    const char *data; /* (n_samples, n_features) */
+    ptrdiff_t row_stride, col_stride;
+    size_t n_features;
+} fastnn_samples;
+
+typedef struct {
+    const char *level;   /* the instruction set */
+    size_t itemsize;     /* of a number: 4 or 8 bytes */
+    size_t vector_bytes; /* of a vector */
+    size_t tile_rows;    /* of the register tile: the operand that is broadcast */
+    size_t tile_cols;    /* of the register tile: a panel's width; grad_input's batch tile */
+
+    /* Weights in and out of their panels; W (fan_in, fan_out) with strides in bytes, b (fan_out) contiguous. */
+    void (*pack_dense)(const fastnn_dense *layer, const void *W, ptrdiff_t row_stride, ptrdiff_t col_stride,
+                       const void *b);
+    void (*unpack_dense)(const fastnn_dense *layer, const void *packed, void *W, void *b);
+
+    /* rows[0 ... n) of X, converted, into out (n, n_features); rows == NULL: the first n rows. Each column's numbers
+     * are or-ed, bit by bit, into the mask `seen` (n_features numbers wide; NULL: not asked for), which
+     * thereby tells zero columns. */
+    void (*gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo, void *seen);
+    /* The verdict of masks (n_masks, n_features) as fastnn_batch's columns; returns n_active. */
+    size_t (*active_columns)(size_t n_masks, size_t n_features, const void *masks, uint32_t *columns);
+
+    /* One panel of the forward product: a[:, panel] = f(x W + b). z, where the activation keeps its input, gets
+     * x W + b; else NULL. Whole panels are written, padding and all: lda, ldz >= n_panels * tile_cols. */
+    void (*dense_forward)(const fastnn_dense *layer, const fastnn_batch *x, size_t panel, void *z, size_t ldz,
+                          void *a, size_t lda);
+
+    /* The error carried back through W to inputs [first, last) and batch rows [first_row, first_row + tile_cols):
+     * delta_in = (delta_out W^T) * f'(kept), f being the activation below and kept what it kept.
+     * delta_out comes transposed (fan_out, rows padded to tile_cols). delta_in is written as it is (rows, fan_in)
+     * and, unless NULL, transposed as well; rows up to the padded ones are written, in both. */
+    void (*dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t,
+                             size_t ldo, size_t first_row, int activation_below, const void *kept, size_t ldk,
+                             void *delta_in, size_t ldi, void *delta_in_t, size_t ldt);
+
+    /* The gradient of panel's rows columns[first ... last) of W, x^T delta summed over the batch, given straight to
+     * the optimizer. Returns the sum of those weights' squares before the step (the penalty wants it). */
+    double (*dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *x, size_t panel, size_t first,
+                                 size_t last, const void *delta, size_t ldd, const fastnn_update *update);
+    /* Likewise of the panel's biases: delta summed over the batch. */
+    void (*dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t rows, const void *delta, size_t ldd,
+                            const fastnn_update *update);
+
+    /* a = f(z), and delta *= f'(kept), element by element. In place is allowed. */
+    void (*activate)(int activation, size_t rows, size_t cols, const void *z, size_t ldz, void *a, size_t lda);
+    void (*multiply_gradient)(int activation, size_t rows, size_t cols, const void *kept, size_t ldk, void *delta,
+                              size_t ldd);
+
+    /* The output heads: the loss of logits z (rows, n_outputs), summed over rows; delta gets its gradient and may be
+     * z itself. Computed from the logits, so that nothing overflows and no logarithm of zero is taken.
+     * softmax_loss: labels (rows), one class each. logistic_loss: targets (rows, n_outputs), each 0 to 1. */
+    double (*softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const int32_t *labels,
+                           void *delta, size_t ldd);
+    double (*logistic_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const void *targets,
+                            size_t ldt, void *delta, size_t ldd);
+    /* Rows of logits to probabilities, in place. */
+    void (*softmax)(size_t rows, size_t n_outputs, void *z, size_t ldz);
+
+    /* out (cols, rows) = the transpose of in (rows, cols). */
+    void (*transpose)(size_t rows, size_t cols, const void *in, size_t ldi, void *out, size_t ldo);
+} fastnn_kernels;
+
+/* The table for a level by name, NULL if it is unknown, was not built, or this CPU lacks it. */
+const fastnn_kernels *fastnn_select(const char *level, int is_double);
+/* The levels that were built, best first; NULL past the last. */
+const char *fastnn_level(int index);
+/* Whether this CPU has it. */
+int fastnn_cpu_has(const char *level);
+
+#endif

@@ -1,0 +1,128 @@
+/* One vector of one number type: the vocabulary every kernel is written in.
+ *
+ * A kernel source is compiled once per instruction set and number type. The build says which:
+ *
+ *   FASTNN_DOUBLE        defined for double, absent for float
+ *   FASTNN_VECTOR_BYTES  16, 32 or 64
+ *   FASTNN_TILE_ROWS     rows (broadcast operand) of the register tile
+ *   FASTNN_TILE_VECTORS  vectors across the register tile
+ *   FASTNN_LEVEL         the instruction set's name, as a bare word: avx2
+ *
+ * Everything is GCC's and Clang's vector extensions. The one exception is the square root, for which GCC 12 has no
+ * generic vector form: one intrinsic per vector width, below.
+ */
+#ifndef FASTNN_SIMD_H
+#define FASTNN_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+#ifdef FASTNN_DOUBLE
+typedef double real;
+typedef int64_t real_bits; /* as wide as real: masks, exponents */
+#define FASTNN_DTYPE f64
+#else
+typedef float real;
+typedef int32_t real_bits;
+#define FASTNN_DTYPE f32
+#endif
+
+/* KERNEL(dense_forward) is dense_forward_avx2_f32: one symbol per (instruction set, number type). */
+#define FASTNN_JOIN_(name, level, dtype) name##_##level##_##dtype
+#define FASTNN_JOIN(name, level, dtype) FASTNN_JOIN_(name, level, dtype)
+#define KERNEL(name) FASTNN_JOIN(name, FASTNN_LEVEL, FASTNN_DTYPE)
+
+typedef real vreal __attribute__((vector_size(FASTNN_VECTOR_BYTES)));
+typedef real_bits vbits __attribute__((vector_size(FASTNN_VECTOR_BYTES))); /* a comparison's type: -1 where it holds */
+
+enum {
+    LANES = FASTNN_VECTOR_BYTES / sizeof(real),
+    TILE_ROWS = FASTNN_TILE_ROWS,
+    TILE_VECTORS = FASTNN_TILE_VECTORS,
+    TILE_COLS = TILE_VECTORS * LANES,
+};
+
+/* memcpy, so that no alignment is assumed: compilers make one unaligned move of it. */
+INLINE vreal load(const real *p)
+{
+    vreal v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE void store(real *p, vreal v) { memcpy(p, &v, sizeof v); }
+
+/* x + 0 would turn -0 into +0, x - 0 does not. */
+INLINE vreal broadcast(real x) { return x - (vreal){0}; }
+
+INLINE vbits broadcast_bits(real_bits x) { return x - (vbits){0}; }
+
+/* a where mask is -1, b where it is 0; NaN in either passes through untouched. (Not select(): POSIX has one, which
+ * immintrin.h declares by way of stdlib.h.) */
+INLINE vreal choose(vbits mask, vreal a, vreal b) { return (vreal)((mask & (vbits)a) | (~mask & (vbits)b)); }
+
+INLINE vreal absolute(vreal x) { return (vreal)((vbits)x & ~(vbits)broadcast((real)-0.0)); }
+
+/* |magnitude| with the sign of `sign`. */
+INLINE vreal copy_sign(vreal magnitude, vreal sign)
+{
+    vbits bit = (vbits)broadcast((real)-0.0);
+    return (vreal)(((vbits)magnitude & ~bit) | ((vbits)sign & bit));
+}
+
+/* NaN in x comes out as NaN; NaN in bound does not matter, bounds being constants. */
+INLINE vreal at_least(vreal x, vreal bound) { return choose(x < bound, bound, x); }
+INLINE vreal at_most(vreal x, vreal bound) { return choose(x > bound, bound, x); }
+
+INLINE vreal square_root(vreal x)
+{
+#if defined(FASTNN_DOUBLE)
+#if defined(__AVX512F__) && FASTNN_VECTOR_BYTES == 64
+    return (vreal)_mm512_sqrt_pd((__m512d)x);
+#elif defined(__AVX__) && FASTNN_VECTOR_BYTES == 32
+    return (vreal)_mm256_sqrt_pd((__m256d)x);
+#elif defined(__SSE2__) && FASTNN_VECTOR_BYTES == 16
+    return (vreal)_mm_sqrt_pd((__m128d)x);
+#elif defined(__aarch64__) && FASTNN_VECTOR_BYTES == 16
+    return (vreal)vsqrtq_f64((float64x2_t)x);
+#else
+    for (int i = 0; i < LANES; i++)
+        x[i] = __builtin_sqrt(x[i]);
+    return x;
+#endif
+#else
+#if defined(__AVX512F__) && FASTNN_VECTOR_BYTES == 64
+    return (vreal)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX__) && FASTNN_VECTOR_BYTES == 32
+    return (vreal)_mm256_sqrt_ps((__m256)x);
+#elif defined(__SSE2__) && FASTNN_VECTOR_BYTES == 16
+    return (vreal)_mm_sqrt_ps((__m128)x);
+#elif defined(__aarch64__) && FASTNN_VECTOR_BYTES == 16
+    return (vreal)vsqrtq_f32((float32x4_t)x);
+#else
+    for (int i = 0; i < LANES; i++)
+        x[i] = __builtin_sqrtf(x[i]);
+    return x;
+#endif
+#endif
+}
+
+/* The lanes added in a fixed order: the same bits wherever it is called. */
+INLINE real sum_lanes(vreal v)
+{
+    real sum = 0;
+    for (int i = 0; i < LANES; i++)
+        sum += v[i];
+    return sum;
+}
+
+#endif

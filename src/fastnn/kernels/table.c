@@ -1,0 +1,27 @@
+/* The table of one (instruction set, number type). */
+#include "table.h"
+
+#define STRING_(word) #word
+#define STRING(word) STRING_(word)
+
+const fastnn_kernels KERNEL(kernels) = {
+    .level = STRING(FASTNN_LEVEL),
+    .itemsize = sizeof(real),
+    .vector_bytes = FASTNN_VECTOR_BYTES,
+    .tile_rows = TILE_ROWS,
+    .tile_cols = TILE_COLS,
+    .pack_dense = KERNEL(pack_dense),
+    .unpack_dense = KERNEL(unpack_dense),
+    .gather = KERNEL(gather),
+    .active_columns = KERNEL(active_columns),
+    .dense_forward = KERNEL(dense_forward),
+    .dense_grad_input = KERNEL(dense_grad_input),
+    .dense_grad_weights = KERNEL(dense_grad_weights),
+    .dense_grad_bias = KERNEL(dense_grad_bias),
+    .activate = KERNEL(activate),
+    .multiply_gradient = KERNEL(multiply_gradient),
+    .softmax_loss = KERNEL(softmax_loss),
+    .logistic_loss = KERNEL(logistic_loss),
+    .softmax = KERNEL(softmax),
+    .transpose = KERNEL(transpose),
+};

@@ -1,0 +1,27 @@
+/* The prototypes of one (instruction set, number type)'s kernels; their contracts are in kernels.h. */
+#ifndef FASTNN_TABLE_H
+#define FASTNN_TABLE_H
+
+#include "kernels.h"
+#include "simd.h"
+
+void KERNEL(pack_dense)(const fastnn_dense *, const void *, ptrdiff_t, ptrdiff_t, const void *);
+void KERNEL(unpack_dense)(const fastnn_dense *, const void *, void *, void *);
+void KERNEL(gather)(const fastnn_samples *, const intptr_t *, size_t, void *, size_t, void *);
+size_t KERNEL(active_columns)(size_t, size_t, const void *, uint32_t *);
+void KERNEL(dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, void *, size_t, void *, size_t);
+void KERNEL(dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, size_t, int, const void *,
+                              size_t, void *, size_t, void *, size_t);
+double KERNEL(dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t, const void *,
+                                  size_t, const fastnn_update *);
+void KERNEL(dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t, const fastnn_update *);
+void KERNEL(activate)(int, size_t, size_t, const void *, size_t, void *, size_t);
+void KERNEL(multiply_gradient)(int, size_t, size_t, const void *, size_t, void *, size_t);
+double KERNEL(softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, void *, size_t);
+double KERNEL(logistic_loss)(size_t, size_t, const void *, size_t, const void *, size_t, void *, size_t);
+void KERNEL(softmax)(size_t, size_t, void *, size_t);
+void KERNEL(transpose)(size_t, size_t, const void *, size_t, void *, size_t);
+
+extern const fastnn_kernels KERNEL(kernels);
+
+#endif
