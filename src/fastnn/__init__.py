@@ -1,1 +1,9 @@
-"""Perceptrons and multilayer perceptrons for CPUs."""
+"""fastnn: perceptrons and multilayer perceptrons for CPUs, with scikit-learn's interface and fast kernels."""
+
+from importlib.metadata import version
+
+from fastnn.mlp import MLPClassifier
+from fastnn.threads import show_config
+
+__all__ = ["MLPClassifier", "show_config"]
+__version__ = version("fastnn")

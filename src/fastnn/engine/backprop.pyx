@@ -92,6 +92,8 @@ cdef class Trainer:
     ----------
     memories : ndarray of shape (n_memories, n_packed)
         What the optimizer remembers, each memory laid out as the network's parameters are.
+    step_flops : float
+        Floating-point operations of a whole batch's step, to judge how long a segment may be.
 
     Raises
     ------
@@ -101,10 +103,12 @@ cdef class Trainer:
 
     cdef readonly Network network
     cdef readonly Optimizer optimizer
-    cdef readonly object memories
+    cdef readonly object memories, batch_size
+    cdef readonly double step_flops
     cdef list space
+    cdef bint running
     cdef Segment segment
-    cdef int n_threads
+    cdef int n_threads, asked_threads  # of which a small network's steps use one only
 
     def __cinit__(self, Network network, Optimizer optimizer, batch_size, n_threads):
         self.segment.layers = <fastnn_dense *> calloc(network.n_dense, sizeof(fastnn_dense))
@@ -131,13 +135,36 @@ cdef class Trainer:
             segment.layers[i].state = <char *> cnp.PyArray_DATA(memories) + (
                 <char *> network.dense[i].weights - <char *> network.dense[0].weights)
             segment.layers[i].state_stride = n_parameters
-        flops = 6.0 * batch_size * n_parameters
-        self.n_threads = n_threads if flops > PARALLEL_FLOPS else 1
+        self.step_flops = 6.0 * batch_size * n_parameters
+        self.batch_size, self.asked_threads = batch_size, n_threads
+        self.n_threads = n_threads if self.step_flops > PARALLEL_FLOPS else 1
         segment.settings = &optimizer.settings
         segment.batch_size = batch_size
         segment.head = heads.index(network.head)
         self.space = []
         self._make_space()
+
+    def adapted(self, Optimizer optimizer, batch_size, n_threads):
+        """A trainer with other settings that goes on where this one is: itself, if nothing but numbers differ.
+
+        An optimizer of the same name keeps its memories and its count of steps; another one starts afresh.
+        """
+        cdef Trainer other
+        same = optimizer.name == self.optimizer.name
+        if same:
+            optimizer.step_count = self.optimizer.step_count
+        if same and (batch_size, n_threads) == (self.batch_size, self.asked_threads):
+            self.optimizer = optimizer
+            self.segment.settings = &optimizer.settings
+            return self
+        other = Trainer(self.network, optimizer, batch_size, n_threads)
+        if same:
+            other.memories[:] = self.memories
+        return other
+
+    def __reduce__(self):
+        memories = [self.network.unpack(memory) for memory in self.memories]
+        return _restored_trainer, (self.network, self.optimizer, self.batch_size, self.asked_threads, memories)
 
     cdef char *_array(self, n, dtype) except NULL:
         """Zeros that live as long as the trainer."""
@@ -182,7 +209,7 @@ cdef class Trainer:
         segment.losses = <double *> self._array(n_output_tasks(segment, segment.batch_size), np.float64)
         segment.squares = <double *> self._array(n_tasks, np.float64)
 
-    def run(self, cnp.ndarray X, cnp.ndarray targets, cnp.ndarray order):
+    def run(self, cnp.ndarray X, cnp.ndarray targets, cnp.ndarray order, double loss=0):
         """Train on the samples that order names, batch by batch; the last batch may be smaller.
 
         Parameters
@@ -193,18 +220,31 @@ cdef class Trainer:
             int32 classes of shape (n_samples,) for a softmax head; else numbers of shape (n_samples, n_outputs), of
             any real type.
         order : ndarray of intp of shape (n_rows,)
+        loss : float, default=0
+            What the epoch's earlier segments returned: an epoch's loss has the same bits however it is cut.
 
         Returns
         -------
         float
-            The summed loss of the samples plus, once per batch, half of l2 times the sum of all squared weights, as
+            `loss` and, added to it, the summed loss of the samples plus, once per batch, half of l2 times the sum of all squared weights, as
             they were before each batch's step. The same bits for any number of threads, and so are the weights.
 
         Raises
         ------
         ValueError
             When an array does not fit the network, or order or targets name what does not exist.
+        RuntimeError
+            When another thread is in the middle of a run.
         """
+        if self.running:
+            raise RuntimeError("this network is being trained by another thread")
+        self.running = True
+        try:
+            return self._run(X, targets, order, loss)
+        finally:
+            self.running = False
+
+    cdef double _run(self, cnp.ndarray X, cnp.ndarray targets, cnp.ndarray order, double loss) except? -1:
         cdef Segment *segment = &self.segment
         cdef fastnn_samples samples = samples_of(X), target_samples
         if samples.n_features != segment.layers[0].fan_in:
@@ -214,7 +254,7 @@ cdef class Trainer:
         if len(targets) != len(X):
             raise ValueError(f"{len(targets)} targets for {len(X)} samples")
         if len(order) == 0:
-            return 0.0
+            return loss
         if order.min() < 0 or order.max() >= len(X):
             raise ValueError(f"order names samples outside 0 ... {len(X) - 1}")
         n_outputs = self.network.sizes[-1]
@@ -233,7 +273,7 @@ cdef class Trainer:
             raise ValueError(f"a network with the head {self.network.head!r} has no loss to train by")
 
         segment.X, segment.order, segment.n_rows = &samples, <const intptr_t *> cnp.PyArray_DATA(order), len(order)
-        segment.step_count, segment.loss = self.optimizer.step_count, 0
+        segment.step_count, segment.loss = self.optimizer.step_count, loss
         with nogil:
             if self.n_threads == 1:
                 run_segment(segment)
@@ -242,6 +282,13 @@ cdef class Trainer:
                     run_segment(segment)
         self.optimizer.step_count = segment.step_count
         return segment.loss
+
+
+def _restored_trainer(Network network, optimizer, batch_size, n_threads, memories):
+    trainer = Trainer(network, optimizer, batch_size, n_threads)
+    for memory, (coefs, intercepts) in zip(trainer.memories, memories):
+        network.pack(coefs, intercepts, memory)
+    return trainer
 
 
 cdef void run_segment(Segment *segment) noexcept nogil:

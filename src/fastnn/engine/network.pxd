@@ -19,3 +19,5 @@ cdef class Network:
     cdef readonly object dtype
     cdef readonly object all_columns  # 0, 1, 2, ... as kernels take lists of columns
     cdef readonly object parameters  # every weight and bias, packed, layer after layer
+
+    cdef size_t _offset(self, size_t layer) noexcept

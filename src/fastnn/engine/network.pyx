@@ -99,8 +99,14 @@ cdef class Network:
 
     def set_weights(self, coefs, intercepts):
         """Take over weights: W (fan_in, fan_out) and b (fan_out,) of each layer, converted to the network's type."""
+        self.pack(coefs, intercepts, self.parameters)
+
+    def pack(self, coefs, intercepts, cnp.ndarray packed):
+        """Write the W and b of each layer into an array laid out as `parameters` is."""
         cdef size_t i
         cdef cnp.ndarray W, b
+        cdef fastnn_dense layer
+        self._check_layout(packed)
         if len(coefs) != self.n_dense or len(intercepts) != self.n_dense:
             raise ValueError(f"{len(coefs)} and {len(intercepts)} arrays of weights for {self.n_dense} layers")
         shapes = list(zip(self.sizes, self.sizes[1:]))
@@ -111,26 +117,36 @@ cdef class Network:
                     f"not {np.shape(coefs[i])} and {np.shape(intercepts[i])}")
         for i in range(self.n_dense):
             W, b = np.asarray(coefs[i], self.dtype), np.ascontiguousarray(intercepts[i], self.dtype)
-            self.kernels.pack_dense(&self.dense[i], cnp.PyArray_DATA(W), W.strides[0], W.strides[1],
-                                    cnp.PyArray_DATA(b))
+            layer = self.dense[i]
+            layer.weights = <char *> cnp.PyArray_DATA(packed) + self._offset(i)
+            self.kernels.pack_dense(&layer, cnp.PyArray_DATA(W), W.strides[0], W.strides[1], cnp.PyArray_DATA(b))
 
     def unpack(self, cnp.ndarray packed):
         """Lists of W and of b of every layer, from an array laid out as `parameters` is."""
         cdef size_t i
-        cdef cnp.ndarray W, b, parameters = self.parameters
-        cdef const char *start = <const char *> cnp.PyArray_DATA(packed)
-        if packed.dtype != self.dtype or packed.shape != parameters.shape or not packed.flags.c_contiguous:
-            raise ValueError("not laid out as this network's parameters")
+        cdef cnp.ndarray W, b
+        self._check_layout(packed)
         coefs, intercepts = [], []
         for i in range(self.n_dense):
             W = np.empty((self.dense[i].fan_in, self.dense[i].fan_out), self.dtype)
             b = np.empty(self.dense[i].fan_out, self.dtype)
-            self.kernels.unpack_dense(
-                &self.dense[i], start + (<char *> self.dense[i].weights - <char *> cnp.PyArray_DATA(parameters)),
-                cnp.PyArray_DATA(W), cnp.PyArray_DATA(b))
+            self.kernels.unpack_dense(&self.dense[i], <char *> cnp.PyArray_DATA(packed) + self._offset(i),
+                                      cnp.PyArray_DATA(W), cnp.PyArray_DATA(b))
             coefs.append(W)
             intercepts.append(b)
         return coefs, intercepts
+
+    cdef size_t _offset(self, size_t layer) noexcept:
+        """Bytes from the first layer's parameters to this one's."""
+        return <char *> self.dense[layer].weights - <char *> self.dense[0].weights
+
+    def _check_layout(self, packed):
+        if packed.dtype != self.dtype or packed.shape != self.parameters.shape or not packed.flags.c_contiguous:
+            raise ValueError("not laid out as this network's parameters")
+
+    def __reduce__(self):
+        # Unpacked, since the packed layout is this CPU's.
+        return _restored_network, (self.sizes, self.activations, self.head, self.dtype.name, *self.weights())
 
     def weights(self):
         """Copies of every layer's W, and of every layer's b, as two lists."""
@@ -181,6 +197,12 @@ cdef class Network:
                 with parallel(num_threads=n_threads):
                     forward_blocks(&job)
         return out
+
+
+def _restored_network(sizes, activations, head, dtype, coefs, intercepts):
+    network = Network(sizes, activations, head, dtype)
+    network.set_weights(coefs, intercepts)
+    return network
 
 
 cdef struct Forward:

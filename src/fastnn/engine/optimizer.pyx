@@ -62,6 +62,14 @@ cdef class Optimizer:
         self.settings.epsilon = epsilon
         self.n_memories = fastnn_optimizer_memories[self.settings.optimizer]
 
+    def __reduce__(self):
+        s = self.settings
+        arguments = self.name, s.learning_rate, s.l2, s.decay_1, s.decay_2, s.epsilon
+        return Optimizer, arguments, {"step_count": self.step_count}
+
+    def __setstate__(self, state):
+        self.step_count = state["step_count"]
+
 
 cdef fastnn_update update_at(const fastnn_update *settings, long long step, double total_weight) noexcept nogil:
     """The constants of a step, the first being number 1, for a batch whose samples' weights add up to total_weight."""

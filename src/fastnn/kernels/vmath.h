@@ -1,13 +1,15 @@
 /* Elementary functions of a vector.
  *
  * One source for float and double: they differ in the constants and polynomials at the top only. Nothing branches or
- * looks up a table. Polynomials are our own minimax fits (Remez exchange, 60 digits), each with its largest error
- * relative to the function it serves. tests/kernels/vmath_accuracy.c holds every function to its error; the worst
- * it found, in ULP, with and without fused multiply-add (2e8 floats at even distances, 2e7 doubles):
+ * looks up a table. Polynomials are our own near-minimax fits (Remez exchange; Mills' quotient by reweighted least
+ * squares; 50 digits and more), each with its largest error relative to the function it serves.
+ *
+ * tests/kernels/vmath_accuracy.c holds every function to its error. The worst found, in ULP, with and without fused
+ * multiply-add (of the first four every float, save where they are trivial; else 2e8 floats, 2e7 doubles):
  *
  *               exp   tanh  logistic  expm1  log   log1p  log1p_unit  normal_cdf  normal_pdf
- *     float     0.95  1.69  1.77      1.23   0.94  1.44   1.26        5.1         1.96
- *     double    0.96  1.62  1.75      1.30   0.83  1.44   1.12        8.5         2.14
+ *     float     0.97  1.75  1.82      1.27   0.93  1.44   1.26        5.03        1.96
+ *     double    0.96  1.62  1.75      1.29   0.82  1.44   1.12        7.18        2.14
  *
  * Nothing here reads or changes the floating-point environment, and the order of operations is meant: it must not be
  * compiled with -ffast-math.
@@ -212,9 +214,8 @@ INLINE vreal v_logistic(vreal x)
     return choose(x < 0, e - e * q, 1 - q);
 }
 
-/* log(1 + f) = 2 atanh(s), where s = f / (2 + f), as f - s (f - s^2 P(s^2)): f is exact, the rest a correction. */
-
-/* log(x): -inf at 0, NaN below. x = 2^k (1 + f), with 1 + f from sqrt(1/2) to sqrt(2). */
+/* log(x): -inf at 0, NaN below. x = 2^k (1 + f), with 1 + f from sqrt(1/2) to sqrt(2), and log(1 + f) = 2 atanh(s),
+ * where s = f / (2 + f), taken as f - s (f - s^2 P(s^2)): f is exact, the rest a correction. */
 INLINE vreal v_log(vreal x)
 {
     const real subnormal_shift = MANTISSA_BITS + 1, subnormal_scale = (real)(2ull << MANTISSA_BITS);
@@ -239,7 +240,7 @@ INLINE vreal v_log(vreal x)
     return choose((x > 0) & (x < INFINITE), log, special);
 }
 
-/* log(1 + x) for x in [0, 1] or NaN: what v_log() spends on the exponent and the special cases, saved. */
+/* log(1 + x) for x in [0, 1] or NaN: v_log() with f = x, less what that spends on the exponent and special cases. */
 INLINE vreal v_log1p_unit(vreal x)
 {
     vreal s = x / (2 + x), s2 = s * s;

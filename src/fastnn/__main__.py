@@ -1,0 +1,293 @@
+"""python -m fastnn: trains a network on handwritten digits, and the same network in NumPy beside it."""
+
+import argparse
+import os
+import pickle
+import sys
+import time
+import warnings
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
+
+import fastnn
+from fastnn._idx import IdxError, read_mnist
+from fastnn.baseline import NumpyNetwork
+from fastnn.engine import isa
+from fastnn.threads import effective_n_threads
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130  # what shells make of Ctrl-C
+
+LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}
+# Once NumPy has trained for so long, fastnn goes on alone: the ratio is known, and the user is waiting.
+BASELINE_SECONDS = 10.0
+# The idle threads of BLAS and OpenMP spin for some milliseconds before they sleep. Whoever comes next needs the cores.
+SETTLE_SECONDS = 0.05
+
+
+class DemonstrationError(Exception):
+    """What the user has to be told, in one line."""
+
+
+class Data(NamedTuple):
+    """Samples to train on and to test with: pixels in [0, 1], classes numbered from 0."""
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+
+
+class Epoch(NamedTuple):
+    """What one epoch brought. baseline_seconds is NaN where NumPy did not train beside."""
+
+    loss: float
+    accuracy: float
+    seconds: float
+    baseline_seconds: float
+
+
+# -- the command line -------------------------------------------------------------------------------------------------
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """One line, without the usage that argparse would put above it."""
+        self.exit(EXIT_BAD_INPUT, f"fastnn: error: {' '.join(message.split())}\n")
+
+
+def integer(name, least, most=2**31 - 1):
+    """A converter for argparse: text to an integer within bounds."""
+
+    def convert(text):
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{name} must be an integer, not {text!r}") from None
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{name} must be from {least} to {most}, not {value}")
+        return value
+
+    return convert
+
+
+def layer_sizes(text):
+    return tuple(integer("a layer's size", 1)(size) for size in text.split(","))
+
+
+def parse(arguments):
+    parser = Parser(
+        prog="python -m fastnn",
+        description="Train a network on handwritten digits, with the same network in NumPy trained beside it: the "
+        "same initial weights, the same batches, the same float32.",
+        epilog="GFLOP/s counts every multiplication and addition of the dense products, those with zeros too, for "
+        "both alike. Seconds are the best epoch's, of those that both trained, in turn.",
+    )
+    parser.add_argument("--data", metavar="DIR", help="folder with MNIST's four IDX files, gzipped or not; without "
+                        "it, the 1797 small digits that scikit-learn carries")
+    parser.add_argument("--hidden", metavar="SIZES", type=layer_sizes,
+                        help="hidden layers' sizes (256,128; with --data 512,256)")
+    parser.add_argument("--epochs", metavar="N", type=integer("N", 1), help="passes over the data (20; with --data 5)")
+    parser.add_argument("--batch-size", metavar="N", type=integer("N", 1), default=64,
+                        help="samples a step (%(default)s)")
+    parser.add_argument("--solver", choices=LEARNING_RATES, default="rmsprop", help="optimizer (%(default)s)")
+    parser.add_argument("--threads", metavar="N", type=integer("N", 1, os.cpu_count() or 1),
+                        help="for fastnn and for NumPy's BLAS (as many as this process may use)")
+    parser.add_argument("--seed", metavar="N", type=integer("N", 0, 2**32 - 1), default=0,
+                        help="of initial weights and orders (%(default)s)")
+    parser.add_argument("--save", metavar="FILE", help="keep the model: a pickle of a fastnn.MLPClassifier")
+    parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
+    options = parser.parse_args(arguments)
+    options.hidden = options.hidden or ((512, 256) if options.data else (256, 128))
+    options.epochs = options.epochs or (5 if options.data else 20)
+    options.threads = options.threads or effective_n_threads()
+    return parser, options
+
+
+# -- data and model files ---------------------------------------------------------------------------------------------
+
+
+def load_data(folder):
+    """MNIST from a folder, or scikit-learn's digits where there is none."""
+    if folder is None:
+        X, y = load_digits(return_X_y=True)
+        X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=0)
+        name, highest = "scikit-learn's digits", 16
+    else:
+        X, y, X_test, y_test = read_mnist(folder)
+        name, highest = folder, 255
+    classes, y = np.unique(y, return_inverse=True)
+    # A test label that training never saw counts as an error: no class is numbered -1.
+    y_test = np.where(np.isin(y_test, classes), np.searchsorted(classes, y_test), -1)
+    X, X_test = (np.divide(pixels, highest, dtype=np.float32) for pixels in (X, X_test))
+    return Data(name, X, y, X_test, y_test)
+
+
+def check_can_save(path):
+    """Say before training, not after, that a model cannot be saved there."""
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise DemonstrationError(f"cannot save to {path}: it is no regular file")
+    if not os.path.isdir(folder):
+        raise DemonstrationError(f"cannot save to {path}: no such folder")
+
+
+def save(path, model):
+    """Write bytes to path, all of them or none: into a file beside it, which then takes its place."""
+    path = os.path.realpath(path)  # where a link leads, that the link stays one
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(model)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        if not isinstance(error, FileExistsError) and os.path.exists(temporary):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise DemonstrationError(f"cannot save to {path}: {error.strerror}") from None
+        raise
+
+
+# -- training ---------------------------------------------------------------------------------------------------------
+
+
+def seconds_of(work):
+    """What work returns, and the seconds that it took, from when all threads are at rest."""
+    time.sleep(SETTLE_SECONDS)
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start
+
+
+def partial_fit(model, X, y):
+    """One epoch, with Ctrl-C a KeyboardInterrupt as anywhere else, and not the warning that estimators make of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Training interrupted", UserWarning)
+        try:
+            model.partial_fit(X, y, classes=np.arange(y.max() + 1))
+        except UserWarning:
+            raise KeyboardInterrupt from None
+        except ValueError as error:  # it diverged
+            raise DemonstrationError(str(error)) from None
+
+
+def train(model, baseline, data, n_epochs):
+    """Train both networks, epoch by epoch in turn; yields an Epoch for each."""
+    baseline_total = 0.0
+    for _ in range(n_epochs):
+        _, seconds = seconds_of(lambda: partial_fit(model, data.X, data.y))
+        baseline_seconds = np.nan
+        if baseline_total < BASELINE_SECONDS:
+            _, baseline_seconds = seconds_of(lambda: baseline.train_epoch(data.X, data.y))
+            baseline_total += baseline_seconds
+        accuracy = np.mean(model.predict(data.X_test) == data.y_test)
+        yield Epoch(model.loss_, accuracy, seconds, baseline_seconds)
+
+
+def flops_per_sample(sizes):
+    """Multiplications and additions of a training step, per sample, for dense layers.
+
+    Two for every weight in the forward product, two in the gradient by the weights, and two in the gradient by the
+    layer's input, but for the first layer: nobody needs the gradient by the samples. Biases, activations, the loss and
+    the optimizer are left out. Columns that are 0 in all of a batch are counted, although fastnn skips them.
+    """
+    weights = [fan_in * fan_out for fan_in, fan_out in pairwise(sizes)]
+    return 2 * (sum(weights) + sum(weights) + sum(weights[1:]))
+
+
+def print_summary(epochs, flops, options):
+    beside = [epoch for epoch in epochs if not np.isnan(epoch.baseline_seconds)]
+    seconds = min(epoch.seconds for epoch in beside)
+    baseline_seconds = min(epoch.baseline_seconds for epoch in beside)
+    rows = [
+        ("test accuracy", f"{epochs[-1].accuracy:.4f}", ""),
+        ("seconds per epoch", f"{seconds:.4f}", f"NumPy {baseline_seconds:.4f}"),
+        ("GFLOP/s", f"{flops / seconds / 1e9:.1f}", f"NumPy {flops / baseline_seconds / 1e9:.1f}"),
+        ("times as fast as NumPy", f"{baseline_seconds / seconds:.1f}", f"best of {len(beside)} each, in turn"),
+        ("instruction set", isa.level, ""),
+        ("threads", str(options.threads), ""),
+    ]
+    print()
+    for name, value, note in rows:
+        print(f"{name:<24}{value:>10}   {note}".rstrip())
+
+
+def demonstrate(options):
+    if options.save:
+        check_can_save(options.save)
+    data = load_data(options.data)
+    sizes = (data.X.shape[1], *options.hidden, data.y.max() + 1)
+    batch_size = min(options.batch_size, len(data.X))
+    learning_rate = LEARNING_RATES[options.solver]
+    print(f"{data.name}: {len(data.X)} images to train on, {len(data.X_test)} to test, {sizes[0]} pixels each")
+    print(f"network {'-'.join(map(str, sizes))}, ReLU and softmax; {options.solver}, batches of {batch_size}, float32")
+
+    # Not the plain seed, which partial_fit may start anew from at each call: an order for every epoch.
+    model = fastnn.MLPClassifier(options.hidden, solver=options.solver, alpha=0, batch_size=batch_size,
+                                 learning_rate_init=learning_rate, random_state=np.random.RandomState(options.seed),
+                                 n_threads=options.threads)
+    baseline = NumpyNetwork(sizes, options.solver, learning_rate, batch_size,
+                            random_state=np.random.RandomState(options.seed))
+    epochs, saved = [], None
+    try:
+        print(f"\n{'epoch':>9}{'loss':>10}{'accuracy':>10}{'seconds':>10}{'NumPy':>10}", flush=True)
+        for epoch in train(model, baseline, data, options.epochs):
+            epochs.append(epoch)
+            if options.save:
+                saved = pickle.dumps(model)  # so that Ctrl-C within the next epoch leaves this one's model
+            beside = "" if np.isnan(epoch.baseline_seconds) else f"{epoch.baseline_seconds:10.4f}"
+            print(f"{f'{len(epochs)}/{options.epochs}':>9}{epoch.loss:10.4f}{epoch.accuracy:10.4f}"
+                  f"{epoch.seconds:10.4f}{beside}", flush=True)
+    except KeyboardInterrupt:
+        message = f"fastnn: interrupted after {len(epochs)} of {options.epochs} epochs"
+        if saved:
+            save(options.save, saved)
+            message += f"; the model so far is in {options.save}"
+        raise KeyboardInterrupt(message) from None
+    if options.save:
+        save(options.save, saved)
+    print_summary(epochs, flops_per_sample(sizes) * len(data.X), options)
+    if options.save:
+        print(f"{'model':<24}{options.save}")
+
+
+def main(arguments=None):
+    """Run the demonstration.
+
+    Parameters
+    ----------
+    arguments : list of str, default=None
+        The command line's, without the program; None takes them from sys.argv.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    parser, options = parse(arguments)
+    try:
+        with threadpool_limits(options.threads, user_api="blas"):
+            demonstrate(options)
+    except KeyboardInterrupt as interrupt:
+        print(str(interrupt) or "fastnn: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read the progress has gone: no reason for a traceback, now or at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (DemonstrationError, IdxError) as error:
+        parser.error(str(error))
+    except MemoryError:
+        parser.error(f"not enough memory for a network with hidden layers {','.join(map(str, options.hidden))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""What a fit does between batches: epochs, orders of samples, progress, when to stop, and what to do when it cannot go on.
+
+The engine trains a segment of an epoch at a call, some 50 milliseconds without the GIL; in between Python can be
+interrupted.
+"""
+
+import time
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+# How long the engine may work without looking up: Ctrl-C is answered within twice this.
+SEGMENT_SECONDS = 0.05
+# The first segment's arithmetic, before anything was timed: 10 ms at 100 GFLOP/s.
+FIRST_SEGMENT_FLOPS = 1e9
+
+
+@dataclass
+class History:
+    """What training has seen so far; kept from fit to fit when a model is trained further.
+
+    Attributes
+    ----------
+    loss_curve : list of float
+        The mean loss of each epoch.
+    best_loss : float
+    n_epochs_without_improvement : int
+    n_samples_seen : int
+    """
+
+    loss_curve: list = field(default_factory=list)
+    best_loss: float = np.inf
+    n_epochs_without_improvement: int = 0
+    n_samples_seen: int = 0
+
+    def note(self, loss, tol, n_samples):
+        """Add an epoch, as scikit-learn counts: an improvement is a loss lower than the best by at least tol."""
+        self.loss_curve.append(loss)
+        self.n_samples_seen += n_samples
+        if loss > self.best_loss - tol:
+            self.n_epochs_without_improvement += 1
+        else:
+            self.n_epochs_without_improvement = 0
+        self.best_loss = min(loss, self.best_loss)
+
+
+class Segments:
+    """Cuts epochs into segments that take about SEGMENT_SECONDS.
+
+    Parameters
+    ----------
+    trainer : fastnn.engine.backprop.Trainer
+    """
+
+    def __init__(self, trainer):
+        self.trainer = trainer
+        self.n_batches = max(1, int(FIRST_SEGMENT_FLOPS / trainer.step_flops))
+
+    def run_epoch(self, X, targets, order):
+        """Train on the samples in this order; return the summed loss. It does not depend on where the cuts are."""
+        loss, first = 0.0, 0
+        while first < len(order):
+            n_rows = self.n_batches * self.trainer.batch_size
+            start = time.perf_counter()
+            loss = self.trainer.run(X, targets, order[first : first + n_rows], loss)
+            seconds = time.perf_counter() - start
+            if not np.isfinite(loss):
+                break
+            first += n_rows
+            # At most doubled, since one timing may mislead; halved at once when other work slows the machine.
+            self.n_batches = max(1, int(self.n_batches * min(2.0, max(0.5, SEGMENT_SECONDS / max(seconds, 1e-9)))))
+        return loss
+
+
+def train(trainer, X, targets, *, random_state, shuffle, max_iter, tol, n_iter_no_change, verbose, history, one_epoch):
+    """Train for up to max_iter epochs.
+
+    Parameters
+    ----------
+    trainer : fastnn.engine.backprop.Trainer
+        Its network is changed in place.
+    X : ndarray of shape (n_samples, n_features)
+    targets : ndarray
+        As `Trainer.run` takes them.
+    random_state : numpy.random.RandomState
+    shuffle : bool
+        Draw a new order of the samples for each epoch, the same ones that scikit-learn draws.
+    max_iter, tol, n_iter_no_change, verbose
+        As scikit-learn's parameters.
+    history : History
+        Is added to.
+    one_epoch : bool
+        Stop after one epoch, without a warning: a partial fit.
+
+    Returns
+    -------
+    int
+        The number of epochs done.
+
+    Raises
+    ------
+    ValueError
+        When the loss or the weights are no longer finite. The network is then of no use.
+
+    Warns
+    -----
+    ConvergenceWarning
+        When max_iter epochs were not enough.
+    UserWarning
+        When interrupted by Ctrl-C; the network keeps what it has learnt.
+    """
+    n_samples = len(X)
+    order = np.arange(n_samples, dtype=np.intp)
+    segments = Segments(trainer)
+    n_epochs = 0
+    try:
+        while n_epochs < max_iter:
+            if shuffle:
+                order = order[_permutation(random_state, n_samples)]
+            loss = segments.run_epoch(X, targets, order) / n_samples
+            if not (np.isfinite(loss) and np.isfinite(trainer.network.parameters.sum())):
+                raise _diverged(n_epochs + 1, loss)
+            n_epochs += 1
+            history.note(loss, tol, n_samples)
+            if verbose:
+                print(f"Iteration {n_epochs}, loss = {loss:.8f}")
+            if history.n_epochs_without_improvement > n_iter_no_change:
+                if verbose:
+                    print(
+                        f"Training loss did not improve more than tol={tol:f} for {n_iter_no_change} consecutive "
+                        "epochs. Stopping."
+                    )
+                break
+            if one_epoch:
+                break
+        else:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization hasn't "
+                "converged yet.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=4)
+    return n_epochs
+
+
+def _permutation(random_state, n):
+    """As sklearn.utils.shuffle draws it."""
+    indices = np.arange(n, dtype=np.intp)
+    random_state.shuffle(indices)
+    return indices
+
+
+def _diverged(epoch, loss):
+    return ValueError(
+        f"Training diverged in epoch {epoch}: "
+        + (f"the loss became {loss}." if not np.isfinite(loss) else "weights are no longer finite.")
+        + " Try a smaller learning_rate_init, or scale the input, for instance with sklearn.preprocessing.StandardScaler."
+    )
