@@ -23,6 +23,8 @@ from fastnn.threads import effective_n_threads
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # what shells make of Ctrl-C
 
+# A layer's units: two such layers still have fewer bytes of weights than can be addressed.
+MAX_UNITS = 2**20
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}
 # Once NumPy has trained for so long, fastnn goes on alone: the ratio is known, and the user is waiting.
 BASELINE_SECONDS = 10.0
@@ -35,7 +37,7 @@ class DemonstrationError(Exception):
 
 
 class Data(NamedTuple):
-    """Samples to train on and to test with: pixels in [0, 1], classes numbered from 0."""
+    """Samples to train on and to test with: pixels in [0, 1], and labels."""
 
     name: str
     X: np.ndarray
@@ -78,7 +80,7 @@ def integer(name, least, most=2**31 - 1):
 
 
 def layer_sizes(text):
-    return tuple(integer("a layer's size", 1)(size) for size in text.split(","))
+    return tuple(integer("a layer's size", 1, MAX_UNITS)(size) for size in text.split(","))
 
 
 def parse(arguments):
@@ -89,18 +91,33 @@ def parse(arguments):
         epilog="GFLOP/s counts every multiplication and addition of the dense products, those with zeros too, for "
         "both alike. Seconds are the best epoch's, of those that both trained, in turn.",
     )
-    parser.add_argument("--data", metavar="DIR", help="folder with MNIST's four IDX files, gzipped or not; without "
-                        "it, the 1797 small digits that scikit-learn carries")
-    parser.add_argument("--hidden", metavar="SIZES", type=layer_sizes,
-                        help="hidden layers' sizes (256,128; with --data 512,256)")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="folder with MNIST's four IDX files, gzipped or not; without "
+        "it, the 1797 small digits that scikit-learn carries",
+    )
+    parser.add_argument(
+        "--hidden", metavar="SIZES", type=layer_sizes, help="hidden layers' sizes (256,128; with --data 512,256)"
+    )
     parser.add_argument("--epochs", metavar="N", type=integer("N", 1), help="passes over the data (20; with --data 5)")
-    parser.add_argument("--batch-size", metavar="N", type=integer("N", 1), default=64,
-                        help="samples a step (%(default)s)")
+    parser.add_argument(
+        "--batch-size", metavar="N", type=integer("N", 1), default=64, help="samples a step (%(default)s)"
+    )
     parser.add_argument("--solver", choices=LEARNING_RATES, default="rmsprop", help="optimizer (%(default)s)")
-    parser.add_argument("--threads", metavar="N", type=integer("N", 1, os.cpu_count() or 1),
-                        help="for fastnn and for NumPy's BLAS (as many as this process may use)")
-    parser.add_argument("--seed", metavar="N", type=integer("N", 0, 2**32 - 1), default=0,
-                        help="of initial weights and orders (%(default)s)")
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=integer("N", 1, os.cpu_count() or 1),
+        help="for fastnn and for NumPy's BLAS (as many as this process may use)",
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=integer("N", 0, 2**32 - 1),
+        default=0,
+        help="of initial weights and orders (%(default)s)",
+    )
     parser.add_argument("--save", metavar="FILE", help="keep the model: a pickle of a fastnn.MLPClassifier")
     parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
     options = parser.parse_args(arguments)
@@ -122,9 +139,6 @@ def load_data(folder):
     else:
         X, y, X_test, y_test = read_mnist(folder)
         name, highest = folder, 255
-    classes, y = np.unique(y, return_inverse=True)
-    # A test label that training never saw counts as an error: no class is numbered -1.
-    y_test = np.where(np.isin(y_test, classes), np.searchsorted(classes, y_test), -1)
     X, X_test = (np.divide(pixels, highest, dtype=np.float32) for pixels in (X, X_test))
     return Data(name, X, y, X_test, y_test)
 
@@ -139,12 +153,12 @@ def check_can_save(path):
 
 
 def save(path, model):
-    """Write bytes to path, all of them or none: into a file beside it, which then takes its place."""
+    """Pickle the model to path, whole or not at all: into a file beside it, which then takes its place."""
     path = os.path.realpath(path)  # where a link leads, that the link stays one
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         with open(temporary, "xb") as file:
-            file.write(model)
+            pickle.dump(model, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -167,12 +181,12 @@ def seconds_of(work):
     return result, time.perf_counter() - start
 
 
-def partial_fit(model, X, y):
+def partial_fit(model, X, y, classes):
     """One epoch, with Ctrl-C a KeyboardInterrupt as anywhere else, and not the warning that estimators make of it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Training interrupted", UserWarning)
         try:
-            model.partial_fit(X, y, classes=np.arange(y.max() + 1))
+            model.partial_fit(X, y, classes=classes)
         except UserWarning:
             raise KeyboardInterrupt from None
         except ValueError as error:  # it diverged
@@ -181,14 +195,15 @@ def partial_fit(model, X, y):
 
 def train(model, baseline, data, n_epochs):
     """Train both networks, epoch by epoch in turn; yields an Epoch for each."""
+    classes, class_numbers = np.unique(data.y, return_inverse=True)
     baseline_total = 0.0
     for _ in range(n_epochs):
-        _, seconds = seconds_of(lambda: partial_fit(model, data.X, data.y))
+        _, seconds = seconds_of(lambda: partial_fit(model, data.X, data.y, classes))
         baseline_seconds = np.nan
         if baseline_total < BASELINE_SECONDS:
-            _, baseline_seconds = seconds_of(lambda: baseline.train_epoch(data.X, data.y))
+            _, baseline_seconds = seconds_of(lambda: baseline.train_epoch(data.X, class_numbers))
             baseline_total += baseline_seconds
-        accuracy = np.mean(model.predict(data.X_test) == data.y_test)
+        accuracy = model.score(data.X_test, data.y_test)
         yield Epoch(model.loss_, accuracy, seconds, baseline_seconds)
 
 
@@ -224,39 +239,48 @@ def demonstrate(options):
     if options.save:
         check_can_save(options.save)
     data = load_data(options.data)
-    sizes = (data.X.shape[1], *options.hidden, data.y.max() + 1)
+    sizes = (data.X.shape[1], *options.hidden, len(np.unique(data.y)))
     batch_size = min(options.batch_size, len(data.X))
     learning_rate = LEARNING_RATES[options.solver]
     print(f"{data.name}: {len(data.X)} images to train on, {len(data.X_test)} to test, {sizes[0]} pixels each")
     print(f"network {'-'.join(map(str, sizes))}, ReLU and softmax; {options.solver}, batches of {batch_size}, float32")
 
     # Not the plain seed, which partial_fit may start anew from at each call: an order for every epoch.
-    model = fastnn.MLPClassifier(options.hidden, solver=options.solver, alpha=0, batch_size=batch_size,
-                                 learning_rate_init=learning_rate, random_state=np.random.RandomState(options.seed),
-                                 n_threads=options.threads)
-    baseline = NumpyNetwork(sizes, options.solver, learning_rate, batch_size,
-                            random_state=np.random.RandomState(options.seed))
-    epochs, saved = [], None
+    model = fastnn.MLPClassifier(
+        options.hidden,
+        solver=options.solver,
+        alpha=0,
+        batch_size=batch_size,
+        learning_rate_init=learning_rate,
+        random_state=np.random.RandomState(options.seed),
+        n_threads=options.threads,
+    )
+    baseline = NumpyNetwork(
+        sizes, options.solver, learning_rate, batch_size, random_state=np.random.RandomState(options.seed)
+    )
+    epochs = []
     try:
         print(f"\n{'epoch':>9}{'loss':>10}{'accuracy':>10}{'seconds':>10}{'NumPy':>10}", flush=True)
         for epoch in train(model, baseline, data, options.epochs):
             epochs.append(epoch)
-            if options.save:
-                saved = pickle.dumps(model)  # so that Ctrl-C within the next epoch leaves this one's model
             beside = "" if np.isnan(epoch.baseline_seconds) else f"{epoch.baseline_seconds:10.4f}"
-            print(f"{f'{len(epochs)}/{options.epochs}':>9}{epoch.loss:10.4f}{epoch.accuracy:10.4f}"
-                  f"{epoch.seconds:10.4f}{beside}", flush=True)
+            print(
+                f"{f'{len(epochs)}/{options.epochs}':>9}{epoch.loss:10.4f}{epoch.accuracy:10.4f}"
+                f"{epoch.seconds:10.4f}{beside}",
+                flush=True,
+            )
     except KeyboardInterrupt:
         message = f"fastnn: interrupted after {len(epochs)} of {options.epochs} epochs"
-        if saved:
-            save(options.save, saved)
+        if options.save and epochs:
+            save(options.save, model)  # an epoch that is broken off leaves the model as it was before
             message += f"; the model so far is in {options.save}"
         raise KeyboardInterrupt(message) from None
     if options.save:
-        save(options.save, saved)
+        save(options.save, model)
     print_summary(epochs, flops_per_sample(sizes) * len(data.X), options)
     if options.save:
         print(f"{'model':<24}{options.save}")
+    sys.stdout.flush()  # here, where an error is still answered
 
 
 def main(arguments=None):
@@ -279,9 +303,11 @@ def main(arguments=None):
     except KeyboardInterrupt as interrupt:
         print(str(interrupt) or "fastnn: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # whoever read the progress has gone: no reason for a traceback, now or at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except OSError as error:  # of standard output: those of files are DemonstrationErrors and IdxErrors
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail to flush it at exit
+        if isinstance(error, BrokenPipeError):  # whoever read the progress has gone
+            return 1
+        parser.error(f"cannot write: {error.strerror}")
     except (DemonstrationError, IdxError) as error:
         parser.error(str(error))
     except MemoryError:

@@ -61,16 +61,20 @@ def read_idx(path, n_dimensions):
         header = file.read(4 + 4 * n_dimensions)
         magic = bytes([0, 0, UNSIGNED_BYTES, n_dimensions])
         if header[:4] != magic:
-            raise IdxError(f"{path}: not an IDX file of bytes in {n_dimensions} dimensions: it starts with "
-                           f"{header[:4].hex() or 'nothing'}, not with {magic.hex()}")
+            raise IdxError(
+                f"{path}: not an IDX file of bytes in {n_dimensions} dimensions: it starts with "
+                f"{header[:4].hex() or 'nothing'}, not with {magic.hex()}"
+            )
         if len(header) < 4 + 4 * n_dimensions:
             raise IdxError(f"{path}: truncated: it ends in the header")
         shape = tuple(map(int, np.frombuffer(header, ">u4", offset=4)))
         size = math.prod(shape)
         there = n_bytes * MAX_COMPRESSION if gzipped else n_bytes - len(header)
         if size > there:
-            raise IdxError(f"{path}: truncated: its header promises {' x '.join(map(str, shape))} bytes, and there "
-                           f"are {'at most ' if gzipped else ''}{there}")
+            raise IdxError(
+                f"{path}: truncated: its header promises {' x '.join(map(str, shape))} bytes, and there "
+                f"are {'at most ' if gzipped else ''}{there}"
+            )
 
         items = np.empty(size, np.uint8)
         n_read = file.readinto(items)
@@ -124,8 +128,10 @@ def read_mnist(folder):
         parts += [images, labels]
     X_train, y_train, X_test, y_test = parts
     if X_train.shape[1:] != X_test.shape[1:]:
-        raise IdxError(f"{folder}: train images of {X_train.shape[1]} x {X_train.shape[2]} pixels, "
-                       f"but t10k images of {X_test.shape[1]} x {X_test.shape[2]}")
+        raise IdxError(
+            f"{folder}: train images of {X_train.shape[1]} x {X_train.shape[2]} pixels, "
+            f"but t10k images of {X_test.shape[1]} x {X_test.shape[2]}"
+        )
     if y_train.min() == y_train.max():
         raise IdxError(f"{folder}: all train labels are {y_train[0]}: nothing to tell apart")
     return X_train.reshape(len(X_train), -1), y_train, X_test.reshape(len(X_test), -1), y_test

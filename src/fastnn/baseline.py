@@ -5,7 +5,10 @@ results go into arrays made once; the parameters are one block, so that a step o
 it. No tricks beyond that, and no sloth.
 """
 
+from itertools import pairwise
+
 import numpy as np
+from sklearn.utils import check_random_state
 
 
 def relu(z, out=None):
@@ -59,17 +62,19 @@ class NumpyNetwork:
 
     momentum, rho, beta_1, beta_2, epsilon = 0.9, 0.9, 0.9, 0.999, 1e-8
 
-    def __init__(self, sizes, solver="rmsprop", learning_rate=0.001, batch_size=64, dtype=np.float32, random_state=None):
+    def __init__(
+        self, sizes, solver="rmsprop", learning_rate=0.001, batch_size=64, dtype=np.float32, random_state=None
+    ):
         self._update = {"sgd": self._sgd, "rmsprop": self._rmsprop, "adam": self._adam}[solver]
         self.sizes, self.learning_rate, self.batch_size = tuple(sizes), learning_rate, batch_size
-        self.rng = random_state if isinstance(random_state, np.random.RandomState) else np.random.RandomState(random_state)
+        self.rng = check_random_state(random_state)
         self.step_count = 0
 
-        self.parameters = np.empty(sum((n + 1) * m for n, m in zip(self.sizes, self.sizes[1:])), dtype)
+        self.parameters = np.empty(sum((n + 1) * m for n, m in pairwise(self.sizes)), dtype)
         self.grad, self._mean, self._square, self._scratch = (np.zeros_like(self.parameters) for _ in range(4))
         self.coefs, self.intercepts = self._layers(self.parameters)
         self._grad_coefs, self._grad_intercepts = self._layers(self.grad)
-        for W, b in zip(self.coefs, self.intercepts):
+        for W, b in zip(self.coefs, self.intercepts, strict=True):
             bound = np.sqrt(6 / sum(W.shape))  # Glorot and Bengio (2010)
             W[:] = self.rng.uniform(-bound, bound, W.shape)
             b[:] = self.rng.uniform(-bound, bound, b.shape)
@@ -80,7 +85,7 @@ class NumpyNetwork:
     def _layers(self, block):
         """Views of a block like `parameters`: every layer's W, and every layer's b."""
         coefs, intercepts, start = [], [], 0
-        for fan_in, fan_out in zip(self.sizes, self.sizes[1:]):
+        for fan_in, fan_out in pairwise(self.sizes):
             end = start + fan_in * fan_out
             coefs.append(block[start:end].reshape(fan_in, fan_out))
             intercepts.append(block[end : end + fan_out])
@@ -89,7 +94,7 @@ class NumpyNetwork:
 
     def forward(self, x, out):
         """The class probabilities of x; out, an array for each layer, keeps what every layer puts out."""
-        for W, b, a in zip(self.coefs, self.intercepts, out):
+        for W, b, a in zip(self.coefs, self.intercepts, out, strict=True):
             np.matmul(x, W, out=a)
             a += b
             x = softmax(a, out=a) if a is out[-1] else relu(a, out=a)

@@ -29,7 +29,9 @@ from fastnn.engine.kernels cimport fastnn_batch, fastnn_dense, fastnn_kernels, f
 from fastnn.engine.network cimport LOGISTIC, SOFTMAX, Network
 from fastnn.engine.network import heads
 from fastnn.engine.optimizer cimport Optimizer, update_at
-from fastnn.engine.team cimport Share, my_share, team_barrier, team_rank, team_size
+from fastnn.engine.team cimport (
+    Share, fp_state, my_share, team_barrier, team_enter, team_leave, team_rank, team_size,
+)
 
 cnp.import_array()
 
@@ -126,6 +128,8 @@ cdef class Trainer:
         cdef Segment *segment = &self.segment
         if batch_size < 1:
             raise ValueError(f"batches of {batch_size} samples")
+        if n_threads < 1:
+            raise ValueError(f"{n_threads} threads")
         self.network, self.optimizer = network, optimizer
         self.memories = memories = aligned_zeros(optimizer.n_memories * n_parameters, network.dtype).reshape(
             optimizer.n_memories, n_parameters)
@@ -294,6 +298,7 @@ def _restored_trainer(Network network, optimizer, batch_size, n_threads, memorie
 cdef void run_segment(Segment *segment) noexcept nogil:
     """All batches of a segment, as one thread of the team sees them."""
     cdef size_t first = 0, parity = 0
+    cdef fp_state caller = team_enter()
     gather_batch(segment, 0, 0)
     team_barrier()
     while first < segment.n_rows:
@@ -302,6 +307,7 @@ cdef void run_segment(Segment *segment) noexcept nogil:
             segment.loss += batch_loss(segment, min(segment.batch_size, segment.n_rows - first))
         first += segment.batch_size
         parity = 1 - parity
+    team_leave(caller)
 
 
 cdef void gather_batch(Segment *segment, size_t first, size_t parity) noexcept nogil:

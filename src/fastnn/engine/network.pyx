@@ -58,6 +58,8 @@ cdef class Network:
     """
 
     def __cinit__(self, sizes, activations, head, dtype, level=None):
+        if len(sizes) < 2:
+            raise ValueError(f"{len(sizes)} sizes: a network has at least inputs and outputs")
         self.n_dense = len(sizes) - 1
         self.dense = <fastnn_dense *> malloc(self.n_dense * sizeof(fastnn_dense))
         if self.dense == NULL:
@@ -170,6 +172,8 @@ cdef class Network:
         cdef fastnn_samples samples = samples_of(X)
         if samples.n_features != self.dense[0].fan_in:
             raise ValueError(f"X has {samples.n_features} columns, the network {self.dense[0].fan_in} inputs")
+        if n_threads < 1:
+            raise ValueError(f"{n_threads} threads")
         cdef cnp.ndarray out = np.empty((X.shape[0], self.sizes[len(self.sizes) - 1]), self.dtype)
         cdef cnp.ndarray space, all_columns = self.all_columns
         cdef Forward job

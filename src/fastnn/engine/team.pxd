@@ -4,6 +4,9 @@ from libc.stddef cimport size_t
 
 
 cdef extern from "team.h" nogil:
+    ctypedef int fp_state
+    fp_state team_enter()
+    void team_leave(fp_state caller)
     int team_rank()
     int team_size()
     void team_barrier()

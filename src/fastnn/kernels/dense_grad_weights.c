@@ -25,35 +25,41 @@ INLINE void grad_tile(const int rows, const real *x, size_t ldx, const uint32_t 
     store_tile(rows, sums, grad, TILE_COLS);
 }
 
-/* One step for `rows` rows of a panel; grad is summed, not yet scaled. Adds the weights' squares to `squares`. */
+/* One step for `rows` rows of a panel, grad being summed but not yet scaled. Returns squares plus the weights' squares.
+ *
+ * Constants and sums are local: through a pointer they would be read and written again for every vector, since the
+ * compiler must fear that the weights being stored are they. The rows' divisions overlap with the next tile's products.
+ */
 #define OPTIMIZER(name, memories) \
-    INLINE void update_rows_##name(const update_constants *c, size_t rows, const uint32_t *columns, const real *grad, \
-                                   real *weights, real *memory, size_t stride, vreal *squares) \
+    INLINE vreal update_rows_##name(const update_constants constants, size_t rows, const uint32_t *columns, \
+                                    const real *grad, real *weights, real *memory, size_t stride, vreal squares) \
     { \
+        const update_constants c = constants; \
         for (size_t i = 0; i < rows; i++) { \
             size_t row = (size_t)columns[i] * TILE_COLS; \
             _Pragma("GCC unroll 8") for (int j = 0; j < TILE_VECTORS; j++) \
             { \
                 size_t at = row + (size_t)j * LANES; \
                 vreal weight = load(weights + at); \
-                vreal g = (load(grad + i * TILE_COLS + j * LANES) + c->l2 * weight) * c->scale; \
-                *squares += weight * weight; \
-                store(weights + at, step_##name(c, g, weight, memory + at, stride)); \
+                vreal g = (load(grad + i * TILE_COLS + j * LANES) + c.l2 * weight) * c.scale; \
+                squares += weight * weight; \
+                store(weights + at, step_##name(&c, g, weight, memory + at, stride)); \
             } \
         } \
+        return squares; \
     }
 #include "optimizers.def"
 #undef OPTIMIZER
 
-static void update_rows(int optimizer, const update_constants *c, size_t rows, const uint32_t *columns,
-                        const real *grad, real *weights, real *memory, size_t stride, vreal *squares)
+INLINE vreal update_rows(int optimizer, update_constants c, size_t rows, const uint32_t *columns, const real *grad,
+                         real *weights, real *memory, size_t stride, vreal squares)
 {
     switch (optimizer) {
 #define OPTIMIZER(name, memories) \
-    case FASTNN_##name: update_rows_##name(c, rows, columns, grad, weights, memory, stride, squares); break;
+    case FASTNN_##name: return update_rows_##name(c, rows, columns, grad, weights, memory, stride, squares);
 #include "optimizers.def"
 #undef OPTIMIZER
-    default: break;
+    default: return squares;
     }
 }
 
@@ -75,14 +81,14 @@ double KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch 
         const uint32_t *columns = batch->columns + i;
         size_t rows = active - i < TILE_ROWS ? active - i : TILE_ROWS;
         WITH_CONSTANT_ROWS(rows, grad_tile, x, batch->ld, columns, batch->rows, delta, ldd, grad)
-        update_rows(update->optimizer, &c, rows, columns, grad, weights, memory, layer->state_stride, &squares);
+        squares = update_rows(update->optimizer, c, rows, columns, grad, weights, memory, layer->state_stride, squares);
     }
     /* Columns that are zero throughout the batch: no gradient but the penalty's, yet momenta decay all the same. */
     memset(grad, 0, sizeof grad);
     for (i = first > active ? first : active; i < last; i += TILE_ROWS) {
         size_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
-        update_rows(update->optimizer, &c, rows, batch->columns + i, grad, weights, memory, layer->state_stride,
-                    &squares);
+        squares = update_rows(update->optimizer, c, rows, batch->columns + i, grad, weights, memory,
+                              layer->state_stride, squares);
     }
     return sum_lanes(squares);
 }
@@ -96,7 +102,6 @@ void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t row
     const real *delta = (const real *)delta_matrix + panel * TILE_COLS;
     const size_t at = panel * (1 + layer->fan_in) * TILE_COLS;
     real grad[TILE_COLS];
-    vreal squares = {0}; /* not asked for */
 
     for (int j = 0; j < TILE_VECTORS; j++) {
         vreal sum = {0};
@@ -104,6 +109,6 @@ void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t row
             sum += load(delta + b * ldd + j * LANES);
         store(grad + j * LANES, sum);
     }
-    update_rows(update->optimizer, &c, 1, &bias_row, grad, (real *)layer->weights + at, (real *)layer->state + at,
-                layer->state_stride, &squares);
+    update_rows(update->optimizer, c, 1, &bias_row, grad, (real *)layer->weights + at, (real *)layer->state + at,
+                layer->state_stride, (vreal){0});
 }
