@@ -3,13 +3,20 @@
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from fastnn.engine.activation import activation_names
@@ -25,7 +32,7 @@ from fastnn.training import History, train
 class BaseMLP(BaseEstimator):
     """What every multilayer perceptron has: layers, a solver, and weights to look at."""
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(activation_names)), list, tuple],
         "solver": [StrOptions({"sgd", "rmsprop", "adam"})],
@@ -80,8 +87,8 @@ class BaseMLP(BaseEstimator):
 
     def _hidden_activations(self, n_hidden):
         if isinstance(self.activation, str):
-            return [self.activation] * n_hidden
-        activations = list(self.activation)
+            return [str(self.activation)] * n_hidden  # the engine takes no np.str_, as a grid search may set
+        activations = [str(name) for name in self.activation]
         if len(activations) != n_hidden:
             raise ValueError(f"activation names {len(activations)} functions for {n_hidden} hidden layers.")
         return activations
@@ -110,7 +117,7 @@ class BaseMLP(BaseEstimator):
         hidden = self._hidden_activations(len(sizes) - 2)
         network = Network(sizes, hidden, head, dtype)
         coefs, intercepts = [], []
-        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+        for fan_in, fan_out in pairwise(sizes):
             # scikit-learn has one activation for all layers, so its output layer follows the hidden ones in this.
             bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (fan_in + fan_out))
             coefs.append(random_state.uniform(-bound, bound, (fan_in, fan_out)))
@@ -123,7 +130,7 @@ class BaseMLP(BaseEstimator):
             return min(200, n_samples)
         if self.batch_size > n_samples:
             warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=6
             )
         return min(self.batch_size, n_samples)
 
@@ -141,6 +148,8 @@ class BaseMLP(BaseEstimator):
         if not going_on:
             return self._initial_network(sizes, head, self._compute_dtype(X), random_state)
         network = self._network
+        if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
+            raise ValueError(f"Training cannot go on in another dtype than {network.dtype}: dtype is {self.dtype!r}.")
         if list(network.sizes) != sizes or list(network.activations) != self._hidden_activations(len(sizes) - 2):
             raise ValueError(
                 f"Training cannot go on with other layers: the network has sizes {list(network.sizes)} and activations "
@@ -150,19 +159,20 @@ class BaseMLP(BaseEstimator):
 
     def _train(self, network, history, X, targets, random_state, one_epoch):
         trainer = self._trainer_for(network, self._batch_size(len(X)))
-        n_epochs = train(
-            trainer,
-            X,
-            targets,
-            random_state=random_state,
-            shuffle=self.shuffle,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            verbose=self.verbose,
-            history=history,
-            one_epoch=one_epoch,
-        )
+        with _taken_back_on_error(trainer, history, random_state):
+            n_epochs = train(
+                trainer,
+                X,
+                targets,
+                random_state=random_state,
+                shuffle=self.shuffle,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                n_iter_no_change=self.n_iter_no_change,
+                verbose=self.verbose,
+                history=history,
+                one_epoch=one_epoch,
+            )
         self._network, self._trainer, self._history, self._random_state = network, trainer, history, random_state
         self.n_iter_ = n_epochs
         self.n_layers_ = len(network.sizes)
@@ -181,31 +191,53 @@ class BaseMLP(BaseEstimator):
         return self._network.forward(X, effective_n_threads(self.n_threads))
 
 
+# Which call is changing an estimator, by the estimator's id.
+_changing = {}
+
+
 @contextmanager
-def _unchanged_on_error(estimator):
-    """An estimator whose fit fails is what it was before, fitted or not; only the optimizer's memory is lost."""
+def _all_or_nothing(estimator):
+    """A call that fails leaves the estimator as it was, fitted or not; a second call at the same time is refused.
+
+    The refused one must not even look: what it would restore is what the first is changing.
+    """
+    this_call = object()
+    if _changing.setdefault(id(estimator), this_call) is not this_call:
+        raise RuntimeError(f"This {type(estimator).__name__} instance is being fitted by another thread.")
     attributes = dict(vars(estimator))
-    network, history = attributes.get("_network"), attributes.get("_history")
-    parameters = None if network is None else network.parameters.copy()
-    kept = None if history is None else (replace(history), len(history.loss_curve))
     try:
         yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(attributes)
-        if network is not None:
-            network.parameters[:] = parameters
-            estimator._history, n_epochs = kept
-            del estimator._history.loss_curve[n_epochs:]
-            estimator._trainer = None
+        raise
+    finally:
+        del _changing[id(estimator)]
+
+
+@contextmanager
+def _taken_back_on_error(trainer, history, random_state):
+    """Training that fails is taken back, but the optimizer, of whose memories there is no copy, starts afresh."""
+    parameters, epochs, random_numbers = trainer.network.parameters.copy(), replace(history), random_state.get_state()
+    n_epochs = len(history.loss_curve)
+    try:
+        yield
+    except BaseException:
+        trainer.network.parameters[:] = parameters
+        trainer.memories[:] = 0
+        trainer.optimizer.step_count = 0
+        random_state.set_state(random_numbers)
+        vars(history).update(vars(epochs))
+        del history.loss_curve[n_epochs:]
         raise
 
 
 def _readable(X):
     """X as the engine can read it: rarely a copy, for long doubles and foreign byte orders."""
-    if X.dtype in source_dtypes and X.dtype.isnative or X.dtype == np.bool_:
-        return X
-    return X.astype(X.dtype.newbyteorder("=") if X.dtype.newbyteorder("=") in source_dtypes else np.float64)
+    native = X.dtype.newbyteorder("=")
+    if native == np.bool_ or native in source_dtypes:
+        return X.astype(native, copy=False)
+    return X.astype(np.float64)
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -241,7 +273,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     verbose : bool, default=False
         Print each epoch's loss.
     warm_start : bool, default=False
-        Let `fit` go on from the last fit: its weights, its optimizer's memory and its random numbers.
+        Let `fit` go on from the last fit: its weights, its optimizer's memory and its random numbers. The orders of
+        samples are drawn from the given one again, so two fits of 5 epochs are one of 10 only without `shuffle`.
     momentum : float, default=0.9
         For sgd; between 0 and 1.
     nesterovs_momentum : bool, default=True
@@ -304,7 +337,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     >>> from fastnn import MLPClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
-    >>> model = MLPClassifier((64,), max_iter=100, tol=1e-3, random_state=0).fit(X_train, y_train)
+    >>> model = MLPClassifier((64,), tol=1e-3, random_state=0).fit(X_train, y_train)
     >>> model.score(X_test, y_test) > 0.95
     True
     >>> model.predict(X_test[:3])
@@ -378,15 +411,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ValueError
             For input that scikit-learn refuses too, for a single class, and when training diverges. The estimator is
             then as it was before.
+        RuntimeError
+            When another thread is fitting this very estimator.
 
         Warns
         -----
         ConvergenceWarning
             When `max_iter` epochs were not enough.
+        UserWarning
+            When interrupted by Ctrl-C: the estimator keeps what it has learnt, the broken-off epoch's part included.
         """
-        going_on = self.warm_start and hasattr(self, "_network")
-        with _unchanged_on_error(self):
-            return self._fit(X, y, going_on=going_on, one_epoch=False)
+        with _all_or_nothing(self):
+            return self._fit(X, y, going_on=self.warm_start and hasattr(self, "_network"), one_epoch=False)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, *, classes=None):
@@ -398,7 +434,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Need not hold every class.
         classes : array-like of shape (n_classes,), default=None
-            All classes there will be. Required in the first call, unless y is an indicator matrix.
+            All classes there will be; for multilabel targets the columns' numbers. Required in the first call.
 
         Returns
         -------
@@ -408,21 +444,27 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ------
         ValueError
             As for `fit`; and in the first call without `classes`.
+        RuntimeError
+            When another thread is fitting this very estimator.
         """
-        with _unchanged_on_error(self):
-            if _check_partial_fit_first_call(self, classes):
-                self._encoder = LabelEncoder(y if type_of_target(y).startswith("multilabel") else classes)
-            return self._fit(X, y, going_on=hasattr(self, "_network"), one_epoch=True)
+        with _all_or_nothing(self):
+            _check_partial_fit_first_call(self, classes)
+            return self._fit(X, y, going_on=hasattr(self, "_network"), one_epoch=True, classes=classes)
 
-    def _fit(self, X, y, going_on, one_epoch):
+    def _fit(self, X, y, going_on, one_epoch, classes=None):
         hidden = self._hidden_sizes()
         X, y = validate_data(self, X, y, dtype="numeric", multi_output=True, reset=not going_on)
         X = _readable(X)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if one_epoch or going_on:
+        if going_on:
             encoder = self._encoder
+        elif one_epoch:
+            encoder = LabelEncoder(y if type_of_target(y).startswith("multilabel") else classes)
+            if not np.array_equal(encoder.classes, unique_labels(classes)):
+                raise ValueError(f"`classes={classes!r}` are not what `y` has: {encoder.classes}")
         else:
+            check_classification_targets(y)
             encoder = LabelEncoder(y)
         if going_on and not one_epoch and set(labels := unique_labels(y)) != set(self.classes_):
             raise ValueError(
@@ -434,8 +476,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         history = self._history if going_on else History()
         sizes = [X.shape[1], *hidden, encoder.n_outputs]
         network = self._network_to_train(going_on, sizes, encoder.head, X, random_state)
-        self._encoder, self.classes_ = encoder, encoder.classes
         self._train(network, history, X, targets, random_state, one_epoch)
+        self._encoder, self.classes_ = encoder, encoder.classes
         return self
 
     def predict(self, X):

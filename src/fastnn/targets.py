@@ -1,7 +1,7 @@
 """Labels of any kind to the numbers a network learns, and back."""
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import type_of_target, unique_labels
 
 
 class LabelEncoder:
@@ -29,16 +29,17 @@ class LabelEncoder:
     """
 
     def __init__(self, y):
-        check_classification_targets(y)
         self.kind = type_of_target(y, input_name="y")
         if self.kind == "multiclass-multioutput":
-            raise ValueError("Multioutput target data is not supported: y must have one column of classes, or be an "
-                             "indicator matrix of labels")
+            raise ValueError(
+                "Multioutput target data is not supported: y must have one column of classes, or be an "
+                "indicator matrix of labels"
+            )
         self.classes = unique_labels(y)
         if len(self.classes) == 1 and self.kind != "multilabel-indicator":
             raise ValueError(
                 "This solver needs samples of at least 2 classes in the data, but the data contains only one class: "
-                f"{self.classes[0]!r}"
+                f"{self.classes[0]}"
             )
         self.head = "softmax" if self.kind == "multiclass" else "logistic"
         self.n_outputs = 1 if self.kind == "binary" else len(self.classes)
@@ -61,11 +62,16 @@ class LabelEncoder:
             y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
             if y.ndim != 2 or y.shape[1] != self.n_outputs:
                 raise ValueError(f"`y` must be an indicator matrix of {self.n_outputs} labels, as in the first fit")
+            if not ((y == 0) | (y == 1)).all():
+                raise ValueError("`y` must be an indicator matrix of zeros and ones")
             return np.ascontiguousarray(y != 0).view(np.uint8)
+        if y.ndim != 1:
+            raise ValueError(f"`y` must be one column of classes, as in the first fit, not of shape {y.shape}")
         labels, codes = np.unique(y, return_inverse=True)
         if len(unknown := np.setdiff1d(labels, self.classes)):
             raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {unknown}.")
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {unknown}."
+            )
         codes = np.searchsorted(self.classes, labels)[codes]
         return codes.astype(np.int32) if self.kind == "multiclass" else codes.astype(np.uint8).reshape(-1, 1)
 

@@ -10,6 +10,9 @@ import sklearn
 
 from fastnn.engine import isa, team
 
+# More than any CPU has, and few enough that OpenMP, which aborts when it cannot start a thread, can start them.
+MOST_THREADS = 1024
+
 # After a fork the child has none of OpenMP's threads, and libgomp would wait for them for ever: one thread then.
 _forked = False
 
@@ -46,7 +49,7 @@ def effective_n_threads(n_threads=None):
     if _forked:
         return 1
     if n_threads is not None:
-        return n_threads
+        return min(n_threads, MOST_THREADS)
     allowed = team.max_threads()
     return allowed if os.environ.get("OMP_NUM_THREADS") else min(allowed, _cpu_count())
 
@@ -70,6 +73,7 @@ def show_config():
         f"instruction set  {isa.level} (this CPU has {', '.join(others) or 'no other'} too; FASTNN_ISA chooses)",
         f"threads          {effective_n_threads()} ({openmp})",
         f"compiler         {team.compiler}",
-        f"versions         Python {platform.python_version()}, NumPy {np.__version__}, scikit-learn {sklearn.__version__}",
+        f"versions         Python {platform.python_version()}, NumPy {np.__version__}, "
+        f"scikit-learn {sklearn.__version__}",
         sep="\n",
     )

@@ -1,4 +1,4 @@
-"""What a fit does between batches: epochs, orders of samples, progress, when to stop, and what to do when it cannot go on.
+"""What a fit does between batches: epochs, orders of samples, progress, when to stop, what to do when it cannot go on.
 
 The engine trains a segment of an epoch at a call, some 50 milliseconds without the GIL; in between Python can be
 interrupted.
@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-# How long the engine may work without looking up: Ctrl-C is answered within twice this.
+# How long the engine may work without looking up: Ctrl-C is answered within twice this, or after one batch.
 SEGMENT_SECONDS = 0.05
-# The first segment's arithmetic, before anything was timed: 10 ms at 100 GFLOP/s.
-FIRST_SEGMENT_FLOPS = 1e9
 
 
 @dataclass
@@ -47,7 +45,7 @@ class History:
 
 
 class Segments:
-    """Cuts epochs into segments that take about SEGMENT_SECONDS.
+    """Cuts epochs into segments that take about SEGMENT_SECONDS, growing from a single batch.
 
     Parameters
     ----------
@@ -56,21 +54,22 @@ class Segments:
 
     def __init__(self, trainer):
         self.trainer = trainer
-        self.n_batches = max(1, int(FIRST_SEGMENT_FLOPS / trainer.step_flops))
+        self.n_batches = 1
 
     def run_epoch(self, X, targets, order):
         """Train on the samples in this order; return the summed loss. It does not depend on where the cuts are."""
         loss, first = 0.0, 0
         while first < len(order):
-            n_rows = self.n_batches * self.trainer.batch_size
+            rows = order[first : first + self.n_batches * self.trainer.batch_size]
             start = time.perf_counter()
-            loss = self.trainer.run(X, targets, order[first : first + n_rows], loss)
+            loss = self.trainer.run(X, targets, rows, loss)
             seconds = time.perf_counter() - start
             if not np.isfinite(loss):
                 break
-            first += n_rows
-            # At most doubled, since one timing may mislead; halved at once when other work slows the machine.
-            self.n_batches = max(1, int(self.n_batches * min(2.0, max(0.5, SEGMENT_SECONDS / max(seconds, 1e-9)))))
+            first += len(rows)
+            # At most doubled, since one timing may mislead; cut at once when other work slows the machine.
+            fitting = SEGMENT_SECONDS / max(seconds, 1e-9) * len(rows) / self.trainer.batch_size
+            self.n_batches = max(1, min(2 * self.n_batches, int(fitting)))
         return loss
 
 
@@ -114,13 +113,13 @@ def train(trainer, X, targets, *, random_state, shuffle, max_iter, tol, n_iter_n
     n_samples = len(X)
     order = np.arange(n_samples, dtype=np.intp)
     segments = Segments(trainer)
-    n_epochs = 0
+    n_epochs, n_epochs_before = 0, len(history.loss_curve)
     try:
         while n_epochs < max_iter:
             if shuffle:
                 order = order[_permutation(random_state, n_samples)]
             loss = segments.run_epoch(X, targets, order) / n_samples
-            if not (np.isfinite(loss) and np.isfinite(trainer.network.parameters.sum())):
+            if not np.isfinite(loss) or not _all_finite(trainer.network.parameters):
                 raise _diverged(n_epochs + 1, loss)
             n_epochs += 1
             history.note(loss, tol, n_samples)
@@ -140,11 +139,18 @@ def train(trainer, X, targets, *, random_state, shuffle, max_iter, tol, n_iter_n
                 f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization hasn't "
                 "converged yet.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=4)
-    return n_epochs
+        if not _all_finite(trainer.network.parameters):  # it was diverging
+            raise
+        warnings.warn("Training interrupted by user.", stacklevel=6)
+    return len(history.loss_curve) - n_epochs_before  # not n_epochs, which Ctrl-C may have left one behind
+
+
+def _all_finite(array):
+    """Whether an array holds no NaN or infinity, without one of booleans, or a sum that may overflow."""
+    return np.isfinite(array.min()) and np.isfinite(array.max())
 
 
 def _permutation(random_state, n):
@@ -158,5 +164,6 @@ def _diverged(epoch, loss):
     return ValueError(
         f"Training diverged in epoch {epoch}: "
         + (f"the loss became {loss}." if not np.isfinite(loss) else "weights are no longer finite.")
-        + " Try a smaller learning_rate_init, or scale the input, for instance with sklearn.preprocessing.StandardScaler."
+        + " Try a smaller learning_rate_init, or scale the input, for instance with "
+        "sklearn.preprocessing.StandardScaler."
     )

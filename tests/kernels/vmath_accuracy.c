@@ -67,7 +67,7 @@ typedef struct {
     void (*compute)(const real *x, real *y); /* one vector */
     wide (*truth)(wide);
     double bound;
-    real first, last;                        /* the domain */
+    real first, last;                         /* the domain */
     real at_minus_inf, at_minus_zero, at_inf; /* NaN: outside the domain */
 } function_under_test;
 
@@ -145,12 +145,9 @@ static int special_values_wrong(const function_under_test *f)
     struct {
         real x, y;
     } cases[] = {
-        {NOT_A_NUMBER, NOT_A_NUMBER},
-        {-NOT_A_NUMBER, NOT_A_NUMBER},
-        {(real)-0.0, f->at_minus_zero},
-        {0, f->at_minus_zero == 0 ? 0 : f->at_minus_zero}, /* +0 where that is -0 */
-        {-INF, f->at_minus_inf},
-        {INF, f->at_inf},
+        {NOT_A_NUMBER, NOT_A_NUMBER},   {-NOT_A_NUMBER, NOT_A_NUMBER},
+        {(real)-0.0, f->at_minus_zero}, {0, f->at_minus_zero == 0 ? 0 : f->at_minus_zero}, /* +0 where that is -0 */
+        {-INF, f->at_minus_inf},        {INF, f->at_inf},
     };
     int wrong = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

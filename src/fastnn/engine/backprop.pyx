@@ -17,20 +17,22 @@ from cython.parallel cimport parallel
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, intptr_t, uint32_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
 
 from fastnn.engine.activation import keeps_input
 from fastnn.engine.arrays import aligned_zeros
 from fastnn.engine.arrays cimport round_up, row_length, samples_of
 from fastnn.engine.dense cimport (
-    dense_forward, dense_forward_alone, dense_grad_input, dense_grad_weights, n_weight_tasks,
+    batch_part, dense_forward, dense_forward_alone, dense_grad_input, dense_grad_weights, n_tiles, n_weight_tasks,
+    whole_batch,
 )
-from fastnn.engine.kernels cimport fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_samples, fastnn_update
+from fastnn.engine.kernels cimport (
+    fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_samples, fastnn_terms, fastnn_update,
+)
 from fastnn.engine.network cimport LOGISTIC, SOFTMAX, Network
 from fastnn.engine.network import heads
 from fastnn.engine.optimizer cimport Optimizer, update_at
 from fastnn.engine.team cimport (
-    Share, fp_state, my_share, team_barrier, team_enter, team_leave, team_rank, team_size,
+    Share, fp_state, my_share, team_barrier, team_enter, team_leave, team_meeting, team_rank,
 )
 
 cnp.import_array()
@@ -38,7 +40,7 @@ cnp.import_array()
 # Rows of a batch that one thread takes through the output layer and the loss, in tiles.
 cdef size_t OUTPUT_TILES = 2
 # Arithmetic of a step below which one thread is faster than two that wait for each other.
-cdef double PARALLEL_FLOPS = 2e6
+cdef double PARALLEL_FLOPS = 1e6
 
 
 # What a batch leaves behind in a layer. Matrices have batch_rows rows, `ld` numbers apart.
@@ -67,11 +69,14 @@ cdef struct Segment:
     char *target_rows  # (batch_rows, n_outputs) or targets
     char *x[2]  # (batch_rows, ldx) this batch's samples and the next one's
     size_t ldx
-    char *masks[2]  # (n_threads, n_features) which columns are in use, in the same
-    uint32_t *columns  # (n_threads, n_features) each thread's list of them
-    const uint32_t *all_columns
+    uint32_t *columns  # (n_row_tiles, n_features) and (n_row_tiles): the columns each tile of this batch's rows uses
+    uint32_t *column_counts
+    uint32_t *samples  # (n_column_tiles, batch_size) and (n_column_tiles): the rows each tile of its columns uses
+    uint32_t *sample_counts
+    const uint32_t *all_terms
     const fastnn_update *settings
     fastnn_update update  # this step's
+    team_meeting meeting
     long long step_count
     double *losses  # one per output task
     double *squares  # one per weight task of every layer
@@ -179,7 +184,7 @@ cdef class Trainer:
     cdef _make_space(self):
         cdef Segment *segment = &self.segment
         cdef const fastnn_kernels *kernels = segment.kernels
-        cdef cnp.ndarray all_columns = self.network.all_columns
+        cdef cnp.ndarray all_terms
         cdef LayerSpace *layer
         cdef size_t i, n_tasks = 0
         dtype = self.network.dtype
@@ -189,9 +194,14 @@ cdef class Trainer:
         segment.ldx = row_length(n_features, kernels.tile_cols, kernels.itemsize)
         for i in range(2):
             segment.x[i] = self._array(rows * <object> segment.ldx, dtype)
-            segment.masks[i] = self._array(self.n_threads * n_features, dtype)
-        segment.columns = <uint32_t *> self._array(self.n_threads * n_features, np.uint32)
-        segment.all_columns = <const uint32_t *> cnp.PyArray_DATA(all_columns)
+        row_tiles, column_tiles = n_tiles(kernels, segment.batch_size), n_tiles(kernels, n_features)
+        segment.columns = <uint32_t *> self._array(row_tiles * n_features, np.uint32)
+        segment.column_counts = <uint32_t *> self._array(row_tiles, np.uint32)
+        segment.samples = <uint32_t *> self._array(column_tiles * self.batch_size, np.uint32)
+        segment.sample_counts = <uint32_t *> self._array(column_tiles, np.uint32)
+        self.space.append(np.arange(max(*self.network.sizes, self.batch_size), dtype=np.uint32))
+        all_terms = self.space[-1]
+        segment.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
         for i in range(segment.n_layers):
             layer = &segment.spaces[i]
             layer.ld = row_length(segment.layers[i].fan_out, kernels.tile_cols, kernels.itemsize)
@@ -230,8 +240,9 @@ cdef class Trainer:
         Returns
         -------
         float
-            `loss` and, added to it, the summed loss of the samples plus, once per batch, half of l2 times the sum of all squared weights, as
-            they were before each batch's step. The same bits for any number of threads, and so are the weights.
+            `loss` and, added to it, the summed loss of the samples plus, once per batch, half of l2 times the sum of
+            all squared weights, as they were before each batch's step. The same bits for any number of threads, and so
+            are the weights.
 
         Raises
         ------
@@ -265,7 +276,8 @@ cdef class Trainer:
         if segment.head == SOFTMAX:
             if targets.dtype != np.int32 or targets.ndim != 1 or not targets.flags.c_contiguous:
                 raise ValueError("classes must be a contiguous array of int32")
-            if targets.min() < 0 or targets.max() >= n_outputs:
+            wanted = targets[order]
+            if wanted.min() < 0 or wanted.max() >= n_outputs:
                 raise ValueError(f"classes outside 0 ... {n_outputs - 1}")
             segment.labels = <const int32_t *> cnp.PyArray_DATA(targets)
         elif segment.head == LOGISTIC:
@@ -300,7 +312,7 @@ cdef void run_segment(Segment *segment) noexcept nogil:
     cdef size_t first = 0, parity = 0
     cdef fp_state caller = team_enter()
     gather_batch(segment, 0, 0)
-    team_barrier()
+    team_barrier(&segment.meeting)
     while first < segment.n_rows:
         train_batch(segment, first, parity)
         if team_rank() == 0:
@@ -311,16 +323,33 @@ cdef void run_segment(Segment *segment) noexcept nogil:
 
 
 cdef void gather_batch(Segment *segment, size_t first, size_t parity) noexcept nogil:
-    """This thread's share of the batch's samples, and its mask of the columns they use."""
-    cdef size_t mask_bytes = segment.X.n_features * segment.kernels.itemsize
-    cdef char *mask = segment.masks[parity] + team_rank() * mask_bytes
+    """This thread's share of the batch's samples, in whole tiles, and the columns that these use."""
+    cdef const fastnn_kernels *kernels = segment.kernels
+    cdef size_t row, rows, n_features = segment.X.n_features
     cdef Share mine
-    memset(mask, 0, mask_bytes)
-    if first < segment.n_rows:
-        mine = my_share(min(segment.batch_size, segment.n_rows - first))
-        segment.kernels.gather(segment.X, segment.order + first + mine.first, mine.last - mine.first,
-                               segment.x[parity] + mine.first * segment.ldx * segment.kernels.itemsize, segment.ldx,
-                               mask)
+    cdef char *x
+    if first >= segment.n_rows:
+        return
+    rows = min(segment.batch_size, segment.n_rows - first)
+    mine = my_share(n_tiles(kernels, rows))
+    row = mine.first * kernels.tile_rows
+    rows = min(mine.last * kernels.tile_rows, rows) - row
+    x = segment.x[parity] + row * segment.ldx * kernels.itemsize
+    kernels.gather(segment.X, segment.order + first + row, rows, x, segment.ldx)
+    kernels.used_columns(rows, n_features, x, segment.ldx, segment.columns + mine.first * n_features,
+                         segment.column_counts + mine.first, n_features)
+
+
+cdef void find_used_samples(Segment *segment, const fastnn_batch *x) noexcept nogil:
+    """For this thread's share of the tiles of columns, the samples that use them: the weights' gradient will ask."""
+    cdef const fastnn_kernels *kernels = segment.kernels
+    cdef size_t n_features = segment.X.n_features
+    cdef Share mine = my_share(n_tiles(kernels, n_features))
+    cdef size_t column = mine.first * kernels.tile_rows
+    kernels.used_rows(x.rows, min(mine.last * kernels.tile_rows, n_features) - column,
+                      <const char *> x.values + column * kernels.itemsize, x.ld,
+                      segment.samples + mine.first * segment.batch_size, segment.sample_counts + mine.first,
+                      segment.batch_size)
 
 
 cdef void train_batch(Segment *segment, size_t first, size_t parity) noexcept nogil:
@@ -328,34 +357,34 @@ cdef void train_batch(Segment *segment, size_t first, size_t parity) noexcept no
     cdef fastnn_dense *layers = segment.layers
     cdef LayerSpace *spaces = segment.spaces
     cdef size_t i, last = segment.n_layers - 1, rows = min(segment.batch_size, segment.n_rows - first)
-    cdef uint32_t *columns = segment.columns + team_rank() * segment.X.n_features
-    cdef fastnn_batch batch, x = fastnn_batch(rows, segment.x[parity], segment.ldx, columns, 0)
+    cdef fastnn_batch batch, x = fastnn_batch(
+        rows, segment.x[parity], segment.ldx,
+        fastnn_terms(segment.columns, segment.column_counts, segment.X.n_features),
+        fastnn_terms(segment.samples, segment.sample_counts, segment.batch_size))
 
-    # Every thread makes the same list for itself: cheaper than waiting for one of them to.
-    x.n_active = kernels.active_columns(team_size(), segment.X.n_features, segment.masks[parity], columns)
     if team_rank() == 0:
         segment.step_count += 1
         segment.update = update_at(segment.settings, segment.step_count, rows)
-
+    find_used_samples(segment, &x)
     for i in range(last):
         batch = layer_input(segment, i, &x)
         dense_forward(kernels, &layers[i], &batch, spaces[i].z, spaces[i].ld, spaces[i].a, spaces[i].ld)
-        team_barrier()
+        team_barrier(&segment.meeting)
     batch = layer_input(segment, last, &x)
     output_and_loss(segment, &batch, first)
-    team_barrier()
+    team_barrier(&segment.meeting)
     for i in range(last, 0, -1):
         dense_grad_input(kernels, &layers[i], rows, spaces[i].delta_t, segment.batch_rows, layers[i - 1].activation,
                          spaces[i - 1].z if spaces[i - 1].z != NULL else spaces[i - 1].a, spaces[i - 1].ld,
                          spaces[i - 1].delta, spaces[i - 1].ld, spaces[i - 1].delta_t, segment.batch_rows)
         if i < last:
             step_layer(segment, i + 1, &x)
-        team_barrier()
+        team_barrier(&segment.meeting)
     if last > 0:
         step_layer(segment, 1, &x)
     step_layer(segment, 0, &x)
     gather_batch(segment, first + segment.batch_size, 1 - parity)
-    team_barrier()
+    team_barrier(&segment.meeting)
 
 
 cdef fastnn_batch layer_input(Segment *segment, size_t i, const fastnn_batch *x) noexcept nogil:
@@ -364,7 +393,7 @@ cdef fastnn_batch layer_input(Segment *segment, size_t i, const fastnn_batch *x)
     if i == 0:
         return x[0]
     below = &segment.spaces[i - 1]
-    return fastnn_batch(x.rows, below.a, below.ld, segment.all_columns, segment.layers[i].fan_in)
+    return whole_batch(x.rows, below.a, below.ld, segment.all_terms)
 
 
 cdef void step_layer(Segment *segment, size_t i, const fastnn_batch *x) noexcept nogil:
@@ -383,18 +412,17 @@ cdef size_t n_output_tasks(Segment *segment, size_t rows) noexcept nogil:
 
 
 cdef void output_and_loss(Segment *segment, const fastnn_batch *batch, size_t first) noexcept nogil:
-    """The last layer's logits, the loss, and its gradient in their place: rows by rows, as the loss needs whole rows."""
+    """The last layer's logits, the loss, and its gradient in their place: by rows, since the loss needs whole rows."""
     cdef const fastnn_kernels *kernels = segment.kernels
     cdef fastnn_dense *layer = &segment.layers[segment.n_layers - 1]
     cdef LayerSpace *space = &segment.spaces[segment.n_layers - 1]
     cdef size_t task, row, chunk = OUTPUT_TILES * kernels.tile_rows
     cdef Share mine = my_share(n_output_tasks(segment, batch.rows))
-    cdef fastnn_batch part = batch[0]
+    cdef fastnn_batch part
     cdef char *delta
     for task in range(mine.first, mine.last):
         row = task * chunk
-        part.rows = min(chunk, batch.rows - row)
-        part.values = <const char *> batch.values + row * batch.ld * kernels.itemsize
+        part = batch_part(kernels, batch, row, min(row + chunk, batch.rows))
         delta = space.delta + row * space.ld * kernels.itemsize
         dense_forward_alone(kernels, layer, &part, NULL, 0, delta, space.ld)
         segment.losses[task] = rows_loss(segment, layer.fan_out, first + row, part.rows, delta, space.ld)
@@ -415,7 +443,7 @@ cdef double rows_loss(Segment *segment, size_t n_outputs, size_t first, size_t r
             segment.label_rows[row + i] = segment.labels[order[i]]
         return kernels.softmax_loss(rows, n_outputs, delta, ldd, segment.label_rows + row, delta, ldd)
     targets = segment.target_rows + row * n_outputs * kernels.itemsize
-    kernels.gather(segment.targets, order, rows, targets, n_outputs, NULL)
+    kernels.gather(segment.targets, order, rows, targets, n_outputs)
     return kernels.logistic_loss(rows, n_outputs, delta, ldd, targets, n_outputs, delta, ldd)
 
 

@@ -11,13 +11,18 @@ from fastnn.engine cimport isa
 from fastnn.engine.activation import number
 from fastnn.engine.arrays import aligned_zeros
 from fastnn.engine.arrays cimport round_up, row_length
-from fastnn.engine.kernels cimport FASTNN_gradient, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_update
+from fastnn.engine.kernels cimport (
+    FASTNN_gradient, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_terms, fastnn_update,
+)
 from fastnn.engine.team cimport Share, my_share
 
 cnp.import_array()
 
-# Tasks are as small as they can be while what they read stays in the first-level cache long enough to repay its load.
-cdef size_t FORWARD_TILES = 4  # tiles of batch rows that pass over a panel
+# A forward task is so many tiles of batch rows by so many panels: what it reads and writes of a depth's x, W and z
+# stays in the second-level cache. While a product has few tasks, for all the threads there may be, they are smaller.
+cdef size_t FORWARD_TILES = 16
+cdef size_t FORWARD_PANELS = 4
+cdef size_t FORWARD_TASKS = 64
 cdef size_t WEIGHT_TILES = 16  # tiles of rows of W to which one panel of delta is applied
 cdef size_t INPUT_BLOCK = 48  # inputs to which one batch tile's error is carried back: the kernel's own block
 
@@ -26,23 +31,50 @@ cdef size_t n_panels(const fastnn_kernels *kernels, const fastnn_dense *layer) n
     return (layer.fan_out + kernels.tile_cols - 1) // kernels.tile_cols
 
 
+cdef size_t n_tiles(const fastnn_kernels *kernels, size_t rows) noexcept nogil:
+    """Register tiles that cover so many rows, of a batch or of W."""
+    return (rows + kernels.tile_rows - 1) // kernels.tile_rows
+
+
 cdef size_t packed_size(const fastnn_kernels *kernels, size_t fan_in, size_t fan_out) noexcept nogil:
     """Numbers in a layer's panels, biases included."""
     return (1 + fan_in) * round_up(fan_out, kernels.tile_cols)
 
 
+cdef fastnn_batch whole_batch(size_t rows, const void *values, size_t ld, const uint32_t *all_terms) noexcept nogil:
+    """A batch nothing is known of, so that every term is summed; all_terms counts from 0 as far as any sum goes."""
+    cdef fastnn_terms every = fastnn_terms(all_terms, NULL, 0)
+    return fastnn_batch(rows, values, ld, every, every)
+
+
+cdef fastnn_batch batch_part(const fastnn_kernels *kernels, const fastnn_batch *x, size_t first,
+                             size_t last) noexcept nogil:
+    """Rows first ... last of a batch, first being a multiple of tile_rows, for the forward product."""
+    cdef fastnn_batch part = x[0]
+    cdef size_t tile = first // kernels.tile_rows
+    part.rows = last - first
+    part.values = <const char *> x.values + first * x.ld * kernels.itemsize
+    part.columns.terms += tile * x.columns.stride
+    if x.columns.counts != NULL:
+        part.columns.counts += tile
+    return part
+
+
 cdef void dense_forward(const fastnn_kernels *kernels, const fastnn_dense *layer, const fastnn_batch *x,
                         char *z, size_t ldz, char *a, size_t lda) noexcept nogil:
     """a (x.rows, fan_out) = f(x W + b); z, unless NULL, keeps x W + b."""
-    cdef size_t task, row, chunk = FORWARD_TILES * kernels.tile_rows
-    cdef size_t n_chunks = (x.rows + chunk - 1) // chunk
-    cdef Share mine = my_share(n_panels(kernels, layer) * n_chunks)
-    cdef fastnn_batch part = x[0]
+    cdef size_t panels = n_panels(kernels, layer), tiles = n_tiles(kernels, x.rows)
+    cdef size_t wide = min(FORWARD_PANELS, max(1, panels * tiles // (FORWARD_TILES // 4 * FORWARD_TASKS)))
+    cdef size_t high = kernels.tile_rows * min(FORWARD_TILES, max(
+        FORWARD_TILES // 4, panels * tiles // (FORWARD_PANELS * FORWARD_TASKS)))
+    cdef size_t n_strips = (panels + wide - 1) // wide
+    cdef size_t task, row, panel, n_chunks = (x.rows + high - 1) // high
+    cdef Share mine = my_share(n_strips * n_chunks)
+    cdef fastnn_batch part
     for task in range(mine.first, mine.last):
-        row = task % n_chunks * chunk
-        part.rows = min(chunk, x.rows - row)
-        part.values = <const char *> x.values + row * x.ld * kernels.itemsize
-        kernels.dense_forward(layer, &part, task // n_chunks,
+        panel, row = task // n_chunks * wide, task % n_chunks * high
+        part = batch_part(kernels, x, row, min(row + high, x.rows))
+        kernels.dense_forward(layer, &part, panel, min(panel + wide, panels),
                               z + row * ldz * kernels.itemsize if z != NULL else NULL, ldz,
                               a + row * lda * kernels.itemsize, lda)
 
@@ -50,9 +82,7 @@ cdef void dense_forward(const fastnn_kernels *kernels, const fastnn_dense *layer
 cdef void dense_forward_alone(const fastnn_kernels *kernels, const fastnn_dense *layer, const fastnn_batch *x,
                               char *z, size_t ldz, char *a, size_t lda) noexcept nogil:
     """The same by the calling thread alone: for rows that it takes through several layers."""
-    cdef size_t panel
-    for panel in range(n_panels(kernels, layer)):
-        kernels.dense_forward(layer, x, panel, z, ldz, a, lda)
+    kernels.dense_forward(layer, x, 0, n_panels(kernels, layer), z, ldz, a, lda)
 
 
 cdef void dense_grad_input(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t rows,
@@ -121,7 +151,7 @@ cdef class Dense:
 
     cdef const fastnn_kernels *kernels
     cdef fastnn_dense layer
-    cdef object dtype, weights, state, columns
+    cdef object dtype, weights, state, all_terms
     cdef int n_threads
 
     def __init__(self, W, b, str activation="identity", int n_threads=1, level=None):
@@ -134,7 +164,7 @@ cdef class Dense:
         size = packed_size(self.kernels, self.layer.fan_in, self.layer.fan_out)
         self.weights = weights = aligned_zeros(size, self.dtype)
         self.state = state = aligned_zeros(size, self.dtype)
-        self.columns = np.arange(self.layer.fan_in, dtype=np.uint32)
+        self.all_terms = np.arange(self.layer.fan_in, dtype=np.uint32)
         self.layer.weights, self.layer.state = cnp.PyArray_DATA(weights), cnp.PyArray_DATA(state)
         self.layer.state_stride = 0
         W_array, b_array = np.asarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
@@ -144,16 +174,15 @@ cdef class Dense:
                                 cnp.PyArray_DATA(b_array))
 
     cdef fastnn_batch _batch(self, cnp.ndarray x) except *:
-        cdef fastnn_batch batch
-        cdef cnp.ndarray columns = self.columns
+        cdef cnp.ndarray columns = self.all_terms
         if x.dtype != self.dtype or x.ndim != 2 or x.shape[1] != self.layer.fan_in:
             raise ValueError(f"x must have shape (n, {self.layer.fan_in}) and type {self.dtype}")
         if x.strides[1] != self.kernels.itemsize or x.strides[0] < 0 or x.strides[0] % self.kernels.itemsize:
             raise ValueError("x must have contiguous rows")
-        batch.rows, batch.values = x.shape[0], cnp.PyArray_DATA(x)
-        batch.ld = x.strides[0] // self.kernels.itemsize
-        batch.columns, batch.n_active = <const uint32_t *> cnp.PyArray_DATA(columns), self.layer.fan_in
-        return batch
+        if columns.shape[0] < x.shape[0]:
+            self.all_terms = columns = np.arange(x.shape[0], dtype=np.uint32)
+        return whole_batch(x.shape[0], cnp.PyArray_DATA(x), x.strides[0] // self.kernels.itemsize,
+                           <const uint32_t *> cnp.PyArray_DATA(columns))
 
     def empty(self, n, cols):
         """A matrix for n rows of cols numbers, padded to whole tiles, its rows apart as in a network's workspace."""
@@ -179,7 +208,8 @@ cdef class Dense:
         cdef fastnn_batch batch = self._batch(x)
         cdef cnp.ndarray a = self.empty(batch.rows, self.layer.fan_out) if out is None else out
         cdef size_t ld = a.strides[0] // self.kernels.itemsize
-        if a.dtype != self.dtype or a.shape[0] < batch.rows or ld < round_up(self.layer.fan_out, self.kernels.tile_cols):
+        cdef size_t whole_panels = round_up(self.layer.fan_out, self.kernels.tile_cols)
+        if a.dtype != self.dtype or a.shape[0] < batch.rows or ld < whole_panels:
             raise ValueError("out must come from empty(n, fan_out)")
         with nogil, parallel(num_threads=self.n_threads):
             dense_forward(self.kernels, &self.layer, &batch, NULL, 0, <char *> cnp.PyArray_DATA(a), ld)

@@ -18,12 +18,17 @@ cdef extern from "kernels.h" nogil:
         void *state
         size_t state_stride
 
+    ctypedef struct fastnn_terms:
+        const uint32_t *terms
+        const uint32_t *counts
+        size_t stride
+
     ctypedef struct fastnn_batch:
         size_t rows
         const void *values
         size_t ld
-        const uint32_t *columns
-        size_t n_active
+        fastnn_terms columns
+        fastnn_terms samples
 
     ctypedef struct fastnn_update:
         int optimizer
@@ -41,18 +46,22 @@ cdef extern from "kernels.h" nogil:
 
         void (*pack_dense)(const fastnn_dense *, const void *, ptrdiff_t, ptrdiff_t, const void *) noexcept nogil
         void (*unpack_dense)(const fastnn_dense *, const void *, void *, void *) noexcept nogil
-        void (*gather)(const fastnn_samples *, const intptr_t *, size_t, void *, size_t, void *) noexcept nogil
-        size_t (*active_columns)(size_t, size_t, const void *, uint32_t *) noexcept nogil
-        void (*dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, void *, size_t, void *, size_t) noexcept nogil
-        void (*dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, size_t, int, const void *,
-                              size_t, void *, size_t, void *, size_t) noexcept nogil
-        double (*dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t, const void *,
-                                  size_t, const fastnn_update *) noexcept nogil
-        void (*dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t, const fastnn_update *) noexcept nogil
+        void (*gather)(const fastnn_samples *, const intptr_t *, size_t, void *, size_t) noexcept nogil
+        void (*used_columns)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t) noexcept nogil
+        void (*used_rows)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t) noexcept nogil
+        void (*dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, void *, size_t, void *,
+                              size_t) noexcept nogil
+        void (*dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, size_t, int,
+                                 const void *, size_t, void *, size_t, void *, size_t) noexcept nogil
+        double (*dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t,
+                                     const void *, size_t, const fastnn_update *) noexcept nogil
+        void (*dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t,
+                                const fastnn_update *) noexcept nogil
         void (*activate)(int, size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
         void (*multiply_gradient)(int, size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
         double (*softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, void *, size_t) noexcept nogil
-        double (*logistic_loss)(size_t, size_t, const void *, size_t, const void *, size_t, void *, size_t) noexcept nogil
+        double (*logistic_loss)(size_t, size_t, const void *, size_t, const void *, size_t, void *,
+                                size_t) noexcept nogil
         void (*softmax)(size_t, size_t, void *, size_t) noexcept nogil
         void (*transpose)(size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
 

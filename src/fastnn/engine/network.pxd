@@ -17,7 +17,7 @@ cdef class Network:
     cdef readonly tuple sizes, activations
     cdef readonly str head
     cdef readonly object dtype
-    cdef readonly object all_columns  # 0, 1, 2, ... as kernels take lists of columns
+    cdef readonly object all_terms  # 0, 1, 2, ...: the terms of a sum in which nothing is left out
     cdef readonly object parameters  # every weight and bias, packed, layer after layer
 
     cdef size_t _offset(self, size_t layer) noexcept

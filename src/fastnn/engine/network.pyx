@@ -7,14 +7,16 @@ from cython.parallel cimport parallel
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from fastnn.engine.activation import number
 from fastnn.engine.arrays import aligned_zeros
 from fastnn.engine.arrays cimport round_up, row_length, samples_of
-from fastnn.engine.dense cimport dense_forward_alone
+from fastnn.engine.dense cimport dense_forward_alone, n_tiles, whole_batch
 from fastnn.engine.isa cimport kernels_for
-from fastnn.engine.kernels cimport FASTNN_LOGISTIC, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_samples
+from fastnn.engine.kernels cimport (
+    FASTNN_LOGISTIC, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_samples, fastnn_terms,
+)
 from fastnn.engine.team cimport team_next, team_rank
 
 cnp.import_array()
@@ -85,7 +87,7 @@ cdef class Network:
         panel = self.kernels.tile_cols
         counts = [(1 + n) * (-(-m // panel) * panel) for n, m in zip(self.sizes, self.sizes[1:])]
         self.parameters = parameters = aligned_zeros(sum(counts), self.dtype)
-        self.all_columns = np.arange(max(self.sizes), dtype=np.uint32)
+        self.all_terms = np.arange(max(self.sizes), dtype=np.uint32)
         offset = 0
         for i in range(self.n_dense):
             self.dense[i].fan_in, self.dense[i].fan_out = self.sizes[i], self.sizes[i + 1]
@@ -175,13 +177,13 @@ cdef class Network:
         if n_threads < 1:
             raise ValueError(f"{n_threads} threads")
         cdef cnp.ndarray out = np.empty((X.shape[0], self.sizes[len(self.sizes) - 1]), self.dtype)
-        cdef cnp.ndarray space, all_columns = self.all_columns
+        cdef cnp.ndarray space, all_terms = self.all_terms
         cdef Forward job
         cdef size_t n_blocks
         job.kernels, job.layers, job.n_layers = self.kernels, self.dense, self.n_dense
         job.X, job.n_samples, job.next_block = &samples, X.shape[0], 0
         job.out, job.head = <char *> cnp.PyArray_DATA(out), heads.index(self.head)
-        job.all_columns = <const uint32_t *> cnp.PyArray_DATA(all_columns)
+        job.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
         job.block_rows = min(FORWARD_ROWS, job.n_samples)
         job.ld = row_length(max(self.sizes), self.kernels.tile_cols, self.kernels.itemsize)
         if job.n_samples == 0:
@@ -191,7 +193,7 @@ cdef class Network:
         n_threads = min(n_threads, n_blocks) if flops > PARALLEL_FLOPS else 1
         job.matrix_bytes = job.block_rows * job.ld * self.kernels.itemsize
         job.thread_bytes = 2 * job.matrix_bytes + round_up(
-            samples.n_features * (self.kernels.itemsize + sizeof(uint32_t)), 64)
+            n_tiles(self.kernels, job.block_rows) * (1 + samples.n_features) * sizeof(uint32_t), 64)
         space = aligned_zeros(n_threads * job.thread_bytes, np.uint8)
         job.space = <char *> cnp.PyArray_DATA(space)
         with nogil:
@@ -218,8 +220,8 @@ cdef struct Forward:
     size_t next_block  # the counter that the team takes blocks from
     char *out
     int head
-    const uint32_t *all_columns
-    char *space  # per thread: two matrices (block_rows, ld) of activations, a mask and a list of columns
+    const uint32_t *all_terms
+    char *space  # per thread: two matrices (block_rows, ld) of activations, and the first layer's terms
     size_t thread_bytes, matrix_bytes, ld
 
 
@@ -237,21 +239,19 @@ cdef void forward_block(const Forward *job, size_t first, size_t rows, char *spa
     cdef fastnn_samples X = job.X[0]
     cdef char *a = space  # what goes into a layer, and
     cdef char *b = space + job.matrix_bytes  # what comes out of it
-    cdef char *mask = b + job.matrix_bytes
-    cdef uint32_t *columns = <uint32_t *> (mask + X.n_features * kernels.itemsize)
-    cdef fastnn_batch batch
+    cdef uint32_t *counts = <uint32_t *> (b + job.matrix_bytes)
+    cdef uint32_t *columns = counts + n_tiles(kernels, job.block_rows)
+    cdef fastnn_batch batch = whole_batch(rows, a, job.ld, job.all_terms)
     cdef size_t i, n_outputs, row_bytes
 
     X.data += <ptrdiff_t> first * X.row_stride
-    memset(mask, 0, X.n_features * kernels.itemsize)
-    kernels.gather(&X, NULL, rows, a, job.ld, mask)
-    batch.rows, batch.ld = rows, job.ld
-    batch.columns, batch.n_active = columns, kernels.active_columns(1, X.n_features, mask, columns)
+    kernels.gather(&X, NULL, rows, a, job.ld)
+    kernels.used_columns(rows, X.n_features, a, job.ld, columns, counts, X.n_features)
+    batch.columns = fastnn_terms(columns, counts, X.n_features)
     for i in range(job.n_layers):
-        batch.values = a
         dense_forward_alone(kernels, &job.layers[i], &batch, NULL, 0, b, job.ld)
         a, b = b, a
-        batch.columns, batch.n_active = job.all_columns, job.layers[i].fan_out
+        batch = whole_batch(rows, a, job.ld, job.all_terms)
 
     n_outputs = job.layers[job.n_layers - 1].fan_out
     if job.head == SOFTMAX:

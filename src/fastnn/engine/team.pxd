@@ -9,7 +9,9 @@ cdef extern from "team.h" nogil:
     void team_leave(fp_state caller)
     int team_rank()
     int team_size()
-    void team_barrier()
+    ctypedef struct team_meeting:
+        unsigned meeting
+    void team_barrier(team_meeting *place)
     int team_max_threads()
     int team_openmp_version()
     size_t team_next(size_t *counter)

@@ -50,14 +50,11 @@ void KERNEL(activate)(int activation, size_t rows, size_t cols, const real *z, s
     if (ldz == cols && lda == cols) /* one long row: a single tail, however narrow the matrix */
         cols *= rows, rows = 1;
     switch ((enum fastnn_activation)activation) {
-#define ACTIVATION(NAME, name, keeps)                              \
-    case FASTNN_##NAME:                                            \
-        activate_rows(forward_##name, rows, cols, z, ldz, a, lda); \
-        break;
+#define ACTIVATION(NAME, name, keeps) \
+    case FASTNN_##NAME: activate_rows(forward_##name, rows, cols, z, ldz, a, lda); break;
 #include "activations.def"
 #undef ACTIVATION
-    case FASTNN_N_ACTIVATIONS:
-        break;
+    case FASTNN_N_ACTIVATIONS: break;
     }
 }
 
@@ -69,13 +66,10 @@ void KERNEL(multiply_gradient)(int activation, size_t rows, size_t cols, const r
     if (ldk == cols && ldd == cols)
         cols *= rows, rows = 1;
     switch ((enum fastnn_activation)activation) {
-#define ACTIVATION(NAME, name, keeps)                                      \
-    case FASTNN_##NAME:                                                    \
-        multiply_rows(gradient_##name, rows, cols, kept, ldk, delta, ldd); \
-        break;
+#define ACTIVATION(NAME, name, keeps) \
+    case FASTNN_##NAME: multiply_rows(gradient_##name, rows, cols, kept, ldk, delta, ldd); break;
 #include "activations.def"
 #undef ACTIVATION
-    case FASTNN_N_ACTIVATIONS:
-        break;
+    case FASTNN_N_ACTIVATIONS: break;
     }
 }

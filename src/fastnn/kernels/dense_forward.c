@@ -7,10 +7,10 @@
 #include "table.h"
 #include "tile.h"
 
-/* So many rows of a panel (32 KiB) stay in the first-level cache while the batch's rows pass over them. */
-enum { DEPTH = 32 * 1024 / (TILE_COLS * sizeof(real)) };
+/* So many rows of a panel (16 KiB) stay in the first-level cache while the batch's rows pass over them. */
+enum { DEPTH = 16 * 1024 / (TILE_COLS * sizeof(real)) };
 
-/* z[0 ... rows) (+)= x W, over n_columns of x's columns. */
+/* z[0 ... rows) (+)= x W, over the columns listed. */
 INLINE void forward_tile(const int rows, const real *x, size_t ldx, const uint32_t *columns, size_t n_columns,
                          const real *bias, const real *W, real *z, size_t ldz, int first)
 {
@@ -30,26 +30,52 @@ INLINE void forward_tile(const int rows, const real *x, size_t ldx, const uint32
     store_tile(rows, sums, z, ldz);
 }
 
-void KERNEL(dense_forward)(const fastnn_dense *layer, const fastnn_batch *batch, size_t panel, void *z_or_null,
-                           size_t ldz, void *a_matrix, size_t lda)
+/* How many of the ascending columns are smaller than end. */
+static size_t count_below(const uint32_t *columns, size_t n, size_t end)
+{
+    size_t low = 0;
+    while (low < n) {
+        size_t middle = (low + n) / 2;
+        if (columns[middle] < end)
+            low = middle + 1;
+        else
+            n = middle;
+    }
+    return low;
+}
+
+/* The columns [begin, end) of the product, which are the first ones if begin is 0, for all rows and one panel. */
+static void forward_panel(const fastnn_dense *layer, const fastnn_batch *batch, size_t panel, size_t begin, size_t end,
+                          real *z, size_t ldz)
 {
     const real *x = batch->values;
     const real *bias = (const real *)layer->weights + panel * (1 + layer->fan_in) * TILE_COLS;
     const real *W = bias + TILE_COLS;
-    real *a = (real *)a_matrix + panel * TILE_COLS;
-    real *z = z_or_null ? (real *)z_or_null + panel * TILE_COLS : a;
-    if (!z_or_null)
-        ldz = lda;
 
-    size_t k = 0;
-    do { /* at least once: with no active column, the bias is still the answer */
-        size_t depth = batch->n_active - k < DEPTH ? batch->n_active - k : DEPTH;
-        for (size_t row = 0; row < batch->rows; row += TILE_ROWS) {
-            size_t rows = batch->rows - row;
-            WITH_CONSTANT_ROWS(rows, forward_tile, x + row * batch->ld, batch->ld, batch->columns + k, depth, bias, W,
-                               z + row * ldz, ldz, k == 0)
+    for (size_t i = 0; i * TILE_ROWS < batch->rows; i++) {
+        const uint32_t *columns = batch->columns.terms + i * batch->columns.stride;
+        size_t from = begin, to = end, rows = batch->rows - i * TILE_ROWS;
+        if (batch->columns.counts) {
+            size_t n = batch->columns.counts[i];
+            from = count_below(columns, n, begin);
+            to = end < layer->fan_in ? count_below(columns, n, end) : n;
         }
-        k += depth;
-    } while (k < batch->n_active);
-    KERNEL(activate)(layer->activation, batch->rows, TILE_COLS, z, ldz, a, lda);
+        WITH_CONSTANT_ROWS(rows, forward_tile, x + i * TILE_ROWS * batch->ld, batch->ld, columns + from, to - from,
+                           bias, W, z + i * TILE_ROWS * ldz, ldz, begin == 0)
+    }
+}
+
+void KERNEL(dense_forward)(const fastnn_dense *layer, const fastnn_batch *batch, size_t first, size_t last,
+                           void *z_or_null, size_t ldz, void *a_matrix, size_t lda)
+{
+    real *a = a_matrix, *z = z_or_null;
+    if (!z)
+        z = a, ldz = lda;
+    for (size_t k = 0; k < layer->fan_in; k += DEPTH) {
+        size_t end = k + DEPTH < layer->fan_in ? k + DEPTH : layer->fan_in;
+        for (size_t panel = first; panel < last; panel++)
+            forward_panel(layer, batch, panel, k, end, z + panel * TILE_COLS, ldz);
+    }
+    KERNEL(activate)(layer->activation, batch->rows, (last - first) * TILE_COLS, z + first * TILE_COLS, ldz,
+                     a + first * TILE_COLS, lda);
 }

@@ -32,9 +32,9 @@ INLINE void grad_input_tile(const int rows, const real *W, size_t panel_size, si
     store_tile(rows, sums, block, TILE_COLS);
 }
 
-void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t,
-                              size_t ldo, size_t first_row, int activation_below, const void *kept, size_t ldk,
-                              void *delta_in, size_t ldi, void *delta_in_t, size_t ldt)
+void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t, size_t ldo,
+                              size_t first_row, int activation_below, const void *kept, size_t ldk, void *delta_in,
+                              size_t ldi, void *delta_in_t, size_t ldt)
 {
     const size_t panel_size = (1 + layer->fan_in) * TILE_COLS;
     const real *W = (const real *)layer->weights + TILE_COLS;

@@ -8,20 +8,22 @@
 #include "table.h"
 #include "tile.h"
 
-INLINE void grad_tile(const int rows, const real *x, size_t ldx, const uint32_t *columns, size_t batch_rows,
+INLINE void grad_tile(const int rows, const real *x, size_t ldx, const uint32_t *samples, size_t n_samples,
                       const real *delta, size_t ldd, real *grad)
 {
     tile sums;
     size_t offset[TILE_ROWS];
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
-        offset[i] = columns[i];
+        offset[i] = i;
 #pragma GCC unroll 8
         for (int j = 0; j < TILE_VECTORS; j++)
             sums[i][j] = (vreal){0};
     }
-    for (size_t b = 0; b < batch_rows; b++)
+    for (size_t k = 0; k < n_samples; k++) {
+        size_t b = samples[k];
         add_outer_product(rows, sums, x + b * ldx, offset, delta + b * ldd);
+    }
     store_tile(rows, sums, grad, TILE_COLS);
 }
 
@@ -30,33 +32,28 @@ INLINE void grad_tile(const int rows, const real *x, size_t ldx, const uint32_t 
  * Constants and sums are local: through a pointer they would be read and written again for every vector, since the
  * compiler must fear that the weights being stored are they. The rows' divisions overlap with the next tile's products.
  */
-#define OPTIMIZER(name, memories) \
-    INLINE vreal update_rows_##name(const update_constants constants, size_t rows, const uint32_t *columns, \
-                                    const real *grad, real *weights, real *memory, size_t stride, vreal squares) \
-    { \
-        const update_constants c = constants; \
-        for (size_t i = 0; i < rows; i++) { \
-            size_t row = (size_t)columns[i] * TILE_COLS; \
-            _Pragma("GCC unroll 8") for (int j = 0; j < TILE_VECTORS; j++) \
-            { \
-                size_t at = row + (size_t)j * LANES; \
-                vreal weight = load(weights + at); \
-                vreal g = (load(grad + i * TILE_COLS + j * LANES) + c.l2 * weight) * c.scale; \
-                squares += weight * weight; \
-                store(weights + at, step_##name(&c, g, weight, memory + at, stride)); \
-            } \
-        } \
-        return squares; \
+#define OPTIMIZER(name, memories)                                                                                   \
+    INLINE vreal update_rows_##name(const update_constants constants, size_t rows, const real *grad, real *weights, \
+                                    real *memory, size_t stride, vreal squares)                                     \
+    {                                                                                                               \
+        const update_constants c = constants;                                                                       \
+        for (size_t at = 0; at < rows * TILE_COLS; at += LANES) {                                                   \
+            vreal weight = load(weights + at);                                                                      \
+            vreal g = (load(grad + at) + c.l2 * weight) * c.scale;                                                  \
+            squares += weight * weight;                                                                             \
+            store(weights + at, step_##name(&c, g, weight, memory + at, stride));                                   \
+        }                                                                                                           \
+        return squares;                                                                                             \
     }
 #include "optimizers.def"
 #undef OPTIMIZER
 
-INLINE vreal update_rows(int optimizer, update_constants c, size_t rows, const uint32_t *columns, const real *grad,
-                         real *weights, real *memory, size_t stride, vreal squares)
+INLINE vreal update_rows(int optimizer, update_constants c, size_t rows, const real *grad, real *weights, real *memory,
+                         size_t stride, vreal squares)
 {
     switch (optimizer) {
 #define OPTIMIZER(name, memories) \
-    case FASTNN_##name: return update_rows_##name(c, rows, columns, grad, weights, memory, stride, squares);
+    case FASTNN_##name: return update_rows_##name(c, rows, grad, weights, memory, stride, squares);
 #include "optimizers.def"
 #undef OPTIMIZER
     default: return squares;
@@ -75,28 +72,21 @@ double KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch 
     real grad[TILE_ROWS * TILE_COLS];
     vreal squares = {0};
 
-    const size_t active = last < batch->n_active ? last : batch->n_active;
-    size_t i = first;
-    for (; i < active; i += TILE_ROWS) {
-        const uint32_t *columns = batch->columns + i;
-        size_t rows = active - i < TILE_ROWS ? active - i : TILE_ROWS;
-        WITH_CONSTANT_ROWS(rows, grad_tile, x, batch->ld, columns, batch->rows, delta, ldd, grad)
-        squares = update_rows(update->optimizer, c, rows, columns, grad, weights, memory, layer->state_stride, squares);
-    }
-    /* Columns that are zero throughout the batch: no gradient but the penalty's, yet momenta decay all the same. */
-    memset(grad, 0, sizeof grad);
-    for (i = first > active ? first : active; i < last; i += TILE_ROWS) {
+    for (size_t i = first; i < last; i += TILE_ROWS) {
+        const fastnn_terms *used = &batch->samples;
+        const uint32_t *samples = used->terms + i / TILE_ROWS * used->stride;
+        size_t n_samples = used->counts ? used->counts[i / TILE_ROWS] : batch->rows;
         size_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
-        squares = update_rows(update->optimizer, c, rows, batch->columns + i, grad, weights, memory,
+        WITH_CONSTANT_ROWS(rows, grad_tile, x + i, batch->ld, samples, n_samples, delta, ldd, grad)
+        squares = update_rows(update->optimizer, c, rows, grad, weights + i * TILE_COLS, memory + i * TILE_COLS,
                               layer->state_stride, squares);
     }
     return sum_lanes(squares);
 }
 
-void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t rows, const void *delta_matrix,
-                             size_t ldd, const fastnn_update *update)
+void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t rows, const void *delta_matrix, size_t ldd,
+                             const fastnn_update *update)
 {
-    static const uint32_t bias_row = 0;
     update_constants c = constants_of(update);
     c.l2 = 0;
     const real *delta = (const real *)delta_matrix + panel * TILE_COLS;
@@ -109,6 +99,6 @@ void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t row
             sum += load(delta + b * ldd + j * LANES);
         store(grad + j * LANES, sum);
     }
-    update_rows(update->optimizer, c, 1, &bias_row, grad, (real *)layer->weights + at, (real *)layer->state + at,
+    update_rows(update->optimizer, c, 1, grad, (real *)layer->weights + at, (real *)layer->state + at,
                 layer->state_stride, (vreal){0});
 }

@@ -23,7 +23,7 @@ enum { N_LEVELS = sizeof levels / sizeof *levels };
 
 int fastnn_cpu_has(const char *name)
 {
-#define LEVEL(level_name, supported) \
+#define LEVEL(level_name, supported)    \
     if (strcmp(name, #level_name) == 0) \
         return (supported) != 0;
 #include "levels.def"

@@ -24,22 +24,29 @@
 typedef struct {
     size_t fan_in, fan_out;
     int activation;
-    void *weights;       /* (n_panels, 1 + fan_in, tile_cols) */
-    void *state;         /* (n_memories, ...) */
+    void *weights; /* (n_panels, 1 + fan_in, tile_cols) */
+    void *state;   /* (n_memories, ...) */
     size_t state_stride;
 } fastnn_dense;
 
-/* A batch of inputs to a layer, and which of its columns hold anything.
+/* Which terms the sums of each register tile have, tile by tile.
  *
- * Columns that are zero in every row add nothing to a product and are left out of it: `columns` is a permutation of
- * 0 ... fan_in - 1, those to be used first and ascending. With nothing known, n_active is fan_in.
+ * Where x is zero throughout a tile's scalars, the term adds nothing, and is left out: of MNIST's 784 pixels, eight
+ * images use 370. A tile's terms are ascending, so leaving some out changes no bit of a sum.
  */
+typedef struct {
+    const uint32_t *terms;  /* (n_tiles, stride) the terms' numbers */
+    const uint32_t *counts; /* (n_tiles) how many there are; NULL: all, in every tile */
+    size_t stride;          /* 0: every tile has the same */
+} fastnn_terms;
+
+/* A batch of inputs to a layer. */
 typedef struct {
     size_t rows;
     const void *values; /* (rows, fan_in) */
     size_t ld;
-    const uint32_t *columns; /* (fan_in) */
-    size_t n_active;
+    fastnn_terms columns; /* per tile_rows rows: the columns to sum over in the forward product */
+    fastnn_terms samples; /* per tile_rows columns: the rows to sum over in the weights' gradient */
 } fastnn_batch;
 
 /* How one step changes a weight, given its gradient: see optimizer.h. */
@@ -78,28 +85,31 @@ typedef struct {
                        const void *b);
     void (*unpack_dense)(const fastnn_dense *layer, const void *packed, void *W, void *b);
 
-    /* rows[0 ... n) of X, converted, into out (n, n_features); rows == NULL: the first n rows. Each column's numbers
-     * are or-ed, bit by bit, into the mask `seen` (n_features numbers wide; NULL: not asked for), which
-     * thereby tells zero columns. */
-    void (*gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo, void *seen);
-    /* The verdict of masks (n_masks, n_features) as fastnn_batch's columns; returns n_active. */
-    size_t (*active_columns)(size_t n_masks, size_t n_features, const void *masks, uint32_t *columns);
+    /* rows[0 ... n) of X, converted, into out (n, n_features); rows == NULL: the first n rows. */
+    void (*gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo);
+    /* The terms of x (rows, cols): for each tile_rows of its rows the columns, and for each tile_rows of its columns
+     * the rows, that are not zero throughout. Lists are `stride` apart, and as long as counts say. */
+    void (*used_columns)(size_t rows, size_t cols, const void *x, size_t ldx, uint32_t *terms, uint32_t *counts,
+                         size_t stride);
+    void (*used_rows)(size_t rows, size_t cols, const void *x, size_t ldx, uint32_t *terms, uint32_t *counts,
+                      size_t stride);
 
-    /* One panel of the forward product: a[:, panel] = f(x W + b). z, where the activation keeps its input, gets
-     * x W + b; else NULL. Whole panels are written, padding and all: lda, ldz >= n_panels * tile_cols. */
-    void (*dense_forward)(const fastnn_dense *layer, const fastnn_batch *x, size_t panel, void *z, size_t ldz,
-                          void *a, size_t lda);
+    /* Panels [first, last) of the forward product: a[:, panels] = f(x W + b). z, where the activation keeps its input,
+     * gets x W + b; else NULL. Whole panels are written, padding and all: lda, ldz >= n_panels * tile_cols. */
+    void (*dense_forward)(const fastnn_dense *layer, const fastnn_batch *x, size_t first, size_t last, void *z,
+                          size_t ldz, void *a, size_t lda);
 
     /* The error carried back through W to inputs [first, last) and batch rows [first_row, first_row + tile_cols):
      * delta_in = (delta_out W^T) * f'(kept), f being the activation below and kept what it kept.
      * delta_out comes transposed (fan_out, rows padded to tile_cols). delta_in is written as it is (rows, fan_in)
      * and, unless NULL, transposed as well; rows up to the padded ones are written, in both. */
-    void (*dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t,
-                             size_t ldo, size_t first_row, int activation_below, const void *kept, size_t ldk,
-                             void *delta_in, size_t ldi, void *delta_in_t, size_t ldt);
+    void (*dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t, size_t ldo,
+                             size_t first_row, int activation_below, const void *kept, size_t ldk, void *delta_in,
+                             size_t ldi, void *delta_in_t, size_t ldt);
 
-    /* The gradient of panel's rows columns[first ... last) of W, x^T delta summed over the batch, given straight to
-     * the optimizer. Returns the sum of those weights' squares before the step (the penalty wants it). */
+    /* The gradient of the panel's rows [first, last) of W, x^T delta summed over the batch, given straight to the
+     * optimizer; first is a multiple of tile_rows. Returns the sum of those weights' squares before the step (the
+     * penalty wants it). */
     double (*dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *x, size_t panel, size_t first,
                                  size_t last, const void *delta, size_t ldd, const fastnn_update *update);
     /* Likewise of the panel's biases: delta summed over the batch. */
@@ -114,10 +124,10 @@ typedef struct {
     /* The output heads: the loss of logits z (rows, n_outputs), summed over rows; delta gets its gradient and may be
      * z itself. Computed from the logits, so that nothing overflows and no logarithm of zero is taken.
      * softmax_loss: labels (rows), one class each. logistic_loss: targets (rows, n_outputs), each 0 to 1. */
-    double (*softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const int32_t *labels,
-                           void *delta, size_t ldd);
-    double (*logistic_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const void *targets,
-                            size_t ldt, void *delta, size_t ldd);
+    double (*softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const int32_t *labels, void *delta,
+                           size_t ldd);
+    double (*logistic_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const void *targets, size_t ldt,
+                            void *delta, size_t ldd);
     /* Rows of logits to probabilities, in place. */
     void (*softmax)(size_t rows, size_t n_outputs, void *z, size_t ldz);
 

@@ -67,8 +67,8 @@ double KERNEL(softmax_loss)(size_t rows, size_t n_outputs, const void *z_matrix,
     return loss;
 }
 
-double KERNEL(logistic_loss)(size_t rows, size_t n_outputs, const void *z_matrix, size_t ldz,
-                             const void *target_matrix, size_t ldt, void *delta_matrix, size_t ldd)
+double KERNEL(logistic_loss)(size_t rows, size_t n_outputs, const void *z_matrix, size_t ldz, const void *target_matrix,
+                             size_t ldt, void *delta_matrix, size_t ldd)
 {
     double loss = 0;
     for (size_t i = 0; i < rows; i++) {
@@ -80,7 +80,8 @@ double KERNEL(logistic_loss)(size_t rows, size_t n_outputs, const void *z_matrix
             vreal logit = load_padded(z, j, n_outputs, -INFINITY), target = load_padded(targets, j, n_outputs, 0);
             /* log(1 + e^z) - z t, with z's sign taken out so that the exponential cannot overflow. */
             vreal positive = choose(logit > 0, logit, (vreal){0});
-            vreal lost = positive - choose(target != 0, logit * target, (vreal){0}) + v_log1p_unit(v_exp(-absolute(logit)));
+            vreal lost =
+                positive - choose(target != 0, logit * target, (vreal){0}) + v_log1p_unit(v_exp(-absolute(logit)));
             row_loss += lost;
             store_padded(delta, j, n_outputs, v_logistic(logit) - target);
         }

@@ -1,0 +1,26 @@
+"""What most tests are parametrised over: every instruction set this CPU has, both types, several threads."""
+
+import numpy as np
+import pytest
+
+from fastnn.engine.isa import available_levels
+
+
+@pytest.fixture(params=available_levels())
+def level(request):
+    return request.param
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return np.dtype(request.param)
+
+
+@pytest.fixture(params=[1, 2, 3], ids="threads={}".format)
+def n_threads(request):
+    return request.param
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

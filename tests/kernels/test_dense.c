@@ -1,0 +1,295 @@
+/* The kernels of a dense layer: packing, its three products, and the optimizers' steps. */
+#include "harness.h"
+
+typedef struct {
+    size_t rows, fan_in, fan_out;
+} shape;
+
+enum { N_SHAPES = 13, MOST_MEMORIES = 2 };
+
+/* Equal to, a multiple of, one under and one over the tile either way; and beyond the blocks for the cache. */
+static shape shape_number(int i)
+{
+    const size_t r = TILE_ROWS, c = TILE_COLS;
+    return ((const shape[N_SHAPES]){
+        {1, 1, 1},
+        {1, 2 * r + 1, 2 * c + 1},
+        {c + 1, 1, c + 1},
+        {r + 1, c + 1, 1},
+        {r, r, c},
+        {c, c, c},
+        {r - 1, r - 1, c - 1},
+        {r + 1, r + 1, c + 1},
+        {c - 1, c - 1, r - 1},
+        {c + 1, c + 1, r + 1},
+        {2 * c, 3 * r, 3 * c},
+        {r + 2, 1100, c + 2},
+        {c, 97, c - 1},
+    })[i];
+}
+
+static size_t padded(size_t n) { return (n + TILE_COLS - 1) / TILE_COLS * TILE_COLS; }
+
+typedef struct {
+    fastnn_dense dense;
+    matrix W, b, packed;
+} layer;
+
+static layer random_layer(size_t fan_in, size_t fan_out, int activation)
+{
+    const size_t n_panels = padded(fan_out) / TILE_COLS;
+    layer l = {
+        .W = random_matrix(fan_in, fan_out, 2),
+        .b = random_matrix(1, fan_out, 0),
+        .packed = new_matrix(n_panels * (1 + fan_in), TILE_COLS, 0),
+    };
+    l.dense = (fastnn_dense){fan_in, fan_out, activation, l.packed.values, NULL, 0};
+    K->pack_dense(&l.dense, l.W.values, (ptrdiff_t)(l.W.ld * K->itemsize), (ptrdiff_t)K->itemsize, l.b.values);
+    return l;
+}
+
+/* Where row k of a packed column is; the bias is row 0. */
+static size_t packed_index(const fastnn_dense *dense, size_t k, size_t column)
+{
+    return (column / TILE_COLS * (1 + dense->fan_in) + k) * TILE_COLS + column % TILE_COLS;
+}
+
+/* W and b as one matrix, the bias being row 0, and 0 in the padding. */
+static double weight(const layer *l, size_t k, size_t column)
+{
+    return column >= l->dense.fan_out ? 0 : k == 0 ? at(l->b, 0, column) : at(l->W, k - 1, column);
+}
+
+void test_pack(void)
+{
+    for (int i = 0; i < N_SHAPES; i++) {
+        const shape s = shape_number(i);
+        layer l = random_layer(s.fan_in, s.fan_out, 0);
+        matrix transposed = new_matrix(s.fan_out, s.fan_in, 1);
+        for (size_t k = 0; k < s.fan_in; k++)
+            for (size_t n = 0; n < s.fan_out; n++)
+                set(transposed, n, k, at(l.W, k, n));
+        for (int turned = 0; turned < 2; turned++) {
+            if (turned)
+                K->pack_dense(&l.dense, transposed.values, (ptrdiff_t)K->itemsize,
+                              (ptrdiff_t)(transposed.ld * K->itemsize), l.b.values);
+            for (size_t k = 0; k <= s.fan_in; k++)
+                for (size_t n = 0; n < padded(s.fan_out); n++)
+                    expect(get(l.packed.values, packed_index(&l.dense, k, n)), weight(&l, k, n), 0, "packed", k, n);
+        }
+        matrix W = new_matrix(s.fan_in, s.fan_out, 0), b = new_matrix(1, s.fan_out, 0);
+        K->unpack_dense(&l.dense, l.packed.values, W.values, b.values);
+        for (size_t n = 0; n < s.fan_out; n++) {
+            expect(at(b, 0, n), at(l.b, 0, n), 0, "unpacked b", 0, n);
+            for (size_t k = 0; k < s.fan_in; k++)
+                expect(at(W, k, n), at(l.W, k, n), 0, "unpacked W", k, n);
+        }
+    }
+}
+
+enum { NONE_IDLE, SOME_IDLE, ALL_IDLE, N_PATTERNS };
+
+/* Whether a term is to be left out of a tile's sums. */
+static int is_idle(int pattern, size_t tile, size_t term)
+{
+    return pattern == ALL_IDLE || (pattern == SOME_IDLE && (tile + term) % 3 < 2);
+}
+
+/* Lists of the terms that are not idle; what follows a list is no term at all. */
+static fastnn_terms terms_of(int pattern, size_t n_tiles, size_t n_terms)
+{
+    const size_t n_lists = pattern == NONE_IDLE ? 1 : n_tiles;
+    uint32_t *terms = new_block(n_lists * n_terms * sizeof *terms, sizeof *terms);
+    uint32_t *counts = new_block(n_lists * sizeof *counts, sizeof *counts);
+    for (size_t tile = 0; tile < n_lists; tile++) {
+        counts[tile] = 0;
+        for (size_t term = 0; term < n_terms; term++)
+            if (!is_idle(pattern, tile, term))
+                terms[tile * n_terms + counts[tile]++] = (uint32_t)term;
+    }
+    return pattern == NONE_IDLE ? (fastnn_terms){terms, NULL, 0} : (fastnn_terms){terms, counts, n_terms};
+}
+
+static size_t n_tiles(size_t n) { return (n + TILE_ROWS - 1) / TILE_ROWS; }
+
+void test_forward(void)
+{
+    for (int i = 0; i < N_SHAPES; i++)
+        for (int pattern = 0; pattern < N_PATTERNS; pattern++) {
+            const shape s = shape_number(i);
+            const size_t cols = padded(s.fan_out), n_panels = cols / TILE_COLS, cut = n_panels / 2;
+            const layer l = random_layer(s.fan_in, s.fan_out, FASTNN_RELU);
+            matrix x = random_matrix(s.rows, s.fan_in, 3), z = new_matrix(s.rows, cols, 1);
+            matrix a = new_matrix(s.rows, cols, 3), alone = new_matrix(s.rows, cols, 2);
+            for (size_t row = 0; row < s.rows; row++)
+                for (size_t k = 0; k < s.fan_in; k++)
+                    if (is_idle(pattern, row / TILE_ROWS, k)) /* in place of 0: it is not to be read at all */
+                        set(x, row, k, NAN);
+            const fastnn_batch batch = {
+                .rows = s.rows,
+                .values = x.values,
+                .ld = x.ld,
+                .columns = terms_of(pattern, n_tiles(s.rows), s.fan_in),
+            };
+            K->dense_forward(&l.dense, &batch, 0, cut, z.values, z.ld, a.values, a.ld);
+            K->dense_forward(&l.dense, &batch, cut, n_panels, z.values, z.ld, a.values, a.ld);
+            K->dense_forward(&l.dense, &batch, 0, n_panels, NULL, 0, alone.values, alone.ld);
+            for (size_t row = 0; row < s.rows; row++)
+                for (size_t n = 0; n < cols; n++) {
+                    double sum = weight(&l, 0, n);
+                    for (size_t k = 0; k < s.fan_in; k++)
+                        if (!is_idle(pattern, row / TILE_ROWS, k))
+                            sum += at(x, row, k) * weight(&l, 1 + k, n);
+                    expect(at(z, row, n), sum, 0, "z", row, n);
+                    expect(at(a, row, n), sum > 0 ? sum : 0, 0, "a", row, n);
+                    expect(at(alone, row, n), sum > 0 ? sum : 0, 0, "a without z", row, n);
+                }
+            expect_gaps(z, "the gap of z");
+            expect_gaps(a, "the gap of a");
+        }
+}
+
+void test_grad_input(void)
+{
+    for (int i = 0; i < N_SHAPES; i++) {
+        const shape s = shape_number(i);
+        const size_t rows = padded(s.rows), cut = s.fan_in < 50 ? s.fan_in / 2 : 48;
+        const layer l = random_layer(s.fan_in, s.fan_out, 0);
+        matrix delta_out_t = random_matrix(s.fan_out, rows, 1), kept = random_matrix(rows, s.fan_in, 2);
+        matrix delta_in = new_matrix(rows, s.fan_in, 3), delta_in_t = new_matrix(s.fan_in, rows, 1);
+        matrix alone = new_matrix(rows, s.fan_in, 0);
+        for (size_t row = 0; row < rows; row += TILE_COLS) {
+            for (int part = 0; part < 2; part++)
+                K->dense_grad_input(&l.dense, part ? cut : 0, part ? s.fan_in : cut, delta_out_t.values, delta_out_t.ld,
+                                    row, FASTNN_RELU, kept.values, kept.ld, delta_in.values, delta_in.ld,
+                                    delta_in_t.values, delta_in_t.ld);
+            K->dense_grad_input(&l.dense, 0, s.fan_in, delta_out_t.values, delta_out_t.ld, row, FASTNN_RELU,
+                                kept.values, kept.ld, alone.values, alone.ld, NULL, 0);
+        }
+        for (size_t row = 0; row < rows; row++)
+            for (size_t k = 0; k < s.fan_in; k++) {
+                double sum = 0;
+                for (size_t n = 0; n < s.fan_out; n++)
+                    sum += at(delta_out_t, n, row) * at(l.W, k, n);
+                sum *= at(kept, row, k) > 0;
+                expect(at(delta_in, row, k), sum, 0, "delta_in", row, k);
+                expect(at(delta_in_t, k, row), sum, 0, "delta_in_t", k, row);
+                expect(at(alone, row, k), sum, 0, "delta_in without its transpose", row, k);
+            }
+        expect_gaps(delta_in, "the gap of delta_in");
+        expect_gaps(delta_in_t, "the gap of delta_in_t");
+    }
+}
+
+/* The optimizers: the new weight, given its gradient and what is remembered of it. */
+#define STEP(name) static double true_##name(const fastnn_update *u, double g, double w, double *memory)
+#define UNUSED (void)u, (void)g, (void)w, (void)memory
+
+STEP(gradient)
+{
+    UNUSED;
+    return memory[0] = g, w;
+}
+STEP(sgd)
+{
+    UNUSED;
+    return w - u->learning_rate * g;
+}
+STEP(momentum) { return w + (memory[0] = u->decay_1 * memory[0] - u->learning_rate * g); }
+STEP(nesterov)
+{
+    memory[0] = u->decay_1 * memory[0] - u->learning_rate * g;
+    return w + u->decay_1 * memory[0] - u->learning_rate * g;
+}
+STEP(rmsprop)
+{
+    memory[0] = u->decay_1 * memory[0] + (1 - u->decay_1) * g * g;
+    return w - u->learning_rate * g / (sqrt(memory[0]) + u->epsilon);
+}
+STEP(adam)
+{
+    memory[0] = u->decay_1 * memory[0] + (1 - u->decay_1) * g;
+    memory[1] = u->decay_2 * memory[1] + (1 - u->decay_2) * g * g;
+    return w - u->learning_rate * memory[0] / (sqrt(memory[1]) + u->epsilon);
+}
+
+static const struct {
+    const char *name;
+    double (*step)(const fastnn_update *, double, double, double *);
+    size_t n_memories;
+} optimizers[] = {
+#define OPTIMIZER(name, memories) {#name, true_##name, memories},
+#include "optimizers.def"
+#undef OPTIMIZER
+};
+
+static void test_step(int optimizer, shape s, int pattern)
+{
+    /* Exact in float too, and each telling itself from the others. */
+    const fastnn_update update = {.optimizer = optimizer,
+                                  .scale = 0.25,
+                                  .l2 = 0.5,
+                                  .learning_rate = 0.125,
+                                  .decay_1 = 0.75,
+                                  .decay_2 = 0.875,
+                                  .epsilon = 0.0625};
+    const size_t cols = padded(s.fan_out), size = (1 + s.fan_in) * cols;
+    const size_t cut = s.fan_in / 2 / TILE_ROWS * TILE_ROWS;
+    layer l = random_layer(s.fan_in, s.fan_out, 0);
+    matrix x = random_matrix(s.rows, s.fan_in, 3), delta = random_matrix(s.rows, cols, 1);
+    matrix memories = new_matrix(MOST_MEMORIES, size, 5);
+    const fastnn_batch batch = {
+        .rows = s.rows,
+        .values = x.values,
+        .ld = x.ld,
+        .samples = terms_of(pattern, n_tiles(s.fan_in), s.rows),
+    };
+    for (size_t row = 0; row < s.rows; row++)
+        for (size_t k = 0; k < s.fan_in; k++)
+            if (is_idle(pattern, k / TILE_ROWS, row))
+                set(x, row, k, NAN);
+    for (size_t n = s.fan_out; n < cols; n++)
+        for (size_t row = 0; row < s.rows; row++)
+            set(delta, row, n, 0);
+    for (size_t k = 0; k <= s.fan_in; k++)
+        for (size_t n = 0; n < cols; n++)
+            for (size_t m = 0; m < optimizers[optimizer].n_memories; m++)
+                set(memories, m, packed_index(&l.dense, k, n), n < s.fan_out ? (double)((k + n + m) % 5) / 8 : 0);
+    l.dense.state = memories.values;
+    l.dense.state_stride = memories.ld;
+
+    double squares = 0, wanted_squares = 0;
+    for (size_t panel = 0; panel < cols / TILE_COLS; panel++) {
+        K->dense_grad_bias(&l.dense, panel, s.rows, delta.values, delta.ld, &update);
+        squares += K->dense_grad_weights(&l.dense, &batch, panel, 0, cut, delta.values, delta.ld, &update);
+        squares += K->dense_grad_weights(&l.dense, &batch, panel, cut, s.fan_in, delta.values, delta.ld, &update);
+    }
+    for (size_t k = 0; k <= s.fan_in; k++)
+        for (size_t n = 0; n < cols; n++) {
+            const double before = weight(&l, k, n);
+            double g = k == 0 ? 0 : update.l2 * before, memory[MOST_MEMORIES];
+            for (size_t row = 0; row < s.rows; row++)
+                if (k == 0 || !is_idle(pattern, (k - 1) / TILE_ROWS, row))
+                    g += k == 0 ? at(delta, row, n) : at(x, row, k - 1) * at(delta, row, n);
+            for (size_t m = 0; m < MOST_MEMORIES; m++)
+                memory[m] = n < s.fan_out ? (double)((k + n + m) % 5) / 8 : 0;
+            const double wanted = optimizers[optimizer].step(&update, g * update.scale, before, memory);
+            const size_t index = packed_index(&l.dense, k, n);
+            expect(get(l.packed.values, index), wanted, 16 * EPS * (1 + fabs(wanted)), optimizers[optimizer].name, k,
+                   n);
+            for (size_t m = 0; m < MOST_MEMORIES; m++) /* those that it does not have stay what they were: NaN */
+                expect(at(memories, m, index), m < optimizers[optimizer].n_memories ? memory[m] : NAN,
+                       16 * EPS * (1 + fabs(memory[m])), "its memory", k, n);
+            wanted_squares += k == 0 ? 0 : before * before;
+        }
+    expect(squares, wanted_squares, 0, "the sum of squares", s.fan_in, s.fan_out);
+    expect_gaps(memories, "the gap of the memories");
+}
+
+void test_grad_weights(void)
+{
+    for (int optimizer = 0; optimizer < FASTNN_N_OPTIMIZERS; optimizer++)
+        for (int i = 0; i < N_SHAPES; i++)
+            for (int pattern = 0; pattern < N_PATTERNS; pattern++)
+                test_step(optimizer, shape_number(i), pattern);
+}

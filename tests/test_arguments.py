@@ -1,0 +1,150 @@
+"""Arguments that make no sense are refused before anything is computed, or allocated."""
+
+import numpy as np
+import pytest
+from problems import make_trainer, random_weights
+
+from fastnn.engine.backprop import Trainer
+from fastnn.engine.network import Network
+from fastnn.engine.optimizer import Optimizer
+
+N, N_FEATURES, N_OUTPUTS = 6, 4, 3
+X = np.ones((N, N_FEATURES))
+LABELS = np.arange(N, dtype=np.int32) % N_OUTPUTS
+INDICATORS = np.ones((N, N_OUTPUTS))
+ORDER = np.arange(N)
+
+
+def trainer(head="softmax", dtype="float64"):
+    weights = random_weights(np.random.default_rng(0), (N_FEATURES, 5, N_OUTPUTS), dtype)
+    return make_trainer(weights, ["relu"], head, "sgd", 2, learning_rate=0.1)
+
+
+@pytest.mark.parametrize(
+    ("X", "targets", "order", "error", "message"),
+    [
+        (X, LABELS, ORDER.astype(np.int32), ValueError, "order must be"),
+        (X, LABELS, ORDER[::2], ValueError, "order must be"),
+        (X, LABELS, ORDER[:, None], ValueError, "order must be"),
+        (X, LABELS, ORDER + 1, ValueError, "order names samples outside 0 ... 5"),
+        (X, LABELS, ORDER - 1, ValueError, "order names samples outside 0 ... 5"),
+        (X, LABELS + np.int32(1), ORDER, ValueError, "classes outside 0 ... 2"),
+        (X, LABELS - np.int32(1), ORDER, ValueError, "classes outside 0 ... 2"),
+        (X, LABELS.astype(np.int64), ORDER, ValueError, "classes must be"),
+        (X, LABELS[:, None], ORDER, ValueError, "classes must be"),
+        (X, np.repeat(LABELS, 2)[::2], ORDER, ValueError, "classes must be"),
+        (X, LABELS[:-1], ORDER, ValueError, "5 targets for 6 samples"),
+        (X[:, 1:], LABELS, ORDER, ValueError, "X has 3 columns, the network 4 inputs"),
+        (X[:0], LABELS[:0], ORDER, ValueError, "order names samples outside"),
+        (X[0], LABELS, ORDER, TypeError, "cannot read samples"),
+        (X.astype(complex), LABELS, ORDER, TypeError, "cannot read samples"),
+        (X.astype(">f8"), LABELS, ORDER, TypeError, "cannot read samples"),
+        (X.astype(object), LABELS, ORDER, TypeError, "cannot read samples"),
+        (X.astype(str), LABELS, ORDER, TypeError, "cannot read samples"),
+        (X.tolist(), LABELS, ORDER, TypeError, "ndarray"),
+        (X, None, ORDER, TypeError, None),
+    ],
+)
+def test_run_refuses(X, targets, order, error, message):
+    subject = trainer()
+    before = subject.network.parameters.copy()
+    with pytest.raises(error, match=message):
+        subject.run(X, targets, order)
+    assert np.array_equal(subject.network.parameters, before)
+    assert subject.run(np.ones((N, N_FEATURES)), LABELS, ORDER) > 0  # and it still works
+
+
+@pytest.mark.parametrize(
+    ("targets", "error"),
+    [
+        (INDICATORS[:, 1:], ValueError),
+        (INDICATORS[1:], ValueError),
+        (LABELS, TypeError),
+        (INDICATORS.astype(complex), TypeError),
+    ],
+)
+def test_run_refuses_indicators(targets, error):
+    with pytest.raises(error):
+        trainer("logistic").run(X, targets, ORDER)
+
+
+@pytest.mark.parametrize(
+    ("samples", "error"),
+    [(X[:, 1:], ValueError), (X[0], TypeError), (X.astype(complex), TypeError), (X.tolist(), TypeError)],
+)
+def test_forward_refuses(samples, error):
+    with pytest.raises(error):
+        trainer().network.forward(samples, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (((4, 5, 3), ["swish"], "softmax", "float32"), "unknown activation 'swish': choose among"),
+        (((4, 5, 3), ["relu"], "poisson", "float32"), "unknown head 'poisson': choose among"),
+        (((4, 5, 3), ["relu"], "softmax", "float16"), "float32 or float64, not in float16"),
+        (((4, 5, 3), ["relu"], "softmax", "float32", "mmx"), "unknown instruction set 'mmx'"),
+        (((4, 5, 3), [], "softmax", "float32"), "0 activations for 1 hidden layers"),
+        (((4, 5, 3), ["relu"] * 2, "softmax", "float32"), "2 activations for 1 hidden layers"),
+        (((4, 0, 3), ["relu"], "softmax", "float32"), "a layer of 0 units"),
+        (((4, -1, 3), ["relu"], "softmax", "float32"), "a layer of -1 units"),
+        (((2**31, 3), [], "softmax", "float32"), "a layer of 2147483648 units"),
+        (((4, 2**64), [], "softmax", "float32"), "a layer of 18446744073709551616 units"),
+    ],
+)
+def test_network_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Network(*arguments)
+
+
+@pytest.mark.parametrize("sizes", [(), (4,)])
+def test_a_network_needs_inputs_and_outputs(sizes):
+    with pytest.raises(ValueError, match="at least inputs and outputs"):
+        Network(sizes, [], "softmax", "float32")
+
+
+def test_what_cannot_be_addressed_is_not_allocated():
+    """Sizes whose product overflows: were it taken modulo 2**64, a small block would be written past its end."""
+    largest = 2**31 - 1
+    with pytest.raises(MemoryError):
+        Network((largest, largest), [], "softmax", "float64")
+    with pytest.raises(MemoryError):
+        Network((largest, largest, largest, largest), ["relu", "relu"], "softmax", "float32")
+    network = trainer().network
+    for batch_size in (2**61, 2**62):
+        with pytest.raises(MemoryError):
+            Trainer(network, Optimizer("adam", 0.1), batch_size, 1)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_trainer_refuses_batches_of_no_samples(batch_size):
+    with pytest.raises(ValueError, match="batches of"):
+        Trainer(trainer().network, Optimizer("sgd", 0.1), batch_size, 1)
+
+
+@pytest.mark.parametrize("n_threads", [0, -1])
+def test_no_threads_are_refused(n_threads):
+    network = trainer().network
+    with pytest.raises(ValueError, match="threads"):
+        Trainer(network, Optimizer("sgd", 0.1), 2, n_threads)
+    with pytest.raises(ValueError, match="threads"):
+        network.forward(X, n_threads)
+
+
+def test_optimizer_refuses_unknown_names():
+    with pytest.raises(ValueError, match="unknown optimizer 'adamw': choose among gradient, sgd"):
+        Optimizer("adamw", 0.1)
+
+
+def test_weights_of_other_shapes_are_refused():
+    network = trainer().network
+    coefs, intercepts = network.weights()
+    before = network.parameters.copy()
+    swapped = (coefs[::-1], intercepts), (coefs, intercepts[::-1])
+    for wrong in [(coefs[:1], intercepts), (coefs, intercepts[:1]), *swapped]:
+        with pytest.raises(ValueError, match="weights"):
+            network.set_weights(*wrong)
+    for wrong in [network.parameters[1:], network.parameters.astype("float32"), network.parameters[::-1]]:
+        with pytest.raises(ValueError, match="not laid out as"):
+            network.unpack(wrong)
+    assert np.array_equal(network.parameters, before)

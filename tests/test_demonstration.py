@@ -1,0 +1,357 @@
+"""python -m fastnn: what it prints, keeps and refuses."""
+
+import gzip
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import fastnn
+from fastnn.__main__ import flops_per_sample, main
+
+NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+
+
+def idx(array):
+    """An array of bytes as an IDX file."""
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+@pytest.fixture
+def contents(rng):
+    """Tiny data as MNIST's four files: three classes, told apart by which third of the image is bright."""
+    files = {}
+    for (images, labels), n in zip((NAMES[:2], NAMES[2:]), (90, 30), strict=True):
+        y = np.arange(n, dtype=np.uint8) % 3
+        X = rng.integers(0, 100, size=(n, 6, 5), dtype=np.uint8)
+        for i, label in enumerate(y):
+            X[i, 2 * label : 2 * label + 2] += 150
+        files |= {images: idx(X), labels: idx(y)}
+    return files
+
+
+def write(folder, contents, name=lambda name: name, compress=lambda data: data):
+    for kind, data in contents.items():
+        (folder / name(kind)).write_bytes(compress(data))
+    return str(folder)
+
+
+def refusal(capsys, *arguments):
+    """What is wrong with the arguments: one line on standard error and exit status 2."""
+    with pytest.raises(SystemExit) as exit:
+        main(list(map(str, arguments)))
+    error = capsys.readouterr().err
+    assert exit.value.code == 2
+    assert error.count("\n") == 1
+    assert error.startswith("fastnn: error: ") and error.endswith("\n")
+    return error
+
+
+QUICK = ["--hidden", "8", "--epochs", "1", "--threads", "1"]
+
+
+# -- as users run it --------------------------------------------------------------------------------------------------
+
+
+def run(*arguments, **settings):
+    return subprocess.run(
+        [sys.executable, "-m", "fastnn", *arguments], capture_output=True, text=True, timeout=60, **settings
+    )
+
+
+def test_digits_and_saved_model(tmp_path):
+    file = tmp_path / "model.pkl"
+    done = run("--epochs", "12", "--threads", "1", "--save", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    progress = re.findall(r"^ +\d+/12 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$", done.stdout, re.MULTILINE)
+    assert len(progress) == 12
+    summary = dict(re.findall(r"^(\S.*?)  +(\S+)", done.stdout, re.MULTILINE))
+    assert float(summary["test accuracy"]) > 0.95
+    assert summary["instruction set"] in fastnn.engine.isa.available_levels()
+    assert summary["threads"] == "1"
+    for name in ("seconds per epoch", "GFLOP/s", "times as fast as NumPy"):
+        assert float(summary[name]) > 0
+    model = pickle.loads(file.read_bytes())
+    X, y = load_digits(return_X_y=True)
+    assert model.score((X / 16).astype(np.float32), y) > 0.97
+    assert os.listdir(tmp_path) == ["model.pkl"]
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(["--help"])
+    assert exit.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: python -m fastnn ")
+    for option in ("data", "hidden", "epochs", "batch-size", "solver", "threads", "seed", "save", "version"):
+        assert f"--{option} " in out
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(["--version"])
+    assert exit.value.code == 0
+    assert capsys.readouterr().out == f"fastnn {fastnn.__version__}\n"
+
+
+def test_error_is_one_line_without_a_traceback(tmp_path):
+    done = run("--data", str(tmp_path / "nowhere"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"fastnn: error: {tmp_path}/nowhere: no such folder\n"
+
+
+def test_ctrl_c_keeps_the_epochs_done(tmp_path):
+    file = tmp_path / "model.pkl"
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "fastnn", "--epochs", "100000", "--threads", "1", "--save", str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Ctrl-C may be ignored here, as in a shell's background jobs, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    for line in process.stdout:
+        if line.lstrip().startswith("3/"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.fullmatch(
+        rf"fastnn: interrupted after \d+ of 100000 epochs; the model so far is in {re.escape(str(file))}\n", error
+    )
+    assert len(pickle.loads(file.read_bytes()).loss_curve_) >= 3
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+def test_full_disk_under_standard_output():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fastnn", *QUICK], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert done.returncode == 2
+    assert re.fullmatch(r"fastnn: error: cannot write: .*\n", done.stderr)
+
+
+def test_reader_of_the_progress_may_leave():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastnn", "--epochs", "100", "--hidden", "8", "--threads", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 1
+
+
+# -- data -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [str, lambda name: name.replace("-idx", ".idx")], ids=["dash", "dot"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzipped"])
+def test_mnist_files(tmp_path, contents, capsys, name, compress):
+    end = ".gz" if compress is gzip.compress else ""
+    folder = write(tmp_path, contents, lambda kind: name(kind) + end, compress)
+    assert main(["--data", folder, "--hidden", "16", "--epochs", "15", "--batch-size", "8", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "90 images to train on, 30 to test, 30 pixels each" in out
+    assert "network 30-16-3, ReLU and softmax; rmsprop, batches of 8, float32" in out
+    assert re.search(r"^test accuracy +1.0000$", out, re.MULTILINE)
+
+
+def test_reference_network_is_the_default_for_mnist(tmp_path, contents, capsys):
+    assert main(["--data", write(tmp_path, contents), "--epochs", "1", "--threads", "1"]) == 0
+    assert "network 30-512-256-3, ReLU and softmax; rmsprop, batches of 64, float32" in capsys.readouterr().out
+
+
+def test_labels_may_have_gaps(tmp_path, contents, capsys):
+    contents[NAMES[1]] = contents[NAMES[1]][:8] + contents[NAMES[1]][8:].replace(b"\x02", b"\xf0")
+    file = tmp_path / "model.pkl"
+    assert main(["--data", write(tmp_path, contents), *QUICK, "--save", str(file)]) == 0
+    assert list(pickle.loads(file.read_bytes()).classes_) == [0, 1, 240]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda data: b"", "it starts with nothing"),
+        (lambda data: b"\0\0\x0d\x03" + data[4:], "not an IDX file of bytes in 3 dimensions"),
+        (lambda data: b"\0\0\x08\x01" + data[4:], "not an IDX file of bytes in 3 dimensions"),
+        (lambda data: data[:10], "truncated: it ends in the header"),
+        (lambda data: data[:-1], "truncated: its header promises"),
+        (lambda data: data[:4] + b"\xff" * 12 + data[16:], "truncated: its header promises 4294967295 x"),
+        (lambda data: data + b"\0", "more data than"),
+        (lambda data: data[:4] + bytes(12), "no train images"),
+        (lambda data: idx(np.zeros((89, 6, 5), np.uint8)), "89 train images, but 90 labels"),
+        (lambda data: idx(np.zeros((90, 5, 6), np.uint8)), "train images of 5 x 6 pixels, but t10k images of 6 x 5"),
+    ],
+)
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzipped"])
+def test_spoilt_images(tmp_path, contents, capsys, spoil, says, compress):
+    contents[NAMES[0]] = spoil(contents[NAMES[0]])
+    if says.startswith("no train"):
+        contents[NAMES[1]] = contents[NAMES[1]][:4] + bytes(4)
+    assert says in refusal(capsys, "--data", write(tmp_path, contents, compress=compress), *QUICK)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda data: data[:-9], "truncated: the gzipped data ends too early"),
+        (lambda data: data[: len(data) // 2], "truncated: the gzipped data ends too early"),
+        (lambda data: data[:-8] + bytes(4) + data[-4:], "damaged gzipped data"),
+        (lambda data: data[:10] + b"\xff" * 20 + data[30:], "damaged gzipped data"),
+        (lambda data: data + b"rubbish", "damaged gzipped data"),
+    ],
+)
+def test_spoilt_gzip(tmp_path, contents, capsys, spoil, says):
+    contents[NAMES[2]] = spoil(gzip.compress(contents[NAMES[2]]))
+    error = refusal(capsys, "--data", write(tmp_path, contents), *QUICK)
+    assert f"{NAMES[2]}: {says}" in error
+
+
+def test_missing_and_unreadable_files(tmp_path, contents, capsys):
+    assert "no such folder" in refusal(capsys, "--data", tmp_path / "nowhere")
+    assert "no such folder" in refusal(capsys, "--data", "two\nlines")
+    del contents[NAMES[3]]
+    assert f"no file {NAMES[3]}" in refusal(capsys, "--data", write(tmp_path, contents))
+    (tmp_path / NAMES[3]).mkdir()
+    assert f"no file {NAMES[3]}" in refusal(capsys, "--data", tmp_path)
+
+
+def test_one_class_only(tmp_path, contents, capsys):
+    contents[NAMES[1]] = idx(np.full(90, 7, np.uint8))
+    assert "all train labels are 7" in refusal(capsys, "--data", write(tmp_path, contents))
+
+
+# -- options ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--epochs", "-1"],
+        ["--epochs", "0"],
+        ["--epochs", "many"],
+        ["--hidden", "a,b"],
+        ["--hidden", "10,"],
+        ["--hidden", "0"],
+        ["--hidden", str(2**20 + 1)],
+        ["--hidden", "9" * 30],
+        ["--hidden", ""],
+        ["--batch-size", "0"],
+        ["--threads", "0"],
+        ["--threads", "1000000"],
+        ["--solver", "lbfgs"],
+        ["--seed", "-1"],
+        ["--seed", str(2**32)],
+        ["--unknown"],
+        ["argument"],
+        ["--epochs"],
+    ],
+    ids=" ".join,
+)
+def test_bad_options(capsys, arguments):
+    assert arguments[0] in refusal(capsys, *arguments)
+
+
+def test_network_beyond_memory(capsys, monkeypatch):
+    """Not tried out: where memory is overcommitted, it would be granted, and the process killed for using it."""
+
+    def fail(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(fastnn.MLPClassifier, "partial_fit", fail)
+    assert "not enough memory for a network with hidden layers 8" in refusal(capsys, *QUICK)
+
+
+def test_diverging_training(capsys, monkeypatch):
+    monkeypatch.setitem(fastnn.__main__.LEARNING_RATES, "sgd", 1e30)
+    assert "diverged" in refusal(capsys, *QUICK, "--solver", "sgd")
+
+
+@pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam"])
+def test_numpy_trains_the_same_network(solver, monkeypatch):
+    """The losses of the two agree, epoch by epoch: the ratio compares like with like."""
+    losses = []
+    train_epoch = fastnn.baseline.NumpyNetwork.train_epoch
+    monkeypatch.setattr(
+        fastnn.baseline.NumpyNetwork, "train_epoch", lambda *args: losses.append(train_epoch(*args)) or losses[-1]
+    )
+    train = fastnn.__main__.train
+    epochs = []
+
+    def listen(*args):
+        for epoch in train(*args):
+            epochs.append(epoch)
+            yield epoch
+
+    monkeypatch.setattr(fastnn.__main__, "train", listen)
+    assert main(["--hidden", "20", "--epochs", "3", "--threads", "1", "--solver", solver]) == 0
+    np.testing.assert_allclose([epoch.loss for epoch in epochs], losses, rtol=1e-3)
+
+
+def test_flops():
+    assert flops_per_sample((3, 5, 2)) == 2 * (2 * (3 * 5 + 5 * 2) + 5 * 2)
+
+
+# -- saving -----------------------------------------------------------------------------------------------------------
+
+
+def test_places_where_nothing_can_be_saved(tmp_path, capsys):
+    assert "no such folder" in refusal(capsys, *QUICK, "--save", tmp_path / "nowhere" / "model")
+    assert "no regular file" in refusal(capsys, *QUICK, "--save", tmp_path)
+    assert "no regular file" in refusal(capsys, *QUICK, "--save", os.devnull)
+    assert "no regular file" in refusal(capsys, *QUICK, "--save", "")
+
+
+def test_failed_write_leaves_the_old_file(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "model"
+    file.write_text("old")
+
+    def fail(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    assert "No space left on device" in refusal(capsys, *QUICK, "--save", file)
+    assert file.read_text() == "old"
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_link_to_a_model_stays_a_link(tmp_path):
+    (tmp_path / "link").symlink_to("model")
+    assert main([*QUICK, "--save", str(tmp_path / "link")]) == 0
+    assert (tmp_path / "link").is_symlink()
+    assert pickle.loads((tmp_path / "model").read_bytes()).n_features_in_ == 64
+
+
+def interrupt_after(n_epochs, monkeypatch):
+    partial_fit = fastnn.MLPClassifier.partial_fit
+
+    def interrupted(self, *args, **kwargs):
+        if len(getattr(self, "loss_curve_", [])) == n_epochs:
+            raise KeyboardInterrupt
+        return partial_fit(self, *args, **kwargs)
+
+    monkeypatch.setattr(fastnn.MLPClassifier, "partial_fit", interrupted)
+
+
+def test_ctrl_c_before_the_first_epoch_is_done(tmp_path, capsys, monkeypatch):
+    interrupt_after(0, monkeypatch)
+    assert main([*QUICK, "--save", str(tmp_path / "model")]) == 130
+    assert capsys.readouterr().err == "fastnn: interrupted after 0 of 1 epochs\n"
+    assert os.listdir(tmp_path) == []
+
+
+def test_ctrl_c_without_save(capsys, monkeypatch):
+    interrupt_after(2, monkeypatch)
+    assert main(["--hidden", "8", "--epochs", "5", "--threads", "1"]) == 130
+    assert capsys.readouterr().err == "fastnn: interrupted after 2 of 5 epochs\n"

@@ -1,0 +1,273 @@
+"""MLPClassifier and what else goes on: Ctrl-C, other threads, forks, thread limits, and other CPUs."""
+
+import copy
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits
+
+from fastnn import MLPClassifier
+from fastnn.engine.isa import available_levels
+from fastnn.threads import effective_n_threads
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+N = 600
+X = np.random.default_rng(0).normal(size=(N, 40)).astype(np.float32)
+y = (X[:, :3] > 0).sum(axis=1)
+PATIENCE = 60.0  # seconds after which a call counts as hanging, on a machine however busy
+
+
+def model(**parameters):
+    return MLPClassifier(**{"hidden_layer_sizes": (50, 30), "max_iter": 3, "random_state": 0} | parameters)
+
+
+class CallingRandomState(np.random.RandomState):
+    """Random numbers that call a function at the start of every epoch."""
+
+    def __init__(self, seed, at_epoch=None):
+        super().__init__(seed)
+        self.at_epoch = at_epoch
+
+    def shuffle(self, x):
+        if self.at_epoch:
+            self.at_epoch()
+        super().shuffle(x)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return model(n_threads=2).fit(X, y)  # and so OpenMP has started its threads
+
+
+# -- Ctrl-C ------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def interrupt_after(seconds, model):
+    """Press Ctrl-C that many seconds into the model's training, unless it ends sooner; yields a list for that time."""
+    pressed = []
+
+    def press():
+        pressed.append(time.process_time())  # which other work on this machine does not lengthen
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def start():
+        model.random_state.at_epoch = None
+        timer.start()
+
+    timer = threading.Timer(seconds, press)
+    model.set_params(random_state=CallingRandomState(0, start))
+    try:
+        yield pressed
+    finally:
+        timer.cancel()
+
+
+ENDLESS = {"max_iter": 10**9, "tol": 0.0, "n_iter_no_change": np.inf}
+INTERRUPTED = {
+    "small epochs": (lambda: (X, y), {"hidden_layer_sizes": (3,)}),
+    "large epochs": (lambda: (np.tile(X, (200, 1)), np.tile(y, 200)), {"hidden_layer_sizes": (400,)}),
+    "millions of tiny steps": (
+        lambda: (np.tile(X[:, :2], (5000, 1)), np.tile(y > 1, 5000)),
+        {"hidden_layer_sizes": (1,), "batch_size": 1},
+    ),
+    "two threads": (lambda: (X, y), {"hidden_layer_sizes": (300,), "n_threads": 2}),
+}
+
+
+@pytest.mark.parametrize(("problem", "parameters"), INTERRUPTED.values(), ids=INTERRUPTED)
+def test_interrupt(problem, parameters):
+    X, y = problem()
+    endless = model(**{"n_threads": 1} | ENDLESS | parameters)
+    for seconds in (0.15, 0.25, 0.31):
+        with (
+            interrupt_after(seconds, endless) as pressed,
+            pytest.warns(UserWarning, match="Training interrupted by user"),
+        ):
+            endless.fit(X, y)
+        assert time.process_time() - pressed[0] < 0.5
+        assert endless.n_iter_ == len(endless.loss_curve_)
+        assert endless.t_ == endless.n_iter_ * len(X)
+        assert np.isnan(endless.loss_) if endless.n_iter_ == 0 else endless.loss_ == endless.loss_curve_[-1]
+        assert np.isfinite(endless.predict_proba(X[:9])).all()
+    n_before = endless.n_iter_
+    endless.partial_fit(X[:300], y[:300])
+    assert (endless.n_iter_, len(endless.loss_curve_)) == (1, n_before + 1)
+
+
+def test_interrupted_partial_fit():
+    many, labels = INTERRUPTED["large epochs"][0]()
+    interrupted = model(hidden_layer_sizes=(400,), n_threads=1)
+    with interrupt_after(0.02, interrupted), pytest.warns(UserWarning, match="Training interrupted by user"):
+        interrupted.partial_fit(many, labels, classes=range(4))
+    assert (interrupted.n_iter_, interrupted.t_, interrupted.loss_curve_) == (0, 0, [])
+    before = interrupted.predict_proba(X)
+    assert not np.array_equal(interrupted.partial_fit(X, y).predict_proba(X), before)
+
+
+# -- threads -----------------------------------------------------------------------------------------------------------
+
+
+def in_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("first", ["fresh fit", "warm start", "partial_fit"])
+def test_two_threads_train_one_model(first, method):
+    random_numbers, errors = CallingRandomState(0), []
+
+    def meddle():
+        with pytest.raises(RuntimeError) as caught:
+            getattr(meddled, method)(X[:50], y[:50])
+        errors.append(str(caught.value))
+
+    meddled = model(random_state=random_numbers, warm_start=first == "warm start").fit(X, y)
+    undisturbed = model(warm_start=first == "warm start").fit(X, y)
+    if first == "fresh fit":  # which draws its weights from where the numbers are by now
+        undisturbed.set_params(random_state=undisturbed._random_state)
+    random_numbers.at_epoch = lambda: in_thread(meddle)
+    for one in (meddled, undisturbed):
+        one.partial_fit(X, y) if first == "partial_fit" else one.fit(X, y)
+    assert len(errors) == meddled.n_iter_
+    assert set(errors) == {"This MLPClassifier instance is being fitted by another thread."}
+    assert meddled.loss_curve_ == undisturbed.loss_curve_
+    np.testing.assert_array_equal(meddled.predict_proba(X), undisturbed.predict_proba(X))
+    random_numbers.at_epoch = None
+    meddled.partial_fit(X, y)  # it is free again
+
+
+def test_the_old_model_predicts_while_a_new_one_is_fitted():
+    """And is copied and saved."""
+    random_numbers, seen = CallingRandomState(0), []
+
+    def meddle():
+        seen.append(
+            (refitted.predict(X), copy.deepcopy(refitted).predict(X), pickle.loads(pickle.dumps(refitted)).predict(X))
+        )
+
+    refitted = model(random_state=random_numbers).fit(X, y)
+    before = refitted.predict(X)
+    random_numbers.at_epoch = lambda: in_thread(meddle)
+    refitted.fit(X, np.array(["a", "b"])[y % 2])
+    assert len(seen) == refitted.n_iter_
+    for predictions in seen:
+        for predicted in predictions:
+            np.testing.assert_array_equal(predicted, before)
+    assert set(refitted.predict(X)) <= {"a", "b"}
+
+
+def test_many_threads_predict_with_one_model(fitted):
+    parts = [slice(i * 7 % N, i * 7 % N + 5 * i) for i in range(1, 65)]
+    expected = [fitted.predict_proba(X[part]) for part in parts]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            for got, right in zip(pool.map(lambda part: fitted.predict_proba(X[part]), parts), expected, strict=True):
+                np.testing.assert_array_equal(got, right)
+
+
+def test_many_threads_fit_models_of_their_own():
+    def fit(seed):
+        return model(random_state=seed, n_threads=2).fit(X, y).predict_proba(X)
+
+    expected = [fit(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for got, right in zip(pool.map(fit, range(4)), expected, strict=True):
+            np.testing.assert_array_equal(got, right)
+
+
+# -- forks -------------------------------------------------------------------------------------------------------------
+
+
+def work_in_child(model, pipe):
+    again = clone(model).fit(X, y)
+    model.partial_fit(X, y)
+    pipe.send((effective_n_threads(), effective_n_threads(4), again.predict_proba(X), model.predict_proba(X)))
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # what may go wrong is what is tested
+def test_a_forked_child_fits_and_predicts(fitted):
+    context = multiprocessing.get_context("fork")
+    mine, theirs = context.Pipe()
+    child = context.Process(target=work_in_child, args=(fitted, theirs))
+    child.start()
+    try:
+        assert mine.poll(PATIENCE)
+        n_threads, n_asked, refitted, trained_on = mine.recv()
+    finally:
+        child.kill()
+        child.join()
+    assert (n_threads, n_asked) == (1, 1)
+    np.testing.assert_array_equal(refitted, fitted.predict_proba(X))
+    np.testing.assert_array_equal(trained_on, copy.deepcopy(fitted).partial_fit(X, y).predict_proba(X))
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+def run_python(code, *arguments, **environment):
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "FASTNN_"))}
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, env=env | environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("n", ["1", "3", "3,2"])
+def test_environment_limits_threads(n):
+    code = "from fastnn.threads import effective_n_threads as n; print(n(), n(5))"
+    assert run_python(code, OMP_NUM_THREADS=n).split() == [n[0], "5"]
+
+
+def test_affinity_limits_threads():
+    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); import fastnn.threads as t"
+    assert run_python(code + "; print(t.effective_n_threads())") == "1\n"
+
+
+def test_threadpoolctl_limits_threads():
+    with threadpool_limits(1):
+        assert effective_n_threads() == 1
+    assert 1 <= effective_n_threads() <= os.cpu_count()
+
+
+def test_a_limit_on_what_is_asked_for():
+    """OpenMP ends the process when it cannot start a thread."""
+    assert effective_n_threads(5) == 5
+    assert effective_n_threads(10**12) < 10_000
+
+
+@pytest.mark.parametrize("level", available_levels())
+def test_a_pickle_goes_to_another_cpu(level, tmp_path):
+    """Weights and the optimizer's memory are packed anew for its instruction set."""
+    models = [model(dtype=dtype).fit(X, y) for dtype in ("float32", "float64")]
+    (tmp_path / "models").write_bytes(pickle.dumps((models, X, y)))
+    code = """if True:
+        import pathlib, pickle, sys, fastnn.engine.isa
+        folder = pathlib.Path(sys.argv[1])
+        models, X, y = pickle.loads((folder / "models").read_bytes())
+        results = [(model.predict_proba(X), model.partial_fit(X, y).predict_proba(X)) for model in models]
+        (folder / "results").write_bytes(pickle.dumps(results))
+        print(fastnn.engine.isa.level)
+    """
+    assert run_python(code, tmp_path, FASTNN_ISA=level) == f"{level}\n"
+    results = pickle.loads((tmp_path / "results").read_bytes())
+    for trained, (predicted, predicted_later), tolerance in zip(models, results, (1e-4, 1e-11), strict=True):
+        np.testing.assert_allclose(predicted, trained.predict_proba(X), rtol=0, atol=tolerance)
+        trained.partial_fit(X, y)
+        np.testing.assert_allclose(predicted_later, trained.predict_proba(X), rtol=0, atol=tolerance)

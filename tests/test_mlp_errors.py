@@ -1,0 +1,243 @@
+"""What MLPClassifier refuses, how it says so, and that a fit which fails leaves the model as it was."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from fastnn import MLPClassifier
+from fastnn.engine.activation import activation_names
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+N = 60
+X = np.random.default_rng(0).normal(size=(N, 4))
+Y = (X[:, :3] > 0).astype(int)
+y = Y.sum(axis=1) % 3
+
+
+def model(**parameters):
+    return MLPClassifier(**{"hidden_layer_sizes": (5,), "max_iter": 3, "random_state": 0} | parameters)
+
+
+def with_value(value, dtype=float):
+    changed = X.astype(dtype)
+    changed[7, 2] = value
+    return changed
+
+
+BAD_INPUT = {
+    "NaN": (with_value(np.nan), y, ValueError, "Input X contains NaN"),
+    "float32 NaN": (with_value(np.nan, np.float32), y, ValueError, "Input X contains NaN"),
+    "float16 infinity": (with_value(np.inf, np.float16), y, ValueError, "Input X contains infinity"),
+    "infinity": (with_value(-np.inf), y, ValueError, "Input X contains infinity"),
+    "None": (with_value(None, object), y, ValueError, "Input X contains NaN"),
+    "complex": (X + 1j, y, ValueError, "Complex data not supported"),
+    "text": (np.full((N, 4), "a"), y, ValueError, "could not convert string to float|dtype='numeric'"),
+    "sparse": (scipy.sparse.csr_matrix(X), y, TypeError, "Sparse data was passed for X, but dense data is required"),
+    "one dimension": (X[:, 0], y, ValueError, "Expected 2D array, got 1D"),
+    "three dimensions": (X[None], y, ValueError, "array with dim 3"),
+    "no samples": (X[:0], y[:0], ValueError, "0 sample"),
+    "no features": (X[:, :0], y, ValueError, "0 feature"),
+    "fewer labels": (X, y[:-1], ValueError, "inconsistent numbers of samples"),
+    "no labels": (X, None, ValueError, "y to be passed|Expected array-like"),
+    "NaN label": (X, np.where(y == 0, np.nan, y), ValueError, "Input y contains NaN"),
+}
+BAD_LABELS = {
+    "continuous": (X[:, 0], ValueError, "Unknown label type: continuous"),
+    "one class": (np.full(N, "ham"), ValueError, "only one class: ham$"),
+    "several columns of classes": (Y + np.arange(3), ValueError, "Multioutput target data is not supported"),
+    "a missing label": (np.array([None, "a"] * (N // 2), dtype=object), ValueError, "Unknown label type: unknown"),
+    "bytes": (np.array([b"a", b"b"] * (N // 2)), TypeError, "represented as bytes is not supported"),
+    "an indicator of -1 and 1": (2 * Y - 1, ValueError, "indicator matrix of zeros and ones"),
+    "complex": (y + 1j, ValueError, "Complex data not supported"),
+}
+
+
+@pytest.mark.parametrize(("X", "y", "error", "message"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input(X, y, error, message):
+    with pytest.raises(error, match=message):
+        model().fit(X, y)
+    with pytest.raises(error, match=message):
+        model().partial_fit(X, y, classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize(("y", "error", "message"), BAD_LABELS.values(), ids=BAD_LABELS)
+def test_bad_labels(y, error, message):
+    with pytest.raises(error, match=message):
+        model().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"activation": "relo"}, "'activation' parameter .*" + "".join(f"(?=.*'{name}')" for name in activation_names)),
+        ({"activation": ["relo"]}, f"unknown activation 'relo': choose among {', '.join(activation_names)}"),
+        ({"activation": [3]}, "unknown activation '3'"),
+        ({"activation": ["relu", "relu"]}, "activation names 2 functions for 1 hidden layers"),
+        ({"activation": ["relu"], "hidden_layer_sizes": ()}, "activation names 1 functions for 0 hidden layers"),
+        ({"solver": "lbfgs"}, "'solver' parameter (?=.*'adam')(?=.*'rmsprop')(?=.*'sgd').*Got 'lbfgs'"),
+        ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes must be integers > 0"),
+        ({"hidden_layer_sizes": 0}, "'hidden_layer_sizes' parameter"),
+        ({"hidden_layer_sizes": (5, -1)}, "hidden_layer_sizes must be integers > 0"),
+        ({"hidden_layer_sizes": (2.5,)}, "hidden_layer_sizes must be integers > 0"),
+        ({"hidden_layer_sizes": None}, "'hidden_layer_sizes' parameter"),
+        ({"hidden_layer_sizes": (2**40,)}, "fewer than 2\\*\\*31"),
+        ({"hidden_layer_sizes": (2**70,)}, "fewer than 2\\*\\*31"),
+        ({"dtype": "float16"}, "'dtype' parameter"),
+        ({"dtype": int}, "dtype must be float32 or float64, got int64"),
+        ({"n_threads": 0}, "'n_threads' parameter"),
+        *(
+            ({name: value}, f"'{name}' parameter")
+            for name, values in {
+                "alpha": [-1, np.inf, np.nan, "a"],
+                "batch_size": [0, 1.5, "all"],
+                "learning_rate_init": [0, -1, np.inf, np.nan],
+                "max_iter": [0, 2.5, np.inf],
+                "tol": [-1e-9, np.nan],
+                "momentum": [-0.1, 1.1],
+                "beta_1": [-0.1, 1],
+                "beta_2": [-0.1, 1],
+                "rho": [-0.1, 1],
+                "epsilon": [0, -1],
+                "n_iter_no_change": [0, 1.5],
+                "shuffle": ["yes"],
+                "random_state": ["seed", -1],
+            }.items()
+            for value in values
+        ),
+    ],
+    ids=str,
+)
+def test_bad_parameters(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        model(**parameters).fit(X, y)
+
+
+@pytest.mark.parametrize("sizes", [(2**31 - 1,) * 2, (2**30,) * 4])
+def test_a_network_too_large_to_count(sizes):
+    with pytest.raises(MemoryError, match="more than can be addressed"):
+        model(hidden_layer_sizes=sizes).fit(X, y)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
+def test_predicting_what_was_not_learnt(method):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(model(), method)(X)
+    assert not hasattr(model(), "coefs_")
+    with pytest.raises(AttributeError, match="not fitted yet"):
+        model().intercepts_  # noqa: B018
+    fitted = model().fit(X, y)
+    with pytest.raises(ValueError, match="X has 3 features, but MLPClassifier is expecting 4"):
+        getattr(fitted, method)(X[:, :3])
+    with pytest.raises(ValueError, match="contains NaN"):
+        getattr(fitted, method)(with_value(np.nan))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("partial", [False, True])
+def test_divergence(dtype, partial):
+    diverging = model(solver="sgd", learning_rate_init=1e20, activation="identity", max_iter=50, dtype=dtype)
+    with warnings.catch_warnings(), pytest.raises(ValueError, match=r"diverged in epoch \d+: ") as caught:
+        warnings.simplefilter("error", RuntimeWarning)
+        for _ in range(50):
+            diverging.partial_fit(X, y, classes=[0, 1, 2]) if partial else diverging.fit(X, y)
+    assert "smaller learning_rate_init" in str(caught.value)
+    assert "StandardScaler" in str(caught.value)
+    if partial and hasattr(diverging, "coefs_"):
+        assert all(np.isfinite(array).all() for array in diverging.coefs_ + diverging.intercepts_)
+    else:
+        assert vars(diverging) == diverging.get_params()
+
+
+def test_weights_may_diverge_when_the_loss_did_not():
+    """The last step of all may be the one that overflows: no batch's loss tells."""
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="epoch 1: weights are no longer finite"):
+        warnings.simplefilter("error", RuntimeWarning)
+        model(solver="sgd", momentum=0, learning_rate_init=1e38, max_iter=1, dtype="float32").fit(1e5 * X, y)
+
+
+# -- nothing is left behind --------------------------------------------------------------------------------------------
+
+DIVERGING = {"solver": "sgd", "learning_rate_init": 1e200, "batch_size": 5}
+
+
+def fit_in_time(model):
+    """Fails after the last epoch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        model.fit(X, y)
+
+
+FAILURES = {
+    "bad X": ({}, lambda model: model.fit(with_value(np.nan), y)),
+    "bad y": ({}, lambda model: model.fit(X, X[:, 0])),
+    "one class": ({}, lambda model: model.fit(X, np.zeros(N))),
+    "bad parameter": ({"alpha": -1}, lambda model: model.fit(X, y)),
+    "too large": ({"hidden_layer_sizes": (2**31 - 1,) * 2}, lambda model: model.fit(X[:, :2], y)),
+    "wrong activations": ({"activation": ["relu"] * 3}, lambda model: model.fit(X[:, :2], Y)),
+    "divergence": (DIVERGING, lambda model: model.fit(X[:, :2], Y)),
+    "partial fit, NaN": ({}, lambda model: model.partial_fit(with_value(np.nan), y)),
+    "partial fit, other features": ({}, lambda model: model.partial_fit(X[:, :2], y)),
+    "partial fit, other classes": ({}, lambda model: model.partial_fit(X, y, classes=[0, 1])),
+    "partial fit, unknown label": ({}, lambda model: model.partial_fit(X, y + 1)),
+    "partial fit, label of another type": ({}, lambda model: model.partial_fit(X, y.astype(str))),
+    "partial fit, multilabel": ({}, lambda model: model.partial_fit(X, Y)),
+    "partial fit, other layers": ({"hidden_layer_sizes": (6,)}, lambda model: model.partial_fit(X, y)),
+    "partial fit, other activation": ({"activation": "tanh"}, lambda model: model.partial_fit(X, y)),
+    "partial fit, other dtype": ({"dtype": "float32"}, lambda model: model.partial_fit(X, y)),
+    "partial fit, divergence": (DIVERGING, lambda model: model.partial_fit(X, y)),
+    "warm start, NaN": ({"warm_start": True}, lambda model: model.fit(with_value(np.nan), y)),
+    "warm start, other features": ({"warm_start": True}, lambda model: model.fit(X[:, :2], y)),
+    "warm start, other classes": ({"warm_start": True}, lambda model: model.fit(X, y % 2)),
+    "warm start, multilabel": ({"warm_start": True}, lambda model: model.fit(X, Y)),
+    "warm start, a warning that is an error": ({"warm_start": True, "solver": "sgd"}, fit_in_time),
+    "warm start, divergence": ({"warm_start": True, **DIVERGING}, lambda model: model.fit(X, y)),
+}
+
+
+@pytest.mark.parametrize(("changes", "fail"), FAILURES.values(), ids=FAILURES)
+def test_a_failed_fit_changes_nothing(changes, fail):
+    survivor = model(alpha=0.1).fit(X, y).set_params(**changes)
+    attributes, before, predicted = dict(vars(survivor)), pickle.dumps(survivor), survivor.predict_proba(X)
+    coefs = survivor.coefs_
+    with pytest.raises((ValueError, MemoryError, ConvergenceWarning)):
+        fail(survivor)
+    assert vars(survivor).keys() == attributes.keys()
+    assert all(vars(survivor)[name] is value for name, value in attributes.items())
+    for array, other in zip(survivor.coefs_, coefs, strict=True):
+        np.testing.assert_array_equal(array, other)
+    np.testing.assert_array_equal(survivor.predict_proba(X), predicted)
+    assert pickle.dumps(survivor) == before
+
+
+@pytest.mark.parametrize("classes", [None, [0, 1], [0, 1, 3]])
+def test_a_failed_first_partial_fit_leaves_nothing(classes):
+    fresh = model()
+    with pytest.raises(ValueError, match="classes"):
+        fresh.partial_fit(X, y, classes=classes)
+    with pytest.raises(ValueError, match="classes"):
+        fresh.partial_fit(X, Y, classes=classes)
+    assert vars(fresh) == fresh.get_params()
+    fresh.partial_fit(X, y, classes=[0, 1, 2])
+    assert fresh.classes_.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam"])
+def test_after_divergence_the_optimizer_starts_afresh(solver):
+    """Its memories, which were led astray, are the one thing that does not come back: there is no copy of them."""
+    survivor = model(solver=solver, batch_size=5).fit(X, y)
+    twin = copy.deepcopy(survivor)
+    twin._trainer = None
+    for _ in range(3):
+        with pytest.raises(ValueError, match="diverged in epoch 1"):
+            survivor.set_params(learning_rate_init=1e300, epsilon=1e-320).partial_fit(X, y)
+    survivor.set_params(**twin.get_params()).partial_fit(X, y)
+    twin.partial_fit(X, y)
+    assert survivor.loss_curve_ == twin.loss_curve_
+    assert len(survivor.loss_curve_) == 4
+    np.testing.assert_array_equal(survivor.coefs_[0], twin.coefs_[0])
