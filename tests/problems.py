@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastnn.engine.backprop import Trainer
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
+from fastnn.engine.trainer import Trainer
 
 # Settings that tell every part of an optimizer's formula from every other. epsilon is large enough that gradients that
 # are zero but for rounding do not move weights by whole steps.

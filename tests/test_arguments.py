@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from problems import make_trainer, random_weights
 
-from fastnn.engine.backprop import Trainer
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
+from fastnn.engine.trainer import Trainer
 
 N, N_FEATURES, N_OUTPUTS = 6, 4, 3
 X = np.ones((N, N_FEATURES))

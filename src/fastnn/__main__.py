@@ -252,14 +252,13 @@ def demonstrate(options):
     print(f"{data.name}: {len(data.X)} images to train on, {len(data.X_test)} to test, {sizes[0]} pixels each")
     print(f"network {'-'.join(map(str, sizes))}, ReLU and softmax; {options.solver}, batches of {batch_size}, float32")
 
-    # Not the plain seed, which partial_fit may start anew from at each call: an order for every epoch.
     model = fastnn.MLPClassifier(
         options.hidden,
         solver=options.solver,
         alpha=0,
         batch_size=batch_size,
         learning_rate_init=learning_rate,
-        random_state=np.random.RandomState(options.seed),
+        random_state=options.seed,
         n_threads=options.threads,
     )
     baseline = NumpyNetwork(

@@ -49,7 +49,7 @@ class Segments:
 
     Parameters
     ----------
-    trainer : fastnn.engine.backprop.Trainer
+    trainer : fastnn.engine.trainer.Trainer
     """
 
     def __init__(self, trainer):
@@ -78,7 +78,7 @@ def train(trainer, X, targets, *, random_state, shuffle, max_iter, tol, n_iter_n
 
     Parameters
     ----------
-    trainer : fastnn.engine.backprop.Trainer
+    trainer : fastnn.engine.trainer.Trainer
         Its network is changed in place.
     X : ndarray of shape (n_samples, n_features)
     targets : ndarray

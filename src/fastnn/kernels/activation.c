@@ -1,21 +1,5 @@
-/* Activations over whole matrices; the fused kernels apply activation.h to a tile instead. */
+/* Activations and their gradients over matrices: of the caller's, or the strip a product has just left in the cache. */
 #include "activation.h"
-
-/* Both loops below end in the columns that are no whole vector. Those pass through a vector on the stack, so that
- * nothing outside the row is read or written; its unused lanes are 0, which every activation takes. */
-INLINE vreal load_part(const real *p, size_t n)
-{
-    real lanes[LANES] = {0};
-    memcpy(lanes, p, n * sizeof(real));
-    return load(lanes);
-}
-
-INLINE void store_part(real *p, vreal v, size_t n)
-{
-    real lanes[LANES];
-    store(lanes, v);
-    memcpy(p, lanes, n * sizeof(real));
-}
 
 typedef vreal function(vreal);
 
@@ -27,7 +11,7 @@ INLINE void activate_rows(function *forward, size_t rows, size_t cols, const rea
         for (size_t col = 0; col < whole; col += LANES)
             store(a + col, forward(load(z + col)));
         if (whole < cols)
-            store_part(a + whole, forward(load_part(z + whole, cols - whole)), cols - whole);
+            store_part(a + whole, cols - whole, forward(load_part(z + whole, cols - whole, 0)));
     }
 }
 
@@ -40,7 +24,7 @@ INLINE void multiply_rows(function *gradient, size_t rows, size_t cols, const re
             store(delta + col, load(delta + col) * gradient(load(kept + col)));
         if (whole < cols) {
             size_t n = cols - whole;
-            store_part(delta + whole, load_part(delta + whole, n) * gradient(load_part(kept + whole, n)), n);
+            store_part(delta + whole, n, load_part(delta + whole, n, 0) * gradient(load_part(kept + whole, n, 0)));
         }
     }
 }

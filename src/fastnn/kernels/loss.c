@@ -7,19 +7,18 @@
 
 #include <math.h>
 
-/* The vector at column j of a row, its lanes past the row's end filled. */
-INLINE vreal load_padded(const real *row, size_t j, size_t cols, real fill)
+/* The vector at column j of a row; lanes past the row's end are filled, and not stored. */
+INLINE vreal load_row(const real *row, size_t j, size_t cols, real fill)
 {
-    if (j + LANES <= cols)
-        return load(row + j);
-    vreal v = broadcast(fill);
-    memcpy(&v, row + j, (cols - j) * sizeof(real));
-    return v;
+    return j + LANES <= cols ? load(row + j) : load_part(row + j, cols - j, fill);
 }
 
-INLINE void store_padded(real *row, size_t j, size_t cols, vreal v)
+INLINE void store_row(real *row, size_t j, size_t cols, vreal v)
 {
-    memcpy(row + j, &v, (j + LANES <= cols ? (size_t)LANES : cols - j) * sizeof(real));
+    if (j + LANES <= cols)
+        store(row + j, v);
+    else
+        store_part(row + j, cols - j, v);
 }
 
 /* The largest of a row; NaN if any is, so that what follows is NaN too. */
@@ -37,9 +36,9 @@ static real exponentials(const real *row, size_t cols, real shift, real *out)
 {
     vreal sum = {0};
     for (size_t j = 0; j < cols; j += LANES) {
-        vreal e = v_exp(load_padded(row, j, cols, -INFINITY) - shift);
+        vreal e = v_exp(load_row(row, j, cols, -INFINITY) - shift);
         sum += e;
-        store_padded(out, j, cols, e);
+        store_row(out, j, cols, e);
     }
     return sum_lanes(sum);
 }
@@ -77,13 +76,13 @@ double KERNEL(logistic_loss)(size_t rows, size_t n_outputs, const void *z_matrix
         vreal row_loss = {0};
         for (size_t j = 0; j < n_outputs; j += LANES) {
             /* Padding that loses nothing: probability 0 where 0 is wanted. */
-            vreal logit = load_padded(z, j, n_outputs, -INFINITY), target = load_padded(targets, j, n_outputs, 0);
+            vreal logit = load_row(z, j, n_outputs, -INFINITY), target = load_row(targets, j, n_outputs, 0);
             /* log(1 + e^z) - z t, with z's sign taken out so that the exponential cannot overflow. */
             vreal positive = choose(logit > 0, logit, (vreal){0});
             vreal lost =
                 positive - choose(target != 0, logit * target, (vreal){0}) + v_log1p_unit(v_exp(-absolute(logit)));
             row_loss += lost;
-            store_padded(delta, j, n_outputs, v_logistic(logit) - target);
+            store_row(delta, j, n_outputs, v_logistic(logit) - target);
         }
         loss += sum_lanes(row_loss);
     }

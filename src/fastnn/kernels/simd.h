@@ -61,6 +61,18 @@ INLINE vreal load(const real *p)
 
 INLINE void store(real *p, vreal v) { memcpy(p, &v, sizeof v); }
 
+/* The first n < LANES numbers at p, and nothing beyond them; the other lanes are filled. */
+INLINE vreal load_part(const real *p, size_t n, real fill)
+{
+    real lanes[LANES];
+    for (int i = 0; i < LANES; i++)
+        lanes[i] = fill;
+    memcpy(lanes, p, n * sizeof(real));
+    return load(lanes);
+}
+
+INLINE void store_part(real *p, size_t n, vreal v) { memcpy(p, &v, n * sizeof(real)); }
+
 /* x + 0 would turn -0 into +0, x - 0 does not. */
 INLINE vreal broadcast(real x) { return x - (vreal){0}; }
 
