@@ -1,7 +1,7 @@
 """The three products of a dense layer, beside NumPy's matmul into an array made once.
 
-`Dense` copies and lays out what goes into and comes out of its two gradients, which training need not do: their
-figures here are upper bounds.
+fastnn reads and writes what it would in training: weights packed once, activations and errors in rows padded to whole
+tiles. The gradient of the input includes transposing the error, which in training the layer above does.
 """
 
 import numpy as np
@@ -64,9 +64,10 @@ class GradInput(Product):
 
     def make_out(self):
         self.out = np.empty_like(self.x)
+        self.padded, self.kept = (self.layer.empty(*self.x.shape) for _ in range(2))
 
     def fastnn(self):
-        self.layer.grad_input(self.delta, self.x)
+        self.layer.grad_input(self.delta, self.kept, out=self.padded)
 
     def numpy(self):
         np.matmul(self.delta, self.W.T, out=self.out)
@@ -80,9 +81,11 @@ class GradWeights(Product):
 
     def make_out(self):
         self.out, self.out_b = np.empty_like(self.W), np.empty_like(self.b)
+        self.padded = self.layer.empty(*self.delta.shape)
+        self.padded[: len(self.delta), : self.delta.shape[1]] = self.delta
 
     def fastnn(self):
-        self.layer.grad_weights(self.x, self.delta)
+        self.layer.grad_weights(self.x, self.padded, unpack=False)
 
     def numpy(self):
         np.matmul(self.x.T, self.delta, out=self.out)

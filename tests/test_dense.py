@@ -130,3 +130,21 @@ def test_wrong_arrays_are_refused(rng, dtype):
         Dense(W, W[:, 0])
     with pytest.raises(ValueError, match="float32 or float64"):
         Dense(W.astype("float16"), W[0])
+
+
+def test_padded_matrices_are_used_as_they_are(rng, dtype, level):
+    rows, cols = tile_shape(dtype, level)
+    n, fan_in, fan_out = 2 * rows + 1, cols + 3, 2 * cols - 1
+    W, x, kept, delta = (
+        normal(rng, shape, dtype) for shape in ((fan_in, fan_out), (n, fan_in), (n, fan_in), (n, fan_out))
+    )
+    layer = Dense(W, W[0], level=level)
+    padded_kept, padded_delta, out = layer.empty(n, fan_in), layer.empty(n, fan_out), layer.empty(n, fan_in)
+    padded_kept[:n, :fan_in], padded_delta[:n, :fan_out] = kept, delta
+
+    below = layer.grad_input(delta, padded_kept, "relu", out=out)
+    assert np.shares_memory(below, out)
+    assert np.array_equal(below, layer.grad_input(delta, kept, "relu"))
+    assert layer.grad_weights(x, padded_delta, unpack=False) is None
+    for padded, plain in zip(layer.grad_weights(x, padded_delta), layer.grad_weights(x, delta), strict=True):
+        assert np.array_equal(padded, plain)

@@ -61,7 +61,7 @@ def test_gradients(activation, head, l2, rng, level):
 def patchy(rng, n, n_features, dtype):
     """Samples with zeros in patches larger than a register tile either way, and none but zeros in the last 40."""
     X = rng.normal(size=(n, n_features)).astype(dtype)
-    for _ in range(60):
+    for _ in range(n_features):
         i, j = rng.integers(0, n), rng.integers(0, n_features)
         X[i : i + 20, j : j + 40] = 0
     X[:, :20] = X[-40:] = 0
@@ -71,7 +71,7 @@ def patchy(rng, n, n_features, dtype):
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_leaving_out_zeros_changes_no_bit(optimizer, rng, dtype, level, n_threads):
     """-0.0 counts as something (tests/kernels sees to that): it is not left out, and adds as little as 0.0 does."""
-    batch_size, sizes, activations = 32, (200, 60, 10), ["relu"]
+    batch_size, sizes, activations = 32, (600, 60, 10), ["relu"]  # wider than any panel is deep
     X = patchy(rng, 5 * batch_size, sizes[0], dtype)
     weights, targets = random_weights(rng, sizes, dtype), random_targets(rng, "softmax", len(X), sizes[-1])
     settings = {"learning_rate": 0.01, "l2": 0.1, "decay_1": 0.9, "decay_2": 0.99, "epsilon": 1e-3}

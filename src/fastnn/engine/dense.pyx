@@ -151,7 +151,7 @@ cdef class Dense:
 
     cdef const fastnn_kernels *kernels
     cdef fastnn_dense layer
-    cdef object dtype, weights, state, all_terms
+    cdef object dtype, weights, state, all_terms, delta_t
     cdef int n_threads
 
     def __init__(self, W, b, str activation="identity", int n_threads=1, level=None):
@@ -215,35 +215,78 @@ cdef class Dense:
             dense_forward(self.kernels, &self.layer, &batch, NULL, 0, <char *> cnp.PyArray_DATA(a), ld)
         return a[: batch.rows, : self.layer.fan_out]
 
-    def grad_input(self, delta, kept, str activation_below="identity"):
-        """(delta W^T) * f'(kept), for delta (n, fan_out) and kept (n, fan_in), what the layer below keeps."""
-        cdef cnp.ndarray kept_rows = self.empty(len(kept), self.layer.fan_in)
-        cdef cnp.ndarray delta_in = self.empty(len(kept), self.layer.fan_in)
-        cdef cnp.ndarray delta_out_t = aligned_zeros(
-            self.layer.fan_out * kept_rows.shape[0], self.dtype).reshape(self.layer.fan_out, kept_rows.shape[0])
-        cdef size_t n = len(kept), ld = kept_rows.strides[0] // self.kernels.itemsize, ldt = kept_rows.shape[0]
-        cdef int below = number(activation_below)
-        kept_rows[:n, : self.layer.fan_in] = kept
-        delta_out_t[:, :n] = delta.T
-        with nogil, parallel(num_threads=self.n_threads):
-            dense_grad_input(self.kernels, &self.layer, n, <char *> cnp.PyArray_DATA(delta_out_t), ldt, below,
-                             <char *> cnp.PyArray_DATA(kept_rows), ld, <char *> cnp.PyArray_DATA(delta_in), ld, NULL, 0)
-        return delta_in[:n, : self.layer.fan_in]
+    def _padded(self, matrix, n, cols):
+        """The matrix itself, if it was made by `empty`; else a copy that could have been."""
+        shape = round_up(n, self.kernels.tile_cols), row_length(cols, self.kernels.tile_cols, self.kernels.itemsize)
+        if matrix.shape == shape and matrix.dtype == self.dtype and matrix.flags.c_contiguous:
+            return matrix
+        padded = self.empty(n, cols)
+        padded[: len(matrix), :cols] = matrix[:, :cols]
+        return padded
 
-    def grad_weights(self, x, delta):
-        """x^T delta of shape (fan_in, fan_out), and delta summed over its rows: the gradients of W and b."""
+    def grad_input(self, delta, kept, str activation_below="identity", out=None):
+        """(delta W^T) * f'(kept).
+
+        Parameters
+        ----------
+        delta : ndarray of shape (n, fan_out)
+        kept : ndarray of shape (n, fan_in)
+            What the layer below keeps: `empty(n, fan_in)` filled, or any array, which costs a copy.
+        activation_below : str, default="identity"
+        out : ndarray, default=None
+            `empty(n, fan_in)`, to be used again from call to call.
+
+        Returns
+        -------
+        ndarray of shape (n, fan_in)
+            A view of out.
+        """
+        cdef size_t n = len(delta), fan_in = self.layer.fan_in, fan_out = self.layer.fan_out
+        cdef cnp.ndarray kept_rows = self._padded(kept, n, fan_in)
+        cdef cnp.ndarray delta_in = self.empty(n, fan_in) if out is None else self._padded(out, n, fan_in)
+        cdef cnp.ndarray delta_out = np.ascontiguousarray(delta, self.dtype), delta_out_t
+        cdef size_t ld = kept_rows.strides[0] // self.kernels.itemsize, ldt = kept_rows.shape[0]
+        cdef int below = number(activation_below)
+        if self.delta_t is None or self.delta_t.shape != (fan_out, ldt):
+            self.delta_t = aligned_zeros(fan_out * ldt, self.dtype).reshape(fan_out, ldt)
+        delta_out_t = self.delta_t
+        with nogil:
+            self.kernels.transpose(n, fan_out, cnp.PyArray_DATA(delta_out), fan_out, cnp.PyArray_DATA(delta_out_t), ldt)
+            with parallel(num_threads=self.n_threads):
+                dense_grad_input(self.kernels, &self.layer, n, <char *> cnp.PyArray_DATA(delta_out_t), ldt, below,
+                                 <char *> cnp.PyArray_DATA(kept_rows), ld, <char *> cnp.PyArray_DATA(delta_in), ld,
+                                 NULL, 0)
+        return delta_in[:n, :fan_in]
+
+    def grad_weights(self, x, delta, unpack=True):
+        """x^T delta, and delta summed over its rows: the gradients of W and b.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, fan_in)
+            Of the layer's type, with contiguous rows.
+        delta : ndarray of shape (n, fan_out)
+            `empty(n, fan_out)` filled, or any array, which costs a copy.
+        unpack : bool, default=True
+            Return the gradients, not just leave them where the optimizers' memories are: packed.
+
+        Returns
+        -------
+        dW : ndarray of shape (fan_in, fan_out)
+        db : ndarray of shape (fan_out,)
+        """
         cdef fastnn_batch batch = self._batch(x)
-        cdef cnp.ndarray rows = self.empty(batch.rows, self.layer.fan_out), state = self.state
+        cdef cnp.ndarray rows = self._padded(delta, batch.rows, self.layer.fan_out), state = self.state, dW, db
         cdef cnp.ndarray squares = np.empty(n_weight_tasks(self.kernels, &self.layer))
-        cdef cnp.ndarray dW = np.empty((self.layer.fan_in, self.layer.fan_out), self.dtype)
-        cdef cnp.ndarray db = np.empty(self.layer.fan_out, self.dtype)
         cdef size_t ld = rows.strides[0] // self.kernels.itemsize
         cdef fastnn_update update
         update.optimizer, update.scale, update.l2 = FASTNN_gradient, 1, 0
         update.learning_rate = update.decay_1 = update.decay_2 = update.epsilon = 0
-        rows[: batch.rows, : self.layer.fan_out] = delta
         with nogil, parallel(num_threads=self.n_threads):
             dense_grad_weights(self.kernels, &self.layer, &batch, <char *> cnp.PyArray_DATA(rows), ld, &update,
                                <double *> cnp.PyArray_DATA(squares))
+        if not unpack:
+            return None
+        dW, db = np.empty((self.layer.fan_in, self.layer.fan_out), self.dtype), np.empty(self.layer.fan_out, self.dtype)
         self.kernels.unpack_dense(&self.layer, cnp.PyArray_DATA(state), cnp.PyArray_DATA(dW), cnp.PyArray_DATA(db))
         return dW, db
