@@ -1,6 +1,7 @@
 """MLPClassifier and what else goes on: Ctrl-C, other threads, forks, thread limits, and other CPUs."""
 
 import copy
+import gc
 import multiprocessing
 import os
 import pickle
@@ -18,6 +19,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from fastnn import MLPClassifier
+from fastnn.engine import team
 from fastnn.engine.isa import available_levels
 from fastnn.threads import effective_n_threads
 
@@ -105,6 +107,26 @@ def test_interrupt(problem, parameters):
     n_before = endless.n_iter_
     endless.partial_fit(X[:300], y[:300])
     assert (endless.n_iter_, len(endless.loss_curve_)) == (1, n_before + 1)
+
+
+def test_interrupt_in_a_callback_of_the_garbage_collector():
+    """Python drops what such callbacks raise: here each collection's brings a Ctrl-C, the first of which must count."""
+    endless = model(hidden_layer_sizes=(3,), n_threads=1, **ENDLESS | {"max_iter": 50})
+
+    def press(phase, info):
+        gc.callbacks.remove(press)
+        os.kill(os.getpid(), signal.SIGINT)
+        len("the handler runs here, at the latest")
+
+    def start():
+        endless.random_state.at_epoch = gc.collect
+        gc.callbacks.append(press)
+
+    endless.set_params(random_state=CallingRandomState(0, start))
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        endless.fit(X, y)
+    assert endless.n_iter_ == len(endless.loss_curve_) == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_interrupted_partial_fit():
@@ -229,6 +251,7 @@ def run_python(code, *arguments, **environment):
     return done.stdout
 
 
+@pytest.mark.skipif(not team.openmp_version, reason="built without OpenMP: one thread, whatever the environment says")
 @pytest.mark.parametrize("n", ["1", "3", "3,2"])
 def test_environment_limits_threads(n):
     code = "from fastnn.threads import effective_n_threads as n; print(n(), n(5))"

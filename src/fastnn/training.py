@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from fastnn.interruption import Interruption
+
 # How long the engine may work without looking up: Ctrl-C is answered within twice this, or after one batch.
 SEGMENT_SECONDS = 0.05
 
@@ -50,10 +52,13 @@ class Segments:
     Parameters
     ----------
     trainer : fastnn.engine.trainer.Trainer
+    interruption : Interruption
+        Is asked after each segment.
     """
 
-    def __init__(self, trainer):
+    def __init__(self, trainer, interruption):
         self.trainer = trainer
+        self.interruption = interruption
         self.n_batches = 1
 
     def run_epoch(self, X, targets, order):
@@ -67,6 +72,8 @@ class Segments:
             if not np.isfinite(loss):
                 break
             first += len(rows)
+            if first < len(order):  # else the epoch is to be noted first
+                self.interruption.check()
             # At most doubled, since one timing may mislead; cut at once when other work slows the machine.
             fitting = SEGMENT_SECONDS / max(seconds, 1e-9) * len(rows) / self.trainer.batch_size
             self.n_batches = max(1, min(2 * self.n_batches, int(fitting)))
@@ -112,40 +119,42 @@ def train(trainer, X, targets, *, random_state, shuffle, max_iter, tol, n_iter_n
     """
     n_samples = len(X)
     order = np.arange(n_samples, dtype=np.intp)
-    segments = Segments(trainer)
     n_epochs, n_epochs_before = 0, len(history.loss_curve)
     try:
-        while n_epochs < max_iter:
-            if shuffle:
-                order = order[_permutation(random_state, n_samples)]
-            loss = segments.run_epoch(X, targets, order) / n_samples
-            if not np.isfinite(loss) or not _all_finite(trainer.network.parameters):
-                raise _diverged(n_epochs + 1, loss)
-            n_epochs += 1
-            history.note(loss, tol, n_samples)
-            if verbose:
-                print(f"Iteration {n_epochs}, loss = {loss:.8f}")
-            if history.n_epochs_without_improvement > n_iter_no_change:
+        with Interruption() as interruption:
+            segments = Segments(trainer, interruption)
+            while n_epochs < max_iter:
+                if shuffle:
+                    order = order[_permutation(random_state, n_samples)]
+                loss = segments.run_epoch(X, targets, order) / n_samples
+                if not np.isfinite(loss) or not _all_finite(trainer.network.parameters):
+                    raise _diverged(n_epochs + 1, loss)
+                n_epochs += 1
+                history.note(loss, tol, n_samples)
                 if verbose:
-                    print(
-                        f"Training loss did not improve more than tol={tol:f} for {n_iter_no_change} consecutive "
-                        "epochs. Stopping."
-                    )
-                break
-            if one_epoch:
-                break
-        else:
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization hasn't "
-                "converged yet.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
+                    print(f"Iteration {n_epochs}, loss = {loss:.8f}")
+                interruption.check()
+                if history.n_epochs_without_improvement > n_iter_no_change:
+                    if verbose:
+                        print(
+                            f"Training loss did not improve more than tol={tol:f} for {n_iter_no_change} consecutive "
+                            "epochs. Stopping."
+                        )
+                    break
+                if one_epoch:
+                    break
+            else:
+                warnings.warn(
+                    f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization hasn't "
+                    "converged yet.",
+                    ConvergenceWarning,
+                    stacklevel=6,
+                )
     except KeyboardInterrupt:
         if not _all_finite(trainer.network.parameters):  # it was diverging
             raise
         warnings.warn("Training interrupted by user.", stacklevel=6)
-    return len(history.loss_curve) - n_epochs_before  # not n_epochs, which Ctrl-C may have left one behind
+    return len(history.loss_curve) - n_epochs_before  # a handler of the program's own may raise anywhere
 
 
 def _all_finite(array):
