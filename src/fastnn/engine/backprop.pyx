@@ -34,8 +34,6 @@ cdef void run_segment(Segment *segment) noexcept nogil:
     team_barrier(&segment.meeting)
     while first < segment.n_rows:
         train_batch(segment, first, parity)
-        if team_rank() == 0:
-            segment.loss += batch_loss(segment, min(segment.batch_size, segment.n_rows - first))
         first += segment.batch_size
         parity = 1 - parity
     team_leave(caller)
@@ -92,6 +90,8 @@ cdef void train_batch(Segment *segment, size_t first, size_t parity) noexcept no
     batch = layer_input(segment, last, &x)
     output_and_loss(segment, &batch, first)
     team_barrier(&segment.meeting)
+    if team_rank() == 0:  # now: without hidden layers, the next batch's losses follow the next barrier at once
+        segment.loss += summed(segment.losses, n_output_tasks(segment, rows))
     for i in range(last, 0, -1):
         dense_grad_input(kernels, &layers[i], rows, spaces[i].delta_t, segment.batch_rows, layers[i - 1].activation,
                          spaces[i - 1].z if spaces[i - 1].z != NULL else spaces[i - 1].a, spaces[i - 1].ld,
@@ -104,6 +104,9 @@ cdef void train_batch(Segment *segment, size_t first, size_t parity) noexcept no
     step_layer(segment, 0, &x)
     gather_batch(segment, first + segment.batch_size, 1 - parity)
     team_barrier(&segment.meeting)
+    if team_rank() == 0:
+        segment.loss += 0.5 * segment.settings.l2 * summed(segment.squares,
+                                                           first_weight_task(segment, segment.n_layers))
 
 
 cdef fastnn_batch layer_input(Segment *segment, size_t i, const fastnn_batch *x) noexcept nogil:
@@ -117,12 +120,16 @@ cdef fastnn_batch layer_input(Segment *segment, size_t i, const fastnn_batch *x)
 
 cdef void step_layer(Segment *segment, size_t i, const fastnn_batch *x) noexcept nogil:
     cdef fastnn_batch batch = layer_input(segment, i, x)
-    cdef double *squares = segment.squares
-    cdef size_t below
-    for below in range(i):
-        squares += n_weight_tasks(segment.kernels, &segment.layers[below])
     dense_grad_weights(segment.kernels, &segment.layers[i], &batch, segment.spaces[i].delta, segment.spaces[i].ld,
-                       &segment.update, squares)
+                       &segment.update, segment.squares + first_weight_task(segment, i))
+
+
+cdef size_t first_weight_task(Segment *segment, size_t layer) noexcept nogil:
+    """How many tasks the weights' gradients of the layers below have."""
+    cdef size_t i, n_tasks = 0
+    for i in range(layer):
+        n_tasks += n_weight_tasks(segment.kernels, &segment.layers[i])
+    return n_tasks
 
 
 cdef size_t n_output_tasks(Segment *segment, size_t rows) noexcept nogil:
@@ -166,14 +173,10 @@ cdef double rows_loss(Segment *segment, size_t n_outputs, size_t first, size_t r
     return kernels.logistic_loss(rows, n_outputs, delta, ldd, targets, n_outputs, delta, ldd)
 
 
-cdef double batch_loss(Segment *segment, size_t rows) noexcept nogil:
-    """What the tasks of a batch found, added in their order, whichever threads they ran on."""
-    cdef double loss = 0, squares = 0
-    cdef size_t i, n_tasks = 0
-    for i in range(n_output_tasks(segment, rows)):
-        loss += segment.losses[i]
-    for i in range(segment.n_layers):
-        n_tasks += n_weight_tasks(segment.kernels, &segment.layers[i])
+cdef double summed(const double *results, size_t n_tasks) noexcept nogil:
+    """What a batch's tasks found, added in their order, whichever threads they ran on."""
+    cdef double total = 0
+    cdef size_t i
     for i in range(n_tasks):
-        squares += segment.squares[i]
-    return loss + 0.5 * segment.settings.l2 * squares
+        total += results[i]
+    return total
