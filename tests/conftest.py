@@ -1,5 +1,7 @@
 """What most tests are parametrised over: every instruction set this CPU has, both types, several threads."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -24,3 +26,11 @@ def n_threads(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_works():
+    """Shells start background jobs with SIGINT ignored, and then no Ctrl-C would ever reach the tests of it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

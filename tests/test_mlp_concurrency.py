@@ -66,8 +66,11 @@ def interrupt_after(seconds, model):
         os.kill(os.getpid(), signal.SIGINT)
 
     def start():
-        model.random_state.at_epoch = None
+        model.random_state.at_epoch = give_up
         timer.start()
+
+    def give_up():  # at an epoch long after: better to fail than to train for ever
+        assert not pressed or time.process_time() - pressed[0] < PATIENCE
 
     timer = threading.Timer(seconds, press)
     model.set_params(random_state=CallingRandomState(0, start))
