@@ -19,9 +19,9 @@ from fastnn.training import History
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """Multilayer perceptron classifier.
 
-    Trained by stochastic gradient descent on the log-loss, with scikit-learn's parameters, defaults and numbers: a
-    fresh fit on float64 data with a given ``random_state`` draws the same initial weights and the same orders of
-    samples as scikit-learn's, and gives the same model to rounding. The README lists where the two differ.
+    Trained by stochastic gradient descent on the log-loss. The parameters it shares with scikit-learn's have the same
+    names, defaults and meanings, and a fresh fit on float64 data with a given ``random_state`` draws the same initial
+    weights and the same orders of samples, and gives the same model to rounding. The README lists where the two differ.
 
     Parameters
     ----------
@@ -49,8 +49,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     verbose : bool, default=False
         Print each epoch's loss.
     warm_start : bool, default=False
-        Let `fit` go on from the last fit: its weights, its optimizer's memory and its random numbers. The orders of
-        samples are drawn from the given one again, so two fits of 5 epochs are one of 10 only without `shuffle`.
+        Let `fit` go on from the last fit: its weights, its optimizer's memory and its random numbers. Each fit shuffles
+        the samples as they are given, each epoch what the last one shuffled: with `shuffle`, two fits of 5 epochs take
+        the samples in other orders than one of 10.
     momentum : float, default=0.9
         For sgd; between 0 and 1.
     nesterovs_momentum : bool, default=True
@@ -75,13 +76,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     loss_ : float
-        The last epoch's mean loss, penalty included.
+        The last epoch's mean loss, penalty included; NaN if Ctrl-C left none complete.
     best_loss_ : float
         The lowest.
     loss_curve_ : list of float
         Each epoch's.
     t_ : int
-        Samples seen in training.
+        Samples seen in the epochs completed.
     coefs_ : list of ndarray of shape (fan_in, fan_out)
         Each layer's weights: copies, read-only.
     intercepts_ : list of ndarray of shape (fan_out,)

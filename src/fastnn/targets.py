@@ -63,7 +63,10 @@ class LabelEncoder:
             if y.ndim != 2 or y.shape[1] != self.n_outputs:
                 raise ValueError(f"`y` must be an indicator matrix of {self.n_outputs} labels, as in the first fit")
             if not ((y == 0) | (y == 1)).all():
-                raise ValueError("`y` must be an indicator matrix of zeros and ones")
+                raise ValueError(
+                    "`y` must be an indicator matrix of zeros and ones: `(y > 0).astype(int)` makes one of -1 and 1, "
+                    "sklearn.preprocessing.MultiLabelBinarizer one of sets of labels"
+                )
             return np.ascontiguousarray(y != 0).view(np.uint8)
         if y.ndim != 1:
             raise ValueError(f"`y` must be one column of classes, as in the first fit, not of shape {y.shape}")

@@ -174,5 +174,5 @@ def _diverged(epoch, loss):
         f"Training diverged in epoch {epoch}: "
         + (f"the loss became {loss}." if not np.isfinite(loss) else "weights are no longer finite.")
         + " Try a smaller learning_rate_init, or scale the input, for instance with "
-        "sklearn.preprocessing.StandardScaler."
+        "sklearn.preprocessing.StandardScaler (numbers beyond 1e38 need it, or dtype='float64')."
     )

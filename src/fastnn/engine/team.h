@@ -10,8 +10,8 @@ static inline size_t team_next(size_t *counter) { return __atomic_fetch_add(coun
 
 /* Results too small for a normal number become zero from team_enter() to team_leave(), on the calling thread only.
  *
- * What optimizers remember of idle weights decays through the subnormal numbers, and arithmetic on those takes a CPU
- * up to a hundred times longer. The caller's own floating-point state comes back with team_leave(). Subnormal
+ * What optimizers remember of idle weights decays through the subnormal numbers, and arithmetic on those is slow: an
+ * epoch of the reference network took 5 % longer where it was measured, and CPUs differ. The caller's own floating-point state comes back with team_leave(). Subnormal
  * operands are still read for what they are.
  */
 #if defined(__SSE2__)
