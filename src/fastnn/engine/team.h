@@ -11,8 +11,8 @@ static inline size_t team_next(size_t *counter) { return __atomic_fetch_add(coun
 /* Results too small for a normal number become zero from team_enter() to team_leave(), on the calling thread only.
  *
  * What optimizers remember of idle weights decays through the subnormal numbers, and arithmetic on those is slow: an
- * epoch of the reference network took 5 % longer where it was measured, and CPUs differ. The caller's own floating-point state comes back with team_leave(). Subnormal
- * operands are still read for what they are.
+ * epoch of the reference network took 5 % longer where it was measured, and CPUs differ. The caller's own
+ * floating-point state comes back with team_leave(). Subnormal operands are still read for what they are.
  */
 #if defined(__SSE2__)
 #include <xmmintrin.h>
