@@ -299,7 +299,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
             segment_epochs=1 if self.verbose else MAX_INT,
             n_threads=1 if self.verbose else self._n_threads(),
         )
-        self._run(units, X, running.coef)
+        self._run(units, X, n_units)
         running.intercept = units.finish().astype(X.dtype)
 
         counts = units.n_mistakes
@@ -315,9 +315,9 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
                 self.coef_, self.intercept_ = running.averages.means(X.dtype)
         return self
 
-    def _run(self, units, X, coef):
+    def _run(self, units, X, n_units):
         """Let the units learn in segments, so that Ctrl-C is heard between them, and refuse what is not finite."""
-        checked, n_told, start = False, [0] * len(coef), time.perf_counter()
+        checked, n_told, start = False, [0] * n_units, time.perf_counter()
         done = False
         while not done:
             done = units.run()
@@ -331,19 +331,19 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
                     "StandardScaler or MinMaxScaler might help."
                 )
             if self.verbose:
-                self._tell(units, coef, n_told, time.perf_counter() - start)
+                self._tell(units, n_told, time.perf_counter() - start)
 
-    def _tell(self, units, coef, n_told, seconds):
+    def _tell(self, units, n_told, seconds):
         """Print scikit-learn's lines for the epochs that were not told of yet."""
         for i, counts in enumerate(units.n_mistakes):
             if len(counts) == n_told[i]:
                 continue
             n_told[i] = len(counts)
-            norm, bias, steps, loss, objective, score = units.progress(i)
+            weights, bias, steps, loss, objective, score = units.progress(i)
             validation = f", Validation score: {score:f}" if self.early_stopping else ""
             print(
                 f"-- Epoch {len(counts)}\n"
-                f"Norm: {norm:.2f}, NNZs: {np.count_nonzero(coef[i])}, Bias: {bias:.6f}, T: {steps}, "
+                f"Norm: {np.linalg.norm(weights):.2f}, NNZs: {np.count_nonzero(weights)}, Bias: {bias:.6f}, T: {steps}, "
                 f"Avg. loss: {loss:f}, Objective: {objective:f}{validation}\n"
                 f"Total training time: {seconds:.2f} seconds."
             )

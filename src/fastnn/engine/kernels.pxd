@@ -56,11 +56,11 @@ cdef extern from "kernels.h" nogil:
         double class_weights[2]
         double intercept_rate, alpha, l1_ratio, shrink
         uint64_t average_from
-        void *weights
+        double *weights
         double scale, intercept
-        void *l1_given
+        double *l1_given
         double l1_due
-        void *sums
+        double *sums
         double scale_sum, intercept_sum
         uint64_t n_averaged, step
         double squares, absolutes, loss, penalty, score
@@ -93,7 +93,8 @@ cdef extern from "kernels.h" nogil:
         void (*perceptron_learn)(fastnn_perceptron *, const fastnn_examples *, const uint32_t *, size_t, size_t,
                                  size_t) noexcept nogil
         void (*perceptron_score)(fastnn_perceptron *, const fastnn_examples *, size_t, size_t) noexcept nogil
-        void (*perceptron_unscale)(fastnn_perceptron *, size_t) noexcept nogil
+        void (*perceptron_begin)(fastnn_perceptron *, size_t, const void *, const void *) noexcept nogil
+        void (*perceptron_end)(fastnn_perceptron *, size_t, void *, void *) noexcept nogil
         int (*perceptron_is_finite)(const fastnn_perceptron *, size_t) noexcept nogil
         void (*transpose)(size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
 

@@ -14,16 +14,20 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
+from fastnn.engine.arrays import aligned_zeros
+from fastnn.engine.arrays cimport row_length
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport fastnn_examples, fastnn_kernels, fastnn_perceptron
-from fastnn.engine.team cimport team_next, team_rank, team_size
+from fastnn.engine.team cimport team_claim, team_give_back, team_next, team_rank
 
 cnp.import_array()
 
-# Multiplications that a thread does before it comes back for a look at Ctrl-C: some 10 ms, dense, to 100 ms.
-cdef uint64_t SEGMENT_TERMS = 1 << 24
-# Those that a row costs beside its own, in the units of SEGMENT_TERMS.
-cdef uint64_t ROW_TERMS = 16
+# Multiplications that a thread does before it comes back for a look at Ctrl-C: some 10 ms, dense, to 100 ms; and
+# before it leaves a unit for the next, so that three units keep two threads busy.
+cdef int64_t SEGMENT_TERMS = 1 << 24
+cdef int64_t TURN_TERMS = 1 << 20
+# Those that a row costs beside its own.
+cdef int64_t ROW_TERMS = 16
 # Epochs of a unit before it comes back, so that their mistakes can be fetched.
 cdef enum:
     SEGMENT_EPOCHS = 256
@@ -31,37 +35,55 @@ cdef enum:
 cdef size_t BLOCK_ROWS = 256
 # Multiplications below which one thread is faster than waking a second.
 cdef double PARALLEL_TERMS = 2e5
+# What the units that learn at the same time may take beside the weights: with less than one per unit, in bytes.
+cdef size_t SLOT_BYTES = 1 << 22
 
 
 cdef struct Unit:
     fastnn_perceptron learnt
-    uint32_t seed
-    # Where it is: the epoch, the samples seen in it, those whose place in the order is settled, the random number.
-    int64_t epoch
+    char *coef  # (n_features) where its weights come from and go to
+    char *sums
+    uint32_t seed, random
+    # Where it is: the epoch, the samples seen in it, and those whose place in its order is known.
+    int64_t epoch, n_fetched  # epochs whose mistakes Python has
     size_t position, drawn
-    uint32_t random
-    # Whether it has stopped, and towards that: the best objective or score so far, and epochs without a better one.
     bint done, overflowed
     bint settled  # an epoch changed nothing, so neither will another
+    # Towards its stop: the best objective (negative) or score so far, and epochs in a row without a better one.
     double best
     int64_t n_unimproved
-    double objective, score  # of the last epoch
-    int64_t n_fetched  # epochs whose mistakes Python has
+    double objective, score  # the last epoch's
+
+
+cdef struct Slot:
+    # What a unit needs while it learns.
+    int64_t unit  # or -1
+    double *numbers  # (N_VECTORS, vector_length)
+    # (n_samples) each; NULL: samples come in their own order. The shuffle is the same in every epoch, and done to the
+    # last epoch's order: so that of epoch e + 1 is order[shuffle[i]]
+    uint32_t *shuffle
+    uint32_t *order
+    uint32_t *next_order
+    char taken
+
+
+cdef enum:
+    N_VECTORS = 3  # weights, sums, l1_given
 
 
 cdef struct Training:
     const fastnn_kernels *kernels
     fastnn_examples examples
     size_t n_samples, n_train
-    uint64_t row_terms  # that a row costs on average
+    int64_t row_terms  # that a row costs on average
     Unit *units
-    size_t n_units, next_unit
+    size_t n_units, next_unit, vector_length
     int64_t max_iter, n_iter_no_change, segment_epochs
     double tol, held_out_weight  # the summed weight of the samples held out, 0 if there are none
     uint64_t *mistakes  # (n_units, SEGMENT_EPOCHS), in a ring
-    uint32_t *orders  # (n_slots, n_samples), NULL: the samples' own order
-    int64_t *slots  # (n_slots) the unit that each is busy with, or -1
-    int n_slots
+    Slot *slots
+    size_t n_slots
+    int n_threads
 
 
 cdef inline uint32_t next_random(uint32_t *state) noexcept nogil:
@@ -74,14 +96,23 @@ cdef inline uint32_t next_random(uint32_t *state) noexcept nogil:
     return x & 0x7fffffff
 
 
-cdef void draw_order(Unit *unit, uint32_t *order, size_t n_samples, size_t until) noexcept nogil:
-    """Settle the epoch's order up to `until`: Fisher and Yates' shuffle, as far as it is wanted by now."""
+cdef const uint32_t *known_order(Unit *unit, Slot *slot, size_t n_samples, size_t until) noexcept nogil:
+    """The epoch's order, known up to `until` at least: it is worked out as far as it is wanted by now."""
     cdef size_t i, j
-    for i in range(unit.drawn, until):
-        if i + 1 < n_samples:
-            j = i + next_random(&unit.random) % <uint32_t> (n_samples - i)
-            order[i], order[j] = order[j], order[i]
+    cdef uint32_t *order = slot.shuffle
+    if order == NULL:
+        return NULL
+    if unit.epoch == 0:  # Fisher and Yates' shuffle
+        for i in range(unit.drawn, until):
+            if i + 1 < n_samples:
+                j = i + next_random(&unit.random) % <uint32_t> (n_samples - i)
+                order[i], order[j] = order[j], order[i]
+    else:
+        order = slot.next_order
+        for i in range(unit.drawn, until):
+            order[i] = slot.order[slot.shuffle[i]]
     unit.drawn = max(unit.drawn, until)
+    return order
 
 
 cdef void end_epoch(Training *job, Unit *unit, uint64_t *mistakes) noexcept nogil:
@@ -95,7 +126,7 @@ cdef void end_epoch(Training *job, Unit *unit, uint64_t *mistakes) noexcept nogi
             job.kernels.perceptron_score(learnt, &job.examples, 0, job.n_samples)
             unit.score = learnt.score / job.held_out_weight
         unit.overflowed = not job.kernels.perceptron_is_finite(learnt, job.examples.n_features)
-        unit.settled = learnt.n_mistakes == 0 and learnt.alpha < 0 and learnt.sums == NULL
+        unit.settled = learnt.n_mistakes == 0 and learnt.alpha < 0 and unit.sums == NULL
     mistakes[unit.epoch % SEGMENT_EPOCHS] = learnt.n_mistakes
     if job.held_out_weight > 0:
         improved = unit.score >= unit.best + job.tol
@@ -109,70 +140,87 @@ cdef void end_epoch(Training *job, Unit *unit, uint64_t *mistakes) noexcept nogi
     unit.done = unit.overflowed or unit.n_unimproved >= job.n_iter_no_change or unit.epoch == job.max_iter
 
 
-cdef void begin_epoch(Training *job, Unit *unit) noexcept nogil:
-    unit.random = unit.seed  # in each epoch the last one's order is shuffled in the same way
+cdef void begin_epoch(Training *job, Unit *unit, Slot *slot) noexcept nogil:
     unit.learnt.loss = unit.learnt.penalty = 0
     unit.learnt.n_mistakes = 0
+    unit.drawn = 0
+    if unit.epoch == 1:
+        slot.order = slot.shuffle
+    elif unit.epoch == 2:
+        slot.order, slot.next_order = slot.next_order, slot.next_order + job.n_samples
+    elif unit.epoch > 2:
+        slot.order, slot.next_order = slot.next_order, slot.order
     if unit.settled:
         unit.position = job.n_samples
         unit.learnt.step += job.n_train
 
 
-cdef uint64_t advance(Training *job, size_t which, uint32_t *order, uint64_t budget) noexcept nogil:
-    """Take a unit on, until it stops or the budget of multiplications is spent; returns what is left of that."""
-    cdef Unit *unit = &job.units[which]
+cdef void begin_unit(Training *job, Unit *unit, Slot *slot) noexcept nogil:
+    cdef size_t i
+    unit.learnt.weights = slot.numbers
+    if unit.sums != NULL:
+        unit.learnt.sums = slot.numbers + job.vector_length
+    if unit.learnt.alpha >= 0 and unit.learnt.l1_ratio > 0:
+        unit.learnt.l1_given = slot.numbers + 2 * job.vector_length
+    job.kernels.perceptron_begin(&unit.learnt, job.examples.n_features, unit.coef, unit.sums)
+    unit.random = unit.seed
+    if slot.shuffle != NULL:
+        slot.next_order = slot.shuffle + job.n_samples
+        for i in range(job.n_samples):
+            slot.shuffle[i] = i
+
+
+cdef int64_t advance(Training *job, Unit *unit, Slot *slot, uint64_t *mistakes) noexcept nogil:
+    """Take a unit on for a turn, if it may go on; returns the multiplications that took, at least 1 if it did."""
     cdef size_t last
-    cdef uint64_t cost
-    while not unit.done and budget > 0 and unit.epoch < unit.n_fetched + job.segment_epochs:
+    cdef int64_t spent = 0
+    cdef const uint32_t *order
+    while not unit.done and spent < TURN_TERMS and unit.epoch < unit.n_fetched + job.segment_epochs:
         if unit.position == 0:
-            begin_epoch(job, unit)
+            begin_epoch(job, unit, slot)
         last = min(unit.position + BLOCK_ROWS, job.n_samples)
         if unit.position < last:
-            if order != NULL:
-                draw_order(unit, order, job.n_samples, min(last + BLOCK_ROWS, job.n_samples))
+            order = known_order(unit, slot, job.n_samples, min(last + BLOCK_ROWS, job.n_samples))
             job.kernels.perceptron_learn(&unit.learnt, &job.examples, order, unit.position, last, unit.drawn)
-            cost = (last - unit.position) * job.row_terms
-            budget -= min(budget, cost)
+            spent += (last - unit.position) * job.row_terms
             unit.position = last
         if last == job.n_samples:
-            end_epoch(job, unit, job.mistakes + which * SEGMENT_EPOCHS)
-    return budget
+            end_epoch(job, unit, mistakes)
+            spent += 1
+    return spent
 
 
-cdef void run_slot(Training *job, size_t slot) noexcept nogil:
-    """Take on the slot's unit, and when it stops the next one that nobody has."""
-    cdef uint64_t budget = SEGMENT_TERMS
-    cdef uint32_t *order = NULL if job.orders == NULL else job.orders + slot * job.n_samples
-    cdef size_t i, which
-    while budget > 0:
-        if job.slots[slot] < 0:
-            which = team_next(&job.next_unit)
-            if which >= job.n_units:
-                return
-            job.slots[slot] = which
-            if order != NULL:
-                for i in range(job.n_samples):
-                    order[i] = i
-        which = job.slots[slot]
-        budget = advance(job, which, order, budget)
-        if not job.units[which].done:
-            return
-        job.slots[slot] = -1
+cdef int64_t take_turn(Training *job, Slot *slot) noexcept nogil:
+    """Take on the slot's unit, or if it has none the next that nobody had."""
+    cdef Unit *unit
+    cdef int64_t spent
+    if slot.unit < 0:
+        slot.unit = team_next(&job.next_unit)
+        if slot.unit >= <int64_t> job.n_units:
+            slot.unit = -1
+            return 0
+        begin_unit(job, &job.units[slot.unit], slot)
+    unit = &job.units[slot.unit]
+    spent = advance(job, unit, slot, job.mistakes + slot.unit * SEGMENT_EPOCHS)
+    if unit.done:
+        job.kernels.perceptron_end(&unit.learnt, job.examples.n_features, unit.coef, unit.sums)
+        slot.unit = -1
+    return spent
 
 
-cdef const void *data_of(cnp.ndarray array, dtype, size_t n) except? NULL:
-    """The numbers of a contiguous array of that type and size."""
-    if array.dtype != dtype or <size_t> array.size != n or not array.flags.c_contiguous:
-        raise ValueError(f"needs {n} contiguous numbers of type {dtype}, not {array.size} of {array.dtype}")
-    return cnp.PyArray_DATA(array)
-
-
-cdef void run_slots(Training *job) noexcept nogil:
-    """To be called by all threads of a team, which may be fewer than there are slots."""
-    cdef int slot = team_rank()
-    while slot < job.n_slots:
-        run_slot(job, slot)
-        slot += team_size()
+cdef void run_segment(Training *job) noexcept nogil:
+    """To be called by all threads of a team: turns with one slot after another, but those that others have."""
+    cdef int64_t spent, total = 0
+    cdef size_t n_idle = 0, slot = team_rank()
+    while total < SEGMENT_TERMS and n_idle < job.n_slots:
+        slot = slot % job.n_slots
+        spent = 0
+        if team_claim(&job.slots[slot].taken):
+            spent = take_turn(job, &job.slots[slot])
+            team_give_back(&job.slots[slot].taken)
+        n_idle = 0 if spent > 0 else n_idle + 1
+        total += spent
+        slot += 1
 
 
 def has_contiguous_rows(cnp.ndarray X):
@@ -228,6 +276,13 @@ def columns_fit(const index[::1] columns, int64_t n_features):
     return fit
 
 
+cdef const void *data_of(cnp.ndarray array, dtype, size_t n) except? NULL:
+    """The numbers of a contiguous array of that type and size."""
+    if array.dtype != dtype or <size_t> array.size != n or not array.flags.c_contiguous:
+        raise ValueError(f"needs {n} contiguous numbers of type {dtype}, not {array.size} of {array.dtype}")
+    return cnp.PyArray_DATA(array)
+
+
 cdef class Perceptrons:
     """Units that learn one class each against the rest, from the same samples.
 
@@ -274,18 +329,20 @@ cdef class Perceptrons:
     """
 
     cdef Training job
-    cdef object arrays, rows, coef, averages, mistakes
+    cdef object arrays, rows, slot_arrays, coef, averages, mistakes
     cdef uint64_t first_step
     cdef readonly list n_mistakes
 
     def __cinit__(self, X, classes, sample_weight, coef, intercept, averages, positive, *args, **settings):
         self.job.n_units = len(positive)
         self.job.units = <Unit *> calloc(self.job.n_units, sizeof(Unit))
-        if self.job.units == NULL:
+        self.job.slots = <Slot *> calloc(self.job.n_units, sizeof(Slot))
+        if self.job.units == NULL or self.job.slots == NULL:
             raise MemoryError
 
     def __dealloc__(self):
         free(self.job.units)
+        free(self.job.slots)
 
     def __init__(self, X, classes, sample_weight, coef, intercept, averages, positive, class_weight, seeds, *,
                  double eta, double intercept_rate, double alpha, double l1_ratio, double tol, int64_t max_iter,
@@ -293,7 +350,11 @@ cdef class Perceptrons:
                  size_t n_train, int segment_epochs, int n_threads, level=None):
         cdef Training *job = &self.job
         cdef size_t n_samples = X.shape[0]
-        cdef cnp.ndarray mistakes, orders, slots
+        cdef cnp.ndarray mistakes
+        cdef char *coefs
+        cdef char *sums
+        cdef size_t i, offset
+        cdef fastnn_perceptron *learnt
         if not 0 < n_samples < 2**31:
             raise ValueError(f"{n_samples} samples: there must be some, and fewer than 2**31")
         job.kernels = kernels_for(X.dtype, level)
@@ -306,43 +367,49 @@ cdef class Perceptrons:
         job.segment_epochs = min(segment_epochs, SEGMENT_EPOCHS)
 
         terms = <double> job.row_terms * n_samples * job.n_units * min(max_iter, 1000)
-        job.n_slots = min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1
+        job.n_threads = min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1
         self.mistakes = mistakes = np.zeros((job.n_units, SEGMENT_EPOCHS), np.uint64)
-        slots, orders = np.full(job.n_slots, -1, np.int64), None
-        job.mistakes, job.slots = <uint64_t *> cnp.PyArray_DATA(mistakes), <int64_t *> cnp.PyArray_DATA(slots)
-        if seeds is not None:
-            orders = np.empty((job.n_slots, n_samples), np.uint32)
-            job.orders = <uint32_t *> cnp.PyArray_DATA(orders)
+        job.mistakes = <uint64_t *> cnp.PyArray_DATA(mistakes)
         self.coef, self.averages, self.first_step = coef, averages, step
         self.n_mistakes = [[] for _ in positive]
-        given = np.zeros_like(coef) if alpha >= 0 and l1_ratio > 0 else None
-        self.arrays = X, classes, sample_weight, slots, orders, given  # kept alive
+        self.arrays = X, classes, sample_weight  # kept alive
+        self._make_slots(shuffle=seeds is not None)
+        coefs = <char *> data_of(coef, X.dtype, job.n_units * job.examples.n_features)
+        if averages is not None:
+            sums = <char *> data_of(averages.coef_sums, X.dtype, job.n_units * job.examples.n_features)
         for i in range(job.n_units):
-            self._set_unit(i, intercept[i], given)
+            offset = i * job.examples.n_features * job.kernels.itemsize
+            job.units[i].coef = coefs + offset
+            if averages is not None:
+                job.units[i].sums = sums + offset
+            job.units[i].best = -INFINITY
             job.units[i].seed = 0 if seeds is None else seeds[i]
             learnt = &job.units[i].learnt
             learnt.positive, learnt.eta, learnt.intercept_rate = positive[i], eta, intercept_rate
             learnt.class_weights[0], learnt.class_weights[1] = class_weight[i]
             learnt.alpha, learnt.l1_ratio = alpha, l1_ratio
-            learnt.shrink = 1 if alpha < 0 else max(0.0, 1.0 - ((1.0 - l1_ratio) * eta * alpha))
+            learnt.shrink = max(0.0, 1.0 - ((1.0 - l1_ratio) * eta * alpha))
             learnt.average_from, learnt.step = average_from, step
+            learnt.scale, learnt.intercept = 1, intercept[i]
+            if averages is not None:
+                learnt.intercept_sum, learnt.n_averaged = averages.intercept_sums[i], averages.counts[i]
 
-    cdef _set_unit(self, size_t i, double intercept, given):
-        """A unit's numbers, found in the arrays that all share."""
-        cdef Unit *unit = &self.job.units[i]
-        cdef fastnn_perceptron *learnt = &unit.learnt
-        cdef size_t n = self.job.n_units * self.job.examples.n_features
-        cdef size_t offset = i * self.job.examples.n_features * self.job.kernels.itemsize
-        unit.best = -INFINITY
-        learnt.weights = <char *> data_of(self.coef, self.coef.dtype, n) + offset
-        learnt.scale, learnt.intercept = 1, intercept
-        if given is not None:
-            learnt.l1_given = <char *> data_of(given, self.coef.dtype, n) + offset
-        if self.averages is not None:
-            learnt.sums = <char *> data_of(self.averages.coef_sums, self.coef.dtype, n) + offset
-            learnt.intercept_sum, learnt.n_averaged = self.averages.intercept_sums[i], self.averages.counts[i]
-        start = self.coef[i].astype(np.float64, copy=False)
-        learnt.squares, learnt.absolutes = start @ start, np.abs(start).sum()
+    cdef _make_slots(self, bint shuffle):
+        """One per unit while that is little, so that threads can share units evenly; else one per thread."""
+        cdef Training *job = &self.job
+        cdef size_t i, n_orders = 0 if not shuffle else 1 if job.max_iter == 1 else 3
+        cdef cnp.ndarray numbers, orders
+        job.vector_length = row_length(job.examples.n_features, 1, sizeof(double))
+        slot_bytes = N_VECTORS * job.vector_length * sizeof(double) + n_orders * job.n_samples * sizeof(uint32_t)
+        job.n_slots = job.n_units if slot_bytes * job.n_units <= SLOT_BYTES else job.n_threads
+        numbers = aligned_zeros(job.n_slots * N_VECTORS * job.vector_length, np.float64)
+        orders = np.empty(job.n_slots * n_orders * job.n_samples, np.uint32)
+        self.slot_arrays = numbers, orders
+        for i in range(job.n_slots):
+            job.slots[i].unit = -1
+            job.slots[i].numbers = <double *> cnp.PyArray_DATA(numbers) + i * N_VECTORS * job.vector_length
+            if shuffle:
+                job.slots[i].shuffle = <uint32_t *> cnp.PyArray_DATA(orders) + i * n_orders * job.n_samples
 
     cdef _set_rows(self, X):
         cdef fastnn_examples *examples = &self.job.examples
@@ -376,11 +443,11 @@ cdef class Perceptrons:
         cdef size_t i
         cdef bint done = True
         with nogil:
-            if job.n_slots == 1:
-                run_slot(job, 0)
+            if job.n_threads == 1:
+                run_segment(job)
             else:
-                with parallel(num_threads=job.n_slots):
-                    run_slots(job)
+                with parallel(num_threads=job.n_threads):
+                    run_segment(job)
         for i in range(job.n_units):
             while job.units[i].n_fetched < job.units[i].epoch:
                 self.n_mistakes[i].append(int(self.mistakes[i, job.units[i].n_fetched % SEGMENT_EPOCHS]))
@@ -399,13 +466,14 @@ cdef class Perceptrons:
         return any(self.job.units[i].learnt.finite != 0 for i in range(self.job.n_units))
 
     def progress(self, size_t i):
-        """A unit's last epoch: the norm of its weights, the steps so far, and the epoch's mean loss, objective, score."""
+        """A unit's last epoch: its weights and intercept, steps so far, mean loss, objective and score."""
         cdef Unit *unit = &self.job.units[i]
-        return (unit.learnt.squares ** 0.5, unit.learnt.intercept, unit.learnt.step - self.first_step,
+        weights = np.array(<double[:self.job.examples.n_features]> unit.learnt.weights) * unit.learnt.scale
+        return (weights, unit.learnt.intercept, unit.learnt.step - self.first_step,
                 unit.learnt.loss / self.job.n_train, unit.objective, unit.score)
 
     def finish(self):
-        """Settle what is kept in parts, when all units have stopped: coef and averages then hold what they say.
+        """What is not in `coef` when all units have stopped: brings the averages up to date.
 
         Returns
         -------
@@ -417,7 +485,6 @@ cdef class Perceptrons:
         intercept = np.empty(self.job.n_units)
         for i in range(self.job.n_units):
             learnt = &self.job.units[i].learnt
-            self.job.kernels.perceptron_unscale(learnt, self.job.examples.n_features)
             intercept[i] = learnt.intercept
             if self.averages is not None:
                 self.averages.intercept_sums[i], self.averages.counts[i] = learnt.intercept_sum, learnt.n_averaged

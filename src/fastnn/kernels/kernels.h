@@ -95,11 +95,12 @@ typedef struct {
     double shrink;           /* L2: what the weights are multiplied by in each step */
     uint64_t average_from;   /* the first step after which the weights are averaged */
 
-    void *weights; /* (n_features), to be multiplied by scale, so that shrinking them all is one multiplication */
+    /* What is learnt, in double, but each weight a number of the table's type. */
+    double *weights; /* (n_features), to be multiplied by scale, so that shrinking them all is one multiplication */
     double scale, intercept;
-    void *l1_given; /* (n_features) the L1 penalty each weight has got, of l1_due; NULL: no L1 */
+    double *l1_given; /* (n_features) the L1 penalty that each weight has got, of l1_due; NULL: no L1 */
     double l1_due;
-    void *sums; /* (n_features) plus scale_sum * weights: the sum of the averaged weights; NULL: no averaging */
+    double *sums; /* (n_features) plus scale_sum * weights: the sum of the averaged weights; NULL: no averaging */
     double scale_sum, intercept_sum;
     uint64_t n_averaged, step;
 
@@ -173,8 +174,9 @@ typedef struct {
                              size_t last, size_t known);
     /* Adds the weights of those of samples first ... last that are held out and told right to the unit's score. */
     void (*perceptron_score)(fastnn_perceptron *unit, const fastnn_examples *X, size_t first, size_t last);
-    /* Makes scale 1 and scale_sum 0, so that weights and sums are what their names say. */
-    void (*perceptron_unscale)(fastnn_perceptron *unit, size_t n_features);
+    /* coef and sums (n_features) into the unit's own arrays, and back; l1_given starts at 0. */
+    void (*perceptron_begin)(fastnn_perceptron *unit, size_t n_features, const void *coef, const void *sums);
+    void (*perceptron_end)(fastnn_perceptron *unit, size_t n_features, void *coef, void *sums);
     /* Whether no weight is infinite or NaN. */
     int (*perceptron_is_finite)(const fastnn_perceptron *unit, size_t n_features);
 

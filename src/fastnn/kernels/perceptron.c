@@ -6,6 +6,7 @@
  */
 #include "table.h"
 
+#include <float.h>
 #include <math.h>
 
 /* How rows are stored: a constant once inlined. */
@@ -38,34 +39,65 @@ INLINE size_t column_of(const int kind, row x, size_t k) { return kind == DENSE 
 typedef double vsum __attribute__((vector_size(FASTNN_VECTOR_BYTES)));
 enum { SUM_LANES = FASTNN_VECTOR_BYTES / sizeof(double), N_SUMS = 4 };
 
+typedef real vnarrow __attribute__((vector_size(SUM_LANES * sizeof(real))));
+
 INLINE vsum load_wide(const real *p)
 {
-    typedef real narrow __attribute__((vector_size(SUM_LANES * sizeof(real))));
-    narrow v;
+    vnarrow v;
     memcpy(&v, p, sizeof v);
     return __builtin_convertvector(v, vsum);
 }
 
-INLINE double dense_dot(size_t n, const real *restrict x, const real *restrict w)
+INLINE vsum load_sum(const double *p)
+{
+    vsum v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE vsum rounded(vsum v) { return __builtin_convertvector(__builtin_convertvector(v, vnarrow), vsum); }
+
+/* By halves, not one lane after the other: a mistake that was not foreseen costs the time that its sum takes. */
+INLINE double sum_of(vsum v)
+{
+    typedef double vsum_2 __attribute__((vector_size(16)));
+#if FASTNN_VECTOR_BYTES == 16
+    const vsum_2 two = v;
+#else
+    typedef double vsum_4 __attribute__((vector_size(32)));
+#if FASTNN_VECTOR_BYTES == 64
+    const vsum_4 four = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#else
+    const vsum_4 four = v;
+#endif
+    const vsum_2 two = __builtin_shufflevector(four, four, 0, 1) + __builtin_shufflevector(four, four, 2, 3);
+#endif
+    return two[0] + two[1];
+}
+
+/* In a loop over fewer numbers than a vector has, which is to stay one: what was stored one by one is slow to load as a
+ * vector soon after, so sums and changes of the weights must be divided alike. */
+#define NO_VECTORS __asm__ volatile("")
+
+INLINE double dense_dot(size_t n, const real *restrict x, const double *restrict w)
 {
     vsum sums[N_SUMS] = {{0}};
+    double rest = 0;
     size_t k = 0;
     for (; k + N_SUMS * SUM_LANES <= n; k += N_SUMS * SUM_LANES)
 #pragma GCC unroll 4
         for (int s = 0; s < N_SUMS; s++)
-            sums[s] += load_wide(x + k + s * SUM_LANES) * load_wide(w + k + s * SUM_LANES);
+            sums[s] += load_wide(x + k + s * SUM_LANES) * load_sum(w + k + s * SUM_LANES);
     for (; k + SUM_LANES <= n; k += SUM_LANES)
-        sums[0] += load_wide(x + k) * load_wide(w + k);
-    const vsum all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    double sum = 0, rest = 0;
-    for (; k < n; k++)
+        sums[0] += load_wide(x + k) * load_sum(w + k);
+    for (; k < n; k++) {
+        NO_VECTORS;
         rest += (double)x[k] * w[k];
-    for (int lane = 0; lane < SUM_LANES; lane++)
-        sum += all[lane];
-    return sum + rest;
+    }
+    return sum_of((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest;
 }
 
-INLINE double dot(const int kind, row x, const real *restrict w)
+INLINE double dot(const int kind, row x, const double *restrict w)
 {
     if (kind == DENSE)
         return dense_dot(x.n, x.values, w);
@@ -82,18 +114,34 @@ INLINE double dot(const int kind, row x, const real *restrict w)
 
 /* -- changes of the weights ---------------------------------------------------------------------------------------- */
 
+INLINE void dense_add(size_t n, const real *restrict x, double step, double *restrict w)
+{
+    const vsum steps = step - (vsum){0};
+    size_t k = 0;
+    for (; k + SUM_LANES <= n; k += SUM_LANES) {
+        const vsum sum = rounded(load_sum(w + k) + load_wide(x + k) * steps);
+        memcpy(w + k, &sum, sizeof sum);
+    }
+    for (; k < n; k++) {
+        NO_VECTORS;
+        w[k] = (real)(w[k] + x[k] * step);
+    }
+}
+
 /* Every change of a weight by d takes scale_sum * d off its sum, so that scale_sum * weights + sums stays what it was:
  * the sum of all weight vectors until the last step. Steps that change nothing cost nothing. */
 INLINE void add_row(const int kind, const fastnn_perceptron *u, row x, double step)
 {
-    real *restrict w = u->weights, *restrict sums = u->sums;
+    double *restrict w = u->weights, *restrict sums = u->sums;
     if (sums)
         for (size_t k = 0; k < x.n; k++) {
             const size_t j = column_of(kind, x, k);
-            const real before = w[j];
+            const double before = w[j];
             w[j] = (real)(before + x.values[k] * step);
-            sums[j] -= (real)(u->scale_sum * ((double)w[j] - before));
+            sums[j] -= u->scale_sum * (w[j] - before);
         }
+    else if (kind == DENSE)
+        dense_add(x.n, x.values, step, w);
     else
         for (size_t k = 0; k < x.n; k++) {
             const size_t j = column_of(kind, x, k);
@@ -104,16 +152,12 @@ INLINE void add_row(const int kind, const fastnn_perceptron *u, row x, double st
 /* The norms that the objective is made of, as scikit-learn has them: of the weights that the last change touched. */
 INLINE void note_norms(const int kind, fastnn_perceptron *u, row x)
 {
-    const real *w = u->weights;
     double squares = 0, absolutes = 0;
-    if (kind == DENSE && u->l1_given == NULL)
-        squares = dense_dot(x.n, w, w);
-    else
-        for (size_t k = 0; k < x.n; k++) {
-            const double weight = w[column_of(kind, x, k)];
-            squares += weight * weight;
-            absolutes += fabs(weight);
-        }
+    for (size_t k = 0; k < x.n; k++) {
+        const double weight = u->weights[column_of(kind, x, k)];
+        squares += weight * weight;
+        absolutes += fabs(weight);
+    }
     u->squares = squares * (u->scale * u->scale);
     u->absolutes = absolutes * u->scale;
 }
@@ -122,7 +166,7 @@ INLINE void note_norms(const int kind, fastnn_perceptron *u, row x)
  * fallen due since it was last touched, and stops at zero. */
 INLINE void give_l1(const int kind, const fastnn_perceptron *u, row x)
 {
-    real *restrict w = u->weights, *restrict given = u->l1_given, *restrict sums = u->sums;
+    double *restrict w = u->weights, *restrict given = u->l1_given, *restrict sums = u->sums;
     for (size_t k = 0; k < x.n; k++) {
         const size_t j = column_of(kind, x, k);
         const double before = w[j];
@@ -130,25 +174,24 @@ INLINE void give_l1(const int kind, const fastnn_perceptron *u, row x)
         const double higher = before + (u->l1_due - given[j]) / u->scale;
         const double after = before > 0 ? (lower > 0 ? lower : 0) : before < 0 ? (higher < 0 ? higher : 0) : before;
         w[j] = (real)after;
-        given[j] = (real)(given[j] + u->scale * ((double)w[j] - before));
+        given[j] = (real)(given[j] + u->scale * (w[j] - before));
         if (sums)
-            sums[j] -= (real)(u->scale_sum * ((double)w[j] - before));
+            sums[j] -= u->scale_sum * (w[j] - before);
     }
 }
 
+/* Makes scale 1 and scale_sum 0. */
 INLINE void unscale(fastnn_perceptron *u, size_t n_features)
 {
-    real *restrict w = u->weights, *restrict sums = u->sums;
+    double *restrict w = u->weights, *restrict sums = u->sums;
     if (sums)
         for (size_t j = 0; j < n_features; j++)
-            sums[j] += (real)(u->scale_sum * w[j]);
+            sums[j] += u->scale_sum * w[j];
     for (size_t j = 0; j < n_features; j++)
-        w[j] *= (real)u->scale;
+        w[j] = (real)(w[j] * u->scale);
     u->scale = 1;
     u->scale_sum = 0;
 }
-
-void KERNEL(perceptron_unscale)(fastnn_perceptron *unit, size_t n_features) { unscale(unit, n_features); }
 
 /* -- an epoch ------------------------------------------------------------------------------------------------------ */
 
@@ -168,70 +211,77 @@ INLINE void prefetch(const int kind, const fastnn_examples *X, size_t sample)
     prefetch_bytes(x.values, x.n * sizeof(real));
     if (kind != DENSE)
         prefetch_bytes(x.columns, x.n * (kind == SPARSE_32 ? sizeof(int32_t) : sizeof(int64_t)));
-}
-
-INLINE double decision(const int kind, const fastnn_perceptron *u, row x)
-{
-    return (real)(dot(kind, x, u->weights) * u->scale) + u->intercept;
+    __builtin_prefetch(X->classes + sample);
 }
 
 /* Scales below this are folded into the weights: scikit-learn's bounds. */
-static const real LEAST_SCALE = sizeof(real) == 8 ? (real)1e-9 : (real)1e-6;
+static const double LEAST_SCALE = sizeof(real) == 8 ? 1e-9 : (real)1e-6;
 
-/* What a step does but the decision: the row added if it is a mistake, and the penalties. */
-INLINE void learn_row(const int kind, fastnn_perceptron *u, const fastnn_examples *X, size_t sample, row x)
+/* What is done in each step beside the decision and the row added: nothing, for most. */
+INLINE void shrink(fastnn_perceptron *u, size_t n_features)
+{
+    u->penalty += u->alpha * ((1 - u->l1_ratio) * 0.5 * u->squares + u->l1_ratio * u->absolutes);
+    u->scale = (real)(u->scale * (real)u->shrink);
+    u->squares *= u->shrink * u->shrink;
+    u->absolutes *= u->shrink;
+    if (u->scale < LEAST_SCALE)
+        unscale(u, n_features);
+}
+
+INLINE void average(fastnn_perceptron *u)
+{
+    if (u->step < u->average_from)
+        return;
+    u->scale_sum += u->scale;
+    u->intercept_sum += u->intercept;
+    u->n_averaged++;
+}
+
+/* plain: neither penalty nor average, a constant once inlined. */
+INLINE void learn_row(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X, size_t sample,
+                      row x)
 {
     const int positive = X->classes[sample] == u->positive;
-    const double y = positive ? 1 : -1, margin = y * decision(kind, u, x);
+    const double product = dot(kind, x, u->weights);
+    const double decision = (real)(plain ? product : product * u->scale) + u->intercept;
+    const double margin = positive ? decision : -decision;
     double step = 0;
-    u->finite += 0 * margin;
+    u->finite += 0 * decision;
+    if (!plain && u->alpha >= 0)
+        shrink(u, X->n_features);
     if (margin <= 0) {
         const real weight = X->weights ? ((const real *)X->weights)[sample] : 1;
-        step = y * u->eta * ((real)u->class_weights[positive] * weight);
+        step = (positive ? u->eta : -u->eta) * ((real)u->class_weights[positive] * weight);
         u->loss -= margin;
-        u->n_mistakes += step != 0;
+        if (step != 0) {
+            u->n_mistakes++;
+            add_row(kind, u, x, (real)step / (real)u->scale);
+            if (!plain && u->alpha >= 0)
+                note_norms(kind, u, x);
+            u->intercept += step * u->intercept_rate;
+        }
     }
-    if (u->alpha >= 0)
-        u->penalty += u->alpha * ((1 - u->l1_ratio) * 0.5 * u->squares + u->l1_ratio * u->absolutes);
-    if (u->shrink != 1) {
-        u->scale = (real)(u->scale * (real)u->shrink);
-        u->squares *= u->shrink * u->shrink;
-        u->absolutes *= u->shrink;
-        if (u->scale < LEAST_SCALE)
-            unscale(u, X->n_features);
-    }
-    if (step != 0) {
-        add_row(kind, u, x, (real)step / (real)u->scale);
-        if (u->alpha >= 0)
-            note_norms(kind, u, x);
-        u->intercept += step * u->intercept_rate;
-    }
-    if (u->l1_given) {
+    if (!plain && u->l1_given) {
         u->l1_due += u->l1_ratio * u->eta * u->alpha;
         give_l1(kind, u, x);
     }
-    if (u->sums && u->step >= u->average_from) {
-        u->scale_sum += u->scale;
-        u->intercept_sum += u->intercept;
-        u->n_averaged++;
-    }
+    if (!plain && u->sums)
+        average(u);
     u->step++;
 }
 
-INLINE void learn(const int kind, fastnn_perceptron *unit, const fastnn_examples *X, const uint32_t *order,
-                  size_t first, size_t last, size_t known)
+INLINE void learn(const int kind, const int plain, fastnn_perceptron *unit, const fastnn_examples *X,
+                  const uint32_t *order, size_t first, size_t last, size_t known)
 {
     fastnn_perceptron u = *unit; /* for which the compiler need not fear that weights alias it */
     for (size_t i = first; i < last; i++) {
-        if (order && i + 2 * AHEAD < known && kind != DENSE)
-            __builtin_prefetch((const char *)X->starts + order[i + 2 * AHEAD] * (kind == SPARSE_32 ? 4 : 8));
-        if (order && i + AHEAD < known) {
+        if (kind != DENSE && order && i + 2 * AHEAD < known)
+            __builtin_prefetch((const char *)X->starts + (size_t)order[i + 2 * AHEAD] * (kind == SPARSE_32 ? 4 : 8));
+        if (order && i + AHEAD < known)
             prefetch(kind, X, order[i + AHEAD]);
-            __builtin_prefetch(X->classes + order[i + AHEAD]);
-        }
         const size_t sample = order ? order[i] : i;
         if (X->classes[sample] >= 0)
-            learn_row(kind, &u, X, sample, row_of(kind, X, sample));
+            learn_row(kind, plain, &u, X, sample, row_of(kind, X, sample));
     }
     *unit = u;
 }
@@ -243,38 +293,68 @@ INLINE void score(const int kind, fastnn_perceptron *unit, const fastnn_examples
         if (label < 0)
             continue;
         const double weight = X->weights ? ((const real *)X->weights)[sample] : 1;
-        const double value = decision(kind, unit, row_of(kind, X, sample));
+        const double value = dot(kind, row_of(kind, X, sample), unit->weights) * unit->scale + unit->intercept;
         unit->finite += 0 * value;
         unit->score += (value > 0) == (label == unit->positive) ? weight : 0;
     }
 }
 
+/* Calls f(kind, ...) with the kind as a constant. */
+#define WITH_CONSTANT_KIND(X, f, ...) \
+    if (!(X)->columns)                \
+        f(DENSE, __VA_ARGS__);        \
+    else if (!(X)->wide_indices)      \
+        f(SPARSE_32, __VA_ARGS__);    \
+    else                              \
+        f(SPARSE_64, __VA_ARGS__);
+
 void KERNEL(perceptron_learn)(fastnn_perceptron *unit, const fastnn_examples *X, const uint32_t *order, size_t first,
                               size_t last, size_t known)
 {
-    if (!X->columns)
-        learn(DENSE, unit, X, order, first, last, known);
-    else if (!X->wide_indices)
-        learn(SPARSE_32, unit, X, order, first, last, known);
-    else
-        learn(SPARSE_64, unit, X, order, first, last, known);
+    if (unit->alpha < 0 && !unit->sums) {
+        WITH_CONSTANT_KIND(X, learn, 1, unit, X, order, first, last, known)
+    } else {
+        WITH_CONSTANT_KIND(X, learn, 0, unit, X, order, first, last, known)
+    }
 }
 
 void KERNEL(perceptron_score)(fastnn_perceptron *unit, const fastnn_examples *X, size_t first, size_t last)
 {
-    if (!X->columns)
-        score(DENSE, unit, X, first, last);
-    else if (!X->wide_indices)
-        score(SPARSE_32, unit, X, first, last);
-    else
-        score(SPARSE_64, unit, X, first, last);
+    WITH_CONSTANT_KIND(X, score, unit, X, first, last)
 }
 
 int KERNEL(perceptron_is_finite)(const fastnn_perceptron *unit, size_t n_features)
 {
-    const real *w = unit->weights;
-    real_bits n_others = 0;
+    const real most = sizeof(real) == 8 ? (real)DBL_MAX : (real)FLT_MAX;
+    int64_t n_others = 0;
     for (size_t j = 0; j < n_features; j++)
-        n_others += !isfinite(w[j]);
+        n_others += !(fabs(unit->weights[j]) <= most);
     return n_others == 0 && isfinite(unit->intercept);
+}
+
+/* -- from and to the estimator's arrays ---------------------------------------------------------------------------- */
+
+void KERNEL(perceptron_begin)(fastnn_perceptron *unit, size_t n_features, const void *coef, const void *sums)
+{
+    unit->squares = unit->absolutes = 0;
+    for (size_t j = 0; j < n_features; j++) {
+        const double weight = unit->weights[j] = ((const real *)coef)[j];
+        unit->squares += weight * weight;
+        unit->absolutes += fabs(weight);
+    }
+    if (unit->sums)
+        for (size_t j = 0; j < n_features; j++)
+            unit->sums[j] = ((const real *)sums)[j];
+    if (unit->l1_given)
+        memset(unit->l1_given, 0, n_features * sizeof *unit->l1_given);
+}
+
+void KERNEL(perceptron_end)(fastnn_perceptron *unit, size_t n_features, void *coef, void *sums)
+{
+    unscale(unit, n_features);
+    for (size_t j = 0; j < n_features; j++)
+        ((real *)coef)[j] = (real)unit->weights[j];
+    if (unit->sums)
+        for (size_t j = 0; j < n_features; j++)
+            ((real *)sums)[j] = (real)unit->sums[j];
 }

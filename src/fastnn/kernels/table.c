@@ -26,7 +26,8 @@ const fastnn_kernels KERNEL(kernels) = {
     .softmax = KERNEL(softmax),
     .perceptron_learn = KERNEL(perceptron_learn),
     .perceptron_score = KERNEL(perceptron_score),
-    .perceptron_unscale = KERNEL(perceptron_unscale),
+    .perceptron_begin = KERNEL(perceptron_begin),
+    .perceptron_end = KERNEL(perceptron_end),
     .perceptron_is_finite = KERNEL(perceptron_is_finite),
     .transpose = KERNEL(transpose),
 };

@@ -23,7 +23,8 @@ double KERNEL(logistic_loss)(size_t, size_t, const void *, size_t, const void *,
 void KERNEL(softmax)(size_t, size_t, void *, size_t);
 void KERNEL(perceptron_learn)(fastnn_perceptron *, const fastnn_examples *, const uint32_t *, size_t, size_t, size_t);
 void KERNEL(perceptron_score)(fastnn_perceptron *, const fastnn_examples *, size_t, size_t);
-void KERNEL(perceptron_unscale)(fastnn_perceptron *, size_t);
+void KERNEL(perceptron_begin)(fastnn_perceptron *, size_t, const void *, const void *);
+void KERNEL(perceptron_end)(fastnn_perceptron *, size_t, void *, void *);
 int KERNEL(perceptron_is_finite)(const fastnn_perceptron *, size_t);
 void KERNEL(transpose)(size_t, size_t, const void *, size_t, void *, size_t);
 
