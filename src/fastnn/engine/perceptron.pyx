@@ -22,10 +22,10 @@ from fastnn.engine.team cimport team_claim, team_give_back, team_next, team_rank
 
 cnp.import_array()
 
-# Multiplications that a thread does before it comes back for a look at Ctrl-C: some 10 ms, dense, to 100 ms; and
-# before it leaves a unit for the next, so that three units keep two threads busy.
-cdef int64_t SEGMENT_TERMS = 1 << 24
+# Multiplications that a thread does before it leaves a unit for the next, so that two threads share three units evenly;
+# and how often, per thread, before it comes back for a look at Ctrl-C: after some 10 ms, dense, to 100 ms.
 cdef int64_t TURN_TERMS = 1 << 20
+cdef size_t SEGMENT_TURNS = 16
 # Those that a row costs beside its own.
 cdef int64_t ROW_TERMS = 16
 # Epochs of a unit before it comes back, so that their mistakes can be fetched.
@@ -82,7 +82,7 @@ cdef struct Training:
     double tol, held_out_weight  # the summed weight of the samples held out, 0 if there are none
     uint64_t *mistakes  # (n_units, SEGMENT_EPOCHS), in a ring
     Slot *slots
-    size_t n_slots
+    size_t n_slots, n_turns  # turns taken in this segment
     int n_threads
 
 
@@ -210,17 +210,18 @@ cdef int64_t take_turn(Training *job, Slot *slot) noexcept nogil:
 
 cdef void run_segment(Training *job) noexcept nogil:
     """To be called by all threads of a team: turns with one slot after another, but those that others have."""
-    cdef int64_t spent, total = 0
+    cdef int64_t spent
     cdef size_t n_idle = 0, slot = team_rank()
-    while total < SEGMENT_TERMS and n_idle < job.n_slots:
+    while n_idle < job.n_slots:
         slot = slot % job.n_slots
         spent = 0
         if team_claim(&job.slots[slot].taken):
             spent = take_turn(job, &job.slots[slot])
             team_give_back(&job.slots[slot].taken)
         n_idle = 0 if spent > 0 else n_idle + 1
-        total += spent
         slot += 1
+        if spent > 0 and team_next(&job.n_turns) >= SEGMENT_TURNS * job.n_threads:
+            return
 
 
 def has_contiguous_rows(cnp.ndarray X):
@@ -442,6 +443,7 @@ cdef class Perceptrons:
         cdef Training *job = &self.job
         cdef size_t i
         cdef bint done = True
+        job.n_turns = 0
         with nogil:
             if job.n_threads == 1:
                 run_segment(job)
