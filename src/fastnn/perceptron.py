@@ -29,7 +29,91 @@ DTYPES = (np.dtype(np.float64), np.dtype(np.float32))  # others are converted to
 
 
 class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
-    """DOC"""
+    """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
+
+    Learns from one sample after the other, from those it gets wrong. scikit-learn's parameters, defaults and numbers:
+    with the same `random_state` a fit visits the samples in the same orders and gives the same model to rounding, for
+    dense and sparse data. The README lists where the two differ.
+
+    Parameters
+    ----------
+    penalty : {"l2", "l1", "elasticnet"}, default=None
+        The penalty on the weights.
+    alpha : float, default=0.0001
+        Its strength.
+    l1_ratio : float, default=0.15
+        For elasticnet: the share of L1, between 0 and 1.
+    fit_intercept : bool, default=True
+        Learn an intercept. From sparse data it learns at a hundredth of `eta0`.
+    max_iter : int, default=1000
+        Epochs of `fit` at most; `partial_fit` takes one.
+    tol : float or None, default=1e-3
+        See `n_iter_no_change`. None never stops before `max_iter`.
+    shuffle : bool, default=True
+        Take the samples in a new order in each epoch.
+    verbose : int, default=0
+        Print a line for each epoch, unit by unit.
+    eta0 : float, default=1
+        What updates are multiplied by.
+    n_jobs : int, default=None
+        Threads at most, -1 for all, -2 for all but one. None is what the environment allows: ``OMP_NUM_THREADS``,
+        threadpoolctl, the affinity mask, the cgroup's quota. The model has the same bits for any number.
+    random_state : int, RandomState instance or None, default=0
+        For the orders of samples, and for which are held out.
+    early_stopping : bool, default=False
+        Hold out a stratified part of the samples, and let its score, not the loss, say when to stop.
+    validation_fraction : float, default=0.1
+        That part.
+    n_iter_no_change : int, default=5
+        Stop when the loss, penalty included, or the score was not better by `tol` in so many epochs.
+    class_weight : dict, {class: weight}, or "balanced", default=None
+        What the classes' updates are multiplied by; "balanced" is ``n_samples / (n_classes * np.bincount(y))``.
+    warm_start : bool, default=False
+        Let `fit` start from the last fit's weights.
+    average : bool or int, default=False
+        True: the weights are the mean of those after every step [2]_, which generalises better where the classes
+        overlap. A number: of those from that step on.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        The weights, of X's type where that is float32 or float64.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        The intercepts.
+    n_iter_ : int
+        Epochs of the last fit; with several units of the one that took the most.
+    n_mistakes_ : ndarray of shape (n_iter_,)
+        The updates made in each epoch of the last call, by all units together.
+    separable_ : bool
+        Whether no unit made a mistake in its last epoch: without a penalty, its plane separates the samples it saw.
+    t_ : float
+        1 + the samples seen since learning began.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X has strings for names.
+
+    References
+    ----------
+    .. [1] F. Rosenblatt: "The perceptron: a probabilistic model for information storage and organization in the
+       brain", Psychological Review 65 (1958).
+    .. [2] Y. Freund, R. Schapire: "Large margin classification using the perceptron algorithm", Machine Learning 37
+       (1999).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from fastnn import Perceptron
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = Perceptron(average=True, random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.94
+    True
+    >>> nor = Perceptron(shuffle=False).fit([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 0, 0, 0])
+    >>> nor.predict([[0, 0], [1, 1]]), nor.separable_
+    (array([1, 0]), True)
+    """
 
     _parameter_constraints: ClassVar[dict] = {
         "penalty": [StrOptions({"l2", "l1", "elasticnet"}), None],
@@ -227,7 +311,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         if coef_init is not None:
             given = coef_init.toarray() if sp.issparse(coef_init) else np.asarray(coef_init)
             if given.shape != coef.shape and (n_units > 1 or given.size != n_features):
-                raise ValueError("Provided ``coef_`` does not match dataset. ")
+                raise ValueError("Provided coef_init does not match dataset.")
             coef[:] = given.reshape(coef.shape)
         if intercept_init is not None:
             given = np.asarray(intercept_init)

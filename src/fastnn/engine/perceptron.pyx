@@ -35,7 +35,7 @@ cdef enum:
 cdef size_t BLOCK_ROWS = 256
 # Multiplications below which one thread is faster than waking a second.
 cdef double PARALLEL_TERMS = 2e5
-# What the units that learn at the same time may take beside the weights: with less than one per unit, in bytes.
+# Bytes up to which every unit may have what it needs to learn at the same time as all others.
 cdef size_t SLOT_BYTES = 1 << 22
 
 
@@ -396,13 +396,14 @@ cdef class Perceptrons:
                 learnt.intercept_sum, learnt.n_averaged = averages.intercept_sums[i], averages.counts[i]
 
     cdef _make_slots(self, bint shuffle):
-        """One per unit while that is little, so that threads can share units evenly; else one per thread."""
+        """One per thread; or per unit where that is little, so that threads can share the units evenly."""
         cdef Training *job = &self.job
         cdef size_t i, n_orders = 0 if not shuffle else 1 if job.max_iter == 1 else 3
         cdef cnp.ndarray numbers, orders
         job.vector_length = row_length(job.examples.n_features, 1, sizeof(double))
         slot_bytes = N_VECTORS * job.vector_length * sizeof(double) + n_orders * job.n_samples * sizeof(uint32_t)
-        job.n_slots = job.n_units if slot_bytes * job.n_units <= SLOT_BYTES else job.n_threads
+        shared = job.n_threads > 1 and slot_bytes * job.n_units <= SLOT_BYTES
+        job.n_slots = job.n_units if shared else job.n_threads
         numbers = aligned_zeros(job.n_slots * N_VECTORS * job.vector_length, np.float64)
         orders = np.empty(job.n_slots * n_orders * job.n_samples, np.uint32)
         self.slot_arrays = numbers, orders
