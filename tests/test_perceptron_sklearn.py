@@ -192,9 +192,12 @@ XFAIL = {
 }
 
 
+XFAIL_AVERAGE = {"check_class_weight_classifiers": "a mean over all steps is not where one heavy class has pushed it last"}
+
+
 @parametrize_with_checks(
     [Perceptron(max_iter=5), Perceptron(max_iter=5, penalty="elasticnet"), Perceptron(max_iter=5, average=True)],
-    expected_failed_checks=lambda estimator: XFAIL,
+    expected_failed_checks=lambda estimator: XFAIL | (XFAIL_AVERAGE if estimator.average else {}),
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)

@@ -471,7 +471,9 @@ cdef class Perceptrons:
     def progress(self, size_t i):
         """A unit's last epoch: its weights and intercept, steps so far, mean loss, objective and score."""
         cdef Unit *unit = &self.job.units[i]
-        weights = np.array(<double[:self.job.examples.n_features]> unit.learnt.weights) * unit.learnt.scale
+        weights = self.coef[i]
+        if not unit.done:  # else another may have its slot by now
+            weights = np.array(<double[:self.job.examples.n_features]> unit.learnt.weights) * unit.learnt.scale
         return (weights, unit.learnt.intercept, unit.learnt.step - self.first_step,
                 unit.learnt.loss / self.job.n_train, unit.objective, unit.score)
 

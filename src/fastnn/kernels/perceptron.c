@@ -214,8 +214,9 @@ INLINE void prefetch(const int kind, const fastnn_examples *X, size_t sample)
     __builtin_prefetch(X->classes + sample);
 }
 
-/* Scales below this are folded into the weights: scikit-learn's bounds. */
-static const double LEAST_SCALE = sizeof(real) == 8 ? 1e-9 : (real)1e-6;
+/* Scales below these are folded into the weights: scikit-learn's bounds; and ours for averages, which lose the digits
+ * that the scale has lost. */
+static const double LEAST_SCALE = sizeof(real) == 8 ? 1e-9 : (real)1e-6, LEAST_AVERAGED_SCALE = 1e-3;
 
 /* What is done in each step beside the decision and the row added: nothing, for most. */
 INLINE void shrink(fastnn_perceptron *u, size_t n_features)
@@ -224,7 +225,7 @@ INLINE void shrink(fastnn_perceptron *u, size_t n_features)
     u->scale = (real)(u->scale * (real)u->shrink);
     u->squares *= u->shrink * u->shrink;
     u->absolutes *= u->shrink;
-    if (u->scale < LEAST_SCALE)
+    if (u->scale < (u->sums ? LEAST_AVERAGED_SCALE : LEAST_SCALE))
         unscale(u, n_features);
 }
 
