@@ -60,7 +60,7 @@ def test_it_says_what_to_do_about_xor():
     shuffle=st.booleans(),
 )
 def test_novikoffs_bound(seed, n_samples, n_features, margin, shuffle):
-    """On data that a plane through the origin separates by a margin γ, (R / γ)² mistakes at most, in all."""
+    """On data that a plane through the origin separates by a margin, (radius / margin)² mistakes at most, in all."""
     rng = np.random.default_rng(seed)
     plane = rng.normal(size=n_features)
     plane /= np.linalg.norm(plane)
@@ -104,7 +104,9 @@ def test_average_is_the_mean_of_all_weights(data, dtype, start, alpha):
     model = Perceptron(average=start, shuffle=False, tol=None, max_iter=3, penalty="l2", alpha=alpha).fit(X, y)
     found = np.append(model.coef_, model.intercept_)
     expected = plain_average(X.astype(float), y, start, 3, alpha)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=(1e-4 if dtype == "float32" else 1e-11) * abs(expected).max())
+    np.testing.assert_allclose(
+        found, expected, rtol=0, atol=(1e-4 if dtype == "float32" else 1e-11) * abs(expected).max()
+    )
 
 
 def test_average_goes_on_from_call_to_call(data):

@@ -169,7 +169,7 @@ def test_not_a_finite_number(data, early_stopping, bad, layout, method):
     for row in (0, 99, 199):
         broken = X.copy()
         broken[row, 5] = bad
-        with pytest.raises(ValueError, match="Input X contains (NaN|infinity)"):
+        with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
             getattr(model, method)(layout(broken), y)
         assert np.isfinite(model.coef_).all()
 
@@ -209,7 +209,7 @@ def test_a_fit_that_fails_changes_nothing(data):
     model = Perceptron(max_iter=2).fit(X, y)
     before = dict(vars(model))
     for wrong in ({"sample_weight": np.full(200, 1e308)}, {"sample_weight": [1.0]}):
-        with np.errstate(all="ignore"), pytest.raises(ValueError):  # noqa: PT011
+        with np.errstate(all="ignore"), pytest.raises(ValueError):
             model.fit(1e10 * X, y, **wrong)
         assert vars(model) == before
 

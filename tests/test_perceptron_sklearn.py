@@ -192,7 +192,9 @@ XFAIL = {
 }
 
 
-XFAIL_AVERAGE = {"check_class_weight_classifiers": "a mean over all steps is not where one heavy class has pushed it last"}
+XFAIL_AVERAGE = {
+    "check_class_weight_classifiers": "a mean over all steps is not where one heavy class has pushed it last"
+}
 
 
 @parametrize_with_checks(

@@ -1,6 +1,5 @@
 """The perceptron as a scikit-learn estimator."""
 
-import functools
 import time
 import warnings
 from dataclasses import dataclass
@@ -12,18 +11,18 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin
-from sklearn.model_selection import StratifiedShuffleSplit
-from sklearn.utils import assert_all_finite, check_random_state, compute_class_weight
+from sklearn.utils import assert_all_finite, compute_class_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastnn.engine.perceptron import Perceptrons, check_csr, has_contiguous_rows
+from fastnn.draws import MAX_INT, draw
+from fastnn.engine.arrays import check_csr, has_contiguous_rows
+from fastnn.engine.perceptron import Perceptrons
 from fastnn.mlp import _all_or_nothing
 from fastnn.threads import effective_n_threads
 
-MAX_INT = np.iinfo(np.int32).max
 MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))  # others are converted to the first, once
 
@@ -207,9 +206,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         """
         with _all_or_nothing(self):
             # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
-            X, y = validate_data(
-                self, X, y, accept_sparse="csr", dtype=DTYPES, ensure_all_finite=False
-            )
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=DTYPES, ensure_all_finite=False)
             X, classes = _readable(X), np.unique(y)
             self.classes_ = unique_labels(classes)  # raises where those are no classes
             if self.warm_start and hasattr(self, "coef_"):
@@ -263,9 +260,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         with _all_or_nothing(self):
             first_call = not hasattr(self, "coef_")
             if first_call or not self._is_plain(X, y):
-                X, y = validate_data(
-                    self, X, y, accept_sparse="csr", dtype=DTYPES, reset=first_call
-                )
+                X, y = validate_data(self, X, y, accept_sparse="csr", dtype=DTYPES, reset=first_call)
             _check_partial_fit_first_call(self, classes)
             if first_call:
                 self.t_ = 1.0
@@ -351,7 +346,9 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         expanded = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         if sample_weight is not None:
             sample_weight = np.ascontiguousarray(_check_sample_weight(sample_weight, X, dtype=X.dtype))
-        held_out, seeds = self._draw(n_units, codes, sample_weight)
+        held_out, seeds = draw(
+            self.random_state, n_units, codes, sample_weight, self.validation_fraction if self.early_stopping else None
+        )
         held_out_weight, n_train = 0, n_samples
         if held_out is not None:
             codes[held_out] = ~codes[held_out]
@@ -427,8 +424,8 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
             validation = f", Validation score: {score:f}" if self.early_stopping else ""
             print(
                 f"-- Epoch {len(counts)}\n"
-                f"Norm: {np.linalg.norm(weights):.2f}, NNZs: {np.count_nonzero(weights)}, Bias: {bias:.6f}, T: {steps}, "
-                f"Avg. loss: {loss:f}, Objective: {objective:f}{validation}\n"
+                f"Norm: {np.linalg.norm(weights):.2f}, NNZs: {np.count_nonzero(weights)}, Bias: {bias:.6f}, "
+                f"T: {steps}, Avg. loss: {loss:f}, Objective: {objective:f}{validation}\n"
                 f"Total training time: {seconds:.2f} seconds."
             )
 
@@ -442,25 +439,6 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
                 f"{np.unique(y[~known])}."
             )
         return codes.astype(np.int32)
-
-    def _draw(self, n_units, codes, sample_weight):
-        """The samples held out, or None, and each unit's seed: drawn as scikit-learn draws them, one by one."""
-        if not self.early_stopping and isinstance(self.random_state, Integral):
-            return None, _seeds_of(int(self.random_state), n_units)
-        random_state = check_random_state(self.random_state)
-        if n_units == 1:
-            random_state.randint(1, MAX_INT)  # a seed that scikit-learn does not use
-        held_out = self._hold_out(codes, sample_weight) if self.early_stopping else None
-        return held_out, _draw_seeds(random_state, n_units)
-
-    def _hold_out(self, codes, sample_weight):
-        split = StratifiedShuffleSplit(test_size=self.validation_fraction, random_state=self.random_state)
-        _, held_out = next(split.split(np.zeros((len(codes), 1)), codes))
-        if sample_weight is not None and not sample_weight[held_out].any():
-            raise ValueError(
-                "The sample weights for validation set are all zero, consider using a different random state."
-            )
-        return held_out
 
     def _n_threads(self):
         if self.n_jobs is None or self.n_jobs > 0:
@@ -490,26 +468,6 @@ class Running:
     coef: np.ndarray
     intercept: np.ndarray
     averages: Averages | None = None
-
-
-def _draw_seeds(random_state, n_units):
-    if n_units == 1:
-        return [random_state.randint(MAX_INT)]
-    seeds = []
-    for seed in random_state.randint(MAX_INT, size=n_units):
-        one = np.random.RandomState(seed)
-        one.randint(1, MAX_INT)
-        seeds.append(one.randint(MAX_INT))
-    return seeds
-
-
-@functools.lru_cache(maxsize=16)
-def _seeds_of(seed, n_units):
-    """Kept, for many calls of partial_fit: setting up a generator takes longer than learning from few samples."""
-    random_state = np.random.RandomState(seed)
-    if n_units == 1:
-        random_state.randint(1, MAX_INT)
-    return tuple(_draw_seeds(random_state, n_units))
 
 
 def _readable(X):

@@ -1,4 +1,5 @@
-/* The perceptron's kernels against its definition, row by row: dense rows, and sparse ones with both kinds of indices. */
+/* The perceptron's kernels against its definition, row by row: dense rows, and sparse ones with both kinds of indices.
+ */
 #include "harness.h"
 
 enum { N_SAMPLES = 41, N_EPOCHS = 3, MOST_FEATURES = 70 };
@@ -69,8 +70,15 @@ static void test_one(size_t n_features, int layout, int averaged, int weighted)
     void *weights = weighted ? new_block(N_SAMPLES * K->itemsize, K->itemsize) : NULL;
     plain p = {.intercept = 0.5};
     fastnn_examples examples = {n_features, X.values, X.ld, NULL, NULL, 0, classes, weights};
-    fastnn_perceptron unit = {.positive = 1, .eta = 0.5, .class_weights = {1, 2}, .intercept_rate = 0.25, .alpha = -1,
-                              .average_from = 1, .step = 1, .scale = 1, .intercept = 0.5};
+    fastnn_perceptron unit = {.positive = 1,
+                              .eta = 0.5,
+                              .class_weights = {1, 2},
+                              .intercept_rate = 0.25,
+                              .alpha = -1,
+                              .average_from = 1,
+                              .step = 1,
+                              .scale = 1,
+                              .intercept = 0.5};
 
     for (size_t i = 0; i < N_SAMPLES; i++) {
         classes[i] = (int32_t)(random_bits() % 3);
