@@ -243,20 +243,19 @@ INLINE void learn_row(const int kind, const int plain, fastnn_perceptron *u, con
                       row x)
 {
     const int positive = X->classes[sample] == u->positive;
+    const real weight = (real)u->class_weights[positive] * (X->weights ? ((const real *)X->weights)[sample] : 1);
+    const double step = (positive ? u->eta : -u->eta) * weight; /* ready before it is known whether it is taken */
     const double product = dot(kind, x, u->weights);
     const double decision = (real)(plain ? product : product * u->scale) + u->intercept;
     const double margin = positive ? decision : -decision;
-    double step = 0;
     u->finite += 0 * decision;
     if (!plain && u->alpha >= 0)
         shrink(u, X->n_features);
     if (margin <= 0) {
-        const real weight = X->weights ? ((const real *)X->weights)[sample] : 1;
-        step = (positive ? u->eta : -u->eta) * ((real)u->class_weights[positive] * weight);
         u->loss -= margin;
         if (step != 0) {
             u->n_mistakes++;
-            add_row(kind, u, x, (real)step / (real)u->scale);
+            add_row(kind, u, x, plain ? (real)step : (real)step / (real)u->scale);
             if (!plain && u->alpha >= 0)
                 note_norms(kind, u, x);
             u->intercept += step * u->intercept_rate;
