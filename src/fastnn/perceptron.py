@@ -393,7 +393,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         if self.average:
             self._running = running
             if self.average <= self.t_ - 1:
-                self.coef_, self.intercept_ = running.averages.means(X.dtype)
+                self.coef_, self.intercept_ = running.averages.coef, running.averages.intercept.astype(X.dtype)
         return self
 
     def _run(self, units, X, n_units):
@@ -450,15 +450,11 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
 
 @dataclass
 class Averages:
-    """The sums of the weights and intercepts after each of so many steps, unit by unit."""
+    """The means of the weights and intercepts after each of so many steps, unit by unit."""
 
-    coef_sums: np.ndarray
-    intercept_sums: np.ndarray
+    coef: np.ndarray
+    intercept: np.ndarray
     counts: np.ndarray
-
-    def means(self, dtype):
-        counts = np.maximum(self.counts, 1)
-        return self.coef_sums / counts[:, None].astype(dtype), (self.intercept_sums / counts).astype(dtype)
 
 
 @dataclass

@@ -64,7 +64,7 @@ static void to_sparse(matrix X, int wide, fastnn_examples *examples)
 static void test_one(size_t n_features, int layout, int averaged, int weighted)
 {
     matrix X = random_matrix(N_SAMPLES, n_features, layout == 0 ? 3 : 0);
-    matrix coef = random_matrix(1, n_features, 0), sums = new_matrix(1, n_features, 0);
+    matrix coef = random_matrix(1, n_features, 0), means = new_matrix(1, n_features, 0);
     int32_t *classes = new_block(N_SAMPLES * sizeof *classes, 0);
     uint32_t *order = new_block(N_SAMPLES * sizeof *order, 0);
     void *weights = weighted ? new_block(N_SAMPLES * K->itemsize, K->itemsize) : NULL;
@@ -92,14 +92,14 @@ static void test_one(size_t n_features, int layout, int averaged, int weighted)
     }
     for (size_t j = 0; j < n_features; j++) {
         p.weights[j] = at(coef, 0, j);
-        set(sums, 0, j, 0);
+        set(means, 0, j, 0);
     }
     if (layout > 0)
         to_sparse(X, layout == 2, &examples);
     unit.weights = new_block(n_features * sizeof(double), 0);
     if (averaged)
         unit.sums = new_block(n_features * sizeof(double), 0);
-    K->perceptron_begin(&unit, n_features, coef.values, sums.values);
+    K->perceptron_begin(&unit, n_features, coef.values, means.values);
     for (int epoch = 0; epoch < N_EPOCHS; epoch++) {
         const uint32_t *visited = epoch == 1 ? NULL : order;
         K->perceptron_learn(&unit, &examples, visited, 0, N_SAMPLES / 2, N_SAMPLES);
@@ -112,11 +112,13 @@ static void test_one(size_t n_features, int layout, int averaged, int weighted)
         if (classes[i] < 0 && (plain_decision(&p, X, i) > 0) == (~classes[i] == 1))
             p.score += weighted ? get(weights, i) : 1;
     expect(K->perceptron_is_finite(&unit, n_features), 1, 0, "finite", 0, 0);
-    K->perceptron_end(&unit, n_features, coef.values, sums.values);
+    K->perceptron_end(&unit, n_features, coef.values, means.values);
 
+    const double n = (double)unit.n_averaged;
     for (size_t j = 0; j < n_features; j++) {
         expect(at(coef, 0, j), p.weights[j], 0, "a weight", (size_t)layout, j);
-        expect(at(sums, 0, j), averaged ? p.sums[j] : 0, 0, "a sum of weights", (size_t)layout, j);
+        expect(at(means, 0, j), averaged ? p.sums[j] / n : 0, EPS * fabs(p.sums[j]), "a mean of weights",
+               (size_t)layout, j);
     }
     expect(unit.intercept, p.intercept, 0, "the intercept", (size_t)layout, n_features);
     expect(unit.intercept_sum, averaged ? p.intercept_sum : 0, 0, "the intercept's sum", (size_t)layout, n_features);

@@ -42,7 +42,7 @@ cdef size_t SLOT_BYTES = 1 << 22
 cdef struct Unit:
     fastnn_perceptron learnt
     char *coef  # (n_features) where its weights come from and go to
-    char *sums
+    char *means
     uint32_t seed, random
     # Where it is: the epoch, the samples seen in it, and those whose place in its order is known.
     int64_t epoch, n_fetched  # epochs whose mistakes Python has
@@ -58,17 +58,13 @@ cdef struct Unit:
 cdef struct Slot:
     # What a unit needs while it learns.
     int64_t unit  # or -1
-    double *numbers  # (N_VECTORS, vector_length)
+    double *numbers  # (up to 3, vector_length): weights, sums and l1_given, as far as they are wanted
     # (n_samples) each; NULL: samples come in their own order. The shuffle is the same in every epoch, and done to the
     # last epoch's order: so that of epoch e + 1 is order[shuffle[i]]
     uint32_t *shuffle
     uint32_t *order
     uint32_t *next_order
     char taken
-
-
-cdef enum:
-    N_VECTORS = 3  # weights, sums, l1_given
 
 
 cdef struct Training:
@@ -126,7 +122,7 @@ cdef void end_epoch(Training *job, Unit *unit, uint64_t *mistakes) noexcept nogi
             job.kernels.perceptron_score(learnt, &job.examples, 0, job.n_samples)
             unit.score = learnt.score / job.held_out_weight
         unit.overflowed = not job.kernels.perceptron_is_finite(learnt, job.examples.n_features)
-        unit.settled = learnt.n_mistakes == 0 and learnt.alpha < 0 and unit.sums == NULL
+        unit.settled = learnt.n_mistakes == 0 and learnt.alpha < 0 and unit.means == NULL
     mistakes[unit.epoch % SEGMENT_EPOCHS] = learnt.n_mistakes
     if job.held_out_weight > 0:
         improved = unit.score >= unit.best + job.tol
@@ -158,11 +154,11 @@ cdef void begin_epoch(Training *job, Unit *unit, Slot *slot) noexcept nogil:
 cdef void begin_unit(Training *job, Unit *unit, Slot *slot) noexcept nogil:
     cdef size_t i
     unit.learnt.weights = slot.numbers
-    if unit.sums != NULL:
+    if unit.means != NULL:
         unit.learnt.sums = slot.numbers + job.vector_length
     if unit.learnt.alpha >= 0 and unit.learnt.l1_ratio > 0:
-        unit.learnt.l1_given = slot.numbers + 2 * job.vector_length
-    job.kernels.perceptron_begin(&unit.learnt, job.examples.n_features, unit.coef, unit.sums)
+        unit.learnt.l1_given = slot.numbers + (2 if unit.means != NULL else 1) * job.vector_length
+    job.kernels.perceptron_begin(&unit.learnt, job.examples.n_features, unit.coef, unit.means)
     unit.random = unit.seed
     if slot.shuffle != NULL:
         slot.next_order = slot.shuffle + job.n_samples
@@ -203,7 +199,7 @@ cdef int64_t take_turn(Training *job, Slot *slot) noexcept nogil:
     unit = &job.units[slot.unit]
     spent = advance(job, unit, slot, job.mistakes + slot.unit * SEGMENT_EPOCHS)
     if unit.done:
-        job.kernels.perceptron_end(&unit.learnt, job.examples.n_features, unit.coef, unit.sums)
+        job.kernels.perceptron_end(&unit.learnt, job.examples.n_features, unit.coef, unit.means)
         slot.unit = -1
     return spent
 
@@ -300,7 +296,7 @@ cdef class Perceptrons:
         cdef size_t n_samples = X.shape[0]
         cdef cnp.ndarray mistakes
         cdef char *coefs
-        cdef char *sums
+        cdef char *means
         cdef size_t i, offset
         cdef fastnn_perceptron *learnt
         if not 0 < n_samples < 2**31:
@@ -321,15 +317,16 @@ cdef class Perceptrons:
         self.coef, self.averages, self.first_step = coef, averages, step
         self.n_mistakes = [[] for _ in positive]
         self.arrays = X, classes, sample_weight  # kept alive
-        self._make_slots(shuffle=seeds is not None)
+        n_vectors = 1 + (averages is not None) + (alpha >= 0 and l1_ratio > 0)
+        self._make_slots(n_vectors, shuffle=seeds is not None)
         coefs = <char *> data_of(coef, X.dtype, job.n_units * job.examples.n_features)
         if averages is not None:
-            sums = <char *> data_of(averages.coef_sums, X.dtype, job.n_units * job.examples.n_features)
+            means = <char *> data_of(averages.coef, X.dtype, job.n_units * job.examples.n_features)
         for i in range(job.n_units):
             offset = i * job.examples.n_features * job.kernels.itemsize
             job.units[i].coef = coefs + offset
             if averages is not None:
-                job.units[i].sums = sums + offset
+                job.units[i].means = means + offset
             job.units[i].best = -INFINITY
             job.units[i].seed = 0 if seeds is None else seeds[i]
             learnt = &job.units[i].learnt
@@ -340,23 +337,24 @@ cdef class Perceptrons:
             learnt.average_from, learnt.step = average_from, step
             learnt.scale, learnt.intercept = 1, intercept[i]
             if averages is not None:
-                learnt.intercept_sum, learnt.n_averaged = averages.intercept_sums[i], averages.counts[i]
+                learnt.n_averaged = averages.counts[i]
+                learnt.intercept_sum = averages.intercept[i] * averages.counts[i]
 
-    cdef _make_slots(self, bint shuffle):
+    cdef _make_slots(self, size_t n_vectors, bint shuffle):
         """One per thread; or per unit where that is little, so that threads can share the units evenly."""
         cdef Training *job = &self.job
         cdef size_t i, n_orders = 0 if not shuffle else 1 if job.max_iter == 1 else 3
         cdef cnp.ndarray numbers, orders
         job.vector_length = row_length(job.examples.n_features, 1, sizeof(double))
-        slot_bytes = N_VECTORS * job.vector_length * sizeof(double) + n_orders * job.n_samples * sizeof(uint32_t)
+        slot_bytes = n_vectors * job.vector_length * sizeof(double) + n_orders * job.n_samples * sizeof(uint32_t)
         shared = job.n_threads > 1 and slot_bytes * job.n_units <= SLOT_BYTES
         job.n_slots = job.n_units if shared else job.n_threads
-        numbers = aligned_zeros(job.n_slots * N_VECTORS * job.vector_length, np.float64)
+        numbers = aligned_zeros(job.n_slots * n_vectors * job.vector_length, np.float64)
         orders = np.empty(job.n_slots * n_orders * job.n_samples, np.uint32)
         self.slot_arrays = numbers, orders
         for i in range(job.n_slots):
             job.slots[i].unit = -1
-            job.slots[i].numbers = <double *> cnp.PyArray_DATA(numbers) + i * N_VECTORS * job.vector_length
+            job.slots[i].numbers = <double *> cnp.PyArray_DATA(numbers) + i * n_vectors * job.vector_length
             if shuffle:
                 job.slots[i].shuffle = <uint32_t *> cnp.PyArray_DATA(orders) + i * n_orders * job.n_samples
 
@@ -439,5 +437,6 @@ cdef class Perceptrons:
             learnt = &self.job.units[i].learnt
             intercept[i] = learnt.intercept
             if self.averages is not None:
-                self.averages.intercept_sums[i], self.averages.counts[i] = learnt.intercept_sum, learnt.n_averaged
+                self.averages.counts[i] = learnt.n_averaged
+                self.averages.intercept[i] = learnt.intercept_sum / max(learnt.n_averaged, 1)
         return intercept

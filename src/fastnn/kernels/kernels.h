@@ -174,9 +174,10 @@ typedef struct {
                              size_t last, size_t known);
     /* Adds the weights of those of samples first ... last that are held out and told right to the unit's score. */
     void (*perceptron_score)(fastnn_perceptron *unit, const fastnn_examples *X, size_t first, size_t last);
-    /* coef and sums (n_features) into the unit's own arrays, and back; l1_given starts at 0. */
-    void (*perceptron_begin)(fastnn_perceptron *unit, size_t n_features, const void *coef, const void *sums);
-    void (*perceptron_end)(fastnn_perceptron *unit, size_t n_features, void *coef, void *sums);
+    /* coef and the means of n_averaged weights (n_features) into the unit's own arrays, and back; l1_given starts at 0.
+     */
+    void (*perceptron_begin)(fastnn_perceptron *unit, size_t n_features, const void *coef, const void *means);
+    void (*perceptron_end)(fastnn_perceptron *unit, size_t n_features, void *coef, void *means);
     /* Whether no weight is infinite or NaN. */
     int (*perceptron_is_finite)(const fastnn_perceptron *unit, size_t n_features);
 

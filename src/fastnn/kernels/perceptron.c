@@ -334,7 +334,7 @@ int KERNEL(perceptron_is_finite)(const fastnn_perceptron *unit, size_t n_feature
 
 /* -- from and to the estimator's arrays ---------------------------------------------------------------------------- */
 
-void KERNEL(perceptron_begin)(fastnn_perceptron *unit, size_t n_features, const void *coef, const void *sums)
+void KERNEL(perceptron_begin)(fastnn_perceptron *unit, size_t n_features, const void *coef, const void *means)
 {
     unit->squares = unit->absolutes = 0;
     for (size_t j = 0; j < n_features; j++) {
@@ -344,17 +344,17 @@ void KERNEL(perceptron_begin)(fastnn_perceptron *unit, size_t n_features, const 
     }
     if (unit->sums)
         for (size_t j = 0; j < n_features; j++)
-            unit->sums[j] = ((const real *)sums)[j];
+            unit->sums[j] = (double)unit->n_averaged * ((const real *)means)[j];
     if (unit->l1_given)
         memset(unit->l1_given, 0, n_features * sizeof *unit->l1_given);
 }
 
-void KERNEL(perceptron_end)(fastnn_perceptron *unit, size_t n_features, void *coef, void *sums)
+void KERNEL(perceptron_end)(fastnn_perceptron *unit, size_t n_features, void *coef, void *means)
 {
     unscale(unit, n_features);
     for (size_t j = 0; j < n_features; j++)
         ((real *)coef)[j] = (real)unit->weights[j];
-    if (unit->sums)
+    if (unit->sums && unit->n_averaged)
         for (size_t j = 0; j < n_features; j++)
-            ((real *)sums)[j] = (real)unit->sums[j];
+            ((real *)means)[j] = (real)(unit->sums[j] / (double)unit->n_averaged);
 }
