@@ -2,6 +2,7 @@
 
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -161,9 +162,10 @@ def test_sparse_weights(data):
     model.sparsify().set_params(warm_start=True).fit(X, y)
 
 
-def test_weights_that_cannot_be_written_to_are_copied(data):
-    model = Perceptron().fit(*data)
-    model.coef_.flags.writeable = False
+@pytest.mark.parametrize("average", [False, True])
+def test_weights_that_cannot_be_written_to_are_copied(data, average, tmp_path):
+    joblib.dump(Perceptron(average=average).fit(*data), tmp_path / "model")
+    model = joblib.load(tmp_path / "model", mmap_mode="r")
     before = model.coef_.copy()
     kept = model.coef_
     model.partial_fit(*data)

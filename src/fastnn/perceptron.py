@@ -318,11 +318,12 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
     def _going_on(self):
         """What the last call left: with averaging not what it shows as coef_."""
         if self.average and hasattr(self, "_running"):
-            return self._running
+            last, averages = self._running, self._running.averages
+            averages = Averages(_writeable(averages.coef), averages.intercept.copy(), averages.counts.copy())
+            return Running(_writeable(last.coef), last.intercept, averages)
         if sp.issparse(self.coef_):
             raise ValueError("coef_ is sparse: call densify() before partial_fit")
-        coef = np.ascontiguousarray(self.coef_)  # learnt in place
-        return Running(coef if coef.flags.writeable else coef.copy(), self.intercept_)
+        return Running(_writeable(self.coef_), self.intercept_)
 
     def _is_plain(self, X, y):
         """Whether X and y need none of scikit-learn's checks, which take longer than learning from few samples."""
@@ -464,6 +465,11 @@ class Running:
     coef: np.ndarray
     intercept: np.ndarray
     averages: Averages | None = None
+
+
+def _writeable(coef):
+    """Weights that can be learnt in place: themselves, unless they are read-only, as from a memory-mapped pickle."""
+    return coef if coef.flags.writeable and coef.flags.c_contiguous else coef.copy()
 
 
 def _readable(X):

@@ -319,6 +319,8 @@ cdef class Perceptrons:
         self.arrays = X, classes, sample_weight  # kept alive
         n_vectors = 1 + (averages is not None) + (alpha >= 0 and l1_ratio > 0)
         self._make_slots(n_vectors, shuffle=seeds is not None)
+        if not coef.flags.writeable or averages is not None and not averages.coef.flags.writeable:
+            raise ValueError("weights are learnt in place: they must not be read-only")
         coefs = <char *> data_of(coef, X.dtype, job.n_units * job.examples.n_features)
         if averages is not None:
             means = <char *> data_of(averages.coef, X.dtype, job.n_units * job.examples.n_features)
