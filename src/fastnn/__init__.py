@@ -3,7 +3,8 @@
 from importlib.metadata import version
 
 from fastnn.mlp import MLPClassifier
+from fastnn.perceptron import Perceptron
 from fastnn.threads import show_config
 
-__all__ = ["MLPClassifier", "show_config"]
+__all__ = ["MLPClassifier", "Perceptron", "show_config"]
 __version__ = version("fastnn")

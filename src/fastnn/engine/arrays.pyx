@@ -5,6 +5,8 @@ import sys
 import numpy as np
 
 cimport numpy as cnp
+from libc.stdint cimport int32_t, int64_t
+
 from fastnn.engine.kernels cimport FASTNN_N_SOURCES, fastnn_samples
 
 cnp.import_array()
@@ -59,6 +61,59 @@ cdef fastnn_samples samples_of(cnp.ndarray X) except *:
     samples.row_stride, samples.col_stride = X.strides[0], X.strides[1]
     samples.n_features = X.shape[1]
     return samples
+
+
+def has_contiguous_rows(cnp.ndarray X):
+    """Whether the numbers of each row follow each other, aligned, and rows are whole numbers apart, onwards."""
+    return (X.flags.aligned and (X.shape[1] == 1 or X.strides[1] == X.itemsize)
+            and (X.shape[0] == 1 or (X.strides[0] >= 0 and X.strides[0] % X.itemsize == 0)))
+
+
+ctypedef fused index:
+    int32_t
+    int64_t
+
+
+def csr_arrays(X):
+    """The numbers, columns and starts of a CSR matrix: its own arrays, but where the two kinds of indices differ."""
+    dtype = np.int32 if max(X.indices.dtype.itemsize, X.indptr.dtype.itemsize) == 4 else np.int64
+    return (np.ascontiguousarray(X.data), np.ascontiguousarray(X.indices, dtype),
+            np.ascontiguousarray(X.indptr, dtype))
+
+
+def check_csr(X):
+    """Refuse a CSR matrix whose indices lead out of its arrays: nothing looks at them again.
+
+    Raises
+    ------
+    ValueError
+        Says which they are. Columns out of order, or twice in a row, are fine.
+    """
+    data, columns, starts = csr_arrays(X)
+    n_stored = min(len(data), len(columns))
+    if len(starts) != X.shape[0] + 1 or not starts_fit(starts, n_stored):
+        raise ValueError(f"X.indptr must be {X.shape[0] + 1} numbers that ascend from 0 to at most {n_stored}, "
+                         "the number of X.indices and of X.data")
+    if not columns_fit(columns, X.shape[1]):
+        raise ValueError(f"X.indices must be from 0 to {X.shape[1] - 1}, as X has {X.shape[1]} columns")
+
+
+def starts_fit(const index[::1] starts, int64_t n_stored):
+    cdef Py_ssize_t i
+    cdef bint fit = starts[0] >= 0 and starts[starts.shape[0] - 1] <= n_stored
+    with nogil:
+        for i in range(1, starts.shape[0]):
+            fit &= starts[i - 1] <= starts[i]
+    return fit
+
+
+def columns_fit(const index[::1] columns, int64_t n_features):
+    cdef Py_ssize_t i
+    cdef bint fit = True
+    with nogil:
+        for i in range(columns.shape[0]):
+            fit &= (columns[i] >= 0) & (columns[i] < n_features)
+    return fit
 
 
 cdef size_t round_up(size_t n, size_t multiple) noexcept nogil:

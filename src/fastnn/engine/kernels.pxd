@@ -1,7 +1,7 @@
 """kernels.h, as Cython sees it. Contracts stand there."""
 
 from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport int32_t, intptr_t, uint32_t
+from libc.stdint cimport int32_t, intptr_t, uint32_t, uint64_t
 
 
 cdef extern from "kernels.h" nogil:
@@ -40,6 +40,33 @@ cdef extern from "kernels.h" nogil:
         ptrdiff_t row_stride, col_stride
         size_t n_features
 
+    ctypedef struct fastnn_examples:
+        size_t n_features
+        const void *values
+        size_t ld
+        const void *columns
+        const void *starts
+        int wide_indices
+        const int32_t *classes
+        const void *weights
+
+    ctypedef struct fastnn_perceptron:
+        int32_t positive
+        double eta
+        double class_weights[2]
+        double intercept_rate, alpha, l1_ratio, shrink
+        uint64_t average_from
+        double *weights
+        double scale, intercept
+        double *l1_given
+        double l1_due
+        double *sums
+        double scale_sum, intercept_sum
+        uint64_t n_averaged, step
+        double squares, absolutes, loss, penalty, score
+        uint64_t n_mistakes
+        double finite
+
     ctypedef struct fastnn_kernels:
         const char *level
         size_t itemsize, vector_bytes, tile_rows, tile_cols
@@ -63,6 +90,12 @@ cdef extern from "kernels.h" nogil:
         double (*logistic_loss)(size_t, size_t, const void *, size_t, const void *, size_t, void *,
                                 size_t) noexcept nogil
         void (*softmax)(size_t, size_t, void *, size_t) noexcept nogil
+        void (*perceptron_learn)(fastnn_perceptron *, const fastnn_examples *, const uint32_t *, size_t, size_t,
+                                 size_t) noexcept nogil
+        void (*perceptron_score)(fastnn_perceptron *, const fastnn_examples *, size_t, size_t) noexcept nogil
+        void (*perceptron_begin)(fastnn_perceptron *, size_t, const void *, const void *) noexcept nogil
+        void (*perceptron_end)(fastnn_perceptron *, size_t, void *, void *) noexcept nogil
+        int (*perceptron_is_finite)(const fastnn_perceptron *, size_t) noexcept nogil
         void (*transpose)(size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
 
     const fastnn_kernels *fastnn_select(const char *level, int is_double)

@@ -15,6 +15,8 @@ cdef extern from "team.h" nogil:
     int team_max_threads()
     int team_openmp_version()
     size_t team_next(size_t *counter)
+    int team_claim(char *taken)
+    void team_give_back(char *taken)
 
 
 cdef struct Share:

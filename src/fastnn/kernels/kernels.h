@@ -73,6 +73,43 @@ typedef struct {
     size_t n_features;
 } fastnn_samples;
 
+/* What perceptrons learn from: rows of X, dense or sparse (CSR), and the class that each is an example of. */
+typedef struct {
+    size_t n_features;
+    const void *values;     /* dense: (n_samples, n_features); sparse: (n_stored) */
+    size_t ld;              /* dense */
+    const void *columns;    /* sparse: (n_stored), each 0 ... n_features - 1, in any order; NULL: X is dense */
+    const void *starts;     /* sparse: (n_samples + 1), where each row begins in values and columns, the last's end */
+    int wide_indices;       /* columns and starts are int64_t, else int32_t */
+    const int32_t *classes; /* (n_samples); ~class, which is negative, for a sample held out */
+    const void *weights;    /* (n_samples); NULL: all are 1 */
+} fastnn_examples;
+
+/* One threshold unit, for one class against the rest: what it is to do, what it has learnt, and what that came to. */
+typedef struct {
+    int32_t positive;        /* the class */
+    double eta;              /* what a mistake's row is multiplied by, times the sample's and the class's weight: */
+    double class_weights[2]; /* the rest's, the class's */
+    double intercept_rate;   /* as eta is the weights', the intercept's, in parts of eta */
+    double alpha, l1_ratio;  /* of the penalty; alpha < 0: there is none */
+    double shrink;           /* L2: what the weights are multiplied by in each step */
+    uint64_t average_from;   /* the first step after which the weights are averaged */
+
+    /* What is learnt, in double, but each weight a number of the table's type. */
+    double *weights; /* (n_features), to be multiplied by scale, so that shrinking them all is one multiplication */
+    double scale, intercept;
+    double *l1_given; /* (n_features) the L1 penalty that each weight has got, of l1_due; NULL: no L1 */
+    double l1_due;
+    double *sums; /* (n_features) plus scale_sum * weights: the sum of the averaged weights; NULL: no averaging */
+    double scale_sum, intercept_sum;
+    uint64_t n_averaged, step;
+
+    double squares, absolutes;   /* of the weights, as the penalty counts them */
+    double loss, penalty, score; /* summed over samples until the engine resets them, as it does */
+    uint64_t n_mistakes;
+    double finite; /* 0, or NaN once a sum was infinite or NaN */
+} fastnn_perceptron;
+
 typedef struct {
     const char *level;   /* the instruction set */
     size_t itemsize;     /* of a number: 4 or 8 bytes */
@@ -130,6 +167,19 @@ typedef struct {
                             void *delta, size_t ldd);
     /* Rows of logits to probabilities, in place. */
     void (*softmax)(size_t rows, size_t n_outputs, void *z, size_t ldz);
+
+    /* A perceptron's steps for samples order[first ... last), or first ... last where order is NULL. The order is known
+     * up to `known`, so that rows can be fetched ahead. */
+    void (*perceptron_learn)(fastnn_perceptron *unit, const fastnn_examples *X, const uint32_t *order, size_t first,
+                             size_t last, size_t known);
+    /* Adds the weights of those of samples first ... last that are held out and told right to the unit's score. */
+    void (*perceptron_score)(fastnn_perceptron *unit, const fastnn_examples *X, size_t first, size_t last);
+    /* coef and the means of n_averaged weights (n_features) into the unit's own arrays, and back; l1_given starts at 0.
+     */
+    void (*perceptron_begin)(fastnn_perceptron *unit, size_t n_features, const void *coef, const void *means);
+    void (*perceptron_end)(fastnn_perceptron *unit, size_t n_features, void *coef, void *means);
+    /* Whether no weight is infinite or NaN. */
+    int (*perceptron_is_finite)(const fastnn_perceptron *unit, size_t n_features);
 
     /* out (cols, rows) = the transpose of in (rows, cols). */
     void (*transpose)(size_t rows, size_t cols, const void *in, size_t ldi, void *out, size_t ldo);

@@ -24,5 +24,10 @@ const fastnn_kernels KERNEL(kernels) = {
     .softmax_loss = KERNEL(softmax_loss),
     .logistic_loss = KERNEL(logistic_loss),
     .softmax = KERNEL(softmax),
+    .perceptron_learn = KERNEL(perceptron_learn),
+    .perceptron_score = KERNEL(perceptron_score),
+    .perceptron_begin = KERNEL(perceptron_begin),
+    .perceptron_end = KERNEL(perceptron_end),
+    .perceptron_is_finite = KERNEL(perceptron_is_finite),
     .transpose = KERNEL(transpose),
 };

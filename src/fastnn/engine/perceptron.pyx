@@ -1,0 +1,444 @@
+# cython: cdivision=True
+"""Perceptrons, one per class against the rest, learning side by side: epochs, their orders, and when to stop.
+
+Each unit goes through the samples in an order of its own, as scikit-learn's do, and no unit's numbers depend on
+another's: so the threads take whole units, and their number changes no bit.
+"""
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport parallel
+from libc.math cimport INFINITY
+from libc.stddef cimport size_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from fastnn.engine.arrays import aligned_zeros, csr_arrays, has_contiguous_rows
+from fastnn.engine.arrays cimport row_length
+from fastnn.engine.isa cimport kernels_for
+from fastnn.engine.kernels cimport fastnn_examples, fastnn_kernels, fastnn_perceptron
+from fastnn.engine.team cimport team_claim, team_give_back, team_next, team_rank
+
+cnp.import_array()
+
+# Multiplications that a thread does before it leaves a unit for the next, so that two threads share three units evenly;
+# and how often, per thread, before it comes back for a look at Ctrl-C: after some 10 ms, dense, to 100 ms.
+cdef int64_t TURN_TERMS = 1 << 20
+cdef size_t SEGMENT_TURNS = 16
+# Those that a row costs beside its own.
+cdef int64_t ROW_TERMS = 16
+# Epochs of a unit before it comes back, so that their mistakes can be fetched.
+cdef enum:
+    SEGMENT_EPOCHS = 256
+# Rows that a kernel takes at once, and up to which the order is drawn ahead of it.
+cdef size_t BLOCK_ROWS = 256
+# Multiplications below which one thread is faster than waking a second.
+cdef double PARALLEL_TERMS = 2e5
+# Bytes up to which every unit may have what it needs to learn at the same time as all others.
+cdef size_t SLOT_BYTES = 1 << 22
+
+
+cdef struct Unit:
+    fastnn_perceptron learnt
+    char *coef  # (n_features) where its weights come from and go to
+    char *means
+    uint32_t seed, random
+    # Where it is: the epoch, the samples seen in it, and those whose place in its order is known.
+    int64_t epoch, n_fetched  # epochs whose mistakes Python has
+    size_t position, drawn
+    bint done, overflowed
+    bint settled  # an epoch changed nothing, so neither will another
+    # Towards its stop: the best objective (negative) or score so far, and epochs in a row without a better one.
+    double best
+    int64_t n_unimproved
+    double objective, score  # the last epoch's
+
+
+cdef struct Slot:
+    # What a unit needs while it learns.
+    int64_t unit  # or -1
+    double *numbers  # (up to 3, vector_length): weights, sums and l1_given, as far as they are wanted
+    # (n_samples) each; NULL: samples come in their own order. The shuffle is the same in every epoch, and done to the
+    # last epoch's order: so that of epoch e + 1 is order[shuffle[i]]
+    uint32_t *shuffle
+    uint32_t *order
+    uint32_t *next_order
+    char taken
+
+
+cdef struct Training:
+    const fastnn_kernels *kernels
+    fastnn_examples examples
+    size_t n_samples, n_train
+    int64_t row_terms  # that a row costs on average
+    Unit *units
+    size_t n_units, next_unit, vector_length
+    int64_t max_iter, n_iter_no_change, segment_epochs
+    double tol, held_out_weight  # the summed weight of the samples held out, 0 if there are none
+    uint64_t *mistakes  # (n_units, SEGMENT_EPOCHS), in a ring
+    Slot *slots
+    size_t n_slots, n_turns  # turns taken in this segment
+    int n_threads
+
+
+cdef inline uint32_t next_random(uint32_t *state) noexcept nogil:
+    """scikit-learn's our_rand_r."""
+    cdef uint32_t x = state[0] if state[0] != 0 else 1
+    x ^= x << 13
+    x ^= x >> 17
+    x ^= x << 5
+    state[0] = x
+    return x & 0x7fffffff
+
+
+cdef const uint32_t *known_order(Unit *unit, Slot *slot, size_t n_samples, size_t until) noexcept nogil:
+    """The epoch's order, known up to `until` at least: it is worked out as far as it is wanted by now."""
+    cdef size_t i, j
+    cdef uint32_t *order = slot.shuffle
+    if order == NULL:
+        return NULL
+    if unit.epoch == 0:  # Fisher and Yates' shuffle
+        for i in range(unit.drawn, until):
+            if i + 1 < n_samples:
+                j = i + next_random(&unit.random) % <uint32_t> (n_samples - i)
+                order[i], order[j] = order[j], order[i]
+    else:
+        order = slot.next_order
+        for i in range(unit.drawn, until):
+            order[i] = slot.order[slot.shuffle[i]]
+    unit.drawn = max(unit.drawn, until)
+    return order
+
+
+cdef void end_epoch(Training *job, Unit *unit, uint64_t *mistakes) noexcept nogil:
+    """scikit-learn's rule of when to stop, and the counters set back for the next epoch."""
+    cdef fastnn_perceptron *learnt = &unit.learnt
+    cdef bint improved
+    if not unit.settled:
+        unit.objective = (learnt.loss + learnt.penalty) / job.n_train
+        if job.held_out_weight > 0:
+            learnt.score = 0
+            job.kernels.perceptron_score(learnt, &job.examples, 0, job.n_samples)
+            unit.score = learnt.score / job.held_out_weight
+        unit.overflowed = not job.kernels.perceptron_is_finite(learnt, job.examples.n_features)
+        unit.settled = learnt.n_mistakes == 0 and learnt.alpha < 0 and unit.means == NULL
+    mistakes[unit.epoch % SEGMENT_EPOCHS] = learnt.n_mistakes
+    if job.held_out_weight > 0:
+        improved = unit.score >= unit.best + job.tol
+        unit.best = max(unit.best, unit.score)
+    else:
+        improved = unit.objective <= -unit.best - job.tol
+        unit.best = max(unit.best, -unit.objective)
+    unit.n_unimproved = 0 if improved or job.tol == -INFINITY else unit.n_unimproved + 1
+    unit.epoch += 1
+    unit.position = unit.drawn = 0
+    unit.done = unit.overflowed or unit.n_unimproved >= job.n_iter_no_change or unit.epoch == job.max_iter
+
+
+cdef void begin_epoch(Training *job, Unit *unit, Slot *slot) noexcept nogil:
+    unit.learnt.loss = unit.learnt.penalty = 0
+    unit.learnt.n_mistakes = 0
+    unit.drawn = 0
+    if unit.epoch == 1:
+        slot.order = slot.shuffle
+    elif unit.epoch == 2:
+        slot.order, slot.next_order = slot.next_order, slot.next_order + job.n_samples
+    elif unit.epoch > 2:
+        slot.order, slot.next_order = slot.next_order, slot.order
+    if unit.settled:
+        unit.position = job.n_samples
+        unit.learnt.step += job.n_train
+
+
+cdef void begin_unit(Training *job, Unit *unit, Slot *slot) noexcept nogil:
+    cdef size_t i
+    unit.learnt.weights = slot.numbers
+    if unit.means != NULL:
+        unit.learnt.sums = slot.numbers + job.vector_length
+    if unit.learnt.alpha >= 0 and unit.learnt.l1_ratio > 0:
+        unit.learnt.l1_given = slot.numbers + (2 if unit.means != NULL else 1) * job.vector_length
+    job.kernels.perceptron_begin(&unit.learnt, job.examples.n_features, unit.coef, unit.means)
+    unit.random = unit.seed
+    if slot.shuffle != NULL:
+        slot.next_order = slot.shuffle + job.n_samples
+        for i in range(job.n_samples):
+            slot.shuffle[i] = i
+
+
+cdef int64_t advance(Training *job, Unit *unit, Slot *slot, uint64_t *mistakes) noexcept nogil:
+    """Take a unit on for a turn, if it may go on; returns the multiplications that took, at least 1 if it did."""
+    cdef size_t last
+    cdef int64_t spent = 0
+    cdef const uint32_t *order
+    while not unit.done and spent < TURN_TERMS and unit.epoch < unit.n_fetched + job.segment_epochs:
+        if unit.position == 0:
+            begin_epoch(job, unit, slot)
+        last = min(unit.position + BLOCK_ROWS, job.n_samples)
+        if unit.position < last:
+            order = known_order(unit, slot, job.n_samples, min(last + BLOCK_ROWS, job.n_samples))
+            job.kernels.perceptron_learn(&unit.learnt, &job.examples, order, unit.position, last, unit.drawn)
+            spent += (last - unit.position) * job.row_terms
+            unit.position = last
+        if last == job.n_samples:
+            end_epoch(job, unit, mistakes)
+            spent += 1
+    return spent
+
+
+cdef int64_t take_turn(Training *job, Slot *slot) noexcept nogil:
+    """Take on the slot's unit, or if it has none the next that nobody had."""
+    cdef Unit *unit
+    cdef int64_t spent
+    if slot.unit < 0:
+        slot.unit = team_next(&job.next_unit)
+        if slot.unit >= <int64_t> job.n_units:
+            slot.unit = -1
+            return 0
+        begin_unit(job, &job.units[slot.unit], slot)
+    unit = &job.units[slot.unit]
+    spent = advance(job, unit, slot, job.mistakes + slot.unit * SEGMENT_EPOCHS)
+    if unit.done:
+        job.kernels.perceptron_end(&unit.learnt, job.examples.n_features, unit.coef, unit.means)
+        slot.unit = -1
+    return spent
+
+
+cdef void run_segment(Training *job) noexcept nogil:
+    """To be called by all threads of a team: turns with one slot after another, but those that others have."""
+    cdef int64_t spent
+    cdef size_t n_idle = 0, slot = team_rank()
+    while n_idle < job.n_slots:
+        slot = slot % job.n_slots
+        spent = 0
+        if team_claim(&job.slots[slot].taken):
+            spent = take_turn(job, &job.slots[slot])
+            team_give_back(&job.slots[slot].taken)
+        n_idle = 0 if spent > 0 else n_idle + 1
+        slot += 1
+        if spent > 0 and team_next(&job.n_turns) >= SEGMENT_TURNS * job.n_threads:
+            return
+
+
+cdef const void *data_of(cnp.ndarray array, dtype, size_t n) except? NULL:
+    """The numbers of a contiguous array of that type and size."""
+    if array.dtype != dtype or <size_t> array.size != n or not array.flags.c_contiguous:
+        raise ValueError(f"needs {n} contiguous numbers of type {dtype}, not {array.size} of {array.dtype}")
+    return cnp.PyArray_DATA(array)
+
+
+cdef class Perceptrons:
+    """Units that learn one class each against the rest, from the same samples.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), or CSR matrix that `check_csr` has let pass
+        float32 or float64, its rows contiguous. Neither copied nor written to; to be left alone while units learn.
+    classes : ndarray of int32 of shape (n_samples,)
+        Each sample's class; ~class for a sample held out.
+    sample_weight : ndarray of shape (n_samples,), of X's type, or None
+    coef : ndarray of shape (n_units, n_features), of X's type
+        Where units start; learnt in place.
+    intercept : ndarray of shape (n_units,), float64
+        Likewise.
+    averages : Averages, or None
+        Where averaging: what there is of it so far, added to in place.
+    positive : sequence of int
+        The class of each unit.
+    class_weight : sequence of (float, float)
+        For each unit: the weight of the rest and that of the class.
+    seeds : sequence of int, or None
+        For each unit's orders; None: the samples come in their own.
+    eta, alpha, l1_ratio, tol, max_iter, n_iter_no_change : float, int
+        As in scikit-learn; alpha < 0 is no penalty, tol = -inf never stops.
+    intercept_rate : float
+        What the intercept changes by when eta is 1 and the sample's weight too.
+    step, average_from : int
+        The number of the first step, and that of the first after which the weights are averaged.
+    held_out_weight : float
+        The summed weight of the samples held out, whose score then decides when to stop; 0: there are none.
+    n_train : int
+        How many are not held out.
+    segment_epochs : int
+        Epochs at most in a call of `run`.
+    n_threads : int
+        At most so many are used.
+    level : str, default=None
+        The instruction set; None is the one that fastnn uses.
+
+    Attributes
+    ----------
+    n_mistakes : list of list of int
+        For each unit, its mistakes in each epoch.
+    """
+
+    cdef Training job
+    cdef object arrays, rows, slot_arrays, coef, averages, mistakes
+    cdef uint64_t first_step
+    cdef readonly list n_mistakes
+
+    def __cinit__(self, X, classes, sample_weight, coef, intercept, averages, positive, *args, **settings):
+        self.job.n_units = len(positive)
+        self.job.units = <Unit *> calloc(self.job.n_units, sizeof(Unit))
+        self.job.slots = <Slot *> calloc(self.job.n_units, sizeof(Slot))
+        if self.job.units == NULL or self.job.slots == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.job.units)
+        free(self.job.slots)
+
+    def __init__(self, X, classes, sample_weight, coef, intercept, averages, positive, class_weight, seeds, *,
+                 double eta, double intercept_rate, double alpha, double l1_ratio, double tol, int64_t max_iter,
+                 int64_t n_iter_no_change, uint64_t step, uint64_t average_from, double held_out_weight,
+                 size_t n_train, int segment_epochs, int n_threads, level=None):
+        cdef Training *job = &self.job
+        cdef size_t n_samples = X.shape[0]
+        cdef cnp.ndarray mistakes
+        cdef char *coefs
+        cdef char *means
+        cdef size_t i, offset
+        cdef fastnn_perceptron *learnt
+        if not 0 < n_samples < 2**31:
+            raise ValueError(f"{n_samples} samples: there must be some, and fewer than 2**31")
+        job.kernels = kernels_for(X.dtype, level)
+        self._set_rows(X)
+        job.examples.classes = <const int32_t *> data_of(classes, np.int32, n_samples)
+        if sample_weight is not None:
+            job.examples.weights = data_of(sample_weight, X.dtype, n_samples)
+        job.n_samples, job.n_train, job.held_out_weight = n_samples, n_train, held_out_weight
+        job.max_iter, job.n_iter_no_change, job.tol = max_iter, n_iter_no_change, tol
+        job.segment_epochs = min(segment_epochs, SEGMENT_EPOCHS)
+
+        terms = <double> job.row_terms * n_samples * job.n_units * min(max_iter, 1000)
+        job.n_threads = min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1
+        self.mistakes = mistakes = np.zeros((job.n_units, SEGMENT_EPOCHS), np.uint64)
+        job.mistakes = <uint64_t *> cnp.PyArray_DATA(mistakes)
+        self.coef, self.averages, self.first_step = coef, averages, step
+        self.n_mistakes = [[] for _ in positive]
+        self.arrays = X, classes, sample_weight  # kept alive
+        n_vectors = 1 + (averages is not None) + (alpha >= 0 and l1_ratio > 0)
+        self._make_slots(n_vectors, shuffle=seeds is not None)
+        if not coef.flags.writeable or averages is not None and not averages.coef.flags.writeable:
+            raise ValueError("weights are learnt in place: they must not be read-only")
+        coefs = <char *> data_of(coef, X.dtype, job.n_units * job.examples.n_features)
+        if averages is not None:
+            means = <char *> data_of(averages.coef, X.dtype, job.n_units * job.examples.n_features)
+        for i in range(job.n_units):
+            offset = i * job.examples.n_features * job.kernels.itemsize
+            job.units[i].coef = coefs + offset
+            if averages is not None:
+                job.units[i].means = means + offset
+            job.units[i].best = -INFINITY
+            job.units[i].seed = 0 if seeds is None else seeds[i]
+            learnt = &job.units[i].learnt
+            learnt.positive, learnt.eta, learnt.intercept_rate = positive[i], eta, intercept_rate
+            learnt.class_weights[0], learnt.class_weights[1] = class_weight[i]
+            learnt.alpha, learnt.l1_ratio = alpha, l1_ratio
+            learnt.shrink = max(0.0, 1.0 - ((1.0 - l1_ratio) * eta * alpha))
+            learnt.average_from, learnt.step = average_from, step
+            learnt.scale, learnt.intercept = 1, intercept[i]
+            if averages is not None:
+                learnt.n_averaged = averages.counts[i]
+                learnt.intercept_sum = averages.intercept[i] * averages.counts[i]
+
+    cdef _make_slots(self, size_t n_vectors, bint shuffle):
+        """One per thread; or per unit where that is little, so that threads can share the units evenly."""
+        cdef Training *job = &self.job
+        cdef size_t i, n_orders = 0 if not shuffle else 1 if job.max_iter == 1 else 3
+        cdef cnp.ndarray numbers, orders
+        job.vector_length = row_length(job.examples.n_features, 1, sizeof(double))
+        slot_bytes = n_vectors * job.vector_length * sizeof(double) + n_orders * job.n_samples * sizeof(uint32_t)
+        shared = job.n_threads > 1 and slot_bytes * job.n_units <= SLOT_BYTES
+        job.n_slots = job.n_units if shared else job.n_threads
+        numbers = aligned_zeros(job.n_slots * n_vectors * job.vector_length, np.float64)
+        orders = np.empty(job.n_slots * n_orders * job.n_samples, np.uint32)
+        self.slot_arrays = numbers, orders
+        for i in range(job.n_slots):
+            job.slots[i].unit = -1
+            job.slots[i].numbers = <double *> cnp.PyArray_DATA(numbers) + i * n_vectors * job.vector_length
+            if shuffle:
+                job.slots[i].shuffle = <uint32_t *> cnp.PyArray_DATA(orders) + i * n_orders * job.n_samples
+
+    cdef _set_rows(self, X):
+        cdef fastnn_examples *examples = &self.job.examples
+        cdef size_t n_stored
+        cdef cnp.ndarray rows
+        examples.n_features = X.shape[1]
+        if isinstance(X, np.ndarray):
+            rows = X
+            if not has_contiguous_rows(X):
+                raise ValueError("the rows of X must be contiguous")
+            examples.values, examples.ld = cnp.PyArray_DATA(rows), rows.strides[0] // rows.itemsize
+            self.job.row_terms = ROW_TERMS + examples.n_features
+            return
+        self.rows = data, columns, starts = csr_arrays(X)
+        n_stored = len(data)
+        examples.values = data_of(data, X.dtype, n_stored)
+        examples.columns = data_of(columns, columns.dtype, len(columns))
+        examples.starts = data_of(starts, columns.dtype, X.shape[0] + 1)
+        examples.wide_indices = columns.dtype == np.int64
+        self.job.row_terms = ROW_TERMS + 2 * n_stored // <size_t> X.shape[0]
+
+    def run(self):
+        """Learn for some 10 to 100 ms at most.
+
+        Returns
+        -------
+        bool
+            Whether every unit has stopped.
+        """
+        cdef Training *job = &self.job
+        cdef size_t i
+        cdef bint done = True
+        job.n_turns = 0
+        with nogil:
+            if job.n_threads == 1:
+                run_segment(job)
+            else:
+                with parallel(num_threads=job.n_threads):
+                    run_segment(job)
+        for i in range(job.n_units):
+            while job.units[i].n_fetched < job.units[i].epoch:
+                self.n_mistakes[i].append(int(self.mistakes[i, job.units[i].n_fetched % SEGMENT_EPOCHS]))
+                job.units[i].n_fetched += 1
+            done = done and job.units[i].done
+        return done
+
+    @property
+    def overflowed(self):
+        """The epoch, from 1, after which a unit had a weight that was infinite or NaN; 0 if none had."""
+        return max(self.job.units[i].epoch if self.job.units[i].overflowed else 0 for i in range(self.job.n_units))
+
+    @property
+    def saw_nonfinite(self):
+        """Whether a sum over a row was infinite or NaN: as it is if X has such a number."""
+        return any(self.job.units[i].learnt.finite != 0 for i in range(self.job.n_units))
+
+    def progress(self, size_t i):
+        """A unit's last epoch: its weights and intercept, steps so far, mean loss, objective and score."""
+        cdef Unit *unit = &self.job.units[i]
+        weights = self.coef[i]
+        if not unit.done:  # else another may have its slot by now
+            weights = np.array(<double[:self.job.examples.n_features]> unit.learnt.weights) * unit.learnt.scale
+        return (weights, unit.learnt.intercept, unit.learnt.step - self.first_step,
+                unit.learnt.loss / self.job.n_train, unit.objective, unit.score)
+
+    def finish(self):
+        """What is not in `coef` when all units have stopped: brings the averages up to date.
+
+        Returns
+        -------
+        ndarray of shape (n_units,), float64
+            The intercepts.
+        """
+        cdef size_t i
+        cdef fastnn_perceptron *learnt
+        intercept = np.empty(self.job.n_units)
+        for i in range(self.job.n_units):
+            learnt = &self.job.units[i].learnt
+            intercept[i] = learnt.intercept
+            if self.averages is not None:
+                self.averages.counts[i] = learnt.n_averaged
+                self.averages.intercept[i] = learnt.intercept_sum / max(learnt.n_averaged, 1)
+        return intercept

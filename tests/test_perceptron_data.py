@@ -1,0 +1,231 @@
+"""What Perceptron makes of X and y of any kind, of broken ones, and of Ctrl-C."""
+
+import os
+import signal
+import threading
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from fastnn import Perceptron
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture
+def data(rng):
+    X = rng.normal(size=(200, 17))
+    X[rng.random(X.shape) < 0.5] = 0
+    return X, (X @ rng.normal(size=(17, 3)) + rng.normal(size=(200, 3))).argmax(axis=1)
+
+
+# -- any X -------------------------------------------------------------------------------------------------------------
+
+
+def read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+def unaligned(X):
+    held = np.empty(X.nbytes + 1, np.uint8)[1:].view(X.dtype).reshape(X.shape)
+    held[:] = X
+    return held
+
+
+def wide_csr(X):
+    X = sparse.csr_matrix(X)
+    X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    return X
+
+
+def mixed_csr(X):
+    X = sparse.csr_matrix(X)
+    X.indptr = X.indptr.astype(np.int64)
+    return X
+
+
+def reversed_csr(X):
+    """The columns of each row backwards, and each number in two halves."""
+    X = sparse.csr_matrix(X)
+    rows = [np.arange(*X.indptr[i : i + 2])[::-1].repeat(2) for i in range(X.shape[0])]
+    order = np.concatenate(rows)
+    return sparse.csr_matrix((X.data[order] / 2, X.indices[order], 2 * X.indptr), X.shape)
+
+
+def frozen_csr(X):
+    X = sparse.csr_matrix(X)
+    for array in (X.data, X.indices, X.indptr):
+        array.flags.writeable = False
+    return X
+
+
+SAME = {
+    "Fortran order": np.asfortranarray,
+    "every other column": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "a part of longer rows": lambda X: np.hstack([X, X])[:, :17],
+    "every other row": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "backwards": lambda X: X[::-1].copy()[::-1],
+    "read-only": read_only,
+    "unaligned": unaligned,
+    "foreign byte order": lambda X: X.astype(X.dtype.newbyteorder()),
+    "list": np.ndarray.tolist,
+}
+SAME_SPARSE = {
+    "csr array": sparse.csr_array,
+    "csc": sparse.csc_matrix,
+    "coo": sparse.coo_matrix,
+    "lil": sparse.lil_matrix,
+    "64-bit indices": wide_csr,
+    "indices of two types": mixed_csr,
+    "columns out of order and twice": reversed_csr,
+    "read-only": frozen_csr,
+}
+
+
+@pytest.mark.parametrize("form", SAME.values(), ids=SAME)
+def test_same_numbers_in_any_form(data, form):
+    X, y = data
+    plain = Perceptron(max_iter=4).fit(X, y)
+    other = Perceptron(max_iter=4).fit(form(X), y)
+    np.testing.assert_array_equal(other.coef_, plain.coef_)
+    np.testing.assert_array_equal(other.partial_fit(form(X), y).coef_, plain.partial_fit(X, y).coef_)
+
+
+@pytest.mark.parametrize("form", SAME_SPARSE.values(), ids=SAME_SPARSE)
+def test_same_numbers_in_any_sparse_form(data, form):
+    X, y = data
+    plain = Perceptron(max_iter=4, penalty="l2").fit(sparse.csr_matrix(X), y)
+    other = Perceptron(max_iter=4, penalty="l2").fit(form(X), y)
+    np.testing.assert_allclose(other.coef_, plain.coef_, rtol=1e-12)
+    np.testing.assert_allclose(other.decision_function(form(X)), plain.decision_function(X), rtol=1e-9)
+
+
+def test_memory_map(data, tmp_path):
+    X, y = data
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    np.testing.assert_array_equal(Perceptron().fit(mapped, y).coef_, Perceptron().fit(X, y).coef_)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "int64", "bool", "float16", "longdouble"])
+def test_other_types_are_learnt_from_in_float64(data, dtype):
+    X, y = (10 * data[0]).astype(dtype), data[1]
+    model = Perceptron(max_iter=3).fit(X, y)
+    assert model.coef_.dtype == np.float64
+    np.testing.assert_array_equal(model.coef_, Perceptron(max_iter=3).fit(X.astype(float), y).coef_)
+
+
+@pytest.mark.parametrize("layout", ["dense", "csr"])
+def test_no_copy_of_x(rng, layout):
+    X, y = rng.normal(size=(40_000, 50)), rng.integers(0, 5, 40_000)
+    X = sparse.csr_matrix(X) if layout == "csr" else X
+    model = Perceptron(max_iter=3, tol=None, n_jobs=2)
+    tracemalloc.start()
+    model.fit(X, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5e6
+
+
+# -- bad input ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "predict"])
+@pytest.mark.parametrize(
+    ("array", "place", "value", "message"),
+    [
+        ("indices", 3, 17, "X.indices must be from 0 to 16"),
+        ("indices", 3, -1, "X.indices must be from 0 to 16"),
+        ("indptr", 3, 10**6, "X.indptr must be"),
+        ("indptr", 0, -5, "X.indptr must be"),
+        ("indptr", -1, 10**6, "X.indptr must be"),
+        ("indptr", 100, 0, "X.indptr must be"),
+    ],
+)
+def test_indices_that_lead_out_of_a_sparse_matrix(data, array, place, value, message, method):
+    X, y = sparse.csr_matrix(data[0]), data[1]
+    model = Perceptron(max_iter=2).fit(X, y)
+    before = model.coef_.copy()
+    getattr(X, array)[place] = value
+    with pytest.raises(ValueError, match=message):
+        model.predict(X) if method == "predict" else getattr(model, method)(X, y)
+    np.testing.assert_array_equal(model.coef_, before)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("layout", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_not_a_finite_number(data, early_stopping, bad, layout, method):
+    if early_stopping and method == "partial_fit":
+        pytest.skip("it has none")
+    X, y = data
+    model = Perceptron(max_iter=2, early_stopping=early_stopping).fit(X, y)
+    for row in (0, 99, 199):
+        broken = X.copy()
+        broken[row, 5] = bad
+        with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+            getattr(model, method)(layout(broken), y)
+        assert np.isfinite(model.coef_).all()
+
+
+def test_balanced_weights_of_a_part(data):
+    model = Perceptron(class_weight="balanced")
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"not supported for partial_fit.*compute_class_weight"):
+            model.partial_fit(*data, classes=[0, 1, 2])
+    model.set_params(class_weight={0: 1.0, 1: 2.0, 2: 3.0}).partial_fit(*data, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="not supported for partial_fit"):
+        model.set_params(class_weight="balanced").partial_fit(*data)
+
+
+def test_bad_calls(data):
+    X, y = data
+    with pytest.raises(ValueError, match="early_stopping should be False with partial_fit"):
+        Perceptron(early_stopping=True).partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        Perceptron().partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"`y` has classes not in `self.classes_`.*\[2\]"):
+        Perceptron().partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match="greater than one; got 1 class"):
+        Perceptron().fit(X, np.zeros(len(X)))
+    with pytest.raises(ValueError, match="Unknown label type"):
+        Perceptron().fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="n_jobs == 0"):
+        Perceptron(n_jobs=0).fit(X, y)
+    with pytest.raises(ValueError, match="X has 3 features, but Perceptron is expecting 17"):
+        Perceptron().fit(X, y).partial_fit(X[:, :3], y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        Perceptron().fit(X, y).partial_fit(X, y[1:])
+
+
+def test_a_fit_that_fails_changes_nothing(data):
+    X, y = data
+    model = Perceptron(max_iter=2).fit(X, y)
+    before = dict(vars(model))
+    for wrong in ({"sample_weight": np.full(200, 1e308)}, {"sample_weight": [1.0]}):
+        with np.errstate(all="ignore"), pytest.raises(ValueError):
+            model.fit(1e10 * X, y, **wrong)
+        assert vars(model) == before
+
+
+def test_interrupt(rng):
+    X, y = rng.normal(size=(20_000, 50)), rng.integers(0, 3, 20_000)
+    model = Perceptron(max_iter=10**9, tol=None)
+    pressed = []
+
+    def press():
+        pressed.append(time.process_time())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(0.3, press)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert time.process_time() - pressed[0] < 0.5
+    assert not hasattr(model, "coef_")
