@@ -2,7 +2,6 @@
 
 import time
 import warnings
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -22,6 +21,8 @@ from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import check_csr, has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
 from fastnn.interruption import Interruption
+from fastnn.perceptron_state import Averages, Running, writeable
+from fastnn.targets import class_numbers
 from fastnn.threads import effective_n_threads
 
 MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
@@ -320,11 +321,11 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         """What the last call left: with averaging not what it shows as coef_."""
         if self.average and hasattr(self, "_running"):
             last, averages = self._running, self._running.averages
-            averages = Averages(_writeable(averages.coef), averages.intercept.copy(), averages.counts.copy())
-            return Running(_writeable(last.coef), last.intercept, averages)
+            averages = Averages(writeable(averages.coef), averages.intercept.copy(), averages.counts.copy())
+            return Running(writeable(last.coef), last.intercept, averages)
         if sp.issparse(self.coef_):
             raise ValueError("coef_ is sparse: call densify() before partial_fit")
-        return Running(_writeable(self.coef_), self.intercept_)
+        return Running(writeable(self.coef_), self.intercept_)
 
     def _is_plain(self, X, y):
         """Whether X and y need none of scikit-learn's checks, which take longer than learning from few samples."""
@@ -344,7 +345,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
     def _learn(self, X, y, sample_weight, running, max_iter):
         """Epochs on top of what is there, and the attributes that tell of them."""
         n_samples, n_units = X.shape[0], len(running.coef)
-        codes = self._codes(y)
+        codes = class_numbers(self.classes_, y)
         expanded = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         if sample_weight is not None:
             sample_weight = np.ascontiguousarray(_check_sample_weight(sample_weight, X, dtype=X.dtype))
@@ -433,46 +434,12 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
                 f"Total training time: {seconds:.2f} seconds."
             )
 
-    def _codes(self, y):
-        """The classes' numbers."""
-        codes = np.searchsorted(self.classes_, y)
-        known = self.classes_[np.minimum(codes, len(self.classes_) - 1)] == y
-        if not np.all(known):
-            raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has "
-                f"{np.unique(y[~known])}."
-            )
-        return codes.astype(np.int32)
-
     def _n_threads(self):
         if self.n_jobs is None or self.n_jobs > 0:
             return effective_n_threads(self.n_jobs)
         if self.n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
         return max(1, effective_n_threads() + 1 + self.n_jobs)
-
-
-@dataclass
-class Averages:
-    """The means of the weights and intercepts after each of so many steps, unit by unit."""
-
-    coef: np.ndarray
-    intercept: np.ndarray
-    counts: np.ndarray
-
-
-@dataclass
-class Running:
-    """What learning goes on from."""
-
-    coef: np.ndarray
-    intercept: np.ndarray
-    averages: Averages | None = None
-
-
-def _writeable(coef):
-    """Weights that can be learnt in place: themselves, unless they are read-only, as from a memory-mapped pickle."""
-    return coef if coef.flags.writeable and coef.flags.c_contiguous else coef.copy()
 
 
 def _readable(X):

@@ -4,6 +4,33 @@ import numpy as np
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 
+def class_numbers(classes, y):
+    """The number of each label among the classes.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    y : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of int32 of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        For labels that are not among the classes.
+    """
+    codes = np.searchsorted(classes, y)
+    known = classes[np.minimum(codes, len(classes) - 1)] == y
+    if not np.all(known):
+        raise ValueError(
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {np.unique(y[~known])}."
+        )
+    return codes.astype(np.int32)
+
+
 class LabelEncoder:
     """Class labels as a network's targets: what kind they are, which there are, and how they are written as numbers.
 
@@ -70,13 +97,8 @@ class LabelEncoder:
             return np.ascontiguousarray(y != 0).view(np.uint8)
         if y.ndim != 1:
             raise ValueError(f"`y` must be one column of classes, as in the first fit, not of shape {y.shape}")
-        labels, codes = np.unique(y, return_inverse=True)
-        if len(unknown := np.setdiff1d(labels, self.classes)):
-            raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {unknown}."
-            )
-        codes = np.searchsorted(self.classes, labels)[codes]
-        return codes.astype(np.int32) if self.kind == "multiclass" else codes.astype(np.uint8).reshape(-1, 1)
+        codes = class_numbers(self.classes, y)
+        return codes if self.kind == "multiclass" else codes.astype(np.uint8).reshape(-1, 1)
 
     def decode(self, probabilities):
         """The likeliest class of each row of the network's outputs; of each label, whether it is likelier than not."""
