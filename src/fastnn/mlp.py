@@ -236,6 +236,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             y = column_or_1d(y, warn=True)
         if going_on:
             encoder = self._encoder
+            if not one_epoch and set(labels := unique_labels(y)) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                    f"Previously got {self.classes_}, `y` has {labels}"
+                )
         elif one_epoch:
             encoder = LabelEncoder(y if type_of_target(y).startswith("multilabel") else classes)
             if not np.array_equal(encoder.classes, unique_labels(classes)):
@@ -243,11 +248,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         else:
             check_classification_targets(y)
             encoder = LabelEncoder(y)
-        if going_on and not one_epoch and set(labels := unique_labels(y)) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
-                f"got {self.classes_}, `y` has {labels}"
-            )
         targets = encoder.encode(y)
         random_state = self._random_state if going_on else check_random_state(self.random_state)
         history = self._history if going_on else History()

@@ -6,7 +6,6 @@ from libc.stdint cimport int32_t, intptr_t, uint32_t, uint64_t
 
 cdef extern from "kernels.h" nogil:
     enum:
-        FASTNN_IDENTITY
         FASTNN_LOGISTIC
         FASTNN_gradient
         FASTNN_N_SOURCES

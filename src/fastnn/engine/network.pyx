@@ -23,11 +23,11 @@ cnp.import_array()
 
 # Rows that go through all layers together: enough that a panel's load is repaid, few enough to stay in the cache.
 cdef size_t FORWARD_ROWS = 64
-# Arithmetic below which one thread is faster than waking a second (measured: about 10 microseconds).
+# Arithmetic below which one thread is faster than waking a second.
 cdef double PARALLEL_FLOPS = 2e6
 
 #: What the output layer's sums are turned into: the loss that training minimises goes with it.
-heads = ("identity", "softmax", "logistic")  # in the order of Head
+heads = ("identity", "softmax", "logistic")  # in the order of IDENTITY, SOFTMAX and LOGISTIC
 
 
 cdef class Network:
@@ -95,11 +95,6 @@ cdef class Network:
             self.dense[i].weights = <char *> cnp.PyArray_DATA(parameters) + <size_t> offset * self.kernels.itemsize
             self.dense[i].state, self.dense[i].state_stride = NULL, 0
             offset += counts[i]
-
-    @property
-    def level(self):
-        """The instruction set that the parameters are packed for."""
-        return self.kernels.level.decode()
 
     def set_weights(self, coefs, intercepts):
         """Take over weights: W (fan_in, fan_out) and b (fan_out,) of each layer, converted to the network's type."""

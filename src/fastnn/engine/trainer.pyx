@@ -41,7 +41,7 @@ cdef class Trainer:
     memories : ndarray of shape (n_memories, n_packed)
         What the optimizer remembers, each memory laid out as the network's parameters are.
     step_flops : float
-        Floating-point operations of a whole batch's step, to judge how long a segment may be.
+        Floating-point operations of a whole batch's step, by which it is judged whether several threads pay.
 
     Raises
     ------

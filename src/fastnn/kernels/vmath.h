@@ -7,9 +7,9 @@
  * tests/kernels/vmath_accuracy.c holds every function to its error. The worst found, in ULP, with and without fused
  * multiply-add (of the first four every float, save where they are trivial; else 2e8 floats, 2e7 doubles):
  *
- *               exp   tanh  logistic  expm1  log   log1p  log1p_unit  normal_cdf  normal_pdf
- *     float     0.97  1.75  1.82      1.27   0.93  1.44   1.26        5.03        1.96
- *     double    0.96  1.62  1.75      1.29   0.82  1.44   1.12        7.18        2.14
+ *               exp   tanh  logistic  expm1  log1p_unit  normal_cdf  normal_pdf
+ *     float     0.97  1.75  1.82      1.27   1.26        5.03        1.96
+ *     double    0.96  1.62  1.75      1.29   1.12        7.18        2.14
  *
  * Nothing here reads or changes the floating-point environment, and the order of operations is meant: it must not be
  * compiled with -ffast-math.
@@ -24,7 +24,6 @@
 typedef uint64_t vunsigned __attribute__((vector_size(FASTNN_VECTOR_BYTES)));
 #define MANTISSA_BITS 52
 #define EXPONENT_BIAS 1023
-#define MIN_NORMAL 0x1p-1022
 
 #define LOG2_E 1.4426950408889634
 #define INV_SQRT_2PI 0.3989422804014327
@@ -46,12 +45,7 @@ static const real EXPM1_POLYNOMIAL[] = {
     0.0013888888931916723,  0.00019841269724777972, 2.4801504828455415e-05, 2.7557400662273483e-06,
     2.7626222946955705e-07, 2.5056520686919004e-08,
 };
-/* (2 atanh(s) - 2s) / s^3 in s^2, |s| <= 3 - sqrt(8): 2^-59.5 of the logarithm. */
-static const real LOG_POLYNOMIAL[] = {
-    0.6666666666666735,  0.3999999999941109,  0.2857142874326269,  0.2222219847598521,
-    0.18183569739853522, 0.15313903245641833, 0.14797507719057545,
-};
-/* The same, |s| <= 1/3: 2^-59.4. */
+/* (2 atanh(s) - 2s) / s^3 in s^2, |s| <= 1/3: 2^-59.4 of the logarithm. */
 static const real LOG1P_POLYNOMIAL[] = {
     0.6666666666666631, 0.40000000000157243, 0.28571428547853767, 0.22222223969741245, 0.18181743924509786,
     0.15386559932739,   0.13300973452667259, 0.12106087338682538, 0.08340096705329163, 0.17018584258267752,
@@ -86,7 +80,6 @@ static const real MILLS_DENOMINATOR[] = {
 typedef uint32_t vunsigned __attribute__((vector_size(FASTNN_VECTOR_BYTES)));
 #define MANTISSA_BITS 23
 #define EXPONENT_BIAS 127
-#define MIN_NORMAL 0x1p-126f
 
 #define LOG2_E 1.4426950408889634f
 #define INV_SQRT_2PI 0.3989422804014327f
@@ -105,12 +98,6 @@ typedef uint32_t vunsigned __attribute__((vector_size(FASTNN_VECTOR_BYTES)));
 static const real EXPM1_POLYNOMIAL[] = {
     4.9999997e-01f, 1.6666543e-01f, 4.1667186e-02f, 8.366607e-03f, 1.3883949e-03f,
 };
-/* 2^-30.2 */
-static const real LOG_POLYNOMIAL[] = {
-    6.6666776e-01f,
-    3.9977497e-01f,
-    2.9873073e-01f,
-};
 /* 2^-27.7 */
 static const real LOG1P_POLYNOMIAL[] = {
     6.666641e-01f,
@@ -126,8 +113,6 @@ static const real MILLS_DENOMINATOR[] = {
     1.0e+00f, 1.6765709e+00f, 1.2057334e+00f, 4.7152779e-01f, 1.0251858e-01f, 1.0416385e-02f,
 };
 #endif
-
-#define INFINITE ((real)__builtin_inf())
 
 /* A number this large has no bits left for a fraction: x + ROUNDER - ROUNDER is x to the nearest whole number, and
  * x + ROUNDER holds that number in its low bits. */
@@ -219,45 +204,12 @@ INLINE vreal v_logistic(vreal x)
     return choose(x < 0, e - e * q, 1 - q);
 }
 
-/* log(x): -inf at 0, NaN below. x = 2^k (1 + f), with 1 + f from sqrt(1/2) to sqrt(2), and log(1 + f) = 2 atanh(s),
- * where s = f / (2 + f), taken as f - s (f - s^2 P(s^2)): f is exact, the rest a correction. */
-INLINE vreal v_log(vreal x)
-{
-    const real subnormal_shift = MANTISSA_BITS + 1, subnormal_scale = (real)(2ull << MANTISSA_BITS);
-    vbits subnormal = x < MIN_NORMAL;
-    vreal normal = choose(subnormal, x * subnormal_scale, x);
-
-    /* With the distance from sqrt(1/2) to 1 added, the exponent steps up at sqrt(2) instead of at 2. */
-    const vunsigned one = (vunsigned)broadcast(1), lowest = (vunsigned)broadcast((real)0.70710678118654752);
-    vunsigned raised = (vunsigned)normal + (one - lowest);
-    vunsigned mantissa = raised & (vunsigned)broadcast_bits(((real_bits)1 << MANTISSA_BITS) - 1);
-    vreal f = (vreal)(mantissa + lowest) - 1;
-    /* The exponent to real, without a conversion (AVX2 has none from 64-bit integers): as low bits of ROUNDER. */
-    vunsigned exponent = raised >> MANTISSA_BITS;
-    vreal k = (vreal)(exponent | (vunsigned)broadcast(ROUNDER)) - (ROUNDER + EXPONENT_BIAS);
-    k -= choose(subnormal, broadcast(subnormal_shift), broadcast(0));
-
-    vreal s = f / (2 + f), s2 = s * s;
-    vreal correction = s * (f - s2 * POLYNOMIAL(s2, LOG_POLYNOMIAL)) - k * LN2_LO;
-    vreal log = k * LN2_HI + (f - correction);
-
-    vreal special = choose(x == 0, broadcast(-INFINITE), choose(x < 0, broadcast((real)__builtin_nan("")), x));
-    return choose((x > 0) & (x < INFINITE), log, special);
-}
-
-/* log(1 + x) for x in [0, 1] or NaN: v_log() with f = x, less what that spends on the exponent and special cases. */
+/* log(1 + x) for x in [0, 1] or NaN: 2 atanh(s), where s = x / (2 + x), taken as x - s (x - s^2 P(s^2)): x is exact,
+ * the rest a correction. */
 INLINE vreal v_log1p_unit(vreal x)
 {
     vreal s = x / (2 + x), s2 = s * s;
     return x - s * (x - s2 * POLYNOMIAL(s2, LOG1P_POLYNOMIAL));
-}
-
-/* log(1 + x): what 1 + x rounds off is x - ((1 + x) - 1), and moves the logarithm by that over 1 + x. */
-INLINE vreal v_log1p(vreal x)
-{
-    vreal sum = 1 + x;
-    vreal correction = (x - (sum - 1)) / sum;
-    return v_log(sum) + choose((sum > 0) & (sum < INFINITE), correction, broadcast(0));
 }
 
 /* e^(-x^2/2). The rounding error of x^2 would be an error of the exponent, so |x| is cut into a head, whose square is
