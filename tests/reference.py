@@ -8,7 +8,7 @@ import math
 from types import SimpleNamespace
 
 import numpy as np
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, log_softmax, softmax, xlogy
 
 LEAKY_SLOPE = 0.01
 
@@ -36,29 +36,73 @@ ACTIVATIONS = {
     "leaky_relu": (lambda z: np.where(z > 0, z, LEAKY_SLOPE * z), lambda z: np.where(z > 0, 1.0, LEAKY_SLOPE)),
     "elu": (lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))), lambda z: np.exp(np.minimum(z, 0))),
     "softplus": (lambda z: np.logaddexp(z, 0), expit),
+    "exp": (np.exp, np.exp),
     "gelu": (lambda z: z * _normal_cdf(z), lambda z: _normal_cdf(z) + z * _normal_density(z)),
     "silu": (lambda z: z * expit(z), lambda z: expit(z) * (1 + z * expit(-z))),
 }
 
 
-# -- heads ------------------------------------------------------------------------------------------------------------
+# -- losses of outputs or logits z, targets t and a setting s: number by number, and their gradients by z --------------
 
 
-def softmax_loss(z, labels):
-    """Cross-entropy of integer classes, summed over samples, and its gradient by the logits z."""
-    rows = np.arange(len(z))
-    delta = softmax(z, axis=1)
-    delta[rows, labels] -= 1
-    return -log_softmax(z, axis=1)[rows, labels].sum(), delta
+def _logistic(z, t, s):
+    t = t * (1 - s) + s / 2
+    return np.logaddexp(0, z) - z * t, expit(z) - t
 
 
-def logistic_loss(z, targets):
-    """Cross-entropy of each output with its target between 0 and 1, summed, and its gradient by the logits z."""
-    return (np.logaddexp(0, z) - z * targets).sum(), expit(z) - targets
+def _poisson(z, t, s):
+    return xlogy(t, t) - t - t * z + np.exp(z), np.exp(z) - t
 
 
-OUTPUTS = {"identity": lambda z: z, "softmax": lambda z: softmax(z, axis=1), "logistic": expit}
-LOSSES = {"softmax": softmax_loss, "logistic": logistic_loss}
+def _huber(z, t, s):
+    d = z - t
+    return np.where(abs(d) <= s, d**2 / 2, s * (abs(d) - s / 2)), np.clip(d, -s, s)
+
+
+def _quantile(z, t, s):
+    d = z - t
+    return np.where(d > 0, (1 - s) * d, -s * d), np.where(d > 0, 1 - s, np.where(d < 0, -s, 0))
+
+
+# name: (the loss, the head it takes the logits of, or None: it takes outputs; whether it is averaged over them)
+LOSSES = {
+    "logistic": (_logistic, "logistic", False),
+    "poisson": (_poisson, "exp", False),
+    "squared_error": (lambda z, t, s: ((z - t) ** 2 / 2, z - t), None, True),
+    "absolute_error": (lambda z, t, s: (abs(z - t), np.sign(z - t)), None, True),
+    "huber": (_huber, None, True),
+    "quantile": (_quantile, None, True),
+}
+
+
+def _softmax_loss(z, labels, s):
+    wanted = s / z.shape[1] + (1 - s) * np.eye(z.shape[1])[labels]
+    return -(wanted * log_softmax(z, axis=1)).sum(axis=1, keepdims=True), softmax(z, axis=1) - wanted
+
+
+def loss_and_gradient(name, head, z, targets, weights=None, settings=0.0, groups=None):
+    """The loss of logits z (n_samples, n_outputs), with the head's outputs, weighted and summed; its gradient by z.
+
+    targets, weights and settings are what the engine's Loss and Trainer.run take.
+    """
+    if name == "softmax":
+        ends = np.cumsum(groups or [z.shape[1]])[:-1]
+        parts, labels = np.split(z, ends, axis=1), np.reshape(targets, (len(z), -1)).T
+        each = [_softmax_loss(part, of_part, settings) for part, of_part in zip(parts, labels, strict=True)]
+        weights = np.broadcast_to(1.0 if weights is None else np.reshape(weights, (len(z), -1)), (len(z), len(each)))
+        loss = sum((weights[:, [i]] * part).sum() for i, (part, _) in enumerate(each))
+        return loss, np.hstack([weights[:, [i]] * grad for i, (_, grad) in enumerate(each)])
+    function, link, mean = LOSSES[name]
+    outputs = z if link else ACTIVATIONS[head][0](z)
+    losses, grads = function(outputs, np.asarray(targets, float), np.asarray(settings))
+    if not link:
+        grads = grads * ACTIVATIONS[head][1](z)
+    weights = 1.0 if weights is None else np.reshape(weights, (len(z), -1))
+    scale = 1 / z.shape[1] if mean else 1
+    return (scale * weights * losses).sum(), scale * weights * grads
+
+
+OUTPUTS = {name: function for name, (function, _) in ACTIVATIONS.items()} | {"softmax": lambda z: softmax(z, axis=1)}
 
 
 # -- optimizers: step(settings, grad, weight, memory), which returns the new weight and updates memory, a list ---------
@@ -66,6 +110,11 @@ LOSSES = {"softmax": softmax_loss, "logistic": logistic_loss}
 
 def _gradient(o, grad, weight, memory):
     memory[0] = grad
+    return weight
+
+
+def _accumulate(o, grad, weight, memory):
+    memory[0] = memory[0] + grad
     return weight
 
 
@@ -95,60 +144,112 @@ def _adam(o, grad, weight, memory):
     return weight - rate * memory[0] / (np.sqrt(memory[1]) + o.epsilon)
 
 
+def _adagrad(o, grad, weight, memory):
+    memory[0] = memory[0] + grad**2
+    return weight - o.learning_rate * grad / (np.sqrt(memory[0]) + o.epsilon)
+
+
 OPTIMIZERS = {
     "gradient": _gradient,
+    "accumulate": _accumulate,
     "sgd": _sgd,
     "momentum": _momentum,
     "nesterov": _nesterov,
     "rmsprop": _rmsprop,
     "adam": _adam,
+    "adagrad": _adagrad,
 }
 
 
 # -- the network ------------------------------------------------------------------------------------------------------
 
 
-def forward(coefs, intercepts, activations, X):
-    """Each layer's sums z = x W + b, the last being the logits, and each layer's inputs x."""
+def forward(coefs, intercepts, activations, X, masks=None):
+    """Each layer's sums z = x W + b, the last being the logits, and each layer's inputs x.
+
+    masks, one per hidden layer, multiply what it makes of its sums: dropout.
+    """
     inputs, sums = [np.asarray(X, float)], []
-    for W, b, name in zip(coefs, intercepts, [*activations, "identity"], strict=True):
+    masks = [1.0] * len(activations) if masks is None else masks
+    for W, b, name, mask in zip(coefs, intercepts, [*activations, "identity"], [*masks, 1.0], strict=True):
         sums.append(inputs[-1] @ W + b)
-        inputs.append(ACTIVATIONS[name][0](sums[-1]))
+        inputs.append(ACTIVATIONS[name][0](sums[-1]) * mask)
     return sums, inputs[:-1]
 
 
-def gradients(coefs, intercepts, activations, head, X, targets, l2=0.0):
-    """A batch's loss, with its penalty, summed; the gradients of the mean loss by every W, and by every b."""
-    sums, inputs = forward(coefs, intercepts, activations, X)
-    loss, delta = LOSSES[head](sums[-1], targets)
-    loss += 0.5 * l2 * sum((W**2).sum() for W in coefs)
+def gradients(coefs, intercepts, activations, loss, X, targets, weights=None, l2=0.0, masks=None):
+    """A batch's loss, with its penalty, summed; the gradients of the mean loss by every W, and by every b.
+
+    loss has name, head, settings and groups, as the engine's has. A batch whose weights add up to 0 has neither loss
+    nor gradient.
+    """
+    sums, inputs = forward(coefs, intercepts, activations, X, masks)
+    setting = loss.settings[0] if loss.name == "softmax" else loss.settings
+    groups = loss.groups if loss.name == "softmax" else None
+    value, delta = loss_and_gradient(loss.name, loss.head, sums[-1], targets, weights, setting, groups)
+    value += 0.5 * l2 * sum((W**2).sum() for W in coefs)
+    total = len(X) if weights is None else np.reshape(weights, (len(X), -1)).mean(axis=1).sum()
+    scale = 1 / total if total > 0 else 0.0
+    masks = [1.0] * len(activations) if masks is None else masks
     coef_grads, intercept_grads = [], []
     for i in reversed(range(len(coefs))):
-        coef_grads.insert(0, (inputs[i].T @ delta + l2 * coefs[i]) / len(X))
-        intercept_grads.insert(0, delta.sum(axis=0) / len(X))
+        coef_grads.insert(0, (inputs[i].T @ delta + l2 * coefs[i]) * scale)
+        intercept_grads.insert(0, delta.sum(axis=0) * scale)
         if i > 0:
-            delta = (delta @ coefs[i].T) * ACTIVATIONS[activations[i - 1]][1](sums[i - 1])
-    return loss, coef_grads, intercept_grads
+            delta = (delta @ coefs[i].T) * masks[i - 1] * ACTIVATIONS[activations[i - 1]][1](sums[i - 1])
+    return value * len(X) * scale, coef_grads, intercept_grads
 
 
-def train(weights, activations, head, X, targets, order, batch_size, optimizer, **settings):
+def train(
+    network_weights,
+    activations,
+    loss,
+    X,
+    targets,
+    order,
+    batch_size,
+    optimizer,
+    *,
+    weights=None,
+    rates=None,
+    clip_norm=np.inf,
+    masks=None,
+    **settings,
+):
     """What Trainer.run does with X[order]: the new weights, the summed loss, and the memories, laid out as weights.
 
-    settings are an Optimizer's: learning_rate, l2, decay_1, decay_2, epsilon.
+    masks(step, n_rows) returns the dropout masks of a step. settings are an Optimizer's: learning_rate, l2, decay_1,
+    decay_2, epsilon, weight_decay.
     """
-    o = SimpleNamespace(**{"l2": 0.0, "decay_1": 0.0, "decay_2": 0.0, "epsilon": 0.0, "step": 0, **settings})
-    n_layers, total = len(weights[0]), 0.0
-    parameters = [np.array(p, float) for group in weights for p in group]
+    defaults = dict.fromkeys(("l2", "decay_1", "decay_2", "epsilon", "weight_decay", "step"), 0.0)
+    o = SimpleNamespace(**{**defaults, **settings})
+    base_rate = o.learning_rate
+    n_layers, total = len(network_weights[0]), 0.0
+    parameters = [np.array(p, float) for group in network_weights for p in group]
     memories = [[np.zeros_like(p), np.zeros_like(p)] for p in parameters]
 
     def by_group(arrays):
         return arrays[:n_layers], arrays[n_layers:]
 
-    for first in range(0, len(order), batch_size):
+    for number, first in enumerate(range(0, len(order), batch_size)):
         batch = order[first : first + batch_size]
-        loss, *grads = gradients(*by_group(parameters), activations, head, X[batch], targets[batch], o.l2)
-        total += loss
         o.step += 1
-        for i, grad in enumerate([*grads[0], *grads[1]]):
-            parameters[i] = OPTIMIZERS[optimizer](o, grad, parameters[i], memories[i])
+        batch_weights = None if weights is None else weights[batch]
+        batch_masks = None if masks is None else masks(o.step, len(batch))
+        value, *grads = gradients(
+            *by_group(parameters), activations, loss, X[batch], targets[batch], batch_weights, o.l2, batch_masks
+        )
+        if optimizer == "accumulate":  # sums, not means
+            total_weight = len(batch) if weights is None else np.reshape(batch_weights, (len(batch), -1)).mean(1).sum()
+            grads = [[g * total_weight for g in group] for group in grads]
+            value *= total_weight / len(batch)
+        total += value
+        grads = [*grads[0], *grads[1]]
+        norm = np.sqrt(sum((g**2).sum() for g in grads))
+        scale = min(1.0, clip_norm / norm) if norm > 0 else 1.0
+        o.learning_rate = base_rate * (1.0 if rates is None else rates[number])
+        for i, grad in enumerate(grads):
+            if i < n_layers:
+                parameters[i] = parameters[i] * (1 - o.learning_rate * o.weight_decay)
+            parameters[i] = OPTIMIZERS[optimizer](o, grad * scale, parameters[i], memories[i])
     return by_group(parameters), total, [by_group(list(memory)) for memory in zip(*memories, strict=True)]

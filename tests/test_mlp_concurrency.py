@@ -165,7 +165,7 @@ def test_two_threads_train_one_model(first, method):
     meddled = model(random_state=random_numbers, warm_start=first == "warm start").fit(X, y)
     undisturbed = model(warm_start=first == "warm start").fit(X, y)
     if first == "fresh fit":  # which draws its weights from where the numbers are by now
-        undisturbed.set_params(random_state=undisturbed._random_state)
+        undisturbed.set_params(random_state=undisturbed._state.random_state)
     random_numbers.at_epoch = lambda: in_thread(meddle)
     for one in (meddled, undisturbed):
         one.partial_fit(X, y) if first == "partial_fit" else one.fit(X, y)

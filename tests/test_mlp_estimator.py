@@ -38,8 +38,10 @@ def test_parameters_come_back():
     assert model.get_params().items() >= parameters.items()
     assert clone(model).get_params() == model.get_params()
     assert model.set_params(alpha=2.0, rho=0.25).get_params()["rho"] == 0.25
-    with pytest.raises(ValueError, match="Invalid parameter 'learning_rate'"):
-        model.set_params(learning_rate="adaptive")
+    with pytest.raises(
+        ValueError, match=r"(?s)Invalid parameter 'learning_rates'.*'learning_rate', 'learning_rate_init'"
+    ):
+        model.set_params(learning_rates="adaptive")
 
 
 def test_a_clone_has_learnt_nothing(data):

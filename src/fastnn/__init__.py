@@ -2,9 +2,10 @@
 
 from importlib.metadata import version
 
-from fastnn.mlp import MLPClassifier
+from fastnn.classifier import MLPClassifier
 from fastnn.perceptron import Perceptron
+from fastnn.regressor import MLPRegressor
 from fastnn.threads import show_config
 
-__all__ = ["MLPClassifier", "Perceptron", "show_config"]
+__all__ = ["MLPClassifier", "MLPRegressor", "Perceptron", "show_config"]
 __version__ = version("fastnn")

@@ -1,52 +1,40 @@
-"""What multilayer perceptrons share as scikit-learn estimators: layers, solvers, weights, and how fits fail."""
+"""What multilayer perceptrons share as scikit-learn estimators: from what a user gives to a trained network."""
 
-import warnings
-from contextlib import contextmanager
-from dataclasses import replace
+import copy
+from contextlib import closing
 from itertools import pairwise
-from numbers import Integral, Real
-from typing import ClassVar
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastnn.engine.activation import activation_names
-from fastnn.engine.arrays import source_dtypes
+from fastnn.all_or_nothing import all_or_nothing, optimizer_afresh_on_error, taken_back_on_error
+from fastnn.callbacks import Callbacks, CallbackSupportMixin
+from fastnn.engine.arrays import check_csr, source_dtypes
 from fastnn.engine.network import Network
-from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.trainer import Trainer
+from fastnn.holdout import Holdout, split
+from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
+from fastnn.lbfgs import minimize
+from fastnn.monitor import Monitor
+from fastnn.parameters import MLPParameters
+from fastnn.progress import progress
+from fastnn.solvers import optimizer_for
+from fastnn.state import Samples, TrainingState
 from fastnn.threads import effective_n_threads
 from fastnn.training import train
+from fastnn.user_warnings import warn_user
 
 
-class BaseMLP(BaseEstimator):
-    """What every multilayer perceptron has: layers, a solver, and weights to look at."""
+class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
+    """What every multilayer perceptron has: layers, a solver, and weights to look at.
 
-    _parameter_constraints: ClassVar[dict] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(activation_names)), list, tuple],
-        "solver": [StrOptions({"sgd", "rmsprop", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "rho": [Interval(Real, 0, 1, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "dtype": [None, StrOptions({"float32", "float64"}), type, np.dtype],
-        "n_threads": [None, Interval(Integral, 1, None, closed="left")],
-    }
+    A subclass says what its targets are (`_target_kind`), and what their weights (`_target_weights`) and loss
+    (`_loss`) are.
+    """
 
     # -- weights ------------------------------------------------------------------------------------------------------
 
@@ -55,10 +43,18 @@ class BaseMLP(BaseEstimator):
         """list of ndarray of shape (fan_in, fan_out): the weights of each layer, read-only copies."""
         return self._unpacked()[0]
 
+    @coefs_.setter
+    def coefs_(self, coefs):
+        self._network_to_set().set_weights(coefs, self._unpacked()[1])
+
     @property
     def intercepts_(self):
         """list of ndarray of shape (fan_out,): the biases of each layer, read-only copies."""
         return self._unpacked()[1]
+
+    @intercepts_.setter
+    def intercepts_(self, intercepts):
+        self._network_to_set().set_weights(self._unpacked()[0], intercepts)
 
     def _unpacked(self):
         if not hasattr(self, "_network"):
@@ -68,46 +64,137 @@ class BaseMLP(BaseEstimator):
             array.flags.writeable = False  # the network would not notice a change: better an error than silence
         return coefs, intercepts
 
+    def _network_to_set(self):
+        check_is_fitted(self)
+        return self._network
+
     # -- training -----------------------------------------------------------------------------------------------------
 
-    def _hidden_sizes(self):
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if np.iterable(sizes) else [sizes]
-        if not all(isinstance(n, Integral) and n > 0 for n in sizes):
-            raise ValueError(f"hidden_layer_sizes must be integers > 0, got {sizes}.")
-        return [int(n) for n in sizes]
+    def _fit(self, X, y, sample_weight, *, validation=None, n_epochs=None, classes=None):
+        """Fit; or, if n_epochs is given, go on for so many."""
+        partial = n_epochs is not None
+        with all_or_nothing(self):
+            goes_on = hasattr(self, "_network") and (partial or self.warm_start)
+            callbacks = Callbacks(self, X, y, sample_weight, n_epochs if partial else self.max_iter)
+            X, y = self._validated(X, y, reset=not goes_on)
+            if sample_weight is not None:
+                sample_weight = checked_weights(sample_weight, X)
+            kind = self._target_kind(y, classes, goes_on, partial)
+            state = self._state if goes_on else TrainingState(check_random_state(self.random_state))
+            with taken_back_on_error(state, self._network if goes_on else None):
+                samples = self._samples(kind, X, y, sample_weight)
+                network = self._network_to_train(goes_on, kind, X, state)
+                held_out = None if partial else self._hold_out(kind, samples, y, sample_weight, validation, state)
+                if samples.total_weight() == 0:
+                    raise ValueError("The weights of all samples to train on are 0.")
+                self._train(network, kind, samples, held_out, state, callbacks, n_epochs)
+        return self
 
-    def _hidden_activations(self, n_hidden):
-        if isinstance(self.activation, str):
-            return [str(self.activation)] * n_hidden  # the engine takes no np.str_, as a grid search may set
-        activations = [str(name) for name in self.activation]
-        if len(activations) != n_hidden:
-            raise ValueError(f"activation names {len(activations)} functions for {n_hidden} hidden layers.")
-        return activations
+    def _train(self, network, kind, samples, held_out, state, callbacks, n_epochs):
+        partial, first = n_epochs is not None, len(state.loss_curve)
+        if not partial:
+            n_epochs = self.max_iter
+        n_threads = effective_n_threads(self.n_threads)
+        trainer = self._trainer_for(network, kind, samples, state, n_threads)
 
-    def _compute_dtype(self, X):
-        dtype = np.result_type(X.dtype, np.float32) if self.dtype is None else np.dtype(self.dtype)
-        if dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
-        return dtype
+        def model():
+            """The estimator as it would be if the fit ended now."""
+            fitted = copy.copy(self)
+            fitted.__dict__.pop("feature_names_in_", None)  # it is to take arrays, as they are in here
+            fitted._set_fitted(kind, trainer, state, len(state.loss_curve) - first)
+            return fitted
 
-    def _optimizer(self):
-        """The engine's optimizer for the solver, set as the parameters say."""
-        name, decay_1, decay_2 = {
-            "sgd": (
-                "sgd" if self.momentum == 0 else "nesterov" if self.nesterovs_momentum else "momentum",
-                self.momentum,
-                0,
-            ),
-            "rmsprop": ("rmsprop", self.rho, 0),
-            "adam": ("adam", self.beta_1, self.beta_2),
-        }[self.solver]
-        return Optimizer(name, self.learning_rate_init, self.alpha, decay_1, decay_2, self.epsilon)
+        def evaluate():
+            return held_out.evaluate(model(), trainer.loss, n_threads)
 
-    def _initial_network(self, sizes, head, dtype, random_state):
+        callbacks.begin(model)
+        shown = progress(self.verbose, n_epochs)
+        monitor = Monitor(
+            self,
+            state,
+            network,
+            evaluate=None if held_out is None else evaluate,
+            callbacks=callbacks,
+            progress=shown,
+            judges=not partial and (self.solver != "lbfgs" or self.early_stopping),
+        )
+        with optimizer_afresh_on_error(trainer), closing(shown):
+            if self.solver == "lbfgs":
+                minimize(trainer, samples, self, monitor)
+            else:
+                start = first if partial else 0
+                stopped = train(trainer, samples, self, state, monitor, n_epochs=n_epochs, first_epoch=start)
+                if not stopped and not partial:
+                    warn_user(
+                        f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                        "hasn't converged yet.",
+                        ConvergenceWarning,
+                    )
+        if monitor.by_score and state.best_weights is not None:
+            state.last_weights = network.weights()
+            network.set_weights(*state.best_weights)
+        if partial or not self.warm_start:
+            state.forget_samples()
+        self._set_fitted(kind, trainer, state, len(state.loss_curve) - first)
+        callbacks.end()
+
+    def _set_fitted(self, kind, trainer, state, n_epochs):
+        """All that a fitted estimator has."""
+        self._network, self._targets, self._trainer, self._state = trainer.network, kind, trainer, state
+        self.n_iter_ = n_epochs
+        self.n_layers_ = len(trainer.network.sizes)
+        self.n_outputs_ = trainer.network.sizes[-1]
+        self.out_activation_ = trainer.network.head
+        self.t_ = state.n_samples_seen
+        self.loss_curve_ = list(state.loss_curve)
+        self.loss_ = state.loss_curve[-1] if state.loss_curve else np.nan
+        self.best_epoch_ = state.best_epoch
+        by_score = self.early_stopping and state.validation_scores is not None
+        self.best_loss_ = None if by_score else state.best_loss
+        held_out = state.validation_scores is not None
+        self.validation_scores_ = list(state.validation_scores) if held_out else None
+        self.validation_loss_curve_ = list(state.validation_losses) if held_out else None
+        self.best_validation_score_ = state.best_score if held_out else None
+
+    def _validated(self, X, y, reset):
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype="numeric", multi_output=True, reset=reset, **self._y_checks
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return readable(X), y
+
+    def _samples(self, kind, X, y, sample_weight):
+        targets = kind.encode(y)
+        weights = self._target_weights(kind, targets)
+        if weights is None:
+            weights = sample_weight
+        elif sample_weight is not None:
+            weights = weights * (sample_weight if weights.ndim == 1 else sample_weight[:, None])
+        return Samples(X, targets, weights)
+
+    def _network_to_train(self, goes_on, kind, X, state):
+        """The network there is, where training goes on; else a new one."""
+        sizes = [X.shape[1], *self._hidden_sizes(), kind.n_outputs]
+        activations = self._hidden_activations(len(sizes) - 2)
+        if not goes_on:
+            return self._initial_network(sizes, activations, kind, self._compute_dtype(X), state.random_state)
+        network = self._network
+        if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
+            raise ValueError(f"Training cannot go on in another dtype than {network.dtype}: dtype is {self.dtype!r}.")
+        if list(network.sizes) != sizes or [*network.activations, network.head] != [*activations, kind.head]:
+            raise ValueError(
+                f"Training cannot go on with other layers: the network has sizes {list(network.sizes)} and activations "
+                f"{[*network.activations, network.head]}, the parameters ask for {sizes} and "
+                f"{[*activations, kind.head]}."
+            )
+        if state.last_weights is not None:  # training goes on from there, not from the best
+            network.set_weights(*state.last_weights)
+        return network
+
+    def _initial_network(self, sizes, activations, kind, dtype, random_state):
         """A network with scikit-learn's initial weights: Glorot and Bengio's uniform ones, biases too."""
-        hidden = self._hidden_activations(len(sizes) - 2)
-        network = Network(sizes, hidden, head, dtype)
+        network = Network(sizes, activations, kind.head, dtype, groups=kind.groups)
         coefs, intercepts = [], []
         for fan_in, fan_out in pairwise(sizes):
             # scikit-learn has one activation for all layers, so its output layer follows the hidden ones in this.
@@ -117,115 +204,110 @@ class BaseMLP(BaseEstimator):
         network.set_weights(coefs, intercepts)
         return network
 
+    def _hold_out(self, kind, samples, y, sample_weight, validation, state):
+        """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
+        if validation is not None:
+            return self._validation(kind, validation)
+        if not self.early_stopping:
+            return None
+        n_samples = len(samples)
+        if state.split is None or len(state.split[0]) + len(state.split[1]) != n_samples:
+            state.split = split(n_samples, self.validation_fraction, state.random_state, kind.strata(samples.targets))
+        samples.rows, rows = state.split
+        weights = None if samples.weights is None else samples.weights[rows]
+        held_out = Samples(samples.X[rows], samples.targets[rows], weights)
+        score_weight = None if sample_weight is None else sample_weight[rows]
+        return Holdout(held_out, y[rows], score_weight, self, self.scoring)
+
+    def _validation(self, kind, validation):
+        X, y, sample_weight = validation
+        if X is None or y is None:
+            raise ValueError("X_val and y_val, and with them sample_weight_val, are to be given together.")
+        X, y = self._validated(X, y, reset=False)
+        if sample_weight is not None:
+            sample_weight = checked_weights(sample_weight, X)
+        return Holdout(self._samples(kind, X, y, sample_weight), y, sample_weight, self, self.scoring)
+
+    def _trainer_for(self, network, kind, samples, state, n_threads):
+        """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""
+        dropout = self._dropout_rates(len(network.sizes) - 2)
+        settings = {"dropout": dropout if any(dropout) else (), "clip_norm": self.clip_norm}
+        if any(dropout):
+            settings["seed"] = state.drawn_dropout_seed()
+        if self.solver == "lbfgs" and (any(dropout) or self.clip_norm or self.weight_decay):
+            raise ValueError("dropout, clip_norm and weight_decay are for stochastic solvers, not for lbfgs.")
+        arguments = self._loss(kind), optimizer_for(self), self._batch_size(len(samples)), n_threads
+        last = getattr(self, "_trainer", None)
+        if last is None or last.network is not network:
+            return Trainer(network, *arguments, **settings)
+        return last.adapted(*arguments, **settings)
+
     def _batch_size(self, n_samples):
+        if self.solver == "lbfgs":
+            return min(LBFGS_BATCH, n_samples)
         if self.batch_size == "auto":
             return min(200, n_samples)
         if self.batch_size > n_samples:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=6
-            )
+            warn_user("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
         return min(self.batch_size, n_samples)
 
-    def _trainer_for(self, network, batch_size):
-        """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""
-        n_threads = effective_n_threads(self.n_threads)
-        optimizer = self._optimizer()
-        last = getattr(self, "_trainer", None)
-        if last is None or last.network is not network:
-            return Trainer(network, optimizer, batch_size, n_threads)
-        return last.adapted(optimizer, batch_size, n_threads)
-
-    def _network_to_train(self, going_on, sizes, head, X, random_state):
-        """The network there is, where training goes on; else a new one."""
-        if not going_on:
-            return self._initial_network(sizes, head, self._compute_dtype(X), random_state)
-        network = self._network
-        if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
-            raise ValueError(f"Training cannot go on in another dtype than {network.dtype}: dtype is {self.dtype!r}.")
-        if list(network.sizes) != sizes or list(network.activations) != self._hidden_activations(len(sizes) - 2):
-            raise ValueError(
-                f"Training cannot go on with other layers: the network has sizes {list(network.sizes)} and activations "
-                f"{list(network.activations)}, the parameters ask for {sizes} and {self.activation!r}."
-            )
-        return network
-
-    def _train(self, network, history, X, targets, random_state, one_epoch):
-        trainer = self._trainer_for(network, self._batch_size(len(X)))
-        with _taken_back_on_error(trainer, history, random_state):
-            n_epochs = train(
-                trainer,
-                X,
-                targets,
-                random_state=random_state,
-                shuffle=self.shuffle,
-                max_iter=self.max_iter,
-                tol=self.tol,
-                n_iter_no_change=self.n_iter_no_change,
-                verbose=self.verbose,
-                history=history,
-                one_epoch=one_epoch,
-            )
-        self._network, self._trainer, self._history, self._random_state = network, trainer, history, random_state
-        self.n_iter_ = n_epochs
-        self.n_layers_ = len(network.sizes)
-        self.n_outputs_ = network.sizes[-1]
-        self.out_activation_ = network.head
-        self.t_ = history.n_samples_seen
-        self.loss_curve_ = history.loss_curve
-        self.loss_ = history.loss_curve[-1] if history.loss_curve else np.nan
-        self.best_loss_ = history.best_loss
+    def _check_stochastic(self):
+        if self.solver == "lbfgs":
+            raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
+        return True
 
     # -- prediction ---------------------------------------------------------------------------------------------------
 
-    def _outputs(self, X):
+    def hidden_activations(self, X, layer=-1):
+        """What the units of a hidden layer make of samples.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        layer : int, default=-1
+            Which hidden layer, from 0; -1 is the last.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+
+        Raises
+        ------
+        ValueError
+            When there is no such layer.
+        """
         check_is_fitted(self)
-        X = readable(validate_data(self, X, dtype="numeric", reset=False))
-        return self._network.forward(X, effective_n_threads(self.n_threads))
+        n_hidden = len(self._network.sizes) - 2
+        if not -n_hidden <= layer < n_hidden:
+            raise ValueError(f"layer={layer}, but the network has {n_hidden} hidden layers.")
+        return self._outputs(X, depth=layer % n_hidden + 1)
+
+    def _outputs(self, X, depth=None):
+        check_is_fitted(self)
+        X = readable(validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False))
+        return self._network.forward(X, effective_n_threads(self.n_threads), depth)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_network")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
 
-# Which call is changing an estimator, by the estimator's id.
-_changing = {}
-
-
-@contextmanager
-def all_or_nothing(estimator):
-    """A call that fails leaves the estimator as it was, fitted or not; a second call at the same time is refused.
-
-    The refused one must not even look: what it would restore is what the first is changing.
-    """
-    this_call = object()
-    if _changing.setdefault(id(estimator), this_call) is not this_call:
-        raise RuntimeError(f"This {type(estimator).__name__} instance is being fitted by another thread.")
-    attributes = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(attributes)
-        raise
-    finally:
-        del _changing[id(estimator)]
-
-
-@contextmanager
-def _taken_back_on_error(trainer, history, random_state):
-    """Training that fails is taken back, but the optimizer, of whose memories there is no copy, starts afresh."""
-    parameters, epochs, random_numbers = trainer.network.parameters.copy(), replace(history), random_state.get_state()
-    n_epochs = len(history.loss_curve)
-    try:
-        yield
-    except BaseException:
-        trainer.network.parameters[:] = parameters
-        trainer.memories[:] = 0
-        trainer.optimizer.step_count = 0
-        random_state.set_state(random_numbers)
-        vars(history).update(vars(epochs))
-        del history.loss_curve[n_epochs:]
-        raise
+def checked_weights(sample_weight, X):
+    """Sample weights as an array of float64, refused if any is negative."""
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weights < 0).any():
+        raise ValueError("sample_weight must not be negative.")
+    return weights
 
 
 def readable(X):
-    """X as the engine can read it: rarely a copy, for long doubles and foreign byte orders."""
+    """X as the engine can read it: rarely a copy, for long doubles and foreign byte orders; of CSR X, checked."""
+    if sp.issparse(X):
+        check_csr(X)
     native = X.dtype.newbyteorder("=")
     if native == np.bool_ or native in source_dtypes:
         return X.astype(native, copy=False)

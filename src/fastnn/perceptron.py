@@ -16,7 +16,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastnn.base import all_or_nothing
+from fastnn.all_or_nothing import all_or_nothing
 from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import check_csr, has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons

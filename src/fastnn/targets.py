@@ -1,7 +1,10 @@
-"""Labels of any kind to the numbers a network learns, and back."""
+"""What is to be predicted, of any kind, as the numbers a network learns, and back."""
 
 import numpy as np
-from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+
+from fastnn.engine.loss import Loss
 
 
 def class_numbers(classes, y):
@@ -31,45 +34,78 @@ def class_numbers(classes, y):
     return codes.astype(np.int32)
 
 
-class LabelEncoder:
-    """Class labels as a network's targets: what kind they are, which there are, and how they are written as numbers.
+class Labels:
+    """Class labels: what kind they are, which there are, and how they are written as numbers.
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,) or (n_samples, n_labels)
+    y : array-like of shape (n_samples,) or (n_samples, n_columns)
         All labels there are, each at least once; for multilabel targets any indicator matrix.
 
     Attributes
     ----------
-    kind : {"binary", "multiclass", "multilabel-indicator"}
-    classes : ndarray of shape (n_classes,)
-        Sorted; of multilabel targets the columns' numbers.
+    kind : {"binary", "multiclass", "multilabel-indicator", "multiclass-multioutput"}
+    classes : ndarray of shape (n_classes,), or a list of such
+        Sorted; of multilabel targets the columns' numbers; of several columns of classes each one's.
     n_outputs : int
         Outputs of the network: one for two classes, one per class or label otherwise.
     head : {"logistic", "softmax"}
         What the network ends in.
+    groups : list of int or None
+        The numbers of classes of several columns of classes.
 
     Raises
     ------
     ValueError
-        When y holds no classes (continuous numbers, several multiclass columns), or one only.
+        When y holds no classes (continuous numbers), or one only.
     """
 
     def __init__(self, y):
-        self.kind = type_of_target(y, input_name="y")
-        if self.kind == "multiclass-multioutput":
-            raise ValueError(
-                "Multioutput target data is not supported: y must have one column of classes, or be an "
-                "indicator matrix of labels"
-            )
-        self.classes = unique_labels(y)
-        if len(self.classes) == 1 and self.kind != "multilabel-indicator":
-            raise ValueError(
-                "This solver needs samples of at least 2 classes in the data, but the data contains only one class: "
-                f"{self.classes[0]}"
-            )
-        self.head = "softmax" if self.kind == "multiclass" else "logistic"
-        self.n_outputs = 1 if self.kind == "binary" else len(self.classes)
+        kind = type_of_target(y, input_name="y")
+        if kind == "multiclass-multioutput":
+            self._take(kind, [np.unique(column) for column in np.asarray(y).T])
+        else:
+            check_classification_targets(y)
+            self._take(kind, unique_labels(y))
+
+    @classmethod
+    def of_columns(cls, classes):
+        """Several columns of classes, from the classes of each."""
+        labels = cls.__new__(cls)
+        labels._take("multiclass-multioutput", [unique_labels(column) for column in classes])
+        return labels
+
+    def _take(self, kind, classes):
+        self.kind, self.classes = kind, classes
+        self.groups = [len(column) for column in classes] if kind == "multiclass-multioutput" else None
+        for column in classes if self.groups else [classes]:
+            if len(column) == 1 and self.kind != "multilabel-indicator":
+                raise ValueError(
+                    "This solver needs samples of at least 2 classes in the data, but the data contains only one "
+                    f"class: {column[0]}"
+                )
+        self.head = "softmax" if self.kind.startswith("multiclass") else "logistic"
+        self.n_outputs = sum(self.groups) if self.groups else 1 if self.kind == "binary" else len(self.classes)
+
+    def check_same(self, y):
+        """Refuse y that has other classes than there are: where training goes on with what it has.
+
+        Raises
+        ------
+        ValueError
+        """
+        columns = zip(self.classes, np.asarray(y).T, strict=False) if self.groups else [(self.classes, y)]
+        for classes, column in columns:
+            labels = unique_labels(column)
+            if set(labels) != set(classes):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                    f"Previously got {classes}, `y` has {labels}"
+                )
+
+    def loss(self, label_smoothing):
+        """The loss that goes with the head."""
+        return Loss(self.head, self.head, self.n_outputs, label_smoothing, self.groups)
 
     def encode(self, y):
         """Targets as the engine takes them.
@@ -77,8 +113,8 @@ class LabelEncoder:
         Returns
         -------
         ndarray
-            int32 class numbers of shape (n_samples,) for softmax; else zeros and ones, uint8, of shape
-            (n_samples, n_outputs).
+            int32 class numbers of shape (n_samples,), or (n_samples, n_columns), for softmax; else zeros and ones,
+            uint8, of shape (n_samples, n_outputs).
 
         Raises
         ------
@@ -95,14 +131,138 @@ class LabelEncoder:
                     "sklearn.preprocessing.MultiLabelBinarizer one of sets of labels"
                 )
             return np.ascontiguousarray(y != 0).view(np.uint8)
+        if self.groups:
+            if y.ndim != 2 or y.shape[1] != len(self.groups):
+                raise ValueError(f"`y` must have {len(self.groups)} columns of classes, as in the first fit")
+            codes = [class_numbers(classes, column) for classes, column in zip(self.classes, y.T, strict=True)]
+            return np.ascontiguousarray(np.stack(codes, axis=1))
         if y.ndim != 1:
             raise ValueError(f"`y` must be one column of classes, as in the first fit, not of shape {y.shape}")
         codes = class_numbers(self.classes, y)
         return codes if self.kind == "multiclass" else codes.astype(np.uint8).reshape(-1, 1)
 
-    def decode(self, probabilities):
+    def strata(self, codes):
+        """By what samples are held out evenly: two classes only, as in scikit-learn."""
+        return codes[:, 0] if self.kind == "binary" else None
+
+    def weights(self, class_weight, codes):
+        """What class weights make of the weight of each sample, or of each of its targets.
+
+        Parameters
+        ----------
+        class_weight : dict, "balanced", a list of either with one for each column of y, or None
+        codes : ndarray
+            What `encode` returned.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_columns), or None
+
+        Raises
+        ------
+        ValueError
+            For a list of another length, or weights of classes that there are not.
+        """
+        if class_weight is None:
+            return None
+        if codes.ndim == 1 or self.kind == "binary":
+            codes = codes.reshape(-1)
+            return self._column_weights(class_weight, self.classes, codes)
+        n_columns = codes.shape[1]
+        if isinstance(class_weight, dict) or not isinstance(class_weight, (str, list, tuple)):
+            raise ValueError(f"class_weight must be 'balanced' or a list of {n_columns}, one for each column of y.")
+        each = [class_weight] * n_columns if isinstance(class_weight, str) else list(class_weight)
+        if len(each) != n_columns:
+            raise ValueError(f"class_weight is a list of {len(each)} for {n_columns} columns of y.")
+        classes = self.classes if self.groups else [np.arange(2)] * n_columns
+        columns = [self._column_weights(w, c, codes[:, i]) for i, (w, c) in enumerate(zip(each, classes, strict=True))]
+        return np.stack(columns, axis=1)
+
+    @staticmethod
+    def _column_weights(class_weight, classes, codes):
+        present = np.unique(codes)
+        weights = np.ones(len(classes))
+        if isinstance(class_weight, dict):
+            unknown = set(class_weight) - set(classes.tolist())
+            if unknown:
+                raise ValueError(f"class_weight has weights of {sorted(unknown, key=str)}, which are not classes of y.")
+            weights[:] = [class_weight.get(label, 1.0) for label in classes.tolist()]
+        else:
+            weights[present] = compute_class_weight(class_weight, classes=present, y=codes)
+        return weights[codes]
+
+    def decode(self, outputs):
         """The likeliest class of each row of the network's outputs; of each label, whether it is likelier than not."""
         if self.kind == "multiclass":
-            return self.classes[probabilities.argmax(axis=1)]
-        chosen = (probabilities > 0.5).astype(int)
+            return self.classes[outputs.argmax(axis=1)]
+        if self.groups:
+            each = zip(self.classes, self.split(outputs), strict=True)
+            return np.stack([classes[part.argmax(axis=1)] for classes, part in each], axis=1)
+        chosen = (outputs > 0.5).astype(int)
         return chosen if self.kind == "multilabel-indicator" else self.classes[chosen[:, 0]]
+
+    def split(self, outputs):
+        """The outputs of each column of classes."""
+        return np.split(outputs, np.cumsum(self.groups)[:-1], axis=1)
+
+
+class Numbers:
+    """Numbers to regress.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+    loss : str
+    quantiles : list of float
+        For the loss quantile: several make as many outputs of each target.
+    huber_delta : float
+    output_activation : str or None
+        None is what goes with the loss.
+
+    Attributes
+    ----------
+    n_targets, n_outputs : int
+    head : str
+    loss : fastnn.engine.loss.Loss
+
+    Raises
+    ------
+    ValueError
+        When the loss is not for outputs of such an activation.
+    """
+
+    groups = None
+
+    def __init__(self, y, loss, quantiles, huber_delta, output_activation):
+        self.n_targets = 1 if y.ndim == 1 else y.shape[1]
+        self.name = loss
+        self.quantiles = quantiles if loss == "quantile" else [None]
+        self.n_outputs = self.n_targets * len(self.quantiles)
+        self.head = output_activation or ("exp" if loss == "poisson" else "identity")
+        settings = {"quantile": quantiles * self.n_targets, "huber": huber_delta}.get(loss, 0.0)
+        self.loss = Loss(loss, self.head, self.n_outputs, settings)
+
+    def encode(self, y):
+        """Targets as the engine takes them, of shape (n_samples, n_outputs).
+
+        Raises
+        ------
+        ValueError
+            For numbers that the loss is not for.
+        """
+        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        if y.shape[1] != self.n_targets:
+            raise ValueError(f"`y` must have {self.n_targets} columns, as in the first fit, not {y.shape[1]}")
+        if self.name == "poisson" and (y < 0).any():
+            raise ValueError("loss='poisson' is for y >= 0, such as counts.")
+        return np.repeat(y, len(self.quantiles), axis=1)
+
+    def strata(self, targets):
+        """Samples are held out without regard to their numbers."""
+
+    def decode(self, outputs):
+        """Predictions from the network's outputs: one target's as a vector; several quantiles along a further axis."""
+        if len(self.quantiles) == 1:
+            return outputs[:, 0] if self.n_outputs == 1 else outputs
+        shape = (len(outputs), len(self.quantiles))
+        return outputs if self.n_targets == 1 else outputs.reshape(shape[0], self.n_targets, shape[1])

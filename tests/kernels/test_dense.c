@@ -157,14 +157,14 @@ void test_grad_input(void)
         const layer l = random_layer(s.fan_in, s.fan_out, 0);
         matrix delta_out_t = random_matrix(s.fan_out, rows, 1), kept = random_matrix(rows, s.fan_in, 2);
         matrix delta_in = new_matrix(rows, s.fan_in, 3), delta_in_t = new_matrix(s.fan_in, rows, 1);
-        matrix alone = new_matrix(rows, s.fan_in, 0);
+        matrix alone = new_matrix(rows, s.fan_in, 0), mask = random_matrix(rows, s.fan_in, 2);
         for (size_t row = 0; row < rows; row += TILE_COLS) {
             for (int part = 0; part < 2; part++)
                 K->dense_grad_input(&l.dense, part ? cut : 0, part ? s.fan_in : cut, delta_out_t.values, delta_out_t.ld,
-                                    row, FASTNN_RELU, kept.values, kept.ld, delta_in.values, delta_in.ld,
+                                    row, FASTNN_RELU, kept.values, kept.ld, mask.values, delta_in.values, delta_in.ld,
                                     delta_in_t.values, delta_in_t.ld);
             K->dense_grad_input(&l.dense, 0, s.fan_in, delta_out_t.values, delta_out_t.ld, row, FASTNN_RELU,
-                                kept.values, kept.ld, alone.values, alone.ld, NULL, 0);
+                                kept.values, kept.ld, NULL, alone.values, alone.ld, NULL, 0);
         }
         for (size_t row = 0; row < rows; row++)
             for (size_t k = 0; k < s.fan_in; k++) {
@@ -172,9 +172,9 @@ void test_grad_input(void)
                 for (size_t n = 0; n < s.fan_out; n++)
                     sum += at(delta_out_t, n, row) * at(l.W, k, n);
                 sum *= at(kept, row, k) > 0;
-                expect(at(delta_in, row, k), sum, 0, "delta_in", row, k);
-                expect(at(delta_in_t, k, row), sum, 0, "delta_in_t", k, row);
-                expect(at(alone, row, k), sum, 0, "delta_in without its transpose", row, k);
+                expect(at(delta_in, row, k), sum * at(mask, row, k), 0, "delta_in", row, k);
+                expect(at(delta_in_t, k, row), sum * at(mask, row, k), 0, "delta_in_t", k, row);
+                expect(at(alone, row, k), sum, 0, "delta_in without mask and transpose", row, k);
             }
         expect_gaps(delta_in, "the gap of delta_in");
         expect_gaps(delta_in_t, "the gap of delta_in_t");
@@ -189,6 +189,11 @@ STEP(gradient)
 {
     UNUSED;
     return memory[0] = g, w;
+}
+STEP(accumulate)
+{
+    UNUSED;
+    return memory[0] += g, w;
 }
 STEP(sgd)
 {
@@ -212,6 +217,11 @@ STEP(adam)
     memory[1] = u->decay_2 * memory[1] + (1 - u->decay_2) * g * g;
     return w - u->learning_rate * memory[0] / (sqrt(memory[1]) + u->epsilon);
 }
+STEP(adagrad)
+{
+    memory[0] += g * g;
+    return w - u->learning_rate * g / (sqrt(memory[0]) + u->epsilon);
+}
 
 static const struct {
     const char *name;
@@ -232,7 +242,8 @@ static void test_step(int optimizer, shape s, int pattern)
                                   .learning_rate = 0.125,
                                   .decay_1 = 0.75,
                                   .decay_2 = 0.875,
-                                  .epsilon = 0.0625};
+                                  .epsilon = 0.0625,
+                                  .keep = 0.75};
     const size_t cols = padded(s.fan_out), size = (1 + s.fan_in) * cols;
     const size_t cut = s.fan_in / 2 / TILE_ROWS * TILE_ROWS;
     layer l = random_layer(s.fan_in, s.fan_out, 0);
@@ -273,7 +284,8 @@ static void test_step(int optimizer, shape s, int pattern)
                     g += k == 0 ? at(delta, row, n) : at(x, row, k - 1) * at(delta, row, n);
             for (size_t m = 0; m < MOST_MEMORIES; m++)
                 memory[m] = n < s.fan_out ? (double)((k + n + m) % 5) / 8 : 0;
-            const double wanted = optimizers[optimizer].step(&update, g * update.scale, before, memory);
+            const double kept = k == 0 ? before : update.keep * before;
+            const double wanted = optimizers[optimizer].step(&update, g * update.scale, kept, memory);
             const size_t index = packed_index(&l.dense, k, n);
             expect(get(l.packed.values, index), wanted, 16 * EPS * (1 + fabs(wanted)), optimizers[optimizer].name, k,
                    n);
@@ -292,4 +304,58 @@ void test_grad_weights(void)
         for (int i = 0; i < N_SHAPES; i++)
             for (int pattern = 0; pattern < N_PATTERNS; pattern++)
                 test_step(optimizer, shape_number(i), pattern);
+}
+
+/* A step with a gradient that was left whole is the step that would have been made at once, to the bit. */
+void test_whole_gradient(void)
+{
+    for (int i = 0; i < N_SHAPES; i++) {
+        const shape s = shape_number(i);
+        const size_t cols = padded(s.fan_out), size = (1 + s.fan_in) * cols;
+        const layer at_once = random_layer(s.fan_in, s.fan_out, 0);
+        matrix x = random_matrix(s.rows, s.fan_in, 3), delta = random_matrix(s.rows, cols, 1);
+        matrix packed = new_matrix(1, size, 0), grad = new_matrix(1, size, 0), memories[2];
+        for (size_t row = 0; row < s.rows; row++)
+            for (size_t n = s.fan_out; n < cols; n++)
+                set(delta, row, n, 0);
+        for (int m = 0; m < 2; m++) {
+            memories[m] = new_matrix(2, size, 0);
+            for (size_t k = 0; k < 2 * size; k++)
+                put(memories[m].values, k, 0.125);
+        }
+        memcpy(packed.values, at_once.packed.values, size * K->itemsize);
+        fastnn_dense layers[2] = {at_once.dense, at_once.dense};
+        layers[1].weights = packed.values;
+        layers[0].state = memories[0].values, layers[1].state = memories[1].values;
+        layers[0].state_stride = layers[1].state_stride = size;
+        fastnn_dense gradient_layer = layers[1];
+        gradient_layer.state = grad.values;
+        const fastnn_batch batch = {s.rows, x.values, x.ld, terms_of(0, 1, s.rows),
+                                    terms_of(0, n_tiles(s.fan_in), s.rows)};
+        const fastnn_update step = {FASTNN_adam, 0.25, 0.5, 0.1, 0.9, 0.99, 1e-3, 0.75};
+        fastnn_update leave = step, take = step;
+        leave.optimizer = FASTNN_gradient, leave.keep = 1;
+        take.scale = 1;
+        double squares = 0;
+        for (size_t panel = 0; panel < cols / TILE_COLS; panel++) {
+            K->dense_grad_bias(&layers[0], panel, s.rows, delta.values, delta.ld, &step);
+            K->dense_grad_weights(&layers[0], &batch, panel, 0, s.fan_in, delta.values, delta.ld, &step);
+            K->dense_grad_bias(&gradient_layer, panel, s.rows, delta.values, delta.ld, &leave);
+            K->dense_grad_weights(&gradient_layer, &batch, panel, 0, s.fan_in, delta.values, delta.ld, &leave);
+            K->dense_step(&layers[1], panel, grad.values, &take);
+        }
+        for (size_t k = 0; k < size; k++) {
+            expect(get(packed.values, k), get(layers[0].weights, k), 0, "a step made later", k, (size_t)i);
+            squares += get(grad.values, k) * get(grad.values, k);
+        }
+        for (size_t k = 0; k < 2 * size; k++)
+            expect(get(memories[1].values, k), get(memories[0].values, k), 0, "its memory", k, (size_t)i);
+        for (size_t n = 0; n <= size && n < 3 * LANES; n++) {
+            double first = 0;
+            for (size_t k = 0; k < n; k++)
+                first += get(grad.values, k) * get(grad.values, k);
+            expect(K->sum_of_squares(n, grad.values), first, 8 * EPS * first, "the first squares", n, (size_t)i);
+        }
+        expect(K->sum_of_squares(size, grad.values), squares, (double)size * EPS * squares, "squares", size, (size_t)i);
+    }
 }

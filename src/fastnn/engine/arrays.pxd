@@ -1,8 +1,8 @@
 from libc.stddef cimport size_t
 
-cimport numpy as cnp
 from fastnn.engine.kernels cimport fastnn_samples
 
-cdef fastnn_samples samples_of(cnp.ndarray X) except *
+cdef fastnn_samples samples_of(arrays) except *
+cdef void skip_samples(fastnn_samples *samples, size_t n) noexcept nogil
 cdef size_t round_up(size_t n, size_t multiple) noexcept nogil
 cdef size_t row_length(size_t n, size_t tile_cols, size_t itemsize) noexcept nogil

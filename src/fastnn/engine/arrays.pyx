@@ -3,8 +3,10 @@
 import sys
 
 import numpy as np
+import scipy.sparse as sp
 
 cimport numpy as cnp
+from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int32_t, int64_t
 
 from fastnn.engine.kernels cimport FASTNN_N_SOURCES, fastnn_samples
@@ -50,17 +52,44 @@ def aligned_zeros(n, dtype):
     return buffer[offset : offset + n_bytes].view(dtype)
 
 
-cdef fastnn_samples samples_of(cnp.ndarray X) except *:
-    """X as the gather kernel takes it; X must be kept alive as long as that is used."""
+def sample_arrays(X):
+    """What `samples_of` reads X from, to be kept alive as long as that is used: an array, or a CSR matrix's three."""
+    return (X.shape, *csr_arrays(X)) if sp.issparse(X) else X
+
+
+cdef fastnn_samples samples_of(arrays) except *:
+    """What `sample_arrays` gave, as the gather kernel takes it."""
     cdef fastnn_samples samples
-    dtype = np.dtype(np.uint8) if X.dtype == np.bool_ else X.dtype
-    if X.ndim != 2 or dtype not in source_dtypes or not dtype.isnative:
-        raise TypeError(f"cannot read samples from an array of {X.ndim} dimensions and type {X.dtype}")
+    cdef cnp.ndarray values, columns, starts
+    sparse = isinstance(arrays, tuple)
+    values = arrays[1] if sparse else arrays
+    dtype = np.dtype(np.uint8) if values.dtype == np.bool_ else values.dtype
+    if values.ndim != (1 if sparse else 2) or dtype not in source_dtypes or not dtype.isnative:
+        raise TypeError(f"cannot read samples from an array of {values.ndim} dimensions and type {values.dtype}")
     samples.type = source_dtypes.index(dtype)
-    samples.data = <const char *> cnp.PyArray_DATA(X)
-    samples.row_stride, samples.col_stride = X.strides[0], X.strides[1]
-    samples.n_features = X.shape[1]
+    samples.data = <const char *> cnp.PyArray_DATA(values)
+    if sparse:
+        shape, _, columns, starts = arrays
+        samples.row_stride = samples.col_stride = 0
+        samples.n_features = shape[1]
+        samples.columns, samples.starts = cnp.PyArray_DATA(columns), cnp.PyArray_DATA(starts)
+        samples.wide_indices, samples.n_stored = columns.itemsize == 8, min(len(values), len(columns))
+        if len(starts) != shape[0] + 1:
+            raise ValueError(f"{len(starts)} numbers in X.indptr for {shape[0]} rows")
+    else:
+        samples.row_stride, samples.col_stride = values.strides[0], values.strides[1]
+        samples.n_features = values.shape[1]
+        samples.columns = samples.starts = NULL
+        samples.wide_indices, samples.n_stored = False, 0
     return samples
+
+
+cdef void skip_samples(fastnn_samples *samples, size_t n) noexcept nogil:
+    """Leave out the first n samples."""
+    if samples.starts != NULL:
+        samples.starts = <const char *> samples.starts + n * (8 if samples.wide_indices else 4)
+    else:
+        samples.data += <ptrdiff_t> n * samples.row_stride
 
 
 def has_contiguous_rows(cnp.ndarray X):

@@ -1,17 +1,21 @@
 """A segment of an epoch, as the trainer lays it out and the phases of backprop.pyx work on it."""
 
 from libc.stddef cimport size_t
-from libc.stdint cimport int32_t, intptr_t, uint32_t
+from libc.stdint cimport intptr_t, uint32_t, uint64_t
 
 from fastnn.engine.kernels cimport fastnn_dense, fastnn_kernels, fastnn_samples, fastnn_update
+from fastnn.engine.loss cimport LossRows, WantedSamples
 from fastnn.engine.team cimport team_meeting
 
 
 # What a batch leaves behind in a layer. Matrices have batch_rows rows, `ld` numbers apart.
 cdef struct LayerSpace:
     size_t ld
-    char *a  # (rows, fan_out) the layer's output; of the last layer the logits, and then delta
+    char *a  # (rows, fan_out) the layer's output
     char *z  # (rows, fan_out) the activation's input, where it keeps that; else NULL
+    char *kept  # (rows, fan_out) what the activation's derivative is taken from: z, a, or what a was before dropout
+    char *mask  # (rows, fan_out) what dropout multiplied a by; NULL: there is none
+    double dropout  # its rate
     char *delta  # (rows, fan_out) the loss's gradient by the activation's input
     char *delta_t  # (fan_out, batch_rows) its transpose, where there is a layer below to carry it back to
 
@@ -26,11 +30,8 @@ cdef struct Segment:
     const fastnn_samples *X
     const intptr_t *order  # (n_rows) the samples' numbers
     size_t n_rows
-    int head
-    const int32_t *labels  # (n_samples) for softmax
-    const fastnn_samples *targets  # (n_samples, n_outputs) for the others
-    int32_t *label_rows  # (batch_rows) this batch's classes
-    char *target_rows  # (batch_rows, n_outputs) or targets
+    const WantedSamples *wanted
+    LossRows wanted_rows[2]  # what is wanted of this batch's samples and the next one's
     char *x[2]  # (batch_rows, ldx) this batch's samples and the next one's
     size_t ldx
     uint32_t *columns  # (n_row_tiles, n_features) and (n_row_tiles): the columns each tile of this batch's rows uses
@@ -39,12 +40,18 @@ cdef struct Segment:
     uint32_t *sample_counts
     const uint32_t *all_terms
     const fastnn_update *settings
+    const double *rates  # (n_batches) what the learning rate is multiplied by; NULL: 1
     fastnn_update update  # this step's
+    uint64_t dropout_seed
+    double clip_norm  # 0: gradients are not clipped, and the rest of these not used
+    fastnn_dense *gradient_layers  # layers whose state is their gradient
+    fastnn_update step  # what is then done with it
+    double *norms  # one per panel of every layer
     team_meeting meeting
     long long step_count
     double *losses  # one per output task
     double *squares  # one per weight task of every layer
-    double loss
+    double loss, loss_scale
 
 
 cdef void run_segment(Segment *segment) noexcept nogil

@@ -8,17 +8,22 @@ own output tiles, so nothing is locked and no sum is split. For a network of lay
     back L - 1    grad_input L - 1
     back l        grad_input l, and step l + 1, whose weights nobody needs any more
     update        step 1 and step 0, and the next batch's rows gathered
+
+Dropout adds a phase after each forward product that it follows. Clipping by the gradient's norm needs all of that
+first: the steps then only leave the gradient, and two more phases find its norm and step.
 """
 
+from libc.math cimport sqrt
 from libc.stddef cimport size_t
-from libc.stdint cimport intptr_t
 
 from fastnn.engine.dense cimport (
-    batch_part, dense_forward, dense_forward_alone, dense_grad_input, dense_grad_weights, n_tiles, n_weight_tasks,
-    whole_batch,
+    batch_part, dense_forward, dense_forward_alone, dense_grad_input, dense_grad_weights, n_panels, n_tiles,
+    n_weight_tasks, whole_batch,
 )
-from fastnn.engine.kernels cimport fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_terms
-from fastnn.engine.network cimport SOFTMAX
+from fastnn.engine.kernels cimport (
+    FASTNN_accumulate, FASTNN_gradient, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_terms, fastnn_update,
+)
+from fastnn.engine.loss cimport gather_wanted, rows_loss, total_weight
 from fastnn.engine.optimizer cimport update_at
 from fastnn.engine.team cimport Share, fp_state, my_share, team_barrier, team_enter, team_leave, team_rank
 
@@ -40,7 +45,7 @@ cdef void run_segment(Segment *segment) noexcept nogil:
 
 
 cdef void gather_batch(Segment *segment, size_t first, size_t parity) noexcept nogil:
-    """This thread's share of the batch's samples, in whole tiles, and the columns that these use."""
+    """This thread's share of the batch's samples, in whole tiles, what is wanted of them, and the columns they use."""
     cdef const fastnn_kernels *kernels = segment.kernels
     cdef size_t row, rows, n_features = segment.X.n_features
     cdef Share mine
@@ -55,6 +60,7 @@ cdef void gather_batch(Segment *segment, size_t first, size_t parity) noexcept n
     kernels.gather(segment.X, segment.order + first + row, rows, x, segment.ldx)
     kernels.used_columns(rows, n_features, x, segment.ldx, segment.columns + mine.first * n_features,
                          segment.column_counts + mine.first, n_features)
+    gather_wanted(kernels, segment.wanted, segment.order, first + row, rows, &segment.wanted_rows[parity], row)
 
 
 cdef void find_used_samples(Segment *segment, const fastnn_batch *x) noexcept nogil:
@@ -80,22 +86,24 @@ cdef void train_batch(Segment *segment, size_t first, size_t parity) noexcept no
         fastnn_terms(segment.samples, segment.sample_counts, segment.batch_size))
 
     if team_rank() == 0:
-        segment.step_count += 1
-        segment.update = update_at(segment.settings, segment.step_count, rows)
+        begin_step(segment, first, rows, parity)
     find_used_samples(segment, &x)
     for i in range(last):
         batch = layer_input(segment, i, &x)
         dense_forward(kernels, &layers[i], &batch, spaces[i].z, spaces[i].ld, spaces[i].a, spaces[i].ld)
         team_barrier(&segment.meeting)
+        if spaces[i].mask != NULL:
+            drop_units(segment, i, rows)
+            team_barrier(&segment.meeting)
     batch = layer_input(segment, last, &x)
-    output_and_loss(segment, &batch, first)
+    output_and_loss(segment, &batch, parity)
     team_barrier(&segment.meeting)
     if team_rank() == 0:  # now: without hidden layers, the next batch's losses follow the next barrier at once
-        segment.loss += summed(segment.losses, n_output_tasks(segment, rows))
+        segment.loss += segment.loss_scale * summed(segment.losses, n_output_tasks(segment, rows))
     for i in range(last, 0, -1):
         dense_grad_input(kernels, &layers[i], rows, spaces[i].delta_t, segment.batch_rows, layers[i - 1].activation,
-                         spaces[i - 1].z if spaces[i - 1].z != NULL else spaces[i - 1].a, spaces[i - 1].ld,
-                         spaces[i - 1].delta, spaces[i - 1].ld, spaces[i - 1].delta_t, segment.batch_rows)
+                         spaces[i - 1].kept, spaces[i - 1].ld, spaces[i - 1].mask, spaces[i - 1].delta,
+                         spaces[i - 1].ld, spaces[i - 1].delta_t, segment.batch_rows)
         if i < last:
             step_layer(segment, i + 1, &x)
         team_barrier(&segment.meeting)
@@ -105,8 +113,68 @@ cdef void train_batch(Segment *segment, size_t first, size_t parity) noexcept no
     gather_batch(segment, first + segment.batch_size, 1 - parity)
     team_barrier(&segment.meeting)
     if team_rank() == 0:
-        segment.loss += 0.5 * segment.settings.l2 * summed(segment.squares,
-                                                           first_weight_task(segment, segment.n_layers))
+        segment.loss += segment.loss_scale * 0.5 * segment.settings.l2 * summed(
+            segment.squares, first_weight_task(segment, segment.n_layers))
+    if segment.clip_norm > 0:
+        clipped_step(segment)
+
+
+cdef void begin_step(Segment *segment, size_t first, size_t rows, size_t parity) noexcept nogil:
+    """What one thread finds for all: the constants of this batch's step."""
+    cdef double total = total_weight(segment.kernels, &segment.wanted_rows[parity], rows)
+    cdef double rate = 1 if segment.rates == NULL else segment.rates[first // segment.batch_size]
+    segment.step_count += 1
+    segment.update = update_at(segment.settings, segment.step_count, total, rate)
+    # An epoch's loss is the mean over batches of theirs, each counting by its samples, as scikit-learn has it.
+    segment.loss_scale = rows / total if total > 0 else 0
+    if segment.settings.optimizer == FASTNN_accumulate:
+        segment.loss_scale = 1
+    if segment.clip_norm > 0:
+        segment.step = segment.update
+        segment.update.optimizer = FASTNN_gradient
+        segment.update.keep = 1
+
+
+cdef void drop_units(Segment *segment, size_t i, size_t rows) noexcept nogil:
+    """Dropout of hidden layer i, this thread's share of the rows."""
+    cdef LayerSpace *space = &segment.spaces[i]
+    cdef Share mine = my_share(rows)
+    cdef size_t skipped = mine.first * space.ld * segment.kernels.itemsize
+    segment.kernels.dropout(
+        segment.dropout_seed, segment.step_count, i, mine.first, mine.last - mine.first, segment.layers[i].fan_out,
+        space.dropout, space.a + skipped, NULL if space.kept == space.z else space.kept + skipped,
+        space.mask + skipped, space.ld)
+
+
+cdef void clipped_step(Segment *segment) noexcept nogil:
+    """The optimizer's step with a gradient that was left whole, scaled down if its norm is too large."""
+    cdef const fastnn_kernels *kernels = segment.kernels
+    cdef size_t i, panel, task = 0
+    cdef size_t n_tasks = 0, size
+    cdef double norm
+    cdef Share mine
+    cdef fastnn_update step
+    for i in range(segment.n_layers):
+        n_tasks += n_panels(kernels, &segment.layers[i])
+    mine = my_share(n_tasks)
+    for i in range(segment.n_layers):
+        size = (1 + segment.layers[i].fan_in) * kernels.tile_cols
+        for panel in range(n_panels(kernels, &segment.layers[i])):
+            if mine.first <= task < mine.last:
+                segment.norms[task] = kernels.sum_of_squares(
+                    size, <const char *> segment.gradient_layers[i].state + panel * size * kernels.itemsize)
+            task += 1
+    team_barrier(&segment.meeting)
+    norm = sqrt(summed(segment.norms, n_tasks))
+    step = segment.step
+    step.scale = segment.clip_norm / norm if norm > segment.clip_norm else 1
+    task = 0
+    for i in range(segment.n_layers):
+        for panel in range(n_panels(kernels, &segment.layers[i])):
+            if mine.first <= task < mine.last:
+                kernels.dense_step(&segment.layers[i], panel, segment.gradient_layers[i].state, &step)
+            task += 1
+    team_barrier(&segment.meeting)
 
 
 cdef fastnn_batch layer_input(Segment *segment, size_t i, const fastnn_batch *x) noexcept nogil:
@@ -120,7 +188,8 @@ cdef fastnn_batch layer_input(Segment *segment, size_t i, const fastnn_batch *x)
 
 cdef void step_layer(Segment *segment, size_t i, const fastnn_batch *x) noexcept nogil:
     cdef fastnn_batch batch = layer_input(segment, i, x)
-    dense_grad_weights(segment.kernels, &segment.layers[i], &batch, segment.spaces[i].delta, segment.spaces[i].ld,
+    cdef fastnn_dense *layer = &segment.layers[i] if segment.clip_norm == 0 else &segment.gradient_layers[i]
+    dense_grad_weights(segment.kernels, layer, &batch, segment.spaces[i].delta, segment.spaces[i].ld,
                        &segment.update, segment.squares + first_weight_task(segment, i))
 
 
@@ -137,40 +206,29 @@ cdef size_t n_output_tasks(Segment *segment, size_t rows) noexcept nogil:
     return (rows + chunk - 1) // chunk
 
 
-cdef void output_and_loss(Segment *segment, const fastnn_batch *batch, size_t first) noexcept nogil:
-    """The last layer's logits, the loss, and its gradient in their place: by rows, since the loss needs whole rows."""
+cdef void output_and_loss(Segment *segment, const fastnn_batch *batch, size_t parity) noexcept nogil:
+    """The last layer's outputs, the loss, and its gradient: by rows, since the loss needs whole rows."""
     cdef const fastnn_kernels *kernels = segment.kernels
     cdef fastnn_dense *layer = &segment.layers[segment.n_layers - 1]
     cdef LayerSpace *space = &segment.spaces[segment.n_layers - 1]
-    cdef size_t task, row, chunk = OUTPUT_TILES * kernels.tile_rows
+    cdef size_t task, row, skipped, chunk = OUTPUT_TILES * kernels.tile_rows
     cdef Share mine = my_share(n_output_tasks(segment, batch.rows))
     cdef fastnn_batch part
     cdef char *delta
     for task in range(mine.first, mine.last):
         row = task * chunk
         part = batch_part(kernels, batch, row, min(row + chunk, batch.rows))
-        delta = space.delta + row * space.ld * kernels.itemsize
-        dense_forward_alone(kernels, layer, &part, NULL, 0, delta, space.ld)
-        segment.losses[task] = rows_loss(segment, layer.fan_out, first + row, part.rows, delta, space.ld)
+        skipped = row * space.ld * kernels.itemsize
+        delta = space.delta + skipped
+        dense_forward_alone(kernels, layer, &part, space.z + skipped if space.z != NULL else NULL, space.ld,
+                            space.a + skipped, space.ld)
+        segment.losses[task] = rows_loss(kernels, &segment.wanted_rows[parity], row, part.rows, space.a + skipped,
+                                         space.ld, delta, space.ld)
+        kernels.multiply_gradient(layer.activation, part.rows, layer.fan_out, space.kept + skipped, space.ld, delta,
+                                  space.ld)
         if space.delta_t != NULL:
             kernels.transpose(part.rows, layer.fan_out, delta, space.ld,
                               space.delta_t + row * kernels.itemsize, segment.batch_rows)
-
-
-cdef double rows_loss(Segment *segment, size_t n_outputs, size_t first, size_t rows, char *delta,
-                      size_t ldd) noexcept nogil:
-    """The loss of the samples order[first ... first + rows), whose logits are in delta and give way to the gradient."""
-    cdef const fastnn_kernels *kernels = segment.kernels
-    cdef const intptr_t *order = segment.order + first
-    cdef size_t i, row = first % segment.batch_size
-    cdef char *targets
-    if segment.head == SOFTMAX:
-        for i in range(rows):
-            segment.label_rows[row + i] = segment.labels[order[i]]
-        return kernels.softmax_loss(rows, n_outputs, delta, ldd, segment.label_rows + row, delta, ldd)
-    targets = segment.target_rows + row * n_outputs * kernels.itemsize
-    kernels.gather(segment.targets, order, rows, targets, n_outputs)
-    return kernels.logistic_loss(rows, n_outputs, delta, ldd, targets, n_outputs, delta, ldd)
 
 
 cdef double summed(const double *results, size_t n_tasks) noexcept nogil:

@@ -87,8 +87,11 @@ cdef void dense_forward_alone(const fastnn_kernels *kernels, const fastnn_dense 
 
 cdef void dense_grad_input(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t rows,
                            const char *delta_out_t, size_t ldo, int activation_below, const char *kept, size_t ldk,
-                           char *delta_in, size_t ldi, char *delta_in_t, size_t ldt) noexcept nogil:
-    """delta_in (rows, fan_in) = (delta_out W^T) * f'(kept), and its transpose unless delta_in_t is NULL."""
+                           const char *mask, char *delta_in, size_t ldi, char *delta_in_t, size_t ldt) noexcept nogil:
+    """delta_in (rows, fan_in) = (delta_out W^T) * f'(kept), and its transpose unless delta_in_t is NULL.
+
+    mask, unless NULL, multiplies both.
+    """
     cdef size_t task, first
     cdef size_t n_tiles = (rows + kernels.tile_cols - 1) // kernels.tile_cols
     cdef size_t n_blocks = (layer.fan_in + INPUT_BLOCK - 1) // INPUT_BLOCK
@@ -96,8 +99,8 @@ cdef void dense_grad_input(const fastnn_kernels *kernels, const fastnn_dense *la
     for task in range(mine.first, mine.last):
         first = task // n_tiles * INPUT_BLOCK
         kernels.dense_grad_input(layer, first, min(first + INPUT_BLOCK, layer.fan_in), delta_out_t, ldo,
-                                 task % n_tiles * kernels.tile_cols, activation_below, kept, ldk, delta_in, ldi,
-                                 delta_in_t, ldt)
+                                 task % n_tiles * kernels.tile_cols, activation_below, kept, ldk, mask, delta_in,
+                                 ldi, delta_in_t, ldt)
 
 
 cdef size_t weight_chunks(const fastnn_kernels *kernels, const fastnn_dense *layer) noexcept nogil:
@@ -254,8 +257,8 @@ cdef class Dense:
             self.kernels.transpose(n, fan_out, cnp.PyArray_DATA(delta_out), fan_out, cnp.PyArray_DATA(delta_out_t), ldt)
             with parallel(num_threads=self.n_threads):
                 dense_grad_input(self.kernels, &self.layer, n, <char *> cnp.PyArray_DATA(delta_out_t), ldt, below,
-                                 <char *> cnp.PyArray_DATA(kept_rows), ld, <char *> cnp.PyArray_DATA(delta_in), ld,
-                                 NULL, 0)
+                                 <char *> cnp.PyArray_DATA(kept_rows), ld, NULL,
+                                 <char *> cnp.PyArray_DATA(delta_in), ld, NULL, 0)
         return delta_in[:n, :fan_in]
 
     def grad_weights(self, x, delta, unpack=True):
@@ -282,6 +285,7 @@ cdef class Dense:
         cdef fastnn_update update
         update.optimizer, update.scale, update.l2 = FASTNN_gradient, 1, 0
         update.learning_rate = update.decay_1 = update.decay_2 = update.epsilon = 0
+        update.keep = 1
         with nogil, parallel(num_threads=self.n_threads):
             dense_grad_weights(self.kernels, &self.layer, &batch, <char *> cnp.PyArray_DATA(rows), ld, &update,
                                <double *> cnp.PyArray_DATA(squares))

@@ -6,8 +6,10 @@ from libc.stdint cimport int32_t, intptr_t, uint32_t, uint64_t
 
 cdef extern from "kernels.h" nogil:
     enum:
-        FASTNN_LOGISTIC
+        FASTNN_IDENTITY
+        FASTNN_N_ACTIVATIONS
         FASTNN_gradient
+        FASTNN_accumulate
         FASTNN_N_SOURCES
 
     ctypedef struct fastnn_dense:
@@ -31,13 +33,17 @@ cdef extern from "kernels.h" nogil:
 
     ctypedef struct fastnn_update:
         int optimizer
-        double scale, l2, learning_rate, decay_1, decay_2, epsilon
+        double scale, l2, learning_rate, decay_1, decay_2, epsilon, keep
 
     ctypedef struct fastnn_samples:
         int type
         const char *data
         ptrdiff_t row_stride, col_stride
         size_t n_features
+        const void *columns
+        const void *starts
+        int wide_indices
+        size_t n_stored
 
     ctypedef struct fastnn_examples:
         size_t n_features
@@ -78,16 +84,21 @@ cdef extern from "kernels.h" nogil:
         void (*dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, void *, size_t, void *,
                               size_t) noexcept nogil
         void (*dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, size_t, int,
-                                 const void *, size_t, void *, size_t, void *, size_t) noexcept nogil
+                                 const void *, size_t, const void *, void *, size_t, void *, size_t) noexcept nogil
         double (*dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t,
                                      const void *, size_t, const fastnn_update *) noexcept nogil
         void (*dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t,
                                 const fastnn_update *) noexcept nogil
+        double (*sum_of_squares)(size_t, const void *) noexcept nogil
+        void (*dense_step)(const fastnn_dense *, size_t, const void *, const fastnn_update *) noexcept nogil
+        void (*dropout)(uint64_t, uint64_t, uint64_t, size_t, size_t, size_t, double, void *, void *, void *,
+                        size_t) noexcept nogil
         void (*activate)(int, size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
         void (*multiply_gradient)(int, size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
-        double (*softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, void *, size_t) noexcept nogil
-        double (*logistic_loss)(size_t, size_t, const void *, size_t, const void *, size_t, void *,
-                                size_t) noexcept nogil
+        double (*softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, size_t, const void *, size_t,
+                               double, void *, size_t) noexcept nogil
+        double (*elementwise_loss)(int, size_t, size_t, const void *, size_t, const void *, size_t, const void *,
+                                   size_t, const void *, double, void *, size_t) noexcept nogil
         void (*softmax)(size_t, size_t, void *, size_t) noexcept nogil
         void (*perceptron_learn)(fastnn_perceptron *, const fastnn_examples *, const uint32_t *, size_t, size_t,
                                  size_t) noexcept nogil

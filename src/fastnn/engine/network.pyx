@@ -4,19 +4,20 @@ import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport parallel
-from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport uint32_t
+from libc.stddef cimport size_t
+from libc.stdint cimport int32_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from fastnn.engine.activation import number
-from fastnn.engine.arrays import aligned_zeros
-from fastnn.engine.arrays cimport round_up, row_length, samples_of
+from fastnn.engine.activation import activation_names, number
+from fastnn.engine.arrays import aligned_zeros, sample_arrays
+from fastnn.engine.arrays cimport round_up, row_length, samples_of, skip_samples
 from fastnn.engine.dense cimport dense_forward_alone, n_tiles, whole_batch
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport (
-    FASTNN_LOGISTIC, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_samples, fastnn_terms,
+    FASTNN_IDENTITY, FASTNN_N_ACTIVATIONS, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_samples, fastnn_terms,
 )
+from fastnn.engine.loss cimport Loss, LossRows, Wanted, gather_wanted, rows_loss
 from fastnn.engine.team cimport team_next, team_rank
 
 cnp.import_array()
@@ -26,8 +27,11 @@ cdef size_t FORWARD_ROWS = 64
 # Arithmetic below which one thread is faster than waking a second.
 cdef double PARALLEL_FLOPS = 2e6
 
-#: What the output layer's sums are turned into: the loss that training minimises goes with it.
-heads = ("identity", "softmax", "logistic")  # in the order of IDENTITY, SOFTMAX and LOGISTIC
+#: What the output layer's sums may be turned into.
+heads = (*activation_names, "softmax")
+
+# The number of softmax among them; the others have their activation's.
+cdef int SOFTMAX = FASTNN_N_ACTIVATIONS
 
 
 cdef class Network:
@@ -39,11 +43,13 @@ cdef class Network:
         The number of inputs, of units in each hidden layer, and of outputs.
     activations : sequence of str
         One per hidden layer.
-    head : {"identity", "softmax", "logistic"}
-        What the output layer ends in.
+    head : str
+        What the output layer ends in: one of `heads`.
     dtype : float32 or float64
     level : str, default=None
         The instruction set; None is the one that fastnn uses.
+    groups : sequence of int, default=None
+        For softmax: the numbers of outputs that it goes over, side by side. None is all of them.
 
     Attributes
     ----------
@@ -59,7 +65,7 @@ cdef class Network:
         For a network that does not fit.
     """
 
-    def __cinit__(self, sizes, activations, head, dtype, level=None):
+    def __cinit__(self, sizes, activations, head, dtype, level=None, groups=None):
         if len(sizes) < 2:
             raise ValueError(f"{len(sizes)} sizes: a network has at least inputs and outputs")
         self.n_dense = len(sizes) - 1
@@ -70,7 +76,7 @@ cdef class Network:
     def __dealloc__(self):
         free(self.dense)
 
-    def __init__(self, sizes, activations, head, dtype, level=None):
+    def __init__(self, sizes, activations, head, dtype, level=None, groups=None):
         cdef size_t i
         cdef cnp.ndarray parameters
         self.sizes, self.activations, self.head = tuple(map(int, sizes)), tuple(activations), head
@@ -84,6 +90,10 @@ cdef class Network:
             # Columns are counted in 32 bits, and matrices of 2^31 rows or columns have more numbers than memory.
             if not 1 <= size < 2**31:
                 raise ValueError(f"a layer of {size} units: layers must have at least 1 and fewer than 2**31")
+        self.groups = self.sizes[-1:] if groups is None else tuple(map(int, groups))
+        if sum(self.groups) != self.sizes[-1] or min(self.groups) < 1:
+            raise ValueError(f"groups of {self.groups} outputs, of {self.sizes[-1]} in all")
+        self.group_starts = np.cumsum((0, *self.groups)).astype(np.uintp)
         panel = self.kernels.tile_cols
         counts = [(1 + n) * (-(-m // panel) * panel) for n, m in zip(self.sizes, self.sizes[1:])]
         self.parameters = parameters = aligned_zeros(sum(counts), self.dtype)
@@ -145,101 +155,131 @@ cdef class Network:
 
     def __reduce__(self):
         # Unpacked, since the packed layout is this CPU's.
-        return _restored_network, (self.sizes, self.activations, self.head, self.dtype.name, *self.weights())
+        return _restored_network, (
+            self.sizes, self.activations, self.head, self.dtype.name, self.groups, *self.weights())
 
     def weights(self):
         """Copies of every layer's W, and of every layer's b, as two lists."""
         return self.unpack(self.parameters)
 
-    def forward(self, cnp.ndarray X, int n_threads):
-        """The network's outputs for samples: class probabilities, or plain sums where the head is identity.
+    def forward(self, X, int n_threads, depth=None):
+        """The network's outputs for samples: class probabilities, or whatever the head makes of the sums.
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features)
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
             Any real type, any strides; it is converted block by block.
         n_threads : int
             At most so many are used.
+        depth : int, default=None
+            Go through so many layers only: the activations of the last of them. None: all, and the head.
 
         Returns
         -------
         ndarray of shape (n_samples, n_outputs)
             The same bits for any number of threads.
         """
-        cdef fastnn_samples samples = samples_of(X)
+        cdef Forward job
+        cdef cnp.ndarray out
+        depth = self.n_dense if depth is None else depth
+        if not 1 <= depth <= self.n_dense:
+            raise ValueError(f"a depth of {depth} layers, of {self.n_dense}")
+        out = np.empty((X.shape[0], self.sizes[depth]), self.dtype)
+        job.n_layers, job.out, job.losses = depth, <char *> cnp.PyArray_DATA(out), NULL
+        job.head = FASTNN_IDENTITY if depth < self.n_dense else heads.index(self.head)
+        self._run(&job, X, n_threads)
+        return out
+
+    def loss(self, X, targets, weights, Loss loss, int n_threads):
+        """The loss of samples, times their weights, summed.
+
+        Parameters
+        ----------
+        X, n_threads
+            As for `forward`.
+        targets, weights
+            As `Trainer.run` takes them.
+        loss : Loss
+
+        Returns
+        -------
+        float
+            The same bits for any number of threads.
+        """
+        cdef Forward job
+        cdef cnp.ndarray losses = np.zeros(-(-X.shape[0] // <object> FORWARD_ROWS))
+        cdef Wanted wanted = Wanted(loss, self.dtype, targets, weights, X.shape[0])
+        job.n_layers, job.out, job.losses = self.n_dense, NULL, <double *> cnp.PyArray_DATA(losses)
+        job.head = FASTNN_IDENTITY if loss.from_logits else heads.index(self.head)
+        job.wanted, job.loss_rows = &wanted.samples, wanted.rows
+        self._run(&job, X, n_threads)
+        return float(np.add.accumulate(losses)[-1]) if len(losses) else 0.0  # in order, not pairwise
+
+    cdef _run(self, Forward *job, X, int n_threads):
+        """Take all samples through the layers; job knows how many layers, and what is wanted of the outputs."""
+        arrays = sample_arrays(X)
+        cdef fastnn_samples samples = samples_of(arrays)
+        cdef cnp.ndarray space, all_terms = self.all_terms
+        cdef size_t n_blocks, itemsize = self.kernels.itemsize
         if samples.n_features != self.dense[0].fan_in:
             raise ValueError(f"X has {samples.n_features} columns, the network {self.dense[0].fan_in} inputs")
         if n_threads < 1:
             raise ValueError(f"{n_threads} threads")
-        cdef cnp.ndarray out = np.empty((X.shape[0], self.sizes[len(self.sizes) - 1]), self.dtype)
-        cdef cnp.ndarray space, all_terms = self.all_terms
-        cdef Forward job
-        cdef size_t n_blocks
-        job.kernels, job.layers, job.n_layers = self.kernels, self.dense, self.n_dense
+        job.kernels, job.layers = self.kernels, self.dense
         job.X, job.n_samples, job.next_block = &samples, X.shape[0], 0
-        job.out, job.head = <char *> cnp.PyArray_DATA(out), heads.index(self.head)
+        job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
         job.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
         job.block_rows = min(FORWARD_ROWS, job.n_samples)
-        job.ld = row_length(max(self.sizes), self.kernels.tile_cols, self.kernels.itemsize)
+        job.ld = row_length(max(self.sizes), self.kernels.tile_cols, itemsize)
         if job.n_samples == 0:
-            return out
+            return
         n_blocks = (job.n_samples + FORWARD_ROWS - 1) // FORWARD_ROWS
         flops = 2.0 * job.n_samples * len(self.parameters)
         n_threads = min(n_threads, n_blocks) if flops > PARALLEL_FLOPS else 1
-        job.matrix_bytes = job.block_rows * job.ld * self.kernels.itemsize
+        job.matrix_bytes = job.block_rows * job.ld * itemsize
         job.thread_bytes = 2 * job.matrix_bytes + round_up(
             n_tiles(self.kernels, job.block_rows) * (1 + samples.n_features) * sizeof(uint32_t), 64)
+        if job.losses != NULL:
+            job.label_bytes = round_up(job.block_rows * job.loss_rows.n_groups * sizeof(int32_t), 64)
+            job.target_bytes = round_up(job.block_rows * job.loss_rows.n_outputs * itemsize, 64)
+            job.thread_bytes += job.label_bytes + 2 * job.target_bytes
         space = aligned_zeros(n_threads * job.thread_bytes, np.uint8)
         job.space = <char *> cnp.PyArray_DATA(space)
         with nogil:
             if n_threads == 1:
-                forward_blocks(&job)
+                forward_blocks(job)
             else:
                 with parallel(num_threads=n_threads):
-                    forward_blocks(&job)
-        return out
+                    forward_blocks(job)
 
 
-def _restored_network(sizes, activations, head, dtype, coefs, intercepts):
-    network = Network(sizes, activations, head, dtype)
+def _restored_network(sizes, activations, head, dtype, groups, coefs, intercepts):
+    network = Network(sizes, activations, head, dtype, None, groups)
     network.set_weights(coefs, intercepts)
     return network
-
-
-cdef struct Forward:
-    const fastnn_kernels *kernels
-    const fastnn_dense *layers
-    size_t n_layers
-    const fastnn_samples *X
-    size_t n_samples, block_rows
-    size_t next_block  # the counter that the team takes blocks from
-    char *out
-    int head
-    const uint32_t *all_terms
-    char *space  # per thread: two matrices (block_rows, ld) of activations, and the first layer's terms
-    size_t thread_bytes, matrix_bytes, ld
 
 
 cdef void forward_blocks(Forward *job) noexcept nogil:
     """Take blocks of rows through all layers, one after the other, until none is left."""
     cdef char *space = job.space + team_rank() * job.thread_bytes
-    cdef size_t first = team_next(&job.next_block) * job.block_rows
-    while first < job.n_samples:
-        forward_block(job, first, min(job.block_rows, job.n_samples - first), space)
-        first = team_next(&job.next_block) * job.block_rows
+    cdef size_t block = team_next(&job.next_block)
+    while block * job.block_rows < job.n_samples:
+        forward_block(job, block, space)
+        block = team_next(&job.next_block)
 
 
-cdef void forward_block(const Forward *job, size_t first, size_t rows, char *space) noexcept nogil:
+cdef void forward_block(const Forward *job, size_t block, char *space) noexcept nogil:
     cdef const fastnn_kernels *kernels = job.kernels
+    cdef size_t first = block * job.block_rows, rows = min(job.block_rows, job.n_samples - first)
     cdef fastnn_samples X = job.X[0]
     cdef char *a = space  # what goes into a layer, and
     cdef char *b = space + job.matrix_bytes  # what comes out of it
     cdef uint32_t *counts = <uint32_t *> (b + job.matrix_bytes)
     cdef uint32_t *columns = counts + n_tiles(kernels, job.block_rows)
     cdef fastnn_batch batch = whole_batch(rows, a, job.ld, job.all_terms)
-    cdef size_t i, n_outputs, row_bytes
+    cdef size_t i, start, n_outputs, row_bytes
 
-    X.data += <ptrdiff_t> first * X.row_stride
+    skip_samples(&X, first)
     kernels.gather(&X, NULL, rows, a, job.ld)
     kernels.used_columns(rows, X.n_features, a, job.ld, columns, counts, X.n_features)
     batch.columns = fastnn_terms(columns, counts, X.n_features)
@@ -250,9 +290,24 @@ cdef void forward_block(const Forward *job, size_t first, size_t rows, char *spa
 
     n_outputs = job.layers[job.n_layers - 1].fan_out
     if job.head == SOFTMAX:
-        kernels.softmax(rows, n_outputs, a, job.ld)
-    elif job.head == LOGISTIC:
-        kernels.activate(FASTNN_LOGISTIC, rows, n_outputs, a, job.ld, a, job.ld)
-    row_bytes = n_outputs * kernels.itemsize
-    for i in range(rows):
-        memcpy(job.out + (first + i) * row_bytes, a + i * job.ld * kernels.itemsize, row_bytes)
+        for i in range(job.n_groups):
+            start = job.group_starts[i]
+            kernels.softmax(rows, job.group_starts[i + 1] - start, a + start * kernels.itemsize, job.ld)
+    elif job.head != FASTNN_IDENTITY:
+        kernels.activate(job.head, rows, n_outputs, a, job.ld, a, job.ld)
+    if job.losses != NULL:
+        job.losses[block] = block_loss(job, first, rows, a, space + job.thread_bytes)
+    else:
+        row_bytes = n_outputs * kernels.itemsize
+        for i in range(rows):
+            memcpy(job.out + (first + i) * row_bytes, a + i * job.ld * kernels.itemsize, row_bytes)
+
+
+cdef double block_loss(const Forward *job, size_t first, size_t rows, char *z, char *space_end) noexcept nogil:
+    """The loss of a block's outputs or logits z, which are overwritten; the end of the thread's space is for this."""
+    cdef LossRows wanted = job.loss_rows
+    wanted.weights = space_end - job.target_bytes
+    wanted.targets = wanted.weights - job.target_bytes
+    wanted.labels = <int32_t *> (wanted.targets - job.label_bytes)
+    gather_wanted(job.kernels, job.wanted, NULL, first, rows, &wanted, 0)
+    return rows_loss(job.kernels, &wanted, 0, rows, z, job.ld, z, job.ld)

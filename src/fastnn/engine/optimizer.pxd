@@ -5,7 +5,9 @@ cdef class Optimizer:
     cdef readonly str name
     cdef readonly int n_memories
     cdef public long long step_count
+    cdef readonly double weight_decay
     cdef fastnn_update settings
 
 
-cdef fastnn_update update_at(const fastnn_update *settings, long long step, double total_weight) noexcept nogil
+cdef fastnn_update update_at(const fastnn_update *settings, long long step, double total_weight,
+                             double rate) noexcept nogil

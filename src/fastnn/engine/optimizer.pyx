@@ -20,6 +20,7 @@ cdef extern from *:
     """
     enum:
         FASTNN_N_OPTIMIZERS
+        FASTNN_accumulate
         FASTNN_adam
     const char *const fastnn_optimizer_names[]
     const int fastnn_optimizer_memories[]
@@ -34,13 +35,15 @@ cdef class Optimizer:
     Parameters
     ----------
     name : str
-        A row of the registry: gradient, sgd, momentum, nesterov, rmsprop, adam.
+        A row of the registry: gradient, accumulate, sgd, momentum, nesterov, rmsprop, adam, adagrad.
     learning_rate : float
     l2 : float, default=0
         The penalty's strength: scikit-learn's ``alpha``.
     decay_1, decay_2 : float, default=0
         momentum; rho; beta_1 and beta_2.
     epsilon : float, default=0
+    weight_decay : float, default=0
+        What every step takes from the weights, not the biases, in parts of them and of the learning rate.
 
     Attributes
     ----------
@@ -51,7 +54,7 @@ cdef class Optimizer:
     """
 
     def __init__(self, str name, double learning_rate, double l2=0, double decay_1=0, double decay_2=0,
-                 double epsilon=0):
+                 double epsilon=0, double weight_decay=0):
         if name not in optimizer_names:
             raise ValueError(f"unknown optimizer {name!r}: choose among {', '.join(optimizer_names)}")
         self.name = name
@@ -59,22 +62,31 @@ cdef class Optimizer:
         self.settings.learning_rate = learning_rate
         self.settings.optimizer = optimizer_names.index(name)
         self.settings.l2, self.settings.decay_1, self.settings.decay_2 = l2, decay_1, decay_2
-        self.settings.epsilon = epsilon
+        self.settings.epsilon, self.weight_decay = epsilon, weight_decay
+        self.settings.keep = weight_decay  # per unit of the learning rate, until update_at makes a factor of it
         self.n_memories = fastnn_optimizer_memories[self.settings.optimizer]
 
     def __reduce__(self):
         s = self.settings
-        arguments = self.name, s.learning_rate, s.l2, s.decay_1, s.decay_2, s.epsilon
+        arguments = self.name, s.learning_rate, s.l2, s.decay_1, s.decay_2, s.epsilon, self.weight_decay
         return Optimizer, arguments, {"step_count": self.step_count}
 
     def __setstate__(self, state):
         self.step_count = state["step_count"]
 
 
-cdef fastnn_update update_at(const fastnn_update *settings, long long step, double total_weight) noexcept nogil:
-    """The constants of a step, the first being number 1, for a batch whose samples' weights add up to total_weight."""
+cdef fastnn_update update_at(const fastnn_update *settings, long long step, double total_weight,
+                             double rate) noexcept nogil:
+    """The constants of a step, the first being number 1.
+
+    total_weight is what the weights of the batch's samples add up to, rate what the learning rate is multiplied by.
+    """
     cdef fastnn_update update = settings[0]
-    update.scale = 1 / total_weight
+    update.scale = 1 / total_weight if total_weight > 0 else 0
+    if update.optimizer == FASTNN_accumulate:
+        update.scale = 1
+    update.learning_rate *= rate
+    update.keep = 1 - update.learning_rate * settings.keep
     if update.optimizer == FASTNN_adam:  # the bias correction: Kingma and Ba (2015), the end of section 2
         update.learning_rate *= sqrt(1 - pow(update.decay_2, step)) / (1 - pow(update.decay_1, step))
     return update

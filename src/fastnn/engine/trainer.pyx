@@ -8,14 +8,14 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, intptr_t, uint32_t
 from libc.stdlib cimport calloc, free
 
-from fastnn.engine.activation import keeps_input
-from fastnn.engine.arrays import aligned_zeros
+from fastnn.engine.activation import keeps_input, number
+from fastnn.engine.arrays import aligned_zeros, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of
 from fastnn.engine.backprop cimport LayerSpace, Segment, n_output_tasks, run_segment
-from fastnn.engine.dense cimport n_tiles, n_weight_tasks
+from fastnn.engine.dense cimport n_panels, n_tiles, n_weight_tasks
 from fastnn.engine.kernels cimport fastnn_dense, fastnn_kernels, fastnn_samples
-from fastnn.engine.network import heads
-from fastnn.engine.network cimport LOGISTIC, SOFTMAX, Network
+from fastnn.engine.loss cimport Loss, LossRows, Wanted
+from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
 
 cnp.import_array()
@@ -31,10 +31,18 @@ cdef class Trainer:
     ----------
     network : Network
         Its parameters are changed in place.
+    loss : Loss
+        For the network's head.
     optimizer : Optimizer
     batch_size : int
     n_threads : int
         At most so many are used.
+    dropout : sequence of float, default=()
+        For each hidden layer, the rate at which its units are dropped. () drops none.
+    clip_norm : float, default=None
+        The largest norm of a gradient, over all layers. None: any.
+    seed : int, default=0
+        Of the dropped units.
 
     Attributes
     ----------
@@ -45,30 +53,37 @@ cdef class Trainer:
 
     Raises
     ------
+    ValueError
+        For settings that do not fit the network.
     MemoryError
         When there is no space for such batches.
     """
 
     cdef readonly Network network
+    cdef readonly Loss loss
     cdef readonly Optimizer optimizer
-    cdef readonly object memories, batch_size
+    cdef readonly object memories, batch_size, clip_norm, seed
+    cdef readonly tuple dropout
     cdef readonly double step_flops
     cdef list space
     cdef bint running
     cdef Segment segment
     cdef int n_threads, asked_threads  # of which a small network's steps use one only
 
-    def __cinit__(self, Network network, Optimizer optimizer, batch_size, n_threads):
+    def __cinit__(self, Network network, *arguments, **settings):
         self.segment.layers = <fastnn_dense *> calloc(network.n_dense, sizeof(fastnn_dense))
         self.segment.spaces = <LayerSpace *> calloc(network.n_dense, sizeof(LayerSpace))
-        if self.segment.layers == NULL or self.segment.spaces == NULL:
+        self.segment.gradient_layers = <fastnn_dense *> calloc(network.n_dense, sizeof(fastnn_dense))
+        if self.segment.layers == NULL or self.segment.spaces == NULL or self.segment.gradient_layers == NULL:
             raise MemoryError
 
     def __dealloc__(self):
         free(self.segment.layers)
         free(self.segment.spaces)
+        free(self.segment.gradient_layers)
 
-    def __init__(self, Network network, Optimizer optimizer, batch_size, n_threads):
+    def __init__(self, Network network, Loss loss, Optimizer optimizer, batch_size, n_threads, *, dropout=(),
+                 clip_norm=None, seed=0):
         cdef cnp.ndarray memories
         cdef size_t i, n_parameters = len(network.parameters)
         cdef Segment *segment = &self.segment
@@ -76,7 +91,15 @@ cdef class Trainer:
             raise ValueError(f"batches of {batch_size} samples")
         if n_threads < 1:
             raise ValueError(f"{n_threads} threads")
-        self.network, self.optimizer = network, optimizer
+        if loss.head != network.head or loss.n_outputs != <size_t> network.sizes[-1]:
+            raise ValueError(f"a loss of {loss.n_outputs} outputs of {loss.head}, but the network has "
+                             f"{network.sizes[-1]} of {network.head}")
+        if len(dropout) not in (0, network.n_dense - 1) or not all(0 <= rate < 1 for rate in dropout):
+            raise ValueError(f"dropout rates of {tuple(dropout)} for {network.n_dense - 1} hidden layers")
+        if clip_norm is not None and not clip_norm > 0:
+            raise ValueError(f"clip_norm is {clip_norm}")
+        self.network, self.loss, self.optimizer = network, loss, optimizer
+        self.dropout, self.clip_norm, self.seed = tuple(dropout), clip_norm, seed
         self.memories = memories = aligned_zeros(optimizer.n_memories * n_parameters, network.dtype).reshape(
             optimizer.n_memories, n_parameters)
         segment.kernels, segment.n_layers = network.kernels, network.n_dense
@@ -90,11 +113,13 @@ cdef class Trainer:
         self.n_threads = n_threads if self.step_flops > PARALLEL_FLOPS else 1
         segment.settings = &optimizer.settings
         segment.batch_size = batch_size
-        segment.head = heads.index(network.head)
+        if not loss.from_logits:  # outputs, then, are what the loss and its gradient are computed from
+            segment.layers[network.n_dense - 1].activation = number(network.head)
+        segment.dropout_seed, segment.clip_norm = seed, 0 if clip_norm is None else clip_norm
         self.space = []
         self._make_space()
 
-    def adapted(self, Optimizer optimizer, batch_size, n_threads):
+    def adapted(self, Loss loss, Optimizer optimizer, batch_size, n_threads, *, dropout=(), clip_norm=None, seed=0):
         """A trainer with other settings that goes on where this one is: itself, if nothing but numbers differ.
 
         An optimizer of the same name keeps its memories and its count of steps; another one starts afresh.
@@ -103,18 +128,22 @@ cdef class Trainer:
         same = optimizer.name == self.optimizer.name
         if same:
             optimizer.step_count = self.optimizer.step_count
-        if same and (batch_size, n_threads) == (self.batch_size, self.asked_threads):
+        mine = self.loss, self.batch_size, self.asked_threads, self.dropout, self.clip_norm, self.seed
+        if same and mine == (loss, batch_size, n_threads, tuple(dropout), clip_norm, seed):
             self.optimizer = optimizer
             self.segment.settings = &optimizer.settings
             return self
-        other = Trainer(self.network, optimizer, batch_size, n_threads)
+        other = Trainer(self.network, loss, optimizer, batch_size, n_threads, dropout=dropout, clip_norm=clip_norm,
+                        seed=seed)
         if same:
             other.memories[:] = self.memories
         return other
 
     def __reduce__(self):
         memories = [self.network.unpack(memory) for memory in self.memories]
-        return _restored_trainer, (self.network, self.optimizer, self.batch_size, self.asked_threads, memories)
+        settings = {"dropout": self.dropout, "clip_norm": self.clip_norm, "seed": self.seed}
+        return _restored_trainer, (
+            self.network, self.loss, self.optimizer, self.batch_size, self.asked_threads, settings, memories)
 
     cdef char *_array(self, n, dtype) except NULL:
         """Zeros that live as long as the trainer."""
@@ -126,8 +155,9 @@ cdef class Trainer:
         cdef Segment *segment = &self.segment
         cdef const fastnn_kernels *kernels = segment.kernels
         cdef cnp.ndarray all_terms
+        cdef char *gradient
         cdef LayerSpace *layer
-        cdef size_t i, n_tasks = 0
+        cdef size_t i, n_tasks = 0, panels = 0
         dtype = self.network.dtype
         n_features, n_outputs = self.network.sizes[0], self.network.sizes[-1]
         rows = segment.batch_rows = round_up(segment.batch_size, kernels.tile_cols)
@@ -147,43 +177,63 @@ cdef class Trainer:
             layer = &segment.spaces[i]
             layer.ld = row_length(segment.layers[i].fan_out, kernels.tile_cols, kernels.itemsize)
             n = rows * <object> layer.ld
-            layer.a = self._array(n, dtype)
-            if i < segment.n_layers - 1:
-                layer.delta = self._array(n, dtype)
-                if keeps_input(self.network.activations[i]):
-                    layer.z = self._array(n, dtype)
-            else:
+            layer.kept = layer.a = self._array(n, dtype)
+            last = i == segment.n_layers - 1
+            if last and self.loss.from_logits:
                 layer.delta = layer.a  # the loss replaces the logits by their gradient
+            else:
+                layer.delta = self._array(n, dtype)
+                if keeps_input(self.network.head if last else self.network.activations[i]):
+                    layer.kept = layer.z = self._array(n, dtype)
+            if not last and self.dropout and self.dropout[i] > 0:
+                layer.dropout, layer.mask = self.dropout[i], self._array(n, dtype)
+                if layer.z == NULL:
+                    layer.kept = self._array(n, dtype)
             if i > 0:
                 layer.delta_t = self._array(rows * <object> segment.layers[i].fan_out, dtype)
             n_tasks += n_weight_tasks(kernels, &segment.layers[i])
-        if segment.head == SOFTMAX:
-            segment.label_rows = <int32_t *> self._array(rows, np.int32)
-        else:
-            segment.target_rows = self._array(rows * n_outputs, dtype)
+            panels += n_panels(kernels, &segment.layers[i])
+        for i in range(2):
+            segment.wanted_rows[i].weights = self._array(rows * self.loss.n_targets, dtype)
+            if self.loss.name == "softmax":
+                segment.wanted_rows[i].labels = <int32_t *> self._array(rows * self.loss.n_targets, np.int32)
+            else:
+                segment.wanted_rows[i].targets = self._array(rows * n_outputs, dtype)
         segment.losses = <double *> self._array(n_output_tasks(segment, segment.batch_size), np.float64)
         segment.squares = <double *> self._array(n_tasks, np.float64)
+        if segment.clip_norm > 0:
+            segment.norms = <double *> self._array(panels, np.float64)
+            gradient = self._array(len(self.network.parameters), dtype)
+            for i in range(segment.n_layers):
+                segment.gradient_layers[i] = segment.layers[i]
+                segment.gradient_layers[i].state = gradient + (
+                    <char *> segment.layers[i].weights - <char *> segment.layers[0].weights)
 
-    def run(self, cnp.ndarray X, cnp.ndarray targets, cnp.ndarray order, double loss=0):
+    def run(self, X, targets, order, double loss=0, *, weights=None, rates=None):
         """Train on the samples that order names, batch by batch; the last batch may be smaller.
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features)
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
             Any real type, any strides; rows are converted as they are gathered.
         targets : ndarray
-            int32 classes of shape (n_samples,) for a softmax head; else numbers of shape (n_samples, n_outputs), of
-            any real type.
+            For softmax int32 classes of shape (n_samples,) or (n_samples, n_groups); else numbers of shape
+            (n_samples, n_outputs), of any real type.
         order : ndarray of intp of shape (n_rows,)
         loss : float, default=0
             What the epoch's earlier segments returned: an epoch's loss has the same bits however it is cut.
+        weights : ndarray of shape (n_samples,) or (n_samples, n_targets), default=None
+            What the loss of each sample, or of each sample's each target, is multiplied by; a batch's gradient is
+            divided by what they add up to. None: 1.
+        rates : ndarray of float64 of shape (n_batches,), default=None
+            What the learning rate is multiplied by, batch by batch. None: 1.
 
         Returns
         -------
         float
             `loss` and, added to it, the summed loss of the samples plus, once per batch, half of l2 times the sum of
-            all squared weights, as they were before each batch's step. The same bits for any number of threads, and so
-            are the weights.
+            all squared weights, as they were before each batch's step; of a batch with weights, that divided by their
+            mean. The same bits for any number of threads, and so are the network's weights.
 
         Raises
         ------
@@ -196,38 +246,40 @@ cdef class Trainer:
             raise RuntimeError("this network is being trained by another thread")
         self.running = True
         try:
-            return self._run(X, targets, order, loss)
+            return self._run(X, targets, order, loss, weights, rates)
         finally:
             self.running = False
 
-    cdef double _run(self, cnp.ndarray X, cnp.ndarray targets, cnp.ndarray order, double loss) except? -1:
+    cdef double _run(self, X, targets, cnp.ndarray order, double loss, weights, rates) except? -1:
         cdef Segment *segment = &self.segment
-        cdef fastnn_samples samples = samples_of(X), target_samples
+        arrays = sample_arrays(X)
+        cdef fastnn_samples samples = samples_of(arrays)
+        cdef Wanted wanted
+        cdef cnp.ndarray rate_array
+        cdef LossRows space
+        n_samples = X.shape[0]
         if samples.n_features != segment.layers[0].fan_in:
             raise ValueError(f"X has {samples.n_features} columns, the network {segment.layers[0].fan_in} inputs")
         if order.dtype != np.intp or order.ndim != 1 or not order.flags.c_contiguous:
             raise ValueError("order must be a contiguous array of intp")
-        if len(targets) != len(X):
-            raise ValueError(f"{len(targets)} targets for {len(X)} samples")
         if len(order) == 0:
             return loss
-        if order.min() < 0 or order.max() >= len(X):
-            raise ValueError(f"order names samples outside 0 ... {len(X) - 1}")
-        n_outputs = self.network.sizes[-1]
-        if segment.head == SOFTMAX:
-            if targets.dtype != np.int32 or targets.ndim != 1 or not targets.flags.c_contiguous:
-                raise ValueError("classes must be a contiguous array of int32")
-            wanted = targets[order]
-            if wanted.min() < 0 or wanted.max() >= n_outputs:
-                raise ValueError(f"classes outside 0 ... {n_outputs - 1}")
-            segment.labels = <const int32_t *> cnp.PyArray_DATA(targets)
-        elif segment.head == LOGISTIC:
-            target_samples = samples_of(targets)
-            if target_samples.n_features != <size_t> n_outputs:
-                raise ValueError(f"targets have {target_samples.n_features} columns, the network {n_outputs} outputs")
-            segment.targets = &target_samples
-        else:
-            raise ValueError(f"a network with the head {self.network.head!r} has no loss to train by")
+        if order.min() < 0 or order.max() >= n_samples:
+            raise ValueError(f"order names samples outside 0 ... {n_samples - 1}")
+        wanted = Wanted(self.loss, self.network.dtype, targets, weights, n_samples, order)
+        segment.wanted = &wanted.samples
+        for i in range(2):
+            space = segment.wanted_rows[i]
+            segment.wanted_rows[i] = wanted.rows
+            segment.wanted_rows[i].labels = space.labels
+            segment.wanted_rows[i].targets = space.targets
+            segment.wanted_rows[i].weights = space.weights
+        segment.rates = NULL
+        if rates is not None:
+            rate_array = np.ascontiguousarray(rates, np.float64)
+            if rate_array.ndim != 1 or len(rate_array) != -(-len(order) // self.batch_size):
+                raise ValueError(f"{rate_array.size} rates for {-(-len(order) // self.batch_size)} batches")
+            segment.rates = <const double *> cnp.PyArray_DATA(rate_array)
 
         segment.X, segment.order, segment.n_rows = &samples, <const intptr_t *> cnp.PyArray_DATA(order), len(order)
         segment.step_count, segment.loss = self.optimizer.step_count, loss
@@ -241,8 +293,8 @@ cdef class Trainer:
         return segment.loss
 
 
-def _restored_trainer(Network network, optimizer, batch_size, n_threads, memories):
-    trainer = Trainer(network, optimizer, batch_size, n_threads)
+def _restored_trainer(Network network, loss, optimizer, batch_size, n_threads, settings, memories):
+    trainer = Trainer(network, loss, optimizer, batch_size, n_threads, **settings)
     for memory, (coefs, intercepts) in zip(trainer.memories, memories):
         network.pack(coefs, intercepts, memory)
     return trainer

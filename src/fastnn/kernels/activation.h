@@ -42,6 +42,10 @@ INLINE vreal forward_softplus(vreal z) { return at_least(z, broadcast(0)) + v_lo
 /* The logistic of z, found again from a: 1 - e^-a. */
 INLINE vreal gradient_softplus(vreal a) { return -v_expm1(-a); }
 
+/* For outputs that are positive: counts. */
+INLINE vreal forward_exp(vreal z) { return v_exp(z); }
+INLINE vreal gradient_exp(vreal a) { return a; }
+
 /* The exact one, by the normal distribution: z Phi(z). Phi and phi share an exponential, which compilers see. At
  * z = -inf these two and silu are -inf * 0: NaN, as in PyTorch. */
 INLINE vreal forward_gelu(vreal z) { return z * v_normal_cdf(z); }

@@ -41,7 +41,7 @@ INLINE void grad_tile(const int rows, const real *x, size_t ldx, const uint32_t 
             vreal weight = load(weights + at);                                                                      \
             vreal g = (load(grad + at) + c.l2 * weight) * c.scale;                                                  \
             squares += weight * weight;                                                                             \
-            store(weights + at, step_##name(&c, g, weight, memory + at, stride));                                   \
+            store(weights + at, step_##name(&c, g, c.keep * weight, memory + at, stride));                          \
         }                                                                                                           \
         return squares;                                                                                             \
     }
@@ -89,6 +89,7 @@ void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t row
 {
     update_constants c = constants_of(update);
     c.l2 = 0;
+    c.keep = 1;
     const real *delta = (const real *)delta_matrix + panel * TILE_COLS;
     const size_t at = panel * (1 + layer->fan_in) * TILE_COLS;
     real grad[TILE_COLS];
@@ -101,4 +102,28 @@ void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t row
     }
     update_rows(update->optimizer, c, 1, grad, (real *)layer->weights + at, (real *)layer->state + at,
                 layer->state_stride, (vreal){0});
+}
+
+double KERNEL(sum_of_squares)(size_t n, const void *x_vector)
+{
+    const real *x = x_vector;
+    vreal squares = {0};
+    for (size_t i = 0; i < n; i += LANES) {
+        vreal v = i + LANES <= n ? load(x + i) : load_part(x + i, n - i, 0);
+        squares += v * v;
+    }
+    return sum_lanes(squares);
+}
+
+void KERNEL(dense_step)(const fastnn_dense *layer, size_t panel, const void *packed_grad, const fastnn_update *update)
+{
+    update_constants c = constants_of(update);
+    const size_t at = panel * (1 + layer->fan_in) * TILE_COLS, past_bias = at + TILE_COLS;
+    const real *grad = packed_grad;
+    real *weights = layer->weights, *memory = layer->state;
+    c.l2 = 0; /* it is in the gradient already */
+    update_rows(update->optimizer, c, layer->fan_in, grad + past_bias, weights + past_bias, memory + past_bias,
+                layer->state_stride, (vreal){0});
+    c.keep = 1;
+    update_rows(update->optimizer, c, 1, grad + at, weights + at, memory + at, layer->state_stride, (vreal){0});
 }

@@ -39,6 +39,38 @@ INLINE real from_half(uint16_t half)
 #include "sources.def"
 #undef SOURCE
 
+/* The k-th of some indices, of either width. */
+INLINE int64_t index_at(const void *indices, int wide, size_t k)
+{
+    return wide ? ((const int64_t *)indices)[k] : ((const int32_t *)indices)[k];
+}
+
+/* A row of a sparse matrix, whose columns may be in any order, and twice: those add up. Whatever the indices are,
+ * nothing beyond the arrays is touched: a negative one is, unsigned, too large. */
+#define SOURCE(name, type, convert)                                                      \
+    INLINE void scatter_##name(const fastnn_samples *X, int wide, size_t row, real *out) \
+    {                                                                                    \
+        size_t begin = (size_t)index_at(X->starts, wide, row);                           \
+        size_t end = (size_t)index_at(X->starts, wide, row + 1);                         \
+        for (size_t k = begin; k < end && end <= X->n_stored; k++) {                     \
+            size_t column = (size_t)index_at(X->columns, wide, k);                       \
+            type value;                                                                  \
+            memcpy(&value, X->data + k * sizeof value, sizeof value);                    \
+            if (column < X->n_features)                                                  \
+                out[column] += convert(value);                                           \
+        }                                                                                \
+    }                                                                                    \
+    static void gather_sparse_row_##name(const fastnn_samples *X, size_t row, real *out) \
+    {                                                                                    \
+        memset(out, 0, X->n_features * sizeof(real));                                    \
+        if (X->wide_indices)                                                             \
+            scatter_##name(X, 1, row, out);                                              \
+        else                                                                             \
+            scatter_##name(X, 0, row, out);                                              \
+    }
+#include "sources.def"
+#undef SOURCE
+
 void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out_matrix, size_t ldo)
 {
     static void (*const gather_row[FASTNN_N_SOURCES])(const char *, ptrdiff_t, size_t, real *) = {
@@ -46,8 +78,17 @@ void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, voi
 #include "sources.def"
 #undef SOURCE
     };
+    static void (*const gather_sparse_row[FASTNN_N_SOURCES])(const fastnn_samples *, size_t, real *) = {
+#define SOURCE(name, type, convert) [FASTNN_##name] = gather_sparse_row_##name,
+#include "sources.def"
+#undef SOURCE
+    };
     for (size_t i = 0; i < n; i++) {
         ptrdiff_t row = rows ? rows[i] : (ptrdiff_t)i;
-        gather_row[X->type](X->data + row * X->row_stride, X->col_stride, X->n_features, (real *)out_matrix + i * ldo);
+        real *out = (real *)out_matrix + i * ldo;
+        if (X->starts)
+            gather_sparse_row[X->type](X, (size_t)row, out);
+        else
+            gather_row[X->type](X->data + row * X->row_stride, X->col_stride, X->n_features, out);
     }
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "activations.h"
+#include "losses.h"
 #include "optimizers.h"
 
 /* A dense layer: a = f(x W + b), with W (fan_in, fan_out) and b (fan_out) packed in panels of tile_cols columns.
@@ -55,6 +56,7 @@ typedef struct {
     double scale; /* of the summed gradient: 1 / the batch's summed sample weight */
     double l2;    /* the penalty's gradient, l2 * weight, is added before scaling; biases have none */
     double learning_rate, decay_1, decay_2, epsilon;
+    double keep; /* what the weights, not the biases, are multiplied by first: decoupled weight decay */
 } fastnn_update;
 
 /* The element types X may come in: sources of gather(). */
@@ -65,12 +67,16 @@ enum fastnn_source {
     FASTNN_N_SOURCES
 };
 
-/* The caller's array X: any of the types above, any strides (in bytes), read only. */
+/* The caller's array X: any of the types above, read only; dense with any strides (in bytes), or sparse (CSR). */
 typedef struct {
     enum fastnn_source type;
-    const char *data; /* (n_samples, n_features) */
+    const char *data; /* dense: (n_samples, n_features); sparse: (n_stored) */
     ptrdiff_t row_stride, col_stride;
     size_t n_features;
+    const void *columns; /* sparse: (n_stored); a column that there is not is passed over */
+    const void *starts;  /* sparse: (n_samples + 1), where each row begins, the last's end; NULL: X is dense */
+    int wide_indices;    /* columns and starts are int64_t, else int32_t */
+    size_t n_stored;     /* a row that would begin or end outside of these is empty */
 } fastnn_samples;
 
 /* What perceptrons learn from: rows of X, dense or sparse (CSR), and the class that each is an example of. */
@@ -139,10 +145,11 @@ typedef struct {
     /* The error carried back through W to inputs [first, last) and batch rows [first_row, first_row + tile_cols):
      * delta_in = (delta_out W^T) * f'(kept), f being the activation below and kept what it kept.
      * delta_out comes transposed (fan_out, rows padded to tile_cols). delta_in is written as it is (rows, fan_in)
-     * and, unless NULL, transposed as well; rows up to the padded ones are written, in both. */
+     * and, unless NULL, transposed as well; rows up to the padded ones are written, in both. mask (as kept), unless
+     * NULL, multiplies delta_in too: see dropout. */
     void (*dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t, size_t ldo,
-                             size_t first_row, int activation_below, const void *kept, size_t ldk, void *delta_in,
-                             size_t ldi, void *delta_in_t, size_t ldt);
+                             size_t first_row, int activation_below, const void *kept, size_t ldk, const void *mask,
+                             void *delta_in, size_t ldi, void *delta_in_t, size_t ldt);
 
     /* The gradient of the panel's rows [first, last) of W, x^T delta summed over the batch, given straight to the
      * optimizer; first is a multiple of tile_rows. Returns the sum of those weights' squares before the step (the
@@ -153,18 +160,32 @@ typedef struct {
     void (*dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);
 
+    /* The whole gradient, for those who need it before a step: the sum of the squares of n numbers, and the step of a
+     * whole panel with a gradient that is packed as the weights are. */
+    double (*sum_of_squares)(size_t n, const void *x);
+    void (*dense_step)(const fastnn_dense *layer, size_t panel, const void *packed_grad, const fastnn_update *update);
+
+    /* Dropout of rows [first, first + rows) of a (rows, cols): mask gets 0 where a unit is dropped, at this rate, and
+     * 1 / (1 - rate) elsewhere; kept, unless NULL, gets a; a is multiplied by mask. Which units are dropped depends on
+     * seed, step, layer, row and column only. All three matrices are ld apart. */
+    void (*dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first, size_t rows, size_t cols, double rate,
+                    void *a, void *kept, void *mask, size_t ld);
+
     /* a = f(z), and delta *= f'(kept), element by element. In place is allowed. */
     void (*activate)(int activation, size_t rows, size_t cols, const void *z, size_t ldz, void *a, size_t lda);
     void (*multiply_gradient)(int activation, size_t rows, size_t cols, const void *kept, size_t ldk, void *delta,
                               size_t ldd);
 
-    /* The output heads: the loss of logits z (rows, n_outputs), summed over rows; delta gets its gradient and may be
-     * z itself. Computed from the logits, so that nothing overflows and no logarithm of zero is taken.
-     * softmax_loss: labels (rows), one class each. logistic_loss: targets (rows, n_outputs), each 0 to 1. */
-    double (*softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const int32_t *labels, void *delta,
-                           size_t ldd);
-    double (*logistic_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const void *targets, size_t ldt,
-                            void *delta, size_t ldd);
+    /* The loss of z (rows, n_outputs), times its weights, summed; delta gets its gradient by z, and may be z itself.
+     * softmax_loss: of logits z, with a class (rows, at distance ldl) and a weight (rows, at distance ldw) a row;
+     * smoothing is the part of the wanted probability that all classes share.
+     * elementwise_loss: losses.def says of what; with a target and a weight for each number of z, and a setting for
+     * each column; factor multiplies every weight. */
+    double (*softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const int32_t *labels, size_t ldl,
+                           const void *weights, size_t ldw, double smoothing, void *delta, size_t ldd);
+    double (*elementwise_loss)(int loss, size_t rows, size_t n_outputs, const void *z, size_t ldz, const void *targets,
+                               size_t ldt, const void *weights, size_t ldw, const void *settings, double factor,
+                               void *delta, size_t ldd);
     /* Rows of logits to probabilities, in place. */
     void (*softmax)(size_t rows, size_t n_outputs, void *z, size_t ldz);
 

@@ -11,7 +11,7 @@
 #include "simd.h"
 
 typedef struct {
-    real scale, l2, learning_rate, decay_1, decay_2, epsilon;
+    real scale, l2, learning_rate, decay_1, decay_2, epsilon, keep;
 } update_constants;
 
 INLINE update_constants constants_of(const fastnn_update *update)
@@ -23,6 +23,7 @@ INLINE update_constants constants_of(const fastnn_update *update)
         .decay_1 = (real)update->decay_1,
         .decay_2 = (real)update->decay_2,
         .epsilon = (real)update->epsilon,
+        .keep = (real)update->keep,
     };
 }
 
@@ -30,6 +31,13 @@ INLINE vreal step_gradient(const update_constants *c, vreal grad, vreal weight, 
 {
     (void)c, (void)stride;
     store(memory, grad);
+    return weight;
+}
+
+INLINE vreal step_accumulate(const update_constants *c, vreal grad, vreal weight, real *memory, size_t stride)
+{
+    (void)c, (void)stride;
+    store(memory, load(memory) + grad);
     return weight;
 }
 
@@ -74,6 +82,15 @@ INLINE vreal step_adam(const update_constants *c, vreal grad, vreal weight, real
     store(memory, mean);
     store(memory + stride, square);
     return weight - c->learning_rate * mean / (square_root(square) + c->epsilon);
+}
+
+/* Duchi, Hazan and Singer (2011). */
+INLINE vreal step_adagrad(const update_constants *c, vreal grad, vreal weight, real *memory, size_t stride)
+{
+    (void)stride;
+    vreal squares = load(memory) + grad * grad;
+    store(memory, squares);
+    return weight - c->learning_rate * grad / (square_root(squares) + c->epsilon);
 }
 
 #endif

@@ -12,14 +12,19 @@ void KERNEL(used_columns)(size_t, size_t, const void *, size_t, uint32_t *, uint
 void KERNEL(used_rows)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t);
 void KERNEL(dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, void *, size_t, void *, size_t);
 void KERNEL(dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, size_t, int, const void *,
-                              size_t, void *, size_t, void *, size_t);
+                              size_t, const void *, void *, size_t, void *, size_t);
 double KERNEL(dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t, const void *,
                                   size_t, const fastnn_update *);
 void KERNEL(dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t, const fastnn_update *);
 void KERNEL(activate)(int, size_t, size_t, const void *, size_t, void *, size_t);
 void KERNEL(multiply_gradient)(int, size_t, size_t, const void *, size_t, void *, size_t);
-double KERNEL(softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, void *, size_t);
-double KERNEL(logistic_loss)(size_t, size_t, const void *, size_t, const void *, size_t, void *, size_t);
+double KERNEL(softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, size_t, const void *, size_t, double,
+                            void *, size_t);
+double KERNEL(elementwise_loss)(int, size_t, size_t, const void *, size_t, const void *, size_t, const void *, size_t,
+                                const void *, double, void *, size_t);
+double KERNEL(sum_of_squares)(size_t, const void *);
+void KERNEL(dense_step)(const fastnn_dense *, size_t, const void *, const fastnn_update *);
+void KERNEL(dropout)(uint64_t, uint64_t, uint64_t, size_t, size_t, size_t, double, void *, void *, void *, size_t);
 void KERNEL(softmax)(size_t, size_t, void *, size_t);
 void KERNEL(perceptron_learn)(fastnn_perceptron *, const fastnn_examples *, const uint32_t *, size_t, size_t, size_t);
 void KERNEL(perceptron_score)(fastnn_perceptron *, const fastnn_examples *, size_t, size_t);

@@ -1,0 +1,63 @@
+"""What others do after each epoch: the user's function, and scikit-learn's callbacks (from 1.9 on)."""
+
+import copy
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # before scikit-learn 1.9
+
+    class CallbackSupportMixin:
+        """Nothing to support."""
+
+
+class Callbacks:
+    """Those of one call to fit.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        Being fitted.
+    X, y
+        What it is fitted to, as it was given.
+    sample_weight : array-like or None
+    n_epochs : int
+        At most so many.
+    """
+
+    def __init__(self, estimator, X, y, sample_weight, n_epochs):
+        self.estimator, self.model = estimator, None
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self.fit = self.epoch = None
+        if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
+            self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
+            self.fit.call_on_fit_task_begin(**self.arguments)
+
+    def begin(self, model):
+        """To be called before the first epoch; model returns the model as it is whenever it is called."""
+        self.model = model
+
+    def epoch_begins(self):
+        """To be called before each epoch."""
+        if self.fit is not None:
+            self.epoch = self.fit.subcontext(task_name="epoch")
+            self.epoch.call_on_fit_task_begin(**self.arguments)
+
+    def epoch_ended(self):
+        """To be called after each epoch; returns whether someone wants the fit to end."""
+        function = self.estimator.callback
+        stop = function is not None and function(self.model()) is True
+        if self.fit is not None:
+            stop |= self.epoch.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self._attributes)
+        return stop
+
+    def end(self):
+        """To be called when the estimator is fitted."""
+        if self.fit is not None:
+            self.fit.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self._attributes)
+
+    def _attributes(self):
+        """For a model to keep: the network is copied, since training goes on with this one."""
+        attributes = dict(vars(self.model()))
+        attributes["_network"] = copy.deepcopy(attributes["_network"])
+        return attributes

@@ -1,0 +1,274 @@
+"""The multilayer perceptron classifier."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.validation import check_is_fitted
+
+from fastnn.base import BaseMLP
+from fastnn.parameters import MLPParameters, documented
+from fastnn.targets import Labels
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """Multilayer perceptron classifier.
+
+    Trained on the log-loss, with scikit-learn's parameters, defaults and meanings. A fresh fit on float64 data with a
+    given ``random_state`` draws the same initial weights and the same orders of samples as scikit-learn's, and gives
+    the same model to rounding. The README lists where the two differ, and what only this one has.
+
+    Parameters
+    ----------
+    <parameters of every network>
+    class_weight : dict, "balanced" or a list of either, default=None
+        What the loss of each class's samples is multiplied by: ``{class: weight}``, or in inverse proportion to how
+        many there are; for several columns of y a list with one for each. `partial_fit` takes no "balanced".
+    label_smoothing : float, default=0.0
+        The part of the wanted probability that all classes share, in [0, 1): trains for less certainty.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,), or a list of such
+        The labels, sorted; for several columns of classes each one's.
+    <attributes of every network>
+
+    References
+    ----------
+    <references>
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from fastnn import MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+    >>> model = MLPClassifier((64,), tol=1e-3, random_state=0).fit(X_train, y_train)
+    >>> model.score(X_test, y_test) > 0.95
+    True
+    >>> model.predict(X_test[:3])
+    array([2, 8, 2])
+    """
+
+    hidden_layer_sizes: int | Sequence[int] = (100,)
+    activation: str | Sequence[str] = "relu"
+    _: KW_ONLY
+    class_weight: dict | str | Sequence | None = None
+    label_smoothing: float = 0.0
+
+    _parameter_constraints: ClassVar[dict] = {
+        **MLPParameters._parameter_constraints,
+        "class_weight": [None, dict, StrOptions({"balanced"}), list, tuple],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+    _y_checks: ClassVar[dict] = {}
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Of any real type. CSR is taken as it is, other sparse formats are converted to it.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Class labels of any type; an indicator matrix of labels; or several columns of classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample's loss is multiplied by.
+        X_val, y_val, sample_weight_val : array-like, default=None
+            Samples to watch, not to train on: `validation_scores_` and `validation_loss_curve_` are theirs, and with
+            `early_stopping` they are what is held out.
+
+        Returns
+        -------
+        self : MLPClassifier
+
+        Raises
+        ------
+        ValueError
+            For input that scikit-learn refuses too, for a single class, and when training diverges. The estimator is
+            then as it was before.
+        RuntimeError
+            When another thread is fitting this very estimator.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When `max_iter` epochs were not enough.
+        UserWarning
+            When interrupted by Ctrl-C: the estimator keeps what it has learnt, the broken-off epoch's part included.
+        """
+        validation = X_val, y_val, sample_weight_val
+        given = any(part is not None for part in validation)
+        return self._fit(X, y, sample_weight, validation=validation if given else None)
+
+    @available_if(BaseMLP._check_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None, *, epochs=1):
+        """Train on these samples, going on from where the last fit ended.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Need not hold every class.
+        sample_weight : array-like of shape (n_samples,), default=None
+        classes : array-like of shape (n_classes,), or a list of such, default=None
+            All classes there will be; for multilabel targets the columns' numbers; for several columns of classes each
+            one's. Required in the first call.
+        epochs : int, default=1
+            How often to go through the samples.
+
+        Returns
+        -------
+        self : MLPClassifier
+
+        Raises
+        ------
+        ValueError
+            As for `fit`; in the first call without `classes`; and for ``class_weight="balanced"``.
+        AttributeError
+            With the solver lbfgs, which needs all samples at once.
+        RuntimeError
+            When another thread is fitting this very estimator.
+        """
+        each = self.class_weight if isinstance(self.class_weight, (list, tuple)) else [self.class_weight]
+        if any(isinstance(weight, str) for weight in each):
+            raise ValueError(
+                "class_weight='balanced' is not for partial_fit, which does not see all samples. Pass the weights "
+                "themselves: dict(zip(classes, sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)))"
+                " of all y there are, or of enough of them."
+            )
+        return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs), classes=classes)
+
+    def _target_kind(self, y, classes, goes_on, partial):
+        if goes_on:
+            if classes is not None and not _equal(classes, self.classes_):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
+                )
+            if not partial:
+                self._targets.check_same(y)
+            return self._targets
+        if not partial:
+            return Labels(y)
+        if classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if type_of_target(y).startswith("multilabel"):
+            kind = Labels(y)
+        elif y.ndim == 2:
+            kind = Labels.of_columns(classes)
+        else:
+            kind = Labels(classes)
+        if not _equal(classes, kind.classes):
+            raise ValueError(f"`classes={classes!r}` are not what `y` has: {kind.classes}")
+        return kind
+
+    def _target_weights(self, kind, targets):
+        return kind.weights(self.class_weight, targets)
+
+    def _loss(self, kind):
+        return kind.loss(self.label_smoothing)
+
+    @property
+    def classes_(self):
+        """The labels, sorted; for several columns of classes a list of each one's."""
+        if not hasattr(self, "_targets"):
+            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no classes.")
+        return self._targets.classes
+
+    def predict(self, X):
+        """The likeliest class of each sample.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_columns)
+            Labels; for multilabel targets an indicator matrix.
+        """
+        outputs = self._outputs(X)
+        return self._targets.decode(outputs)
+
+    def predict_proba(self, X):
+        """Each class's probability, in the order of `classes_`; of multilabel targets each label's own.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or a list of such
+            Of the network's type; for several columns of classes each one's.
+        """
+        probabilities = self._outputs(X)
+        if self._targets.kind == "binary":
+            return np.hstack([1 - probabilities, probabilities])
+        return self._targets.split(probabilities) if self._targets.groups else probabilities
+
+    def predict_log_proba(self, X):
+        """The logarithms of `predict_proba`: -inf where a probability is too small for its type.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or a list of such
+        """
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            if isinstance(probabilities, list):
+                return [np.log(part) for part in probabilities]
+            return np.log(probabilities, out=probabilities)
+
+    def score(self, X, y, sample_weight=None):
+        """The accuracy: the part of the samples whose every label is predicted right.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        if not self._targets.groups:
+            return super().score(X, y, sample_weight)
+        right = (self.predict(X) == np.asarray(y)).all(axis=1)
+        return float(np.average(right, weights=sample_weight))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _equal(classes, known):
+    """Whether classes, in any order, are the known ones; of several columns, of each."""
+    if isinstance(known, list):
+        return len(classes) == len(known) and all(map(_equal, classes, known))
+    return np.array_equal(unique_labels(classes), known)
+
+
+def checked_epochs(epochs):
+    """The number of epochs, if it is one."""
+    if not isinstance(epochs, Integral) or epochs < 1:
+        raise ValueError(f"epochs must be an integer of at least 1, got {epochs!r}.")
+    return int(epochs)

@@ -1,0 +1,53 @@
+"""What a network is trained to make small, as the kernels take it."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport int32_t, intptr_t
+
+from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples
+
+
+cdef enum:
+    SOFTMAX_LOSS = -1
+
+
+# A loss, and what it wants of some rows: their targets, or labels, and their weights, gathered.
+cdef struct LossRows:
+    int loss  # the number of an elementwise loss, or SOFTMAX_LOSS
+    double factor  # multiplies all of it
+    double smoothing  # softmax's setting
+    const void *settings  # (n_outputs) the others' settings, in the network's type
+    size_t n_outputs
+    size_t n_groups
+    const size_t *group_starts  # (n_groups + 1) the columns that each softmax goes over
+    int32_t *labels  # (rows, n_groups)
+    char *targets  # (rows, n_outputs)
+    char *weights  # (rows, n_weights)
+    size_t n_weights  # n_groups or n_outputs
+
+
+cdef class Loss:
+    cdef readonly str name, head
+    cdef readonly tuple groups, settings
+    cdef readonly bint from_logits
+    cdef readonly size_t n_outputs
+    cdef size_t[::1] starts
+
+
+# The same of all samples, as the caller has it.
+cdef struct WantedSamples:
+    const int32_t *labels  # (n_samples, n_groups)
+    fastnn_samples targets
+    fastnn_samples weights
+
+
+cdef class Wanted:
+    cdef LossRows rows  # without space for any
+    cdef WantedSamples samples
+    cdef tuple arrays  # kept alive
+
+
+cdef void gather_wanted(const fastnn_kernels *kernels, const WantedSamples *samples, const intptr_t *order,
+                        size_t first, size_t n, const LossRows *rows, size_t row) noexcept nogil
+cdef double rows_loss(const fastnn_kernels *kernels, const LossRows *wanted, size_t row, size_t rows, const char *z,
+                      size_t ldz, char *delta, size_t ldd) noexcept nogil
+cdef double total_weight(const fastnn_kernels *kernels, const LossRows *wanted, size_t rows) noexcept nogil

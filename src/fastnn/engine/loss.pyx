@@ -1,0 +1,231 @@
+"""The losses by name, from the kernels' registry, and what they need to know."""
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.stddef cimport size_t
+from libc.stdint cimport int32_t, intptr_t
+
+from fastnn.engine.activation import activation_names
+from fastnn.engine.arrays cimport samples_of, skip_samples
+
+cnp.import_array()
+
+cdef extern from *:
+    """
+    #include "losses.h"
+    static const char *const fastnn_loss_names[] = {
+    #define LOSS(name, link, mean) #name,
+    #include "losses.def"
+    #undef LOSS
+    };
+    static const char *const fastnn_loss_links[] = {
+    #define LOSS(name, link, mean) #link,
+    #include "losses.def"
+    #undef LOSS
+    };
+    static const int fastnn_loss_means[] = {
+    #define LOSS(name, link, mean) mean,
+    #include "losses.def"
+    #undef LOSS
+    };
+    """
+    enum:
+        FASTNN_N_LOSSES
+    const char *const fastnn_loss_names[]
+    const char *const fastnn_loss_links[]
+    const int fastnn_loss_means[]
+
+_elementwise = tuple(fastnn_loss_names[i].decode() for i in range(FASTNN_N_LOSSES))
+
+#: Every loss's name.
+loss_names = ("softmax", *_elementwise)
+
+#: The head that each loss computes from the logits of; None: it takes outputs, of any head but softmax.
+loss_links = {"softmax": "softmax"} | {
+    name: None if fastnn_loss_links[i] == b"any" else fastnn_loss_links[i].decode()
+    for i, name in enumerate(_elementwise)
+}
+
+
+cdef class Loss:
+    """A loss, with the head whose outputs it judges.
+
+    Parameters
+    ----------
+    name : str
+        softmax (cross-entropy of one class among several), logistic (cross-entropy of each output by itself), poisson
+        (half the deviance), squared_error (half of it), absolute_error, huber, quantile. The last four are averaged
+        over outputs, the others summed.
+    head : str
+        What the network ends in.
+    n_outputs : int
+    settings : float or sequence of float, default=0
+        One number per output, or for all of them: huber's delta, the quantile, or, of softmax and logistic, label
+        smoothing: the part of the wanted probability that all classes share.
+    groups : sequence of int, default=None
+        For softmax: the numbers of classes, where there are several targets side by side. None is one target.
+
+    Attributes
+    ----------
+    from_logits : bool
+        Whether it is computed from what goes into the head, not from what comes out.
+    n_targets : int
+        Columns that targets have.
+
+    Raises
+    ------
+    ValueError
+        For a name that is unknown, and for a head, settings or groups that do not fit it.
+    """
+
+    def __init__(self, str name, str head, n_outputs, settings=0.0, groups=None):
+        if name not in loss_names:
+            raise ValueError(f"unknown loss {name!r}: choose among {', '.join(loss_names)}")
+        link = loss_links[name]
+        if link is not None and head != link:
+            raise ValueError(f"the loss {name!r} needs the head {link!r}, not {head!r}")
+        if link is None and head not in activation_names:
+            raise ValueError(f"the loss {name!r} needs an activation for its head, not {head!r}")
+        settings = tuple(np.broadcast_to(np.asarray(settings, float), n_outputs).tolist())
+        if name == "softmax" and len(set(settings)) != 1:
+            raise ValueError("softmax has one setting")
+        if groups is not None and name != "softmax":
+            raise ValueError(f"the loss {name!r} has no groups of outputs")
+        groups = (int(n_outputs),) if groups is None else tuple(map(int, groups))
+        if min(groups) < 1 or sum(groups) != n_outputs:
+            raise ValueError(f"groups of {groups} outputs, of {n_outputs} in all")
+        self.name, self.head, self.n_outputs = name, head, n_outputs
+        self.settings, self.groups, self.from_logits = settings, groups, link is not None
+        self.starts = np.cumsum((0, *groups)).astype(np.uintp)
+
+    @property
+    def n_targets(self):
+        return len(self.groups) if self.name == "softmax" else self.n_outputs
+
+    def __reduce__(self):
+        groups = self.groups if self.name == "softmax" else None
+        return Loss, (self.name, self.head, self.n_outputs, self.settings, groups)
+
+    def __eq__(self, other):
+        return isinstance(other, Loss) and self.__reduce__() == other.__reduce__()
+
+    def __hash__(self):
+        return hash(self.__reduce__())
+
+
+cdef class Wanted:
+    """The targets and the weights of samples, for a loss.
+
+    Parameters
+    ----------
+    loss : Loss
+    dtype : dtype
+        The network's.
+    targets : ndarray
+        For softmax int32 classes of shape (n_samples,) or (n_samples, n_groups); else numbers of shape
+        (n_samples, n_outputs), of any real type.
+    weights : ndarray of shape (n_samples,) or (n_samples, n_targets), or None
+        What the loss of each sample, or of each sample's each target, is multiplied by. None: 1.
+    n_samples : int
+    order : ndarray of intp, default=None
+        The samples that will be asked for. None: all.
+
+    Raises
+    ------
+    ValueError
+        For what does not fit the loss.
+    """
+
+    def __init__(self, Loss loss, dtype, targets, weights, n_samples, order=None):
+        cdef cnp.ndarray array, settings = np.array(loss.settings, dtype)
+        cdef LossRows *rows = &self.rows
+        softmax = loss.name == "softmax"
+        rows.loss = SOFTMAX_LOSS if softmax else _elementwise.index(loss.name)
+        rows.factor = 1 / <double> loss.n_outputs if not softmax and fastnn_loss_means[rows.loss] else 1
+        rows.smoothing, rows.settings = loss.settings[0], cnp.PyArray_DATA(settings)
+        rows.n_outputs, rows.n_groups, rows.group_starts = loss.n_outputs, len(loss.groups), &loss.starts[0]
+        rows.n_weights = loss.n_targets
+
+        if len(targets) != n_samples:
+            raise ValueError(f"{len(targets)} targets for {n_samples} samples")
+        if softmax:
+            array = targets = self._labels(loss, targets, order)
+            self.samples.labels = <const int32_t *> cnp.PyArray_DATA(array)
+        else:
+            self.samples.targets = samples_of(targets)
+            if self.samples.targets.n_features != loss.n_outputs:
+                raise ValueError(
+                    f"targets have {self.samples.targets.n_features} columns, the network {loss.n_outputs} outputs")
+        if weights is None:
+            weights = np.ones(1)
+        elif len(weights) != n_samples:
+            raise ValueError(f"{len(weights)} weights for {n_samples} samples")
+        elif weights.ndim == 1:
+            weights = weights[:, None]
+        weights = np.broadcast_to(weights, (n_samples, loss.n_targets))  # no copy: what is repeated is 0 bytes away
+        self.samples.weights = samples_of(weights)
+        self.arrays = loss, settings, targets, weights
+
+    def _labels(self, Loss loss, labels, order):
+        labels = labels[:, None] if labels.ndim == 1 else labels
+        if labels.dtype != np.int32 or labels.ndim != 2 or not labels.flags.c_contiguous:
+            raise ValueError("classes must be a contiguous array of int32")
+        if labels.shape[1] != len(loss.groups):
+            raise ValueError(
+                f"classes have {labels.shape[1]} columns, the network {len(loss.groups)} groups of outputs")
+        asked = labels if order is None else labels[order]
+        if len(asked) and (asked.min() < 0 or (asked.max(axis=0) >= loss.groups).any()):
+            raise ValueError(f"classes outside 0 ... {max(loss.groups) - 1}")
+        return labels
+
+
+cdef void gather_wanted(const fastnn_kernels *kernels, const WantedSamples *samples, const intptr_t *order,
+                        size_t first, size_t n, const LossRows *rows, size_t row) noexcept nogil:
+    """What is wanted of samples order[first ... first + n), or first ... where order is NULL, into rows from row on."""
+    cdef size_t i, group, sample, itemsize = kernels.itemsize, n_groups = rows.n_groups
+    cdef fastnn_samples targets = samples.targets, weights = samples.weights
+    if order == NULL:
+        skip_samples(&targets, first)
+        skip_samples(&weights, first)
+    else:
+        order += first
+    kernels.gather(&weights, order, n, rows.weights + row * rows.n_weights * itemsize, rows.n_weights)
+    if rows.loss != SOFTMAX_LOSS:
+        kernels.gather(&targets, order, n, rows.targets + row * rows.n_outputs * itemsize, rows.n_outputs)
+        return
+    for i in range(n):
+        sample = first + i if order == NULL else <size_t> order[i]
+        for group in range(n_groups):
+            rows.labels[(row + i) * n_groups + group] = samples.labels[sample * n_groups + group]
+
+
+cdef double total_weight(const fastnn_kernels *kernels, const LossRows *wanted, size_t rows) noexcept nogil:
+    """What the weights of the first rows add up to; of weights that differ from target to target, on average."""
+    cdef size_t i, n = rows * wanted.n_weights
+    cdef double total = 0
+    for i in range(n):
+        total += (<const double *> wanted.weights)[i] if kernels.itemsize == 8 else (<const float *> wanted.weights)[i]
+    return total / wanted.n_weights
+
+
+cdef double rows_loss(const fastnn_kernels *kernels, const LossRows *wanted, size_t row, size_t rows, const char *z,
+                      size_t ldz, char *delta, size_t ldd) noexcept nogil:
+    """The loss of rows [row, row + rows) of a batch, whose outputs or logits are z, and its gradient.
+
+    z and delta begin at those rows.
+    """
+    cdef size_t group, start, itemsize = kernels.itemsize, n_groups = wanted.n_groups
+    cdef const char *weights = wanted.weights + row * wanted.n_weights * itemsize
+    cdef double loss = 0
+    if wanted.loss != SOFTMAX_LOSS:
+        return kernels.elementwise_loss(
+            wanted.loss, rows, wanted.n_outputs, z, ldz, wanted.targets + row * wanted.n_outputs * itemsize,
+            wanted.n_outputs, weights, wanted.n_weights, wanted.settings, wanted.factor, delta, ldd)
+    for group in range(n_groups):
+        start = wanted.group_starts[group]
+        loss += kernels.softmax_loss(
+            rows, wanted.group_starts[group + 1] - start, z + start * itemsize, ldz,
+            wanted.labels + row * n_groups + group, n_groups, weights + group * itemsize, n_groups, wanted.smoothing,
+            delta + start * itemsize, ldd)
+    return loss

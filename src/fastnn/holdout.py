@@ -1,0 +1,88 @@
+"""Samples held out of training: which, and how the network does on them."""
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+
+from fastnn.user_warnings import warn_user
+
+
+def split(n_samples, fraction, random_state, classes):
+    """Draw the samples to hold out, as scikit-learn's early stopping draws them.
+
+    Parameters
+    ----------
+    n_samples : int
+    fraction : float
+    random_state : numpy.random.RandomState
+    classes : ndarray of shape (n_samples,) or None
+        Hold out a part of each; None: of all together.
+
+    Returns
+    -------
+    trained_on, held_out : ndarray of intp
+
+    Raises
+    ------
+    ValueError
+        When that is too few.
+
+    Warns
+    -----
+    UserWarning
+        When a class has a single member, so that no part of it can be held out.
+    """
+    if classes is not None and np.unique(classes, return_counts=True)[1].min() < 2:
+        warn_user("A class has a single sample: what is held out for early stopping is not stratified.")
+        classes = None
+    trained_on, held_out = train_test_split(
+        np.arange(n_samples, dtype=np.intp), random_state=random_state, test_size=fraction, stratify=classes
+    )
+    if len(held_out) < 2:
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+    return trained_on, held_out
+
+
+class Holdout:
+    """Samples held out.
+
+    Parameters
+    ----------
+    samples : Samples
+        For the loss.
+    y : ndarray
+        The targets as the user gave them, and
+    sample_weight : ndarray of shape (n_samples,) or None
+        the weights likewise: for the score.
+    estimator : BaseMLP
+        Says what a score is, if `scoring` does not.
+    scoring : str, callable or None
+    """
+
+    def __init__(self, samples, y, sample_weight, estimator, scoring):
+        self.samples, self.y, self.sample_weight = samples, y, sample_weight
+        self.scorer = None if scoring == "loss" else check_scoring(estimator, scoring)
+
+    def evaluate(self, model, loss, n_threads):
+        """The network's loss and score.
+
+        Parameters
+        ----------
+        model : BaseMLP
+            Fitted; one that takes arrays without names.
+        loss : fastnn.engine.loss.Loss
+        n_threads : int
+
+        Returns
+        -------
+        loss : float
+            Mean, without penalty.
+        score : float
+        """
+        held = self.samples
+        summed = model._network.loss(held.X, held.targets, held.weights, loss, n_threads)
+        mean = summed / held.total_weight()
+        if self.scorer is None:
+            return mean, -mean
+        weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
+        return mean, float(self.scorer(model, held.X, self.y, **weights))

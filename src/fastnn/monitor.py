@@ -1,0 +1,112 @@
+"""What is looked at after each epoch: the loss, the score on samples held out, and whether to go on."""
+
+from fastnn.schedules import ADAPTIVE_FACTOR, drop_rate
+
+
+class Monitor:
+    """Watches one fit.
+
+    Parameters
+    ----------
+    parameters : MLPParameters
+    state : TrainingState
+        Is added to.
+    network : Network
+    evaluate : callable or None
+        Returns loss and score on the samples held out; None: there are none.
+    callbacks : Callbacks
+    progress : Silence
+    judges : bool
+        Whether want of improvement ends the fit: a partial fit, or lbfgs, has an end of its own.
+    """
+
+    def __init__(self, parameters, state, network, evaluate, callbacks, progress, judges):
+        self.parameters, self.state, self.network, self.evaluate = parameters, state, network, evaluate
+        self.callbacks, self.progress, self.judges = callbacks, progress, judges
+        self.n_epochs = 0
+        self.by_score = parameters.early_stopping and evaluate is not None
+
+    def epoch_begins(self):
+        """To be called before each epoch."""
+        self.callbacks.epoch_begins()
+
+    def epoch_ended(self, loss, n_samples):
+        """Note an epoch.
+
+        Parameters
+        ----------
+        loss : float
+            Mean.
+        n_samples : int
+            It went through so many.
+
+        Returns
+        -------
+        bool
+            Whether training is to stop.
+        """
+        self.n_epochs += 1
+        self.state.loss_curve.append(loss)
+        self.state.n_samples_seen += n_samples
+        score = self._held_out_score()
+        self.progress.epoch(self.n_epochs, loss, score)
+        if self.by_score:
+            self._note_score(score)
+        else:
+            self._note_loss(loss, score)
+        stop = self._is_stuck()
+        return self.callbacks.epoch_ended() or stop
+
+    def _held_out_score(self):
+        if self.evaluate is None:
+            return None
+        loss, score = self.evaluate()
+        state = self.state
+        if state.validation_scores is None:
+            state.validation_scores, state.validation_losses = [], []
+        state.validation_losses.append(loss)
+        state.validation_scores.append(score)
+        return score
+
+    def _note_score(self, score):
+        """As scikit-learn counts: an improvement is a score better than the best by at least tol."""
+        state = self.state
+        if score < state.best_score + self.parameters.tol:
+            state.n_epochs_without_improvement += 1
+        else:
+            state.n_epochs_without_improvement = 0
+        if score > state.best_score:
+            state.best_score, state.best_epoch = score, len(state.loss_curve)
+            state.best_weights = self.network.weights()
+
+    def _note_loss(self, loss, score):
+        """Likewise of losses; the score of samples held out is for the record then."""
+        state = self.state
+        if loss > state.best_loss - self.parameters.tol:
+            state.n_epochs_without_improvement += 1
+        else:
+            state.n_epochs_without_improvement = 0
+        if score is not None:
+            if score > state.best_score:
+                state.best_score, state.best_epoch = score, len(state.loss_curve)
+        elif loss < state.best_loss:
+            state.best_epoch = len(state.loss_curve)
+        state.best_loss = min(loss, state.best_loss)
+
+    def _is_stuck(self):
+        parameters, state = self.parameters, self.state
+        if not self.judges or state.n_epochs_without_improvement <= parameters.n_iter_no_change:
+            return False
+        what = "Validation score" if self.by_score else "Training loss"
+        message = (
+            f"{what} did not improve more than tol={parameters.tol:f} for {parameters.n_iter_no_change} consecutive "
+            "epochs."
+        )
+        if drop_rate(parameters, state):
+            rate = parameters.learning_rate_init * ADAPTIVE_FACTOR**state.n_rate_drops
+            self.progress.say(f"{message} Setting learning rate to {rate:f}")
+            state.n_epochs_without_improvement = 0
+            return False
+        too_small = " Learning rate too small." if parameters.learning_rate == "adaptive" else ""
+        self.progress.say(f"{message}{too_small} Stopping.")
+        return True

@@ -1,0 +1,98 @@
+"""What is trained on, and what training has come to: all that a further fit needs to go on as if there had been one."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class Samples:
+    """What to learn from, as the engine takes it.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    targets : ndarray
+    weights : ndarray of shape (n_samples,) or (n_samples, n_columns), or None
+        Of each sample, or of each sample's each output; None: all are 1.
+    rows : ndarray of intp, or None
+        The samples that are trained on; None: all.
+    """
+
+    X: Any
+    targets: np.ndarray
+    weights: np.ndarray | None = None
+    rows: np.ndarray | None = None
+
+    def __len__(self):
+        return self.X.shape[0] if self.rows is None else len(self.rows)
+
+    def total_weight(self):
+        """Of the samples trained on, as the engine counts it: the mean over outputs."""
+        if self.weights is None:
+            return float(len(self))
+        weights = self.weights if self.rows is None else self.weights[self.rows]
+        return float(weights.sum(dtype=np.float64)) / (1 if weights.ndim == 1 else weights.shape[1])
+
+
+@dataclass
+class TrainingState:
+    """What training has seen and decided so far.
+
+    Attributes
+    ----------
+    random_state : numpy.random.RandomState
+    loss_curve : list of float
+        The mean loss of each epoch.
+    validation_scores, validation_losses : list of float, or None
+        Of each epoch, where samples are held out.
+    best_loss, best_score : float
+    best_epoch : int
+        The first is number 1.
+    best_weights, last_weights : (coefs, intercepts), or None
+        Of the best epoch, and of the last one where the best one's are the model's now: training goes on from there.
+    n_epochs_without_improvement, n_samples_seen, n_rate_drops : int
+    order : ndarray of intp, or None
+        The order of samples in the last epoch, which the next one's is made from.
+    split : (ndarray of intp, ndarray of intp), or None
+        The samples trained on, and those held out.
+    dropout_seed : int or None
+    """
+
+    random_state: np.random.RandomState
+    loss_curve: list = field(default_factory=list)
+    validation_scores: list | None = None
+    validation_losses: list | None = None
+    best_loss: float = np.inf
+    best_score: float = -np.inf
+    best_epoch: int = 0
+    best_weights: tuple | None = None
+    last_weights: tuple | None = None
+    n_epochs_without_improvement: int = 0
+    n_samples_seen: int = 0
+    n_rate_drops: int = 0
+    order: np.ndarray | None = None
+    split: tuple | None = None
+    dropout_seed: int | None = None
+
+    def drawn_dropout_seed(self):
+        """The seed of the dropout masks, drawn when first asked for: a fit without dropout draws what it always did."""
+        if self.dropout_seed is None:
+            self.dropout_seed = int(self.random_state.randint(2**31 - 1))
+        return self.dropout_seed
+
+    def forget_samples(self):
+        """Let go of what has a number per sample, or per weight: only a fit on the same samples has a use for it."""
+        self.order = self.split = self.best_weights = self.last_weights = None
+
+    def snapshot(self):
+        """All of it as it is now, for `restore`."""
+        attributes = {name: list(value) if isinstance(value, list) else value for name, value in vars(self).items()}
+        return attributes, self.random_state.get_state()
+
+    def restore(self, snapshot):
+        """Go back to a snapshot."""
+        attributes, random_numbers = snapshot
+        vars(self).update(attributes)
+        self.random_state.set_state(random_numbers)

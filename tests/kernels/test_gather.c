@@ -1,0 +1,174 @@
+/* Samples into a batch: gathering, dense and sparse, and which terms of it are zero throughout. */
+#include "harness.h"
+
+/* IEEE half precision, by its definition. */
+static double from_half(uint16_t half)
+{
+    const int exponent = half >> 10 & 31, mantissa = half & 1023;
+    const double magnitude = exponent == 31 ? (mantissa ? NAN : INFINITY)
+                             : exponent     ? ldexp(1024 + mantissa, exponent - 25)
+                                            : ldexp(mantissa, -24);
+    return half >> 15 ? -magnitude : magnitude;
+}
+
+typedef double real; /* what sources.def converts to */
+#define SOURCE(name, type, convert)                 \
+    static double plant_##name(char *p, int number) \
+    {                                               \
+        const type value = (type)number;            \
+        memcpy(p, &value, sizeof value);            \
+        return convert(value);                      \
+    }
+#include "sources.def"
+#undef SOURCE
+
+static const struct {
+    const char *name;
+    size_t size;
+    double (*plant)(char *p, int number); /* writes it as the type's number, or bits; returns what it is */
+} sources[] = {
+#define SOURCE(name, type, convert) {#name, sizeof(type), plant_##name},
+#include "sources.def"
+#undef SOURCE
+};
+
+static double rounded(double value) { return K->itemsize == 8 ? value : (double)(float)value; }
+
+/* gap: bytes between neighbours; at an odd address, rows backwards. */
+static void test_gather_from(int source, size_t n_features, size_t gap)
+{
+    static const intptr_t order[] = {3, 0, 3, 1};
+    enum { N_SAMPLES = 5, N_ROWS = sizeof order / sizeof *order };
+    const size_t step = sources[source].size + gap, row_bytes = n_features * step + 1;
+    char *data = new_block(N_SAMPLES * row_bytes - 1 - gap, 1);
+    const fastnn_samples X = {(enum fastnn_source)source, data + (N_SAMPLES - 1) * row_bytes, -(ptrdiff_t)row_bytes,
+                              (ptrdiff_t)step, n_features};
+    matrix truth = new_matrix(N_SAMPLES, n_features, 0), out = new_matrix(N_ROWS, n_features, 2);
+    matrix first = new_matrix(2, n_features, 0);
+    for (size_t i = 0; i < N_SAMPLES; i++)
+        for (size_t j = 0; j < n_features; j++) {
+            const int number = random_bits() % 4 ? 0 : (int)(random_bits() % 200) - 100;
+            set(truth, i, j, sources[source].plant(data + (N_SAMPLES - 1 - i) * row_bytes + j * step, number));
+        }
+    K->gather(&X, order, N_ROWS, out.values, out.ld);
+    K->gather(&X, NULL, 2, first.values, first.ld);
+    for (size_t j = 0; j < n_features; j++) {
+        for (size_t i = 0; i < N_ROWS; i++)
+            expect(at(out, i, j), rounded(at(truth, (size_t)order[i], j)), 0, sources[source].name, i, j);
+        for (size_t i = 0; i < 2; i++)
+            expect(at(first, i, j), rounded(at(truth, i, j)), 0, "the first rows", i, j);
+    }
+    expect_gaps(out, "the gap of out");
+}
+
+void test_gather(void)
+{
+    for (int source = 0; source < FASTNN_N_SOURCES; source++)
+        for (size_t n_features = 1; n_features <= 2 * TILE_COLS + 1; n_features += 4)
+            for (size_t gap = 0; gap < 3; gap++)
+                test_gather_from(source, n_features, gap);
+}
+
+/* tile: of rows, the terms being columns, or turned. A term is used if any of the tile's numbers has a bit set. */
+static void expect_terms(matrix x, int turned, const uint32_t *terms, uint32_t count, size_t tile)
+{
+    const size_t n_terms = turned ? x.rows : x.cols, end = turned ? x.cols : x.rows;
+    size_t n = 0;
+    for (size_t k = 0; k < n_terms; k++) {
+        int used = 0;
+        for (size_t i = tile * TILE_ROWS; i < end && i < (tile + 1) * TILE_ROWS; i++) {
+            const double number = turned ? at(x, k, i) : at(x, i, k);
+            used |= number != 0 || signbit(number);
+        }
+        if (used)
+            expect(n < count ? terms[n] : NAN, (double)k, 0, turned ? "used row" : "used column", tile, n), n++;
+    }
+    expect(count, (double)n, 0, turned ? "used rows" : "used columns", tile, x.cols);
+}
+
+void test_terms(void)
+{
+    const size_t sizes[] = {1, TILE_ROWS - 1, TILE_ROWS, TILE_ROWS + 1, 2 * LANES + 1, 5 * TILE_ROWS};
+    enum { N_SIZES = sizeof sizes / sizeof *sizes };
+    for (int i = 0; i < N_SIZES * N_SIZES; i++) {
+        const size_t rows = sizes[i / N_SIZES], cols = sizes[i % N_SIZES];
+        const size_t row_tiles = 1 + (rows - 1) / TILE_ROWS, col_tiles = 1 + (cols - 1) / TILE_ROWS;
+        matrix x = new_matrix(rows, cols, 2);
+        for (size_t row = 0; row < rows; row++)
+            for (size_t col = 0; col < cols; col++)
+                set(x, row, col, random_bits() % 16 ? 0 : random_bits() % 8 ? random_eighth() : -0.0);
+        uint32_t *counts = new_block((row_tiles + col_tiles) * sizeof *counts, sizeof *counts);
+        uint32_t *columns = new_block(row_tiles * cols * sizeof *columns, sizeof *columns);
+        uint32_t *samples = new_block(col_tiles * rows * sizeof *samples, sizeof *samples);
+        K->used_columns(rows, cols, x.values, x.ld, columns, counts, cols);
+        K->used_rows(rows, cols, x.values, x.ld, samples, counts + row_tiles, rows);
+        for (size_t tile = 0; tile < row_tiles; tile++)
+            expect_terms(x, 0, columns + tile * cols, counts[tile], tile);
+        for (size_t tile = 0; tile < col_tiles; tile++)
+            expect_terms(x, 1, samples + tile * rows, counts[row_tiles + tile], tile);
+    }
+}
+
+/* Every half there is: infinities, NaN and subnormal numbers. */
+void test_half(void)
+{
+    uint16_t *halves = new_block(65536 * sizeof *halves, 0);
+    matrix out = new_matrix(1, 65536, 0);
+    for (size_t i = 0; i < 65536; i++)
+        halves[i] = (uint16_t)i;
+    K->gather(&(fastnn_samples){FASTNN_float16, (const char *)halves, 0, 2, 65536}, NULL, 1, out.values, 65536);
+    for (size_t i = 0; i < 65536; i++) {
+        expect(at(out, 0, i), from_half((uint16_t)i), 0, "half", i, 0);
+        expect(signbit(at(out, 0, i)) != 0, i >> 15, 0, "the sign of half", i, 0);
+    }
+}
+
+/* A CSR matrix of five rows, among them an empty one, one with columns out of order and twice, and rows that lead out
+ * of the arrays, which are as long as they say and no longer: the sanitizers see a step beyond. */
+enum { SPARSE_ROWS = 9, N_STORED = 7, SPARSE_COLUMNS = 6 };
+static const int64_t starts[SPARSE_ROWS + 1] = {0, 3, 3, 7, 8, 2, -1, INT32_MAX, 5, 6};
+static const int64_t columns[N_STORED] = {5, 0, 5, -1, INT32_MAX, 6, 2};
+static const int64_t wide_columns[N_STORED] = {5, 0, 5, INT64_MIN, INT64_MAX, 6, 2};
+
+static void test_gather_sparse_from(int source, int wide)
+{
+    const size_t width = wide ? 8 : 4;
+    char *values = new_block(N_STORED * sources[source].size, 0);
+    char *own_starts = new_block((SPARSE_ROWS + 1) * width, 0), *own_columns = new_block(N_STORED * width, 0);
+    double numbers[N_STORED];
+    for (size_t k = 0; k < N_STORED; k++)
+        numbers[k] = sources[source].plant(values + k * sources[source].size, (int)k + 1);
+    for (size_t k = 0; k <= SPARSE_ROWS; k++)
+        wide ? (void)memcpy(own_starts + 8 * k, &starts[k], 8)
+             : (void)memcpy(own_starts + 4 * k, &(int32_t){(int32_t)starts[k]}, 4);
+    for (size_t k = 0; k < N_STORED; k++)
+        wide ? (void)memcpy(own_columns + 8 * k, &wide_columns[k], 8)
+             : (void)memcpy(own_columns + 4 * k, &(int32_t){(int32_t)columns[k]}, 4);
+    const fastnn_samples X = {.type = (enum fastnn_source)source,
+                              .data = values,
+                              .n_features = SPARSE_COLUMNS,
+                              .columns = own_columns,
+                              .starts = own_starts,
+                              .wide_indices = wide,
+                              .n_stored = N_STORED};
+    double wanted[SPARSE_ROWS][SPARSE_COLUMNS] = {{numbers[1], 0, 0, 0, 0, numbers[0] + numbers[2]}, {0}, {0}};
+    wanted[2][2] = numbers[6];
+    wanted[8][5] = NAN; /* columns[5] is 6: one too many, passed over */
+    wanted[8][5] = 0;
+    static const intptr_t order[] = {8, 0, 1, 2, 3, 4, 5, 6, 7, 0};
+    enum { N_ORDER = sizeof order / sizeof *order };
+    matrix out = new_matrix(N_ORDER, SPARSE_COLUMNS, 2);
+    K->gather(&X, order, N_ORDER, out.values, out.ld);
+    for (size_t i = 0; i < N_ORDER; i++)
+        for (size_t j = 0; j < SPARSE_COLUMNS; j++)
+            expect(at(out, i, j), rounded(wanted[order[i]][j]), 4 * EPS * fabs(wanted[order[i]][j]),
+                   sources[source].name, i, j);
+    expect_gaps(out, "the gap of out");
+}
+
+void test_gather_sparse(void)
+{
+    for (int source = 0; source < FASTNN_N_SOURCES; source++)
+        for (int wide = 0; wide < 2; wide++)
+            test_gather_sparse_from(source, wide);
+}
