@@ -1,8 +1,14 @@
-"""MLPClassifier among scikit-learn's tools: its own checks, pipelines, searches and data frames."""
+"""The networks among scikit-learn's tools: its own checks, pipelines, searches, routing and data frames."""
 
+import copy
+import pickle
+
+import joblib
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -10,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fastnn import MLPClassifier
+from fastnn import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -23,10 +29,11 @@ def data(rng):
 
 @parametrize_with_checks(
     [
-        MLPClassifier((20,), solver="adam", learning_rate_init=0.01, max_iter=80),
-        MLPClassifier((20,), solver="sgd", learning_rate_init=0.05, max_iter=80),
-        MLPClassifier((20,), solver="rmsprop", learning_rate_init=0.01, max_iter=80),
+        estimator(hidden_layer_sizes=(20,), solver=solver, learning_rate_init=rate, max_iter=80)
+        for estimator in (MLPClassifier, MLPRegressor)
+        for solver, rate in (("adam", 0.01), ("sgd", 0.002), ("rmsprop", 0.01), ("adamw", 0.01), ("adagrad", 0.1))
     ]
+    + [estimator(hidden_layer_sizes=(20,), solver="lbfgs", max_iter=20) for estimator in (MLPClassifier, MLPRegressor)]
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
@@ -97,6 +104,63 @@ def test_tools_with_threads(data, tool):
         model.fit(X, y)
         alone, together = (permutation_importance(model, X, y, random_state=0, n_jobs=n) for n in (None, 2))
         np.testing.assert_array_equal(alone.importances, together.importances)
+
+
+def test_calibration(data):
+    X, y = data
+    model = MLPClassifier((10,), learning_rate_init=0.05, max_iter=30, random_state=0)
+    calibrated = CalibratedClassifierCV(model, cv=3).fit(X, y)
+    assert calibrated.score(X, y) > 0.8
+
+
+def test_sample_weights_are_routed(data):
+    """Through a search and a pipeline, to the network alone."""
+    X, y = data
+    model = MLPClassifier((5,), max_iter=3, random_state=0)
+    weights = np.linspace(0, 1, len(y))
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(
+            scaler, model.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        )
+        search = GridSearchCV(pipeline, {"mlpclassifier__alpha": [0.1]}, cv=2).fit(X, y, sample_weight=weights)
+    scaled = StandardScaler().fit_transform(X)
+    expected = clone(model).set_params(alpha=0.1).fit(scaled, y, sample_weight=weights).predict_proba(scaled)
+    np.testing.assert_array_equal(search.predict_proba(X), expected)
+    assert not np.allclose(expected, clone(model).set_params(alpha=0.1).fit(scaled, y).predict_proba(scaled))
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize(
+    "through",
+    [
+        lambda model, path: pickle.loads(pickle.dumps(model)),
+        lambda model, path: copy.deepcopy(model),
+        lambda model, path: joblib.load(joblib.dump(model, path)[0]),
+    ],
+    ids=["pickle", "deepcopy", "joblib"],
+)
+def test_copies(estimator, through, data, tmp_path):
+    X, _ = data
+    fresh = estimator(hidden_layer_sizes=(5,), activation=["gelu"], max_iter=3, random_state=0)
+    assert through(fresh, tmp_path / "fresh").get_params() == fresh.get_params()
+    assert not hasattr(through(fresh, tmp_path / "fresh"), "coefs_")
+    model = fresh.fit(X, X[:, 0] > 0)
+    twin = through(model, tmp_path / "fitted")
+    np.testing.assert_array_equal(twin.predict(X), model.predict(X))
+    assert {name for name in vars(model) if name.endswith("_")} <= vars(twin).keys()
+    np.testing.assert_array_equal(
+        twin.partial_fit(X, X[:, 0] > 0).coefs_[0], model.partial_fit(X, X[:, 0] > 0).coefs_[0]
+    )
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_a_pickle_does_not_grow(estimator, data):
+    X, _ = data
+    model = estimator(hidden_layer_sizes=(5,), random_state=0)
+    classes = {"classes": [False, True]} if estimator is MLPClassifier else {}
+    sizes = [len(pickle.dumps(model.partial_fit(X, X[:, 0] > 0, **classes))) for _ in range(40)]
+    assert sizes[-1] - sizes[9] < 30 * 30  # a loss and its place in a list, a call
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

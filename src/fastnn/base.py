@@ -5,18 +5,17 @@ from contextlib import closing
 from itertools import pairwise
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn.all_or_nothing import all_or_nothing, optimizer_afresh_on_error, taken_back_on_error
 from fastnn.callbacks import Callbacks, CallbackSupportMixin
-from fastnn.engine.arrays import check_csr, source_dtypes
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.holdout import Holdout, split
+from fastnn.inputs import checked_weights, readable
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
@@ -101,7 +100,7 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
             """The estimator as it would be if the fit ended now."""
             fitted = copy.copy(self)
             fitted.__dict__.pop("feature_names_in_", None)  # it is to take arrays, as they are in here
-            fitted._set_fitted(kind, trainer, state, len(state.loss_curve) - first)
+            fitted._set_fitted(network, kind, trainer, state, len(state.loss_curve) - first)
             return fitted
 
         def evaluate():
@@ -135,16 +134,16 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
             network.set_weights(*state.best_weights)
         if partial or not self.warm_start:
             state.forget_samples()
-        self._set_fitted(kind, trainer, state, len(state.loss_curve) - first)
+        self._set_fitted(network, kind, trainer, state, len(state.loss_curve) - first)
         callbacks.end()
 
-    def _set_fitted(self, kind, trainer, state, n_epochs):
-        """All that a fitted estimator has."""
-        self._network, self._targets, self._trainer, self._state = trainer.network, kind, trainer, state
+    def _set_fitted(self, network, kind, trainer, state, n_epochs):
+        """All that a fitted estimator has; without a trainer, training would go on with a fresh optimizer."""
+        self._network, self._targets, self._trainer, self._state = network, kind, trainer, state
         self.n_iter_ = n_epochs
-        self.n_layers_ = len(trainer.network.sizes)
-        self.n_outputs_ = trainer.network.sizes[-1]
-        self.out_activation_ = trainer.network.head
+        self.n_layers_ = len(network.sizes)
+        self.n_outputs_ = network.sizes[-1]
+        self.out_activation_ = network.head
         self.t_ = state.n_samples_seen
         self.loss_curve_ = list(state.loss_curve)
         self.loss_ = state.loss_curve[-1] if state.loss_curve else np.nan
@@ -294,21 +293,3 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def checked_weights(sample_weight, X):
-    """Sample weights as an array of float64, refused if any is negative."""
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    if (weights < 0).any():
-        raise ValueError("sample_weight must not be negative.")
-    return weights
-
-
-def readable(X):
-    """X as the engine can read it: rarely a copy, for long doubles and foreign byte orders; of CSR X, checked."""
-    if sp.issparse(X):
-        check_csr(X)
-    native = X.dtype.newbyteorder("=")
-    if native == np.bool_ or native in source_dtypes:
-        return X.astype(native, copy=False)
-    return X.astype(np.float64)

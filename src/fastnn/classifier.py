@@ -7,12 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.neural_network import MLPClassifier as SklearnClassifier
+from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.base import BaseMLP
+from fastnn.conversion import adopt, adopt_scikit_learns, sklearn_estimator, to_scikit_learns
 from fastnn.parameters import MLPParameters, documented
 from fastnn.targets import Labels
 
@@ -150,6 +153,91 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
         return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs), classes=classes)
 
+    @classmethod
+    def from_weights(cls, coefs, intercepts, *, activation="relu", classes=None, multilabel=False, **parameters):
+        """A fitted network with given weights.
+
+        Parameters
+        ----------
+        coefs : sequence of array-like of shape (fan_in, fan_out)
+        intercepts : sequence of array-like of shape (fan_out,)
+        activation : str or list of str, default="relu"
+        classes : array-like of shape (n_classes,), or a list of such, default=None
+            Sorted. None is 0, 1, ...; a list of arrays is several columns of classes.
+        multilabel : bool, default=False
+            Whether each output is a label by itself.
+        **parameters
+            Others of the constructor's.
+
+        Returns
+        -------
+        MLPClassifier
+
+        Raises
+        ------
+        ValueError
+            For weights of shapes that make no network, or none for such classes.
+
+        Examples
+        --------
+        >>> from fastnn import MLPClassifier
+        >>> xor = MLPClassifier.from_weights(
+        ...     [[[1, 1], [1, 1]], [[1], [-2]]], [[0, -1], [-0.5]], activation="relu", classes=[False, True]
+        ... )
+        >>> xor.predict([[0, 0], [0, 1], [1, 0], [1, 1]])
+        array([False,  True,  True, False])
+        """
+        n_outputs = np.shape(intercepts[-1])[0]
+        if multilabel:
+            kind = Labels.of_kind("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
+        elif classes is not None and np.ndim(classes[0]):
+            kind = Labels.of_kind("multiclass-multioutput", classes)
+        else:
+            classes = np.arange(max(2, n_outputs)) if classes is None else classes
+            kind = Labels.of_kind("multiclass" if len(classes) > 2 else "binary", classes)
+        if kind.n_outputs != n_outputs:
+            raise ValueError(f"{n_outputs} outputs for the classes {kind.classes}, which need {kind.n_outputs}.")
+        sizes = tuple(np.shape(b)[0] for b in intercepts[:-1])
+        return adopt(cls(sizes, activation, **parameters), kind, coefs, intercepts)
+
+    @classmethod
+    def from_sklearn(cls, fitted):
+        """The network of a fitted `sklearn.neural_network.MLPClassifier`, as a model of fastnn.
+
+        Parameters
+        ----------
+        fitted : sklearn.neural_network.MLPClassifier
+
+        Returns
+        -------
+        MLPClassifier
+            With its parameters and weights: it predicts the same, and can be trained further, with a fresh optimizer.
+        """
+        check_is_fitted(fitted)
+        kind = Labels.of_kind(fitted._label_binarizer.y_type_, fitted.classes_)
+        return adopt_scikit_learns(cls(**fitted.get_params()), kind, fitted)
+
+    def to_sklearn(self):
+        """This network as a fitted `sklearn.neural_network.MLPClassifier`.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier
+            It predicts the same. Parameters that it has not, and values that it does not know, are left out.
+
+        Raises
+        ------
+        ValueError
+            For activations and kinds of targets that scikit-learn's has not.
+        """
+        check_is_fitted(self)
+        estimator = to_scikit_learns(self, sklearn_estimator(self, SklearnClassifier))
+        estimator.classes_ = self.classes_
+        estimator._label_binarizer = LabelBinarizer().fit(
+            np.eye(len(self.classes_), dtype=int) if self._targets.kind == "multilabel-indicator" else self.classes_
+        )
+        return estimator
+
     def _target_kind(self, y, classes, goes_on, partial):
         if goes_on:
             if classes is not None and not _equal(classes, self.classes_):
@@ -166,7 +254,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if type_of_target(y).startswith("multilabel"):
             kind = Labels(y)
         elif y.ndim == 2:
-            kind = Labels.of_columns(classes)
+            kind = Labels.of_kind("multiclass-multioutput", classes)
         else:
             kind = Labels(classes)
         if not _equal(classes, kind.classes):

@@ -32,14 +32,14 @@ def split(n_samples, fraction, random_state, classes):
     UserWarning
         When a class has a single member, so that no part of it can be held out.
     """
+    if np.ceil(fraction * n_samples) < 2:  # as many as there will be
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     if classes is not None and np.unique(classes, return_counts=True)[1].min() < 2:
         warn_user("A class has a single sample: what is held out for early stopping is not stratified.")
         classes = None
     trained_on, held_out = train_test_split(
         np.arange(n_samples, dtype=np.intp), random_state=random_state, test_size=fraction, stratify=classes
     )
-    if len(held_out) < 2:
-        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     return trained_on, held_out
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.optimize import minimize as scipy_minimize
-from sklearn.utils.optimize import _check_optimize_result
+from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.interruption import Interruption
 from fastnn.training import Segments, all_finite
@@ -43,42 +43,20 @@ def minimize(trainer, samples, parameters, monitor):
     UserWarning
         When interrupted by Ctrl-C; the network keeps what it has learnt.
     """
+    objective = _Objective(trainer, samples, parameters, monitor)
     network = trainer.network
-    order = np.arange(len(samples), dtype=np.intp) if samples.rows is None else samples.rows
-    is_weight = _packed_mask(network)
-    total = samples.total_weight()
-    last = {"x": None, "loss": np.nan}
+    accepted = network.parameters.astype(np.float64)
 
-    with Interruption() as interruption:
-        segments = Segments(trainer, interruption)
+    def step_ended(x):
+        accepted[:] = x
+        if objective.step_ended(x):
+            raise _Stopped
 
-        def loss_and_gradient(x):
-            network.parameters[:] = x
-            trainer.memories[:] = 0
-            summed = segments.run_epoch(samples, order)
-            interruption.check()
-            weights = network.parameters.astype(np.float64) * is_weight
-            penalised = (summed + 0.5 * parameters.alpha * np.dot(weights, weights)) / total
-            last["x"], last["loss"] = x.copy(), penalised
-            return penalised, (trainer.memories[0] + parameters.alpha * weights) / total
-
-        def step_ended(x):
-            # SciPy ends a line search on the point it takes, so its loss is the last one found.
-            penalised = last["loss"] if np.array_equal(x, last["x"]) else loss_and_gradient(x)[0]
-            network.parameters[:] = x
-            accepted[:] = x
-            if monitor.epoch_ended(penalised, len(samples)):
-                raise _Stopped
-            monitor.epoch_begins()
-
-        accepted = network.parameters.astype(np.float64)
-        start_loss = loss_and_gradient(accepted.copy())[0]
-        if not np.isfinite(start_loss):
-            raise ValueError(f"The loss of the initial weights is {start_loss}: scale the input.")
-        monitor.epoch_begins()
-        try:
+    try:
+        with Interruption() as interruption:
+            objective.segments = Segments(trainer, interruption)
             result = scipy_minimize(
-                loss_and_gradient,
+                objective,
                 accepted.copy(),
                 method="L-BFGS-B",
                 jac=True,
@@ -87,20 +65,61 @@ def minimize(trainer, samples, parameters, monitor):
                     "maxfun": parameters.max_fun,
                     "maxiter": parameters.max_iter,
                     "gtol": parameters.tol,
-                    # SciPy's own, unless the loss cannot be told so exactly.
+                    # Where SciPy gives up: 2e-9 is its own. No finer than the loss can be told.
                     "ftol": max(2.220446049250313e-09, float(np.finfo(network.dtype).eps)),
                 },
             )
-            accepted = result.x
-            _check_optimize_result("lbfgs", result, parameters.max_iter)
-        except _Stopped:
-            pass
-        except KeyboardInterrupt:
-            warn_user("Training interrupted by user.")
-        finally:
-            network.parameters[:] = accepted
+        accepted[:] = result.x
+        if result.status != 0:
+            warn_user(
+                f"lbfgs failed to converge after {result.nit} iterations and {result.nfev} evaluations of the loss "
+                f"({_text(result.message)}). Increase max_iter or max_fun, or scale the input, for instance with "
+                "sklearn.preprocessing.StandardScaler.",
+                ConvergenceWarning,
+            )
+    except _Stopped:
+        pass
+    except KeyboardInterrupt:
+        warn_user("Training interrupted by user.")
+    finally:
+        network.parameters[:] = accepted
     if not all_finite(network.parameters):
-        raise ValueError("Solver produced non-finite weights: scale the input.")
+        raise ValueError("Training diverged: weights are no longer finite. Scale the input.")
+
+
+class _Objective:
+    """The penalised mean loss over all samples, and its gradient, as functions of packed parameters."""
+
+    def __init__(self, trainer, samples, parameters, monitor):
+        self.trainer, self.samples, self.alpha, self.monitor = trainer, samples, parameters.alpha, monitor
+        self.order = np.arange(len(samples), dtype=np.intp) if samples.rows is None else samples.rows
+        self.is_weight = _packed_mask(trainer.network)
+        self.total = samples.total_weight()
+        self.x, self.loss = None, np.nan  # of the last evaluation
+        self.in_step = False
+
+    def __call__(self, x):
+        if not self.in_step:
+            self.monitor.epoch_begins()
+            self.in_step = True
+        parameters, memories = self.trainer.network.parameters, self.trainer.memories
+        parameters[:] = x
+        memories[:] = 0
+        summed = self.segments.run_epoch(self.samples, self.order)
+        self.segments.interruption.check()
+        weights = parameters.astype(np.float64) * self.is_weight
+        loss = (summed + 0.5 * self.alpha * np.dot(weights, weights)) / self.total
+        if self.x is None and not np.isfinite(loss):
+            raise ValueError(f"Training diverged: the loss of the initial weights is {loss}. Scale the input.")
+        self.x, self.loss = x.copy(), loss
+        return loss, (memories[0] + self.alpha * weights) / self.total
+
+    def step_ended(self, x):
+        """Whether training is to end: SciPy takes the point x, which is the one that it last had evaluated."""
+        loss = self.loss if np.array_equal(x, self.x) else self(x)[0]
+        self.trainer.network.parameters[:] = x
+        self.in_step = False
+        return self.monitor.epoch_ended(loss, len(self.samples))
 
 
 def _packed_mask(network):
@@ -109,3 +128,7 @@ def _packed_mask(network):
     shapes = list(zip(network.sizes, network.sizes[1:], strict=False))
     network.pack([np.ones(shape) for shape in shapes], [np.zeros(n) for _, n in shapes], mask)
     return mask
+
+
+def _text(message):
+    return message.decode() if isinstance(message, bytes) else message  # as SciPy's came until 1.9

@@ -8,12 +8,14 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score
+from sklearn.neural_network import MLPRegressor as SklearnRegressor
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.base import BaseMLP
 from fastnn.classifier import checked_epochs
+from fastnn.conversion import adopt, adopt_scikit_learns, sklearn_estimator, to_scikit_learns
 from fastnn.engine.activation import activation_names
 from fastnn.parameters import MLPParameters, documented
 from fastnn.targets import Numbers
@@ -153,11 +155,79 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """
         return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs))
 
+    @classmethod
+    def from_weights(cls, coefs, intercepts, *, activation="relu", **parameters):
+        """A fitted network with given weights.
+
+        Parameters
+        ----------
+        coefs : sequence of array-like of shape (fan_in, fan_out)
+        intercepts : sequence of array-like of shape (fan_out,)
+        activation : str or list of str, default="relu"
+        **parameters
+            Others of the constructor's: `loss`, `quantile` and `output_activation` say what the outputs are.
+
+        Returns
+        -------
+        MLPRegressor
+
+        Raises
+        ------
+        ValueError
+            For weights of shapes that make no network, or none for such quantiles.
+        """
+        sizes = tuple(np.shape(b)[0] for b in intercepts)
+        model = cls(hidden_layer_sizes=sizes[:-1], activation=activation, **parameters)
+        n_quantiles = len(model._quantiles()) if model.loss == "quantile" else 1
+        if sizes[-1] % n_quantiles:
+            raise ValueError(f"{sizes[-1]} outputs for {n_quantiles} quantiles.")
+        return adopt(model, model._numbers(sizes[-1] // n_quantiles), coefs, intercepts)
+
+    @classmethod
+    def from_sklearn(cls, fitted):
+        """The network of a fitted `sklearn.neural_network.MLPRegressor`, as a model of fastnn.
+
+        Parameters
+        ----------
+        fitted : sklearn.neural_network.MLPRegressor
+
+        Returns
+        -------
+        MLPRegressor
+            With its parameters and weights: it predicts the same, and can be trained further, with a fresh optimizer.
+        """
+        check_is_fitted(fitted)
+        model = cls(**fitted.get_params())
+        return adopt_scikit_learns(model, model._numbers(fitted.n_outputs_), fitted)
+
+    def to_sklearn(self):
+        """This network as a fitted `sklearn.neural_network.MLPRegressor`.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPRegressor
+            It predicts the same. Parameters that it has not, and values that it does not know, are left out.
+
+        Raises
+        ------
+        ValueError
+            For activations and losses that scikit-learn's has not.
+        """
+        check_is_fitted(self)
+        estimator = sklearn_estimator(self, SklearnRegressor)
+        expected = "exp" if estimator.loss == "poisson" else "identity"
+        if self.out_activation_ != expected or len(self._targets.quantiles) > 1:
+            raise ValueError("scikit-learn has no network that ends like this one.")
+        return to_scikit_learns(self, estimator)
+
     def _target_kind(self, y, classes, goes_on, partial):
-        kind = Numbers(y, self.loss, self._quantiles(), float(self.huber_delta), self.output_activation)
+        kind = self._numbers(1 if y.ndim == 1 else y.shape[1])
         if goes_on and kind.n_targets != self._targets.n_targets:
             raise ValueError(f"`y` must have {self._targets.n_targets} columns, as in the first fit")
         return kind
+
+    def _numbers(self, n_targets):
+        return Numbers(n_targets, self.loss, self._quantiles(), float(self.huber_delta), self.output_activation)
 
     def _quantiles(self):
         quantiles = list(self.quantile) if np.iterable(self.quantile) else [self.quantile]

@@ -5,6 +5,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from fastnn.engine.loss import Loss
+from fastnn.inputs import readable
 
 
 def class_numbers(classes, y):
@@ -69,10 +70,11 @@ class Labels:
             self._take(kind, unique_labels(y))
 
     @classmethod
-    def of_columns(cls, classes):
-        """Several columns of classes, from the classes of each."""
+    def of_kind(cls, kind, classes):
+        """Labels of a known kind, from the classes there are; of several columns, from each one's."""
         labels = cls.__new__(cls)
-        labels._take("multiclass-multioutput", [unique_labels(column) for column in classes])
+        columns = kind == "multiclass-multioutput"
+        labels._take(kind, [unique_labels(column) for column in classes] if columns else unique_labels(classes))
         return labels
 
     def _take(self, kind, classes):
@@ -211,7 +213,7 @@ class Numbers:
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+    n_targets : int
     loss : str
     quantiles : list of float
         For the loss quantile: several make as many outputs of each target.
@@ -221,7 +223,7 @@ class Numbers:
 
     Attributes
     ----------
-    n_targets, n_outputs : int
+    n_outputs : int
     head : str
     loss : fastnn.engine.loss.Loss
 
@@ -233,9 +235,8 @@ class Numbers:
 
     groups = None
 
-    def __init__(self, y, loss, quantiles, huber_delta, output_activation):
-        self.n_targets = 1 if y.ndim == 1 else y.shape[1]
-        self.name = loss
+    def __init__(self, n_targets, loss, quantiles, huber_delta, output_activation):
+        self.n_targets, self.name = n_targets, loss
         self.quantiles = quantiles if loss == "quantile" else [None]
         self.n_outputs = self.n_targets * len(self.quantiles)
         self.head = output_activation or ("exp" if loss == "poisson" else "identity")
@@ -250,7 +251,7 @@ class Numbers:
         ValueError
             For numbers that the loss is not for.
         """
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        y = readable(y.reshape(-1, 1) if y.ndim == 1 else y)
         if y.shape[1] != self.n_targets:
             raise ValueError(f"`y` must have {self.n_targets} columns, as in the first fit, not {y.shape[1]}")
         if self.name == "poisson" and (y < 0).any():

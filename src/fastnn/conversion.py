@@ -1,0 +1,97 @@
+"""Networks from weights, from scikit-learn's estimators, and to them."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import make_constraint
+
+from fastnn.engine.network import Network
+from fastnn.state import TrainingState
+
+# What of training scikit-learn's estimators and ours both keep, as they do and as our state does.
+_TRAINING = {"loss_curve_": "loss_curve", "validation_scores_": "validation_scores", "t_": "n_samples_seen"}
+
+
+def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
+    """Make a fitted model of a new one.
+
+    Parameters
+    ----------
+    model : BaseMLP
+        Not fitted; its parameters must fit the weights.
+    kind : Labels or Numbers
+    coefs, intercepts : sequence of array-like
+        The weights and biases of each layer.
+    n_epochs : int, default=0
+        That they come from.
+    training : dict, default=()
+        Attributes of a TrainingState.
+
+    Returns
+    -------
+    BaseMLP
+
+    Raises
+    ------
+    ValueError
+        For shapes that make no network.
+    """
+    coefs, intercepts = [np.asarray(W) for W in coefs], [np.asarray(b) for b in intercepts]
+    if not coefs or any(W.ndim != 2 for W in coefs):
+        raise ValueError("coefs must be a list of one matrix of weights for each layer.")
+    sizes = [len(coefs[0]), *(W.shape[1] for W in coefs)]
+    dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
+    network = Network(sizes, model._hidden_activations(len(sizes) - 2), kind.head, dtype, groups=kind.groups)
+    network.set_weights(coefs, intercepts)
+    state = TrainingState(check_random_state(model.random_state))
+    vars(state).update(training)
+    model.n_features_in_ = sizes[0]
+    model._set_fitted(network, kind, None, state, n_epochs)
+    return model
+
+
+def adopt_scikit_learns(model, kind, fitted):
+    """The same, from a fitted estimator of scikit-learn's."""
+    training = {ours: getattr(fitted, theirs) for theirs, ours in _TRAINING.items() if hasattr(fitted, theirs)}
+    training = {name: list(value) if isinstance(value, list) else value for name, value in training.items()}
+    model = adopt(model, kind, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
+    if hasattr(fitted, "feature_names_in_"):
+        model.feature_names_in_ = fitted.feature_names_in_
+    return model
+
+
+def sklearn_estimator(model, cls):
+    """A new estimator of scikit-learn's, with those of the model's parameters that it has, and knows the value of."""
+    estimator = cls()
+    for name, value in model.get_params(deep=False).items():
+        if name in estimator.get_params():
+            allowed = map(make_constraint, cls._parameter_constraints[name])
+            if any(constraint.is_satisfied_by(value) for constraint in allowed):
+                estimator.set_params(**{name: value})
+    if model._network.activations and model._network.activations[0] in ("identity", "logistic", "tanh", "relu"):
+        estimator.set_params(activation=model._network.activations[0])  # they may be a list of one and the same
+    return estimator
+
+
+def to_scikit_learns(model, estimator):
+    """Give a model's network, and what it remembers of training, to a new estimator of scikit-learn's.
+
+    Raises
+    ------
+    ValueError
+        When that cannot be what this is: scikit-learn has four activations, the same for all hidden layers.
+    """
+    network = model._network
+    if len(set(network.activations)) > 1 or not set(network.activations) <= {"identity", "logistic", "tanh", "relu"}:
+        raise ValueError(
+            f"scikit-learn has no network with the activations {list(network.activations)}: it takes one of identity, "
+            "logistic, tanh and relu for all hidden layers."
+        )
+    if model._targets.groups:
+        raise ValueError("scikit-learn's takes one column of classes.")
+    estimator.coefs_, estimator.intercepts_ = network.weights()
+    for name in ("n_features_in_", "feature_names_in_", "n_iter_", "t_", "loss_", "best_loss_", "loss_curve_"):
+        if hasattr(model, name):
+            setattr(estimator, name, getattr(model, name))
+    for name in ("validation_scores_", "best_validation_score_", "n_layers_", "n_outputs_", "out_activation_"):
+        setattr(estimator, name, getattr(model, name))
+    return estimator

@@ -1,0 +1,37 @@
+"""Samples, numbers and weights as users give them, made into what the engine reads: rarely a copy."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.validation import _check_sample_weight
+
+from fastnn.engine.arrays import check_csr, source_dtypes
+
+
+def readable(array):
+    """An array, or a CSR matrix, as the engine can read it: a copy for long doubles and foreign byte orders only.
+
+    Raises
+    ------
+    ValueError
+        For a CSR matrix whose indices lead out of it, and for what is not numbers.
+    """
+    if sp.issparse(array):
+        check_csr(array)
+    native = array.dtype.newbyteorder("=")
+    if native == np.bool_ or native in source_dtypes:
+        return array.astype(native, copy=False)
+    return array.astype(np.float64)
+
+
+def checked_weights(sample_weight, X):
+    """Sample weights for the rows of X, as an array of float64.
+
+    Raises
+    ------
+    ValueError
+        For weights that are negative, all zero, not numbers, or not one for each row.
+    """
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weights < 0).any():
+        raise ValueError("sample_weight must not be negative.")
+    return weights

@@ -1,0 +1,185 @@
+"""Networks from weights, from scikit-learn's estimators and to them; weights that are set; hidden activations."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
+from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
+
+from fastnn import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture
+def X(rng):
+    return rng.normal(size=(80, 4))
+
+
+TARGETS = {
+    "binary": lambda X: np.array(["a", "b"])[(X[:, 0] > 0).astype(int)],
+    "multiclass": lambda X: X[:, :3].argmax(axis=1) * 5,
+    "multilabel": lambda X: (X[:, :3] > 0).astype(int),
+    "numbers": lambda X: X[:, 0],
+    "columns of numbers": lambda X: X[:, :2],
+    "counts": lambda X: np.abs(X[:, 0]).round(),
+}
+
+
+def pair(kind):
+    if kind in ("binary", "multiclass", "multilabel"):
+        return MLPClassifier, SklearnMLPClassifier, {}
+    return MLPRegressor, SklearnMLPRegressor, {"loss": "poisson"} if kind == "counts" else {}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_there_and_back(kind, activation, X):
+    ours, theirs, parameters = pair(kind)
+    parameters |= {"hidden_layer_sizes": (7, 5), "activation": activation, "max_iter": 4, "random_state": 0}
+    y = TARGETS[kind](X)
+    fitted = theirs(**parameters).fit(X, y)
+    model = ours.from_sklearn(fitted)
+    method = "predict_proba" if hasattr(model, "predict_proba") else "predict"
+    np.testing.assert_allclose(getattr(model, method)(X), getattr(fitted, method)(X), rtol=1e-12)
+    np.testing.assert_array_equal(model.predict(X).dtype, fitted.predict(X).dtype)
+    assert (model.loss_curve_, model.t_, model.n_iter_) == (fitted.loss_curve_, fitted.t_, 4)
+    back = pickle.loads(pickle.dumps(model)).to_sklearn()
+    assert type(back) is theirs
+    assert back.get_params() == fitted.get_params()
+    np.testing.assert_array_equal(getattr(back, method)(X), getattr(fitted, method)(X))
+    np.testing.assert_array_equal(back.predict(X), fitted.predict(X))
+    assert back.score(X, y) == fitted.score(X, y)
+    model.partial_fit(X, y)
+    assert len(model.loss_curve_) == 5
+
+
+def test_names_go_along(X):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("wxyz"))
+    fitted = SklearnMLPRegressor(hidden_layer_sizes=(3,), max_iter=2).fit(frame, X[:, 0])
+    model = MLPRegressor.from_sklearn(fitted)
+    assert model.feature_names_in_.tolist() == list("wxyz")
+    model.predict(frame)
+    assert model.to_sklearn().feature_names_in_.tolist() == list("wxyz")
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_from_weights(kind, X):
+    ours, _, parameters = pair(kind)
+    y = TARGETS[kind](X)
+    model = ours(hidden_layer_sizes=(7, 5), activation=["tanh", "gelu"], max_iter=3, **parameters).fit(X, y)
+    if ours is MLPClassifier:
+        parameters = {"classes": None if kind == "multilabel" else model.classes_, "multilabel": kind == "multilabel"}
+    same = ours.from_weights(model.coefs_, model.intercepts_, activation=["tanh", "gelu"], **parameters)
+    np.testing.assert_array_equal(same.predict(X), model.predict(X))
+    assert same.hidden_layer_sizes == (7, 5)
+    assert same.coefs_[0].dtype == model.coefs_[0].dtype
+    assert same.loss_curve_ == []
+    assert np.isnan(same.loss_)
+    same.partial_fit(X, y)
+    as_lists = ours.from_weights(
+        [W.tolist() for W in model.coefs_], [b.tolist() for b in model.intercepts_], activation=["tanh", "gelu"],
+        **parameters,
+    )  # fmt: skip
+    np.testing.assert_array_equal(as_lists.predict(X), model.predict(X))
+
+
+def test_from_weights_of_several_columns(X):
+    y = np.stack([X[:, 0] > 0, X[:, :3].argmax(axis=1)], axis=1)
+    model = MLPClassifier((6,), max_iter=3).fit(X, y)
+    same = MLPClassifier.from_weights(model.coefs_, model.intercepts_, classes=model.classes_)
+    np.testing.assert_array_equal(same.predict(X), model.predict(X))
+    quantiles = MLPRegressor("quantile", (6,), quantile=[0.1, 0.9], max_iter=3).fit(X, X[:, 0])
+    same = MLPRegressor.from_weights(quantiles.coefs_, quantiles.intercepts_, loss="quantile", quantile=[0.1, 0.9])
+    np.testing.assert_array_equal(same.predict(X), quantiles.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda W, b: MLPClassifier.from_weights(W, b, classes=[0, 1]), "3 outputs for the classes .* need 1"),
+        (lambda W, b: MLPClassifier.from_weights(W[:1], b), "activation|arrays of weights|layers"),
+        (lambda W, b: MLPClassifier.from_weights(W[::-1], b), "weights of shape"),
+        (lambda W, b: MLPClassifier.from_weights(W, b, activation="swish"), "unknown activation 'swish'"),
+        (lambda W, b: MLPClassifier.from_weights(b, b), "coefs must be a list of one matrix"),
+        (lambda W, b: MLPClassifier.from_weights(W, b, activation=["relu"] * 3), "names 3 functions for 1"),
+        (
+            lambda W, b: MLPRegressor.from_weights(W, b, loss="quantile", quantile=[0.1, 0.9]),
+            "3 outputs for 2 quantiles",
+        ),
+    ],
+)
+def test_weights_that_make_no_network(make, message):
+    with pytest.raises(ValueError, match=message):
+        make([np.ones((4, 5)), np.ones((5, 3))], [np.ones(5), np.ones(3)])
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (MLPClassifier((4,), activation="gelu"), "no network with the activations"),
+        (MLPClassifier((4, 4), activation=["relu", "tanh"]), "no network with the activations"),
+        (MLPRegressor(output_activation="softplus"), "no network that ends like this one"),
+        (MLPRegressor("quantile", quantile=[0.1, 0.9]), "no network that ends like this one"),
+    ],
+)
+def test_what_scikit_learn_has_not(model, message, X):
+    model.set_params(max_iter=2).fit(X, X[:, 0] > 0)
+    with pytest.raises(ValueError, match=message):
+        model.to_sklearn()
+    with pytest.raises(NotFittedError):
+        type(model)().to_sklearn()
+
+
+def test_columns_of_classes_are_not_scikit_learns(X):
+    model = MLPClassifier((4,), max_iter=2).fit(X, np.stack([X[:, 0] > 0, X[:, :3].argmax(axis=1)], axis=1))
+    with pytest.raises(ValueError, match="takes one column of classes"):
+        model.to_sklearn()
+
+
+def test_parameters_that_scikit_learn_has_not_are_left_out(X):
+    model = MLPClassifier((4,), solver="rmsprop", learning_rate="cosine", dropout=0.1, alpha=0.5, max_iter=2)
+    other = model.fit(X, X[:, 0] > 0).to_sklearn()
+    assert (other.solver, other.learning_rate, other.alpha) == ("adam", "constant", 0.5)
+    np.testing.assert_allclose(other.predict_proba(X), model.predict_proba(X), rtol=1e-12)
+    other.fit(X, X[:, 0] > 0)
+
+
+# -- looking inside ----------------------------------------------------------------------------------------------------
+
+
+def test_weights_can_be_set(X):
+    model = MLPClassifier((6,), max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
+    coefs, intercepts = [2 * W for W in model.coefs_], [b + 1 for b in model.intercepts_]
+    model.coefs_, model.intercepts_ = coefs, intercepts
+    for array, its in zip(model.coefs_ + model.intercepts_, coefs + intercepts, strict=True):
+        np.testing.assert_array_equal(array, its)
+    hidden = np.maximum(X @ coefs[0] + intercepts[0], 0)
+    expected = 1 / (1 + np.exp(-(hidden @ coefs[1] + intercepts[1])))
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1:], expected)
+    with pytest.raises(ValueError, match="layer 0 has weights of shape"):
+        model.coefs_ = coefs[::-1]
+    with pytest.raises(ValueError, match="0 and 2 arrays of weights for 2 layers"):
+        model.coefs_ = []
+    with pytest.raises(NotFittedError):
+        MLPClassifier().coefs_ = coefs
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_hidden_activations(estimator, X):
+    model = estimator(hidden_layer_sizes=(6, 5), activation=["tanh", "relu"], max_iter=2).fit(X, X[:, 0] > 0)
+    first = np.tanh(X @ model.coefs_[0] + model.intercepts_[0])
+    second = np.maximum(first @ model.coefs_[1] + model.intercepts_[1], 0)
+    for layer, expected in ((0, first), (1, second), (-1, second), (-2, first)):
+        np.testing.assert_allclose(model.hidden_activations(X, layer), expected, atol=1e-14)
+    np.testing.assert_array_equal(model.hidden_activations(X), model.hidden_activations(X, 1))
+    for layer in (2, -3):
+        with pytest.raises(ValueError, match="the network has 2 hidden layers"):
+            model.hidden_activations(X, layer)
+    with pytest.raises(ValueError, match="the network has 0 hidden layers"):
+        estimator(hidden_layer_sizes=(), max_iter=2).fit(X, X[:, 0] > 0).hidden_activations(X)
+    with pytest.raises(NotFittedError):
+        estimator().hidden_activations(X)

@@ -1,0 +1,163 @@
+"""CSR samples: the same bits as dense ones, from indices and numbers of any type, and nothing beyond their arrays."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from problems import make_network, make_trainer, random_targets, random_weights
+from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
+
+from fastnn import MLPClassifier, MLPRegressor
+from fastnn.engine.arrays import source_dtypes
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+N, N_FEATURES = 90, 37
+
+
+@pytest.fixture
+def X(rng):
+    X = sp.random_array((N, N_FEATURES), density=0.15, rng=rng, data_sampler=lambda size: rng.integers(1, 9, size))
+    return X.tocsr()
+
+
+def classifier(**parameters):
+    return MLPClassifier(
+        **{"hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0, "batch_size": 16} | parameters
+    )
+
+
+def with_wide_indices(X):
+    X = X.copy()
+    X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    return X
+
+
+def with_mixed_indices(X):
+    X = X.copy()
+    X.indptr = X.indptr.astype(np.int64)
+    return X
+
+
+def unsorted(X):
+    """Columns backwards within each row, and each number in two halves."""
+    X = X.tocoo()
+    row, column, data = np.tile(X.coords[0], 2), np.tile(X.coords[1], 2), np.tile(X.data / 2, 2)
+    order = np.lexsort((-column, row))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=N))])
+    return sp.csr_array((data[order], column[order], starts), shape=X.shape)
+
+
+FORMATS = {
+    "CSR array": sp.csr_array,
+    "CSR matrix": sp.csr_matrix,
+    "CSC": sp.csc_array,
+    "COO": sp.coo_array,
+    "LIL": sp.lil_array,
+    "wide indices": with_wide_indices,
+    "mixed indices": with_mixed_indices,
+    "unsorted, in halves": unsorted,
+}
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("make", FORMATS.values(), ids=FORMATS)
+def test_every_format(make, early_stopping, X, rng):
+    y = rng.integers(0, 3, N)
+    dense = classifier(early_stopping=early_stopping).fit(X.toarray().astype(float), y)
+    model = classifier(early_stopping=early_stopping).fit(make(X.astype(float)), y)
+    for array, its in zip(model.coefs_ + model.intercepts_, dense.coefs_ + dense.intercepts_, strict=True):
+        np.testing.assert_array_equal(array, its)
+    np.testing.assert_array_equal(model.predict_proba(make(X.astype(float))), dense.predict_proba(X.toarray()))
+    np.testing.assert_array_equal(
+        model.hidden_activations(make(X.astype(float))), dense.hidden_activations(X.toarray())
+    )
+
+
+@pytest.mark.parametrize("source", [*source_dtypes, np.dtype(bool)], ids=str)
+def test_every_type_of_numbers(source, X, rng, dtype, level):
+    weights, labels = random_weights(rng, (N_FEATURES, 20, 3), dtype), random_targets(rng, "softmax", N, 3)
+    X = X.astype(np.float64)
+    if source == np.float16:  # SciPy has none: its arrays are taken as they are
+        X.data = X.data.astype(source)
+    else:
+        X = X.astype(source)
+    dense = np.zeros((N, N_FEATURES), source)
+    dense[np.repeat(np.arange(N), np.diff(X.indptr)), X.indices] = X.data
+    outcomes = []
+    for samples in (X, dense):
+        trainer = make_trainer(weights, ["relu"], "softmax", "momentum", 8, level=level, learning_rate=0.1, decay_1=0.9)
+        outcomes.append(
+            (trainer.run(samples, labels, rng.permutation(N)[:0], 1.0), trainer.run(samples, labels, np.arange(N)))
+        )
+        outcomes[-1] += (trainer.network.parameters.tobytes(), trainer.network.forward(samples, 2).tobytes())
+    assert outcomes[0] == outcomes[1]
+
+
+def test_scikit_learns_numbers(X, rng):
+    X, y = X.astype(float), rng.integers(0, 3, N)
+    parameters = {"hidden_layer_sizes": (8,), "max_iter": 20, "random_state": 0}
+    ours, theirs = MLPClassifier(**parameters).fit(X, y), SklearnMLPClassifier(**parameters).fit(X, y)
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-6)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 63, 64, 65, 1030])
+def test_blocks_of_rows(n_rows, rng, dtype, level):
+    X = sp.random_array((n_rows, 70), density=0.1, rng=rng, format="csr")
+    network = make_network(random_weights(rng, (70, 30, 5), dtype), ["relu"], "softmax", level)
+    outputs = network.forward(X.toarray(), 1)
+    for n_threads in (1, 3):
+        assert network.forward(X, n_threads).tobytes() == outputs.tobytes()
+
+
+def test_it_is_never_made_dense(rng):
+    import tracemalloc
+
+    X = sp.random_array((20_000, 5_000), density=1e-3, rng=rng, format="csr", dtype=np.float32)  # 400 MB dense
+    y = rng.integers(0, 2, 20_000)
+    model = MLPClassifier((4,), max_iter=1, batch_size=100, random_state=0, n_threads=1)
+    model.fit(X[:200], y[:200])
+    tracemalloc.start()
+    model.fit(X, y).predict(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40e6
+
+
+BROKEN = {
+    "a column too far": lambda X: X.indices.__setitem__(3, N_FEATURES),
+    "a negative column": lambda X: X.indices.__setitem__(3, -1),
+    "a start beyond the end": lambda X: X.indptr.__setitem__(-1, X.nnz + 1),
+    "starts that go back": lambda X: X.indptr.__setitem__(5, X.nnz),
+    "a negative start": lambda X: X.indptr.__setitem__(0, -1),
+}
+
+
+@pytest.mark.parametrize("breaks", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_broken_matrices_are_refused(estimator, breaks, X, rng):
+    X, y = X.astype(float), rng.integers(0, 3, N)
+    model = estimator(hidden_layer_sizes=(8,), max_iter=2).fit(X, y)
+    broken = X.copy()
+    breaks(broken)
+    for use in (estimator(max_iter=2).fit, model.partial_fit):
+        with pytest.raises(ValueError, match=r"X.ind(ices|ptr) must be"):
+            use(broken, y)
+    with pytest.raises(ValueError, match=r"X.ind(ices|ptr) must be"):
+        model.predict(broken)
+
+
+@pytest.mark.parametrize("breaks", BROKEN.values(), ids=BROKEN)
+def test_the_engine_reads_nothing_beyond_a_broken_matrix(breaks, X, rng):
+    """It is not told of changes after the check: what is not there is passed over."""
+    broken = X.astype(float)
+    breaks(broken)
+    network = make_network(random_weights(rng, (N_FEATURES, 5, 3)), ["relu"], "softmax")
+    assert np.isfinite(network.forward(broken, 2)).all()
+
+
+def test_nan_is_refused(X, rng):
+    X = X.astype(float)
+    X.data[4] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        classifier().fit(X, rng.integers(0, 3, N))
