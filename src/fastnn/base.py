@@ -15,7 +15,7 @@ from fastnn.callbacks import Callbacks, CallbackSupportMixin
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.holdout import Holdout, split
-from fastnn.inputs import checked_weights, readable
+from fastnn.inputs import checked_weights, is_plain, readable
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
@@ -282,9 +282,11 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
         return self._outputs(X, depth=layer % n_hidden + 1)
 
     def _outputs(self, X, depth=None):
-        check_is_fitted(self)
-        X = readable(validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False))
-        return self._network.forward(X, effective_n_threads(self.n_threads), depth)
+        network = getattr(self, "_network", None)
+        if network is None or hasattr(self, "feature_names_in_") or not is_plain(X, network.sizes[0]):
+            check_is_fitted(self)
+            X = readable(validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False))
+        return network.forward(X, effective_n_threads(self.n_threads), depth)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")

@@ -23,6 +23,26 @@ def readable(array):
     return array.astype(np.float64)
 
 
+# Of more numbers the general check is as fast.
+_SMALL = 2**20
+_FLOATS = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def is_plain(X, n_features):
+    """Whether X is what predictions are made from as it is: scikit-learn's checks take longer than a small network.
+
+    Samples as a finite array of float32 or float64; anything else is for those checks to take, or to refuse.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.dtype in _FLOATS
+        and X.ndim == 2
+        and X.shape[1] == n_features
+        and 0 < X.size <= _SMALL
+        and bool(np.isfinite(X).all())
+    )
+
+
 def checked_weights(sample_weight, X):
     """Sample weights for the rows of X, as an array of float64.
 

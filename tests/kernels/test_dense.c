@@ -140,9 +140,11 @@ void test_forward(void)
                     for (size_t k = 0; k < s.fan_in; k++)
                         if (!is_idle(pattern, row / TILE_ROWS, k))
                             sum += at(x, row, k) * weight(&l, 1 + k, n);
-                    expect(at(z, row, n), sum, 0, "z", row, n);
-                    expect(at(a, row, n), sum > 0 ? sum : 0, 0, "a", row, n);
-                    expect(at(alone, row, n), sum > 0 ? sum : 0, 0, "a without z", row, n);
+                    const int empty = n >= (s.fan_out + LANES - 1) / LANES * LANES; /* the panel's second vector */
+                    const double wanted = empty ? NAN : sum > 0 ? sum : 0;
+                    expect(at(z, row, n), empty ? NAN : sum, 0, "z", row, n);
+                    expect(at(a, row, n), wanted, 0, "a", row, n);
+                    expect(at(alone, row, n), wanted, 0, "a without z", row, n);
                 }
             expect_gaps(z, "the gap of z");
             expect_gaps(a, "the gap of a");
@@ -324,6 +326,7 @@ void test_whole_gradient(void)
                 put(memories[m].values, k, 0.125);
         }
         memcpy(packed.values, at_once.packed.values, size * K->itemsize);
+        memset(grad.values, 0, size * K->itemsize); /* padding is not written */
         fastnn_dense layers[2] = {at_once.dense, at_once.dense};
         layers[1].weights = packed.values;
         layers[0].state = memories[0].values, layers[1].state = memories[1].values;

@@ -11,8 +11,8 @@
 enum { DEPTH = 16 * 1024 / (TILE_COLS * sizeof(real)) };
 
 /* z[0 ... rows) (+)= x W, over the columns listed. */
-INLINE void forward_tile(const int rows, const real *x, size_t ldx, const uint32_t *columns, size_t n_columns,
-                         const real *bias, const real *W, real *z, size_t ldz, int first)
+INLINE void forward_tile(const int rows, const int width, const real *x, size_t ldx, const uint32_t *columns,
+                         size_t n_columns, const real *bias, const real *W, real *z, size_t ldz, int first)
 {
     tile sums;
     size_t offset[TILE_ROWS];
@@ -20,14 +20,14 @@ INLINE void forward_tile(const int rows, const real *x, size_t ldx, const uint32
     for (int i = 0; i < rows; i++) {
         offset[i] = i * ldx;
 #pragma GCC unroll 8
-        for (int j = 0; j < TILE_VECTORS; j++)
+        for (int j = 0; j < width; j++)
             sums[i][j] = load(first ? bias + j * LANES : z + i * ldz + j * LANES);
     }
     for (size_t k = 0; k < n_columns; k++) {
         size_t c = columns[k];
-        add_outer_product(rows, sums, x + c, offset, W + c * TILE_COLS);
+        add_outer_product(rows, width, sums, x + c, offset, W + c * TILE_COLS);
     }
-    store_tile(rows, sums, z, ldz);
+    store_tile(rows, width, sums, z, ldz);
 }
 
 /* How many of the ascending columns are smaller than end. */
@@ -51,6 +51,7 @@ static void forward_panel(const fastnn_dense *layer, const fastnn_batch *batch, 
     const real *x = batch->values;
     const real *bias = (const real *)layer->weights + panel * (1 + layer->fan_in) * TILE_COLS;
     const real *W = bias + TILE_COLS;
+    const int width = panel_vectors(layer->fan_out, panel);
 
     for (size_t i = 0; i * TILE_ROWS < batch->rows; i++) {
         const uint32_t *columns = batch->columns.terms + i * batch->columns.stride;
@@ -60,8 +61,8 @@ static void forward_panel(const fastnn_dense *layer, const fastnn_batch *batch, 
             from = count_below(columns, n, begin);
             to = end < layer->fan_in ? count_below(columns, n, end) : n;
         }
-        WITH_CONSTANT_ROWS(rows, forward_tile, x + i * TILE_ROWS * batch->ld, batch->ld, columns + from, to - from,
-                           bias, W, z + i * TILE_ROWS * ldz, ldz, begin == 0)
+        WITH_CONSTANT_SIZE(rows, width, forward_tile, x + i * TILE_ROWS * batch->ld, batch->ld, columns + from,
+                           to - from, bias, W, z + i * TILE_ROWS * ldz, ldz, begin == 0)
     }
 }
 
@@ -76,6 +77,6 @@ void KERNEL(dense_forward)(const fastnn_dense *layer, const fastnn_batch *batch,
         for (size_t panel = first; panel < last; panel++)
             forward_panel(layer, batch, panel, k, end, z + panel * TILE_COLS, ldz);
     }
-    KERNEL(activate)(layer->activation, batch->rows, (last - first) * TILE_COLS, z + first * TILE_COLS, ldz,
-                     a + first * TILE_COLS, lda);
+    size_t cols = (last - 1 - first) * TILE_COLS + (size_t)panel_vectors(layer->fan_out, last - 1) * LANES;
+    KERNEL(activate)(layer->activation, batch->rows, cols, z + first * TILE_COLS, ldz, a + first * TILE_COLS, lda);
 }

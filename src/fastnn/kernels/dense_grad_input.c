@@ -12,8 +12,8 @@
 enum { BLOCK = 48 };
 _Static_assert(BLOCK % TILE_ROWS == 0 && BLOCK % LANES == 0, "blocks are made of whole tiles and whole vectors");
 
-INLINE void grad_input_tile(const int rows, const real *W, size_t panel_size, size_t fan_out, const real *delta_out_t,
-                            size_t ldo, real *block)
+INLINE void grad_input_tile(const int rows, const int width, const real *W, size_t panel_size, size_t fan_out,
+                            const real *delta_out_t, size_t ldo, real *block)
 {
     tile sums;
     size_t offset[TILE_ROWS];
@@ -21,15 +21,15 @@ INLINE void grad_input_tile(const int rows, const real *W, size_t panel_size, si
     for (int i = 0; i < rows; i++) {
         offset[i] = (size_t)i * TILE_COLS;
 #pragma GCC unroll 8
-        for (int j = 0; j < TILE_VECTORS; j++)
+        for (int j = 0; j < width; j++)
             sums[i][j] = (vreal){0};
     }
     for (size_t n = 0; n < fan_out; n += TILE_COLS, W += panel_size) {
         size_t cols = fan_out - n < TILE_COLS ? fan_out - n : TILE_COLS;
         for (size_t c = 0; c < cols; c++, delta_out_t += ldo)
-            add_outer_product(rows, sums, W + c, offset, delta_out_t);
+            add_outer_product(rows, width, sums, W + c, offset, delta_out_t);
     }
-    store_tile(rows, sums, block, TILE_COLS);
+    store_tile(rows, width, sums, block, TILE_COLS);
 }
 
 static void multiply_rows(size_t rows, size_t cols, const real *mask, size_t ldm, real *delta, size_t ldd)
@@ -52,8 +52,8 @@ void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t la
         size_t inputs = last - i < BLOCK ? last - i : BLOCK;
         for (size_t r = 0; r < inputs; r += TILE_ROWS) {
             size_t rows = inputs - r;
-            WITH_CONSTANT_ROWS(rows, grad_input_tile, W + (i + r) * TILE_COLS, panel_size, layer->fan_out, out_t, ldo,
-                               block + r * TILE_COLS)
+            WITH_CONSTANT_ROWS(rows, TILE_VECTORS, grad_input_tile, W + (i + r) * TILE_COLS, panel_size, layer->fan_out,
+                               out_t, ldo, block + r * TILE_COLS)
         }
         real *in = (real *)delta_in + first_row * ldi + i;
         KERNEL(transpose)(inputs, TILE_COLS, block, TILE_COLS, in, ldi);

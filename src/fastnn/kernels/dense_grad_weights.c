@@ -8,8 +8,8 @@
 #include "table.h"
 #include "tile.h"
 
-INLINE void grad_tile(const int rows, const real *x, size_t ldx, const uint32_t *samples, size_t n_samples,
-                      const real *delta, size_t ldd, real *grad)
+INLINE void grad_tile(const int rows, const int width, const real *x, size_t ldx, const uint32_t *samples,
+                      size_t n_samples, const real *delta, size_t ldd, real *grad)
 {
     tile sums;
     size_t offset[TILE_ROWS];
@@ -17,14 +17,14 @@ INLINE void grad_tile(const int rows, const real *x, size_t ldx, const uint32_t 
     for (int i = 0; i < rows; i++) {
         offset[i] = i;
 #pragma GCC unroll 8
-        for (int j = 0; j < TILE_VECTORS; j++)
+        for (int j = 0; j < width; j++)
             sums[i][j] = (vreal){0};
     }
     for (size_t k = 0; k < n_samples; k++) {
         size_t b = samples[k];
-        add_outer_product(rows, sums, x + b * ldx, offset, delta + b * ldd);
+        add_outer_product(rows, width, sums, x + b * ldx, offset, delta + b * ldd);
     }
-    store_tile(rows, sums, grad, TILE_COLS);
+    store_tile(rows, width, sums, grad, TILE_COLS);
 }
 
 /* One step for `rows` rows of a panel, grad being summed but not yet scaled. Returns squares plus the weights' squares.
@@ -32,28 +32,32 @@ INLINE void grad_tile(const int rows, const real *x, size_t ldx, const uint32_t 
  * Constants and sums are local: through a pointer they would be read and written again for every vector, since the
  * compiler must fear that the weights being stored are they. The rows' divisions overlap with the next tile's products.
  */
-#define OPTIMIZER(name, memories)                                                                                   \
-    INLINE vreal update_rows_##name(const update_constants constants, size_t rows, const real *grad, real *weights, \
-                                    real *memory, size_t stride, vreal squares)                                     \
-    {                                                                                                               \
-        const update_constants c = constants;                                                                       \
-        for (size_t at = 0; at < rows * TILE_COLS; at += LANES) {                                                   \
-            vreal weight = load(weights + at);                                                                      \
-            vreal g = (load(grad + at) + c.l2 * weight) * c.scale;                                                  \
-            squares += weight * weight;                                                                             \
-            store(weights + at, step_##name(&c, g, c.keep * weight, memory + at, stride));                          \
-        }                                                                                                           \
-        return squares;                                                                                             \
+#define OPTIMIZER(name, memories)                                                                                     \
+    INLINE vreal update_rows_##name(const update_constants constants, size_t rows, const int width, const real *grad, \
+                                    real *weights, real *memory, size_t stride, vreal squares)                        \
+    {                                                                                                                 \
+        const update_constants c = constants;                                                                         \
+        for (size_t row = 0; row < rows * TILE_COLS; row += TILE_COLS)                                                \
+            for (size_t at = row; at < row + (size_t)width * LANES; at += LANES) {                                    \
+                vreal weight = load(weights + at);                                                                    \
+                vreal g = (load(grad + at) + c.l2 * weight) * c.scale;                                                \
+                squares += weight * weight;                                                                           \
+                store(weights + at, step_##name(&c, g, c.keep * weight, memory + at, stride));                        \
+            }                                                                                                         \
+        return squares;                                                                                               \
     }
 #include "optimizers.def"
 #undef OPTIMIZER
 
-INLINE vreal update_rows(int optimizer, update_constants c, size_t rows, const real *grad, real *weights, real *memory,
-                         size_t stride, vreal squares)
+INLINE vreal update_rows(int optimizer, update_constants c, size_t rows, int width, const real *grad, real *weights,
+                         real *memory, size_t stride, vreal squares)
 {
     switch (optimizer) {
-#define OPTIMIZER(name, memories) \
-    case FASTNN_##name: return update_rows_##name(c, rows, grad, weights, memory, stride, squares);
+#define OPTIMIZER(name, memories)                                                                      \
+    case FASTNN_##name:                                                                                \
+        return width == TILE_VECTORS                                                                   \
+                   ? update_rows_##name(c, rows, TILE_VECTORS, grad, weights, memory, stride, squares) \
+                   : update_rows_##name(c, rows, 1, grad, weights, memory, stride, squares);
 #include "optimizers.def"
 #undef OPTIMIZER
     default: return squares;
@@ -70,6 +74,7 @@ double KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch 
     real *weights = (real *)layer->weights + at;
     real *memory = (real *)layer->state + at;
     real grad[TILE_ROWS * TILE_COLS];
+    const int width = panel_vectors(layer->fan_out, panel);
     vreal squares = {0};
 
     for (size_t i = first; i < last; i += TILE_ROWS) {
@@ -77,8 +82,8 @@ double KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch 
         const uint32_t *samples = used->terms + i / TILE_ROWS * used->stride;
         size_t n_samples = used->counts ? used->counts[i / TILE_ROWS] : batch->rows;
         size_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
-        WITH_CONSTANT_ROWS(rows, grad_tile, x + i, batch->ld, samples, n_samples, delta, ldd, grad)
-        squares = update_rows(update->optimizer, c, rows, grad, weights + i * TILE_COLS, memory + i * TILE_COLS,
+        WITH_CONSTANT_SIZE(rows, width, grad_tile, x + i, batch->ld, samples, n_samples, delta, ldd, grad)
+        squares = update_rows(update->optimizer, c, rows, width, grad, weights + i * TILE_COLS, memory + i * TILE_COLS,
                               layer->state_stride, squares);
     }
     return sum_lanes(squares);
@@ -92,15 +97,16 @@ void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t row
     c.keep = 1;
     const real *delta = (const real *)delta_matrix + panel * TILE_COLS;
     const size_t at = panel * (1 + layer->fan_in) * TILE_COLS;
+    const int width = panel_vectors(layer->fan_out, panel);
     real grad[TILE_COLS];
 
-    for (int j = 0; j < TILE_VECTORS; j++) {
+    for (int j = 0; j < width; j++) {
         vreal sum = {0};
         for (size_t b = 0; b < rows; b++)
             sum += load(delta + b * ldd + j * LANES);
         store(grad + j * LANES, sum);
     }
-    update_rows(update->optimizer, c, 1, grad, (real *)layer->weights + at, (real *)layer->state + at,
+    update_rows(update->optimizer, c, 1, width, grad, (real *)layer->weights + at, (real *)layer->state + at,
                 layer->state_stride, (vreal){0});
 }
 
@@ -118,12 +124,13 @@ double KERNEL(sum_of_squares)(size_t n, const void *x_vector)
 void KERNEL(dense_step)(const fastnn_dense *layer, size_t panel, const void *packed_grad, const fastnn_update *update)
 {
     update_constants c = constants_of(update);
+    const int width = panel_vectors(layer->fan_out, panel);
     const size_t at = panel * (1 + layer->fan_in) * TILE_COLS, past_bias = at + TILE_COLS;
     const real *grad = packed_grad;
     real *weights = layer->weights, *memory = layer->state;
     c.l2 = 0; /* it is in the gradient already */
-    update_rows(update->optimizer, c, layer->fan_in, grad + past_bias, weights + past_bias, memory + past_bias,
+    update_rows(update->optimizer, c, layer->fan_in, width, grad + past_bias, weights + past_bias, memory + past_bias,
                 layer->state_stride, (vreal){0});
     c.keep = 1;
-    update_rows(update->optimizer, c, 1, grad + at, weights + at, memory + at, layer->state_stride, (vreal){0});
+    update_rows(update->optimizer, c, 1, width, grad + at, weights + at, memory + at, layer->state_stride, (vreal){0});
 }

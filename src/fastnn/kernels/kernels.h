@@ -138,7 +138,7 @@ typedef struct {
                       size_t stride);
 
     /* Panels [first, last) of the forward product: a[:, panels] = f(x W + b). z, where the activation keeps its input,
-     * gets x W + b; else NULL. Whole panels are written, padding and all: lda, ldz >= n_panels * tile_cols. */
+     * gets x W + b; else NULL. Whole vectors are written, padding and all: lda, ldz >= n_panels * tile_cols. */
     void (*dense_forward)(const fastnn_dense *layer, const fastnn_batch *x, size_t first, size_t last, void *z,
                           size_t ldz, void *a, size_t lda);
 
@@ -161,7 +161,7 @@ typedef struct {
                             const fastnn_update *update);
 
     /* The whole gradient, for those who need it before a step: the sum of the squares of n numbers, and the step of a
-     * whole panel with a gradient that is packed as the weights are. */
+     * whole panel with a gradient that is packed as the weights are, padding zero. */
     double (*sum_of_squares)(size_t n, const void *x);
     void (*dense_step)(const fastnn_dense *layer, size_t panel, const void *packed_grad, const fastnn_update *update);
 
