@@ -41,8 +41,8 @@ def _cosine(when, parameters, state):
 
 def _one_cycle(when, parameters, state):
     fraction = CYCLE_RISE if parameters.warmup_fraction is None else parameters.warmup_fraction
-    rise = max(fraction * parameters.max_iter, 1e-9)
-    up = _cosine_from(CYCLE_START, 1, when / rise)
+    rise = fraction * parameters.max_iter
+    up = _cosine_from(CYCLE_START, 1, when / max(rise, 1e-9))
     down = _cosine_from(1, CYCLE_END, (when - rise) / max(parameters.max_iter - rise, 1e-9))
     return np.where(when < rise, up, down)
 
