@@ -1,4 +1,7 @@
-"""python -m fastnn: trains a network on handwritten digits, and the same network in NumPy beside it."""
+"""python -m fastnn: trains a network on handwritten digits, and the same network in NumPy beside it.
+
+`python -m fastnn bench` is bench.py's.
+"""
 
 import argparse
 import os
@@ -17,6 +20,7 @@ from threadpoolctl import threadpool_limits
 import fastnn
 from fastnn._idx import IdxError, read_mnist
 from fastnn.baseline import NumpyNetwork
+from fastnn.bench import bench
 from fastnn.engine import isa
 from fastnn.threads import effective_n_threads
 
@@ -90,7 +94,8 @@ def parse(arguments):
         description="Train a network on handwritten digits, with the same network in NumPy trained beside it: the "
         "same initial weights, the same batches, the same float32.",
         epilog="GFLOP/s counts every multiplication and addition of the dense products, those with zeros too, for "
-        "both alike. Seconds are the best epoch's of each; the two train in turn.",
+        "both alike. Seconds are the best epoch's of each; the two train in turn. `python -m fastnn bench` times "
+        "small and large networks beside whatever else is installed.",
     )
     parser.add_argument(
         "--data",
@@ -303,6 +308,10 @@ def main(arguments=None):
     int
         The exit status.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["bench"]:
+        bench()
+        return 0
     parser, options = parse(arguments)
     try:
         with threadpool_limits(options.threads, user_api="blas"):
