@@ -161,6 +161,28 @@ OPTIMIZERS = {
 }
 
 
+# -- dropout ----------------------------------------------------------------------------------------------------------
+
+
+def _philox(counter, key):
+    """The block of four words that a counter stands for: NumPy's generator counts up before it makes one."""
+    number = (sum(word << 64 * i for i, word in enumerate(counter)) - 1) % 2**256
+    before = [number >> 64 * i & (2**64 - 1) for i in range(4)]
+    return np.random.Philox(counter=np.array(before, np.uint64), key=np.array(key, np.uint64)).random_raw(4)
+
+
+def dropout_numbers(seed, step, layer, n_rows, n_units):
+    """The 32-bit numbers that decide on a hidden layer's units: eight to a block, the lower half of a word first."""
+    blocks = range(-(-n_units // 8))
+    words = [[_philox((block, row, layer, step), (seed, 0)) for block in blocks] for row in range(n_rows)]
+    return np.array(words, "<u8").reshape(n_rows, -1).view("<u4")[:, :n_units]
+
+
+def dropout_mask(numbers, rate):
+    """What units are multiplied by: 0, with a probability of rate, or 1 / (1 - rate)."""
+    return np.where(numbers < rate * 2.0**32, 0, 1 / (1 - rate))
+
+
 # -- the network ------------------------------------------------------------------------------------------------------
 
 

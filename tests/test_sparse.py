@@ -1,5 +1,7 @@
 """CSR samples: the same bits as dense ones, from indices and numbers of any type, and nothing beyond their arrays."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,7 +9,7 @@ from problems import make_network, make_trainer, random_targets, random_weights
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
 from fastnn import MLPClassifier, MLPRegressor
-from fastnn.engine.arrays import source_dtypes
+from fastnn.engine.arrays import check_csr, source_dtypes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -154,6 +156,87 @@ def test_the_engine_reads_nothing_beyond_a_broken_matrix(breaks, X, rng):
     breaks(broken)
     network = make_network(random_weights(rng, (N_FEATURES, 5, 3)), ["relu"], "softmax")
     assert np.isfinite(network.forward(broken, 2)).all()
+
+
+@pytest.mark.parametrize("breaks", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("make", [sp.csr_array, with_wide_indices], ids=["narrow", "wide"])
+def test_training_passes_over_what_is_not_there(make, breaks, X, rng):
+    """As if it were a matrix without: a column that there is not, and rows that lead out."""
+    broken = make(X.astype(float))
+    breaks(broken)
+    starts = broken.indptr.tolist()
+    inside = np.zeros((N, N_FEATURES))
+    for row, (begin, end) in enumerate(pairwise(starts)):
+        for k in range(begin, end) if begin >= 0 and end <= X.nnz else ():
+            if 0 <= broken.indices[k] < N_FEATURES:
+                inside[row, broken.indices[k]] += broken.data[k]
+    weights, labels = random_weights(rng, (N_FEATURES, 5, 3)), random_targets(rng, "softmax", N, 3)
+    outcomes = []
+    for samples in (broken, inside):
+        trainer = make_trainer(weights, ["relu"], "softmax", "sgd", 16, learning_rate=0.1)
+        outcomes.append((trainer.run(samples, labels, np.arange(N)), trainer.network.parameters.tobytes()))
+    assert outcomes[0] == outcomes[1]
+
+
+def unaligned(array):
+    packed = np.zeros(len(array), np.dtype([("pad", "u1"), ("x", array.dtype)]))
+    moved = packed.view(np.uint8)[1 : 1 + array.nbytes].view(array.dtype)
+    moved[:] = array
+    assert not moved.flags.aligned
+    return moved
+
+
+def read_only(array):
+    array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+ARRAYS = {
+    "unaligned": unaligned,
+    "read only": read_only,
+    "strided": lambda array: np.repeat(array, 2)[::2],
+    "of the other byte order": lambda array: (
+        array.astype(array.dtype.newbyteorder()) if array.dtype.kind == "i" else array
+    ),
+    "with more behind": lambda array: np.append(array, array[:3]) if array.dtype.kind == "f" else array,
+}
+
+
+@pytest.mark.parametrize("make", ARRAYS.values(), ids=ARRAYS)
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_the_three_arrays_may_be_anywhere(index, make, X, rng, level):
+    X, moved = X.astype(float), X.astype(float)
+    moved.data, moved.indices, moved.indptr = (
+        make(array) for array in (X.data, X.indices.astype(index), X.indptr.astype(index))
+    )
+    check_csr(moved)
+    network = make_network(random_weights(rng, (N_FEATURES, 5, 3)), ["relu"], "softmax", level)
+    np.testing.assert_array_equal(network.forward(moved, 2), network.forward(X, 2))
+
+
+@pytest.mark.parametrize("format", ["csc", "coo", "bsr", "lil", "dok", "dia"])
+def test_the_engine_reads_csr_only(format, rng):
+    """A square CSC matrix would pass for its transpose."""
+    square = sp.random_array((N_FEATURES, N_FEATURES), density=0.2, rng=rng).asformat(format)
+    weights, labels = random_weights(rng, (N_FEATURES, 3)), random_targets(rng, "softmax", N_FEATURES, 3)
+    trainer = make_trainer(weights, [], "softmax", "sgd", 8, learning_rate=0.1)
+    with pytest.raises(TypeError, match=f"sparse matrix of format {format}"):
+        trainer.run(square, labels, np.arange(N_FEATURES))
+    with pytest.raises(TypeError, match=f"sparse matrix of format {format}"):
+        trainer.network.forward(square, 1)
+
+
+def test_wrong_shapes_are_refused(X, rng):
+    weights, labels = random_weights(rng, (N_FEATURES, 3)), random_targets(rng, "softmax", N, 3)
+    trainer = make_trainer(weights, [], "softmax", "sgd", 8, learning_rate=0.1)
+    with pytest.raises(ValueError, match="X has 36 columns, the network 37 inputs"):
+        trainer.run(X[:, 1:], labels, np.arange(N))
+    with pytest.raises(ValueError, match="order names samples outside"):
+        trainer.run(X[1:], labels[1:], np.arange(N))
+    X.indptr = X.indptr[:-1]
+    with pytest.raises(ValueError, match=r"90 numbers in X.indptr for 90 rows"):
+        trainer.run(X, labels, np.arange(N))
 
 
 def test_nan_is_refused(X, rng):

@@ -1,13 +1,15 @@
 """What changes an optimizer's steps, against the reference: rates, decay, clipping, dropout; over every optimizer."""
 
+import copy
 import pickle
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
 import reference
-from problems import SETTINGS, make_loss, make_trainer, random_targets, random_weights
+from problems import SETTINGS, all_weights, make_loss, make_trainer, random_targets, random_weights
 
+from fastnn.engine.isa import available_levels
 from fastnn.engine.loss import Loss
 from fastnn.engine.optimizer import Optimizer, optimizer_names
 from fastnn.engine.trainer import Trainer
@@ -23,25 +25,15 @@ def data(rng):
     return rng.normal(size=(N, SIZES[0])), random_targets(rng, "softmax", N, SIZES[-1]), rng.permutation(N)
 
 
-def philox(counter, key):
-    """The block of four words that a counter stands for: NumPy's generator counts up before it makes one."""
-    number = sum(word << 64 * i for i, word in enumerate(counter)) - 1
-    before = [number >> 64 * i & (2**64 - 1) for i in range(4)]
-    return np.random.Philox(counter=np.array(before, np.uint64), key=np.array(key, np.uint64)).random_raw(4)
-
-
 def numpy_masks(seed, rates):
-    """The masks of a step, drawn by NumPy's Philox: `masks` for reference.train."""
-
-    def of_layer(layer, step, n_rows, n_units, rate):
-        blocks = range(-(-n_units // 8))
-        words = [[philox((block, row, layer, step), (seed, 0)) for block in blocks] for row in range(n_rows)]
-        halves = np.array(words, "<u8").reshape(n_rows, -1).view("<u4")[:, :n_units]  # the lower half first
-        return np.where(halves < rate * 2.0**32, 0, 1 / (1 - rate))
+    """`masks` for reference.train."""
 
     def masks(step, n_rows):
         layers = enumerate(zip(SIZES[1:-1], rates, strict=True))
-        return [of_layer(i, int(step), n_rows, n, rate) if rate else 1.0 for i, (n, rate) in layers]
+        return [
+            reference.dropout_mask(reference.dropout_numbers(seed, int(step), i, n_rows, n_units), rate)
+            for i, (n_units, rate) in layers
+        ]
 
     return masks
 
@@ -114,53 +106,9 @@ def test_cuts_threads_and_pickles_change_no_bit(change, rng, dtype, level):
     for n_threads in (2, 3, 8):
         assert outcome(n_threads, 0) == alone
     assert outcome(2, 64) == outcome(1, 128) == alone
-    assert level != "avx512" or outcome(1, 64, lambda trainer: pickle.loads(pickle.dumps(trainer))) == alone
-
-
-@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_dropouts_expectation(rate):
-    """A layer that passes ones through, and an output that adds them up: the mean over steps is their number."""
-    n_units, n_rows, n_steps = 40, 64, 50
-    weights = [np.ones((1, n_units)), np.ones((n_units, 1))], [np.zeros(n_units), np.zeros(1)]
-    loss = Loss("squared_error", "identity", 1)
-    trainer = make_trainer(weights, ["identity"], loss, "sgd", n_rows, dropout=(rate,), seed=1, learning_rate=0.0)
-    X, zeros, order = np.ones((n_rows, 1)), np.zeros((n_rows, 1)), np.arange(n_rows)
-    squares = [2 * trainer.run(X, zeros, order) / n_rows for _ in range(n_steps)]
-    # Each unit is 1 / (1 - rate) with probability 1 - rate: their sum has mean n and variance n rate / (1 - rate).
-    variance = n_units * rate / (1 - rate)
-    error = 3 * np.sqrt(4 * n_units**2 * variance / (n_rows * n_steps))
-    assert np.mean(squares) == pytest.approx(n_units**2 + variance, abs=error)
-    assert len(set(squares)) > 0.9 * n_steps
-
-
-def test_dropout_is_for_training(data, rng):
-    X, targets, order = data
-    weights = random_weights(rng, SIZES)
-    with_dropout, without = (
-        make_trainer(weights, ACTIVATIONS, "softmax", "sgd", N, dropout=d, learning_rate=0.0) for d in ((0.5, 0.5), ())
+    assert (
+        level != available_levels()[0] or outcome(1, 64, lambda trainer: pickle.loads(pickle.dumps(trainer))) == alone
     )
-    assert with_dropout.run(X, targets, order) != without.run(X, targets, order)
-    np.testing.assert_array_equal(with_dropout.network.forward(X, 1), without.network.forward(X, 1))
-
-
-def test_dropouts_gradient(data, rng):
-    """By finite differences, each of a first step: the masks are the same, for they depend on the step's number."""
-    X, targets, order = data
-    weights, step = random_weights(rng, SIZES), np.cbrt(np.finfo(float).eps)
-
-    def run(weights):
-        trainer = make_trainer(weights, ACTIVATIONS, "softmax", "gradient", N, dropout=(0.5, 0.3), learning_rate=1.0)
-        return trainer.run(X, targets, order), trainer.network.unpack(trainer.memories[0])
-
-    _, (grads, _) = run(weights)
-    for layer, W in enumerate(weights[0]):
-        for at in [(0, 0), (3, 2), (10, 1)]:
-            losses = []
-            for sign in (1, -1):
-                W[at] += sign * step
-                losses.append(run(weights)[0])
-                W[at] -= sign * step
-            assert grads[layer][at] == pytest.approx((losses[0] - losses[1]) / (2 * step * N), abs=1e-8)
 
 
 def test_a_gradient_is_accumulated(data, rng, dtype, level):
@@ -180,21 +128,120 @@ def test_a_gradient_is_accumulated(data, rng, dtype, level):
     np.testing.assert_array_equal(trainer.network.weights()[0][0], weights[0][0])
 
 
+def test_accumulation_goes_on_from_run_to_run(rng, dtype, level):
+    """Until its memory is zeroed; the same bits however the samples are cut, and on any number of threads."""
+    sizes, n = (70, 128, 64, 10), 150
+    X, targets, weights = rng.random((n, 70)), random_targets(rng, "softmax", n, 10), random_weights(rng, sizes, dtype)
+    order = rng.permutation(n)
+
+    def outcome(n_threads, cuts):
+        trainer = make_trainer(
+            weights, ACTIVATIONS, "softmax", "accumulate", 64, n_threads, level, learning_rate=1.0, dropout=(0.0, 0.2)
+        )
+        trainer.memories[:] = 7
+        trainer.run(X, targets, order)
+        trainer.memories[:] = 0
+        trainer.optimizer.step_count = 0
+        loss = 0.0
+        for first, end in pairwise(cuts):
+            loss = trainer.run(X, targets, order[first:end], loss)
+        assert trainer.network.parameters.tobytes() == before
+        return loss, trainer.memories.tobytes()
+
+    before = make_trainer(weights, ACTIVATIONS, "softmax", "sgd", 64, level=level, learning_rate=1.0).network
+    before = before.parameters.tobytes()
+    alone = outcome(1, (0, n))
+    for n_threads in (2, 3, 8):
+        assert outcome(n_threads, (0, n)) == outcome(n_threads, (0, 64, n)) == alone
+
+
+@pytest.mark.parametrize("optimizer", STEPPING)
+def test_rates_are_learning_rates(optimizer, data, rng, dtype, level):
+    """Of one batch each, by a trainer that is adapted to it; and no rates are rates of 1."""
+    X, targets, order = data
+    weights, settings = random_weights(rng, SIZES, dtype), {**SETTINGS[optimizer], "weight_decay": 0.7, "l2": 0.1}
+    together, apart, without, ones = (
+        make_trainer(weights, ACTIVATIONS, "softmax", optimizer, BATCH_SIZE, level=level, **settings) for _ in range(4)
+    )
+    rates = [1.0, 0.5, 0.0, 2.0, 0.25, 1.5]
+    loss = together.run(X, targets, order, rates=np.array(rates, np.float32))
+    each = 0.0
+    for i, rate in enumerate(rates):
+        changed = Optimizer(optimizer, **{**settings, "learning_rate": settings["learning_rate"] * rate})
+        assert apart.adapted(apart.loss, changed, BATCH_SIZE, 1) is apart
+        each = apart.run(X, targets, order[i * BATCH_SIZE : (i + 1) * BATCH_SIZE], each)
+    assert each == loss
+    assert without.run(X, targets, order) == ones.run(X, targets, order, rates=[1] * N_BATCHES)
+    for trainer, other in ((together, apart), (without, ones)):
+        assert trainer.network.parameters.tobytes() == other.network.parameters.tobytes()
+        assert trainer.memories.tobytes() == other.memories.tobytes()
+
+
+def test_biases_do_not_decay(data, rng, dtype, level):
+    """Nor do the weights of a trainer at a rate of 0. Where there is no gradient, decay is all that there is."""
+    X, targets, order = data
+    weights = random_weights(rng, SIZES, dtype)
+    for clip_norm in (None, 1.0):
+        trainer = make_trainer(
+            weights, ACTIVATIONS, "softmax", "sgd", N, level=level, clip_norm=clip_norm, learning_rate=0.5,
+            weight_decay=0.5,
+        )  # fmt: skip
+        trainer.run(X, targets, order, weights=np.zeros(N), rates=[0.0])
+        np.testing.assert_array_equal(
+            all_weights(trainer.network), np.concatenate([p.ravel() for p in chain(*weights)])
+        )
+        trainer.run(X, targets, order, weights=np.zeros(N))
+        for got, wanted in zip(trainer.network.weights()[0], weights[0], strict=True):
+            np.testing.assert_array_equal(got, dtype.type(0.75) * wanted)
+        for got, wanted in zip(trainer.network.weights()[1], weights[1], strict=True):
+            np.testing.assert_array_equal(got, wanted)
+
+
+ALL_SETTINGS = {"dropout": (0.5, 0.25), "clip_norm": 0.5, "seed": 2**64 - 1}
+
+
 def test_settings_may_change_between_runs(data, rng):
     """Memories go on; a new seed, rate or norm is a trainer of its own, the same ones are the same trainer."""
     X, targets, order = data
-    loss = make_loss("softmax", 3)
-    trainer = make_trainer(random_weights(rng, SIZES), ACTIVATIONS, loss, "adam", BATCH_SIZE, **SETTINGS["adam"])
+    loss, settings = make_loss("softmax", 3), {**SETTINGS["adam"], "weight_decay": 0.1}
+    trainer = make_trainer(
+        random_weights(rng, SIZES), ACTIVATIONS, loss, "adam", BATCH_SIZE, **settings, **ALL_SETTINGS
+    )
     trainer.run(X, targets, order)
-    optimizer = Optimizer("adam", **SETTINGS["adam"])
-    assert trainer.adapted(make_loss("softmax", 3), optimizer, BATCH_SIZE, 1) is trainer
-    for changes in ({"dropout": (0.5, 0.0)}, {"clip_norm": 1.0}, {"dropout": (0.5, 0.5), "seed": 3}):
-        other = trainer.adapted(loss, Optimizer("adam", **SETTINGS["adam"]), BATCH_SIZE, 1, **changes)
-        assert other is not trainer
+    assert (
+        trainer.adapted(make_loss("softmax", 3), Optimizer("adam", **settings), BATCH_SIZE, 1, **ALL_SETTINGS)
+        is trainer
+    )
+    changes = {"dropout": (0.5, 0.0), "clip_norm": None, "seed": 3}
+    for changed in ({}, *({name: value} for name, value in changes.items()), changes):
+        kept = {**ALL_SETTINGS, **changed}
+        other = trainer.adapted(loss, Optimizer("adam", **settings), BATCH_SIZE, 1, **kept)
+        assert (other is trainer) == (not changed)
+        assert {name: getattr(other, name) for name in kept} == kept
         assert (other.memories == trainer.memories).all()
         assert other.optimizer.step_count == trainer.optimizer.step_count == N_BATCHES
+    assert not trainer.adapted(loss, Optimizer("adam", **settings), BATCH_SIZE, 1).dropout, "what is not given is unset"
     afresh = trainer.adapted(loss, Optimizer("adagrad", **SETTINGS["adagrad"]), BATCH_SIZE, 1)
     assert not afresh.memories.any()
+    assert afresh.optimizer.step_count == 0
+
+
+@pytest.mark.parametrize("how", [lambda t: pickle.loads(pickle.dumps(t)), copy.deepcopy], ids=["pickle", "deepcopy"])
+def test_copies_have_every_setting(how, data, rng):
+    """And go on as the trainer does, which keeps nothing of them."""
+    X, targets, order = data
+    trainer = make_trainer(
+        random_weights(rng, SIZES), ACTIVATIONS, "softmax", "adam", BATCH_SIZE, **SETTINGS["adam"], l2=0.1,
+        weight_decay=0.3, **ALL_SETTINGS,
+    )  # fmt: skip
+    trainer.run(X, targets, order)
+    copied = how(trainer)
+    assert {name: getattr(copied, name) for name in ALL_SETTINGS} == ALL_SETTINGS
+    assert copied.optimizer.weight_decay == 0.3
+    assert copied.optimizer.step_count == N_BATCHES
+    assert copied.run(X, targets, order) == trainer.run(X, targets, order)
+    assert copied.network.parameters.tobytes() == trainer.network.parameters.tobytes()
+    assert copied.memories.tobytes() == trainer.memories.tobytes()
 
 
 @pytest.mark.parametrize(

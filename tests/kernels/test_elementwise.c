@@ -72,6 +72,32 @@ void test_activations(void)
                 test_activation(activation, cols, gap);
 }
 
+/* -- the sum of squares ------------------------------------------------------------------------------------------- */
+
+void test_sum_of_squares(void)
+{
+    const double scales[] = {1, 0x1p-100, 0x1p100}; /* float has neither of the squares of the others */
+    for (int i = 0; i < 3; i++)
+        for (size_t n = 0; n <= 4 * LANES + 1; n++) {
+            matrix x = random_matrix(1, n + 1, 0);
+            double squares = 0;
+            for (size_t k = 0; k < n; k++) {
+                set(x, 0, k, scales[i] * at(x, 0, k));
+                squares += at(x, 0, k) * at(x, 0, k);
+            }
+            set(x, 0, n, NAN); /* not to be read */
+            expect(K->sum_of_squares(n, x.values), squares, 0, "squares", n, (size_t)i);
+            for (size_t k = 0; k < n; k += 3) {
+                const double number = at(x, 0, k);
+                set(x, 0, k, NAN);
+                expect(K->sum_of_squares(n, x.values), NAN, 0, "squares with NaN", n, k);
+                set(x, 0, k, -INFINITY);
+                expect(K->sum_of_squares(n, x.values), INFINITY, 0, "squares with infinity", n, k);
+                set(x, 0, k, number);
+            }
+        }
+}
+
 /* -- dropout ------------------------------------------------------------------------------------------------------- */
 
 /* Which units are dropped is tested against NumPy's generator, in Python: here, that it is the same for a part of the

@@ -123,52 +123,69 @@ void test_half(void)
     }
 }
 
-/* A CSR matrix of five rows, among them an empty one, one with columns out of order and twice, and rows that lead out
- * of the arrays, which are as long as they say and no longer: the sanitizers see a step beyond. */
+/* CSR matrices, their arrays as long as they say and no longer, at any address: the sanitizers see a step beyond. */
 enum { SPARSE_ROWS = 9, N_STORED = 7, SPARSE_COLUMNS = 6 };
-static const int64_t starts[SPARSE_ROWS + 1] = {0, 3, 3, 7, 8, 2, -1, INT32_MAX, 5, 6};
-static const int64_t columns[N_STORED] = {5, 0, 5, -1, INT32_MAX, 6, 2};
-static const int64_t wide_columns[N_STORED] = {5, 0, 5, INT64_MIN, INT64_MAX, 6, 2};
+typedef struct {
+    int64_t starts[SPARSE_ROWS + 1], columns[N_STORED];
+} csr;
 
-static void test_gather_sparse_from(int source, int wide)
+static char *index_block(const int64_t *indices, size_t n, int wide, size_t offset)
 {
     const size_t width = wide ? 8 : 4;
-    char *values = new_block(N_STORED * sources[source].size, 0);
-    char *own_starts = new_block((SPARSE_ROWS + 1) * width, 0), *own_columns = new_block(N_STORED * width, 0);
+    char *block = new_block(n * width, offset);
+    for (size_t k = 0; k < n; k++)
+        memcpy(block + k * width, wide ? (const void *)&indices[k] : &(int32_t){(int32_t)indices[k]}, width);
+    return block;
+}
+
+static void test_gather_csr(const csr *indices, int source, int wide, size_t offset)
+{
+    static const intptr_t order[] = {8, 0, 1, 2, 3, 4, 5, 6, 7, 0};
+    enum { N_ORDER = sizeof order / sizeof *order };
+    char *values = new_block(N_STORED * sources[source].size, offset);
     double numbers[N_STORED];
     for (size_t k = 0; k < N_STORED; k++)
         numbers[k] = sources[source].plant(values + k * sources[source].size, (int)k + 1);
-    for (size_t k = 0; k <= SPARSE_ROWS; k++)
-        wide ? (void)memcpy(own_starts + 8 * k, &starts[k], 8)
-             : (void)memcpy(own_starts + 4 * k, &(int32_t){(int32_t)starts[k]}, 4);
-    for (size_t k = 0; k < N_STORED; k++)
-        wide ? (void)memcpy(own_columns + 8 * k, &wide_columns[k], 8)
-             : (void)memcpy(own_columns + 4 * k, &(int32_t){(int32_t)columns[k]}, 4);
     const fastnn_samples X = {.type = (enum fastnn_source)source,
                               .data = values,
                               .n_features = SPARSE_COLUMNS,
-                              .columns = own_columns,
-                              .starts = own_starts,
+                              .columns = index_block(indices->columns, N_STORED, wide, offset),
+                              .starts = index_block(indices->starts, SPARSE_ROWS + 1, wide, offset),
                               .wide_indices = wide,
                               .n_stored = N_STORED};
-    double wanted[SPARSE_ROWS][SPARSE_COLUMNS] = {{numbers[1], 0, 0, 0, 0, numbers[0] + numbers[2]}, {0}, {0}};
-    wanted[2][2] = numbers[6];
-    wanted[8][5] = NAN; /* columns[5] is 6: one too many, passed over */
-    wanted[8][5] = 0;
-    static const intptr_t order[] = {8, 0, 1, 2, 3, 4, 5, 6, 7, 0};
-    enum { N_ORDER = sizeof order / sizeof *order };
     matrix out = new_matrix(N_ORDER, SPARSE_COLUMNS, 2);
     K->gather(&X, order, N_ORDER, out.values, out.ld);
-    for (size_t i = 0; i < N_ORDER; i++)
+    for (size_t i = 0; i < N_ORDER; i++) {
+        const int64_t begin = indices->starts[order[i]], end = indices->starts[order[i] + 1];
+        double wanted[SPARSE_COLUMNS] = {0};
+        for (int64_t k = begin; begin >= 0 && k < end && end <= N_STORED; k++)
+            if (indices->columns[k] >= 0 && indices->columns[k] < SPARSE_COLUMNS)
+                wanted[indices->columns[k]] += numbers[k];
         for (size_t j = 0; j < SPARSE_COLUMNS; j++)
-            expect(at(out, i, j), rounded(wanted[order[i]][j]), 4 * EPS * fabs(wanted[order[i]][j]),
-                   sources[source].name, i, j);
+            expect(at(out, i, j), rounded(wanted[j]), 4 * EPS * fabs(wanted[j]), sources[source].name, i, j);
+    }
     expect_gaps(out, "the gap of out");
 }
 
+/* One of 0 ... end, or one that leads out of them; of those the last two have 64 bits. */
+static int64_t random_index(int64_t end, int wide)
+{
+    const int64_t outside[] = {-1, end + 1, end + 2, INT32_MIN, INT32_MAX, INT64_MIN, INT64_MAX};
+    const uint64_t bits = random_bits();
+    return bits % 4 ? (int64_t)(bits / 4 % (uint64_t)(end + 1)) : outside[bits / 4 % (wide ? 7 : 5)];
+}
+
+/* An empty row, one with columns out of order and twice, and others that lead out; then whatever comes. */
 void test_gather_sparse(void)
 {
     for (int source = 0; source < FASTNN_N_SOURCES; source++)
         for (int wide = 0; wide < 2; wide++)
-            test_gather_sparse_from(source, wide);
+            for (int i = 0; i < 40; i++) {
+                csr indices = {{0, 3, 3, 7, 8, 2, -1, INT32_MAX, 5, 6}, {5, 0, 5, -1, INT32_MAX, 6, 2}};
+                for (size_t k = 0; i > 0 && k <= SPARSE_ROWS; k++)
+                    indices.starts[k] = random_index(N_STORED, wide);
+                for (size_t k = 0; i > 0 && k < N_STORED; k++)
+                    indices.columns[k] = random_index(SPARSE_COLUMNS - 1, wide);
+                test_gather_csr(&indices, source, wide, (size_t)i % 8);
+            }
 }

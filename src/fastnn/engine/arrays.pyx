@@ -54,7 +54,11 @@ def aligned_zeros(n, dtype):
 
 def sample_arrays(X):
     """What `samples_of` reads X from, to be kept alive as long as that is used: an array, or a CSR matrix's three."""
-    return (X.shape, *csr_arrays(X)) if sp.issparse(X) else X
+    if not sp.issparse(X):
+        return X
+    if X.format != "csr":  # CSC has the same three arrays
+        raise TypeError(f"cannot read samples from a sparse matrix of format {X.format}: make it CSR")
+    return X.shape, *csr_arrays(X)
 
 
 cdef fastnn_samples samples_of(arrays) except *:

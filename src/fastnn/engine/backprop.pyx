@@ -13,7 +13,7 @@ Dropout adds a phase after each forward product that it follows. Clipping by the
 first: the steps then only leave the gradient, and two more phases find its norm and step.
 """
 
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, NAN, sqrt
 from libc.stddef cimport size_t
 
 from fastnn.engine.dense cimport (
@@ -167,7 +167,10 @@ cdef void clipped_step(Segment *segment) noexcept nogil:
     team_barrier(&segment.meeting)
     norm = sqrt(summed(segment.norms, n_tasks))
     step = segment.step
-    step.scale = segment.clip_norm / norm if norm > segment.clip_norm else 1
+    step.scale = 1
+    if norm > segment.clip_norm:
+        # Scaled by 0, a gradient out of bounds would be a step of nothing, and nobody would know.
+        step.scale = segment.clip_norm / norm if norm < INFINITY else NAN
     task = 0
     for i in range(segment.n_layers):
         for panel in range(n_panels(kernels, &segment.layers[i])):

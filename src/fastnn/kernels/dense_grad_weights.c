@@ -110,15 +110,30 @@ void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t row
                 layer->state_stride, (vreal){0});
 }
 
+/* In double: the gradients that most need their norm are those whose squares are beyond float. */
 double KERNEL(sum_of_squares)(size_t n, const void *x_vector)
 {
+    enum { DOUBLES = FASTNN_VECTOR_BYTES / sizeof(double) };
+    typedef double vdouble __attribute__((vector_size(FASTNN_VECTOR_BYTES)));
+    typedef real as_many __attribute__((vector_size(DOUBLES * sizeof(real))));
     const real *x = x_vector;
-    vreal squares = {0};
-    for (size_t i = 0; i < n; i += LANES) {
-        vreal v = i + LANES <= n ? load(x + i) : load_part(x + i, n - i, 0);
-        squares += v * v;
+    vdouble even = {0}, odd = {0}; /* two sums, which need not wait for each other */
+    double sum = 0;
+    size_t i = 0;
+    for (; i + 2 * DOUBLES <= n; i += 2 * DOUBLES) {
+        as_many first, second;
+        memcpy(&first, x + i, sizeof first);
+        memcpy(&second, x + i + DOUBLES, sizeof second);
+        vdouble v = __builtin_convertvector(first, vdouble), w = __builtin_convertvector(second, vdouble);
+        even += v * v;
+        odd += w * w;
     }
-    return sum_lanes(squares);
+    even += odd;
+    for (int j = 0; j < DOUBLES; j++)
+        sum += even[j];
+    for (; i < n; i++)
+        sum += (double)x[i] * x[i];
+    return sum;
 }
 
 void KERNEL(dense_step)(const fastnn_dense *layer, size_t panel, const void *packed_grad, const fastnn_update *update)

@@ -39,10 +39,14 @@ INLINE real from_half(uint16_t half)
 #include "sources.def"
 #undef SOURCE
 
-/* The k-th of some indices, of either width. */
+/* The k-th of some indices, of either width and any alignment. */
 INLINE int64_t index_at(const void *indices, int wide, size_t k)
 {
-    return wide ? ((const int64_t *)indices)[k] : ((const int32_t *)indices)[k];
+    int64_t index;
+    int32_t narrow;
+    if (wide)
+        return memcpy(&index, (const char *)indices + k * sizeof index, sizeof index), index;
+    return memcpy(&narrow, (const char *)indices + k * sizeof narrow, sizeof narrow), narrow;
 }
 
 /* A row of a sparse matrix, whose columns may be in any order, and twice: those add up. Whatever the indices are,
