@@ -8,8 +8,8 @@
  *   FASTNN_TILE_VECTORS  vectors across the register tile
  *   FASTNN_LEVEL         the instruction set's name, as a bare word: avx2
  *
- * Everything is GCC's and Clang's vector extensions. The one exception is the square root, for which GCC 12 has no
- * generic vector form: one intrinsic per vector width, below.
+ * Everything is GCC's and Clang's vector extensions. The exceptions are what these have no form of, each an intrinsic
+ * per vector width, below: the square root (GCC 12), and parts of vectors, by masks.
  */
 #ifndef FASTNN_SIMD_H
 #define FASTNN_SIMD_H
@@ -61,18 +61,6 @@ INLINE vreal load(const real *p)
 
 INLINE void store(real *p, vreal v) { memcpy(p, &v, sizeof v); }
 
-/* The first n < LANES numbers at p, and nothing beyond them; the other lanes are filled. */
-INLINE vreal load_part(const real *p, size_t n, real fill)
-{
-    real lanes[LANES];
-    for (int i = 0; i < LANES; i++)
-        lanes[i] = fill;
-    memcpy(lanes, p, n * sizeof(real));
-    return load(lanes);
-}
-
-INLINE void store_part(real *p, size_t n, vreal v) { memcpy(p, &v, n * sizeof(real)); }
-
 /* x + 0 would turn -0 into +0, x - 0 does not. */
 INLINE vreal broadcast(real x) { return x - (vreal){0}; }
 
@@ -81,6 +69,51 @@ INLINE vbits broadcast_bits(real_bits x) { return x - (vbits){0}; }
 /* a where mask is -1, b where it is 0; NaN in either passes through untouched. (Not select(): POSIX has one, which
  * immintrin.h declares by way of stdlib.h.) */
 INLINE vreal choose(vbits mask, vreal a, vreal b) { return (vreal)((mask & (vbits)a) | (~mask & (vbits)b)); }
+
+/* -1 in the first n lanes, 0 in the others. */
+INLINE vbits first_lanes(size_t n)
+{
+    vbits lane;
+    for (int i = 0; i < LANES; i++)
+        lane[i] = i;
+    return lane < broadcast_bits((real_bits)n);
+}
+
+/* The first n < LANES numbers at p, and nothing beyond them; the other lanes are filled. By a mask where there is one:
+ * rows of ten outputs are nothing but such parts, and by way of memory each took as long as its exponentials. */
+INLINE vreal load_part(const real *p, size_t n, real fill)
+{
+#if defined(__AVX512F__) && FASTNN_VECTOR_BYTES == 64 && defined(FASTNN_DOUBLE)
+    return (vreal)_mm512_mask_loadu_pd((__m512d)broadcast(fill), (__mmask8)((1u << n) - 1), p);
+#elif defined(__AVX512F__) && FASTNN_VECTOR_BYTES == 64
+    return (vreal)_mm512_mask_loadu_ps((__m512)broadcast(fill), (__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX__) && FASTNN_VECTOR_BYTES == 32 && defined(FASTNN_DOUBLE)
+    return choose(first_lanes(n), (vreal)_mm256_maskload_pd(p, (__m256i)first_lanes(n)), broadcast(fill));
+#elif defined(__AVX__) && FASTNN_VECTOR_BYTES == 32
+    return choose(first_lanes(n), (vreal)_mm256_maskload_ps(p, (__m256i)first_lanes(n)), broadcast(fill));
+#else
+    real lanes[LANES];
+    for (int i = 0; i < LANES; i++)
+        lanes[i] = fill;
+    memcpy(lanes, p, n * sizeof(real));
+    return load(lanes);
+#endif
+}
+
+INLINE void store_part(real *p, size_t n, vreal v)
+{
+#if defined(__AVX512F__) && FASTNN_VECTOR_BYTES == 64 && defined(FASTNN_DOUBLE)
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(__AVX512F__) && FASTNN_VECTOR_BYTES == 64
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(__AVX__) && FASTNN_VECTOR_BYTES == 32 && defined(FASTNN_DOUBLE)
+    _mm256_maskstore_pd(p, (__m256i)first_lanes(n), (__m256d)v);
+#elif defined(__AVX__) && FASTNN_VECTOR_BYTES == 32
+    _mm256_maskstore_ps(p, (__m256i)first_lanes(n), (__m256)v);
+#else
+    memcpy(p, &v, n * sizeof(real));
+#endif
+}
 
 INLINE vreal absolute(vreal x) { return (vreal)((vbits)x & ~(vbits)broadcast((real)-0.0)); }
 
