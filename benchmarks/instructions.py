@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 RECORD = Path(__file__).with_name("instructions.json")
@@ -30,7 +31,10 @@ FUNCTIONS = (
 
 
 def work():
-    """What valgrind watches: for each network a segment of one batch, one of two, and a prediction."""
+    """What valgrind watches: for each network segments of one batch, one, and two, and two predictions.
+
+    A count begins where the last one ended, so the first of each kind has counted what made it ready.
+    """
     import numpy as np
 
     from fastnn.engine.loss import Loss
@@ -39,25 +43,26 @@ def work():
     from fastnn.engine.trainer import Trainer
 
     rng = np.random.default_rng(0)
-    # valgrind knows a function's beginning from its second call on: so the first network comes twice.
-    for sizes, batch_size in [next(iter(NETWORKS.values())), *NETWORKS.values()]:
+    for sizes, batch_size in NETWORKS.values():
         network = Network(sizes, ["relu"] * (len(sizes) - 2), "softmax", "float32")
         network.set_weights(
-            [rng.normal(0, n**-0.5, (n, m)) for n, m in zip(sizes, sizes[1:], strict=False)],
+            [rng.normal(0, n**-0.5, (n, m)) for n, m in pairwise(sizes)],
             [np.zeros(m) for m in sizes[1:]],
         )
         loss = Loss("softmax", "softmax", sizes[-1])
         trainer = Trainer(network, loss, Optimizer("adam", 0.001, 1e-4, 0.9, 0.999, 1e-8), batch_size, 1)
         X = rng.random((2 * batch_size, sizes[0]), np.float32)
         y = rng.integers(0, sizes[-1], 2 * batch_size, dtype=np.int32)
-        for n_batches in (1, 2):
-            trainer.run(X, y, np.arange(n_batches * batch_size))
-        network.forward(X[:1], 1)
+        orders = [np.arange(n * batch_size) for n in (1, 1, 2)]
+        for order in orders:
+            trainer.run(X, y, order)
+        for _ in range(2):
+            network.forward(X[:1], 1)
 
 
 def count():
     """The instructions of each network's step and prediction."""
-    watched = [f"--dump-{when}={name}" for when in ("before", "after") for name in FUNCTIONS]
+    watched = [f"--dump-after={name}" for name in FUNCTIONS]
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", *watched]
         command += [f"--callgrind-out-file={folder}/out", sys.executable, __file__, "--work"]
@@ -66,13 +71,12 @@ def count():
         dumps = sorted(Path(folder).glob("out.*"), key=lambda path: int(path.suffix[1:]))
         texts = [text for text in map(Path.read_text, dumps) if "Trigger: --dump-after" in text]
         totals = [int(re.search(r"^totals: (\d+)", text, re.M)[1]) for text in texts]
-    expected = 3 * (1 + len(NETWORKS))
+    expected = 5 * len(NETWORKS)
     if len(totals) != expected:
         sys.exit(f"{len(totals)} of {expected} counts: was fastnn built with -C install.strip=false?")
-    totals = totals[3:]
     counts = {}
     for i, name in enumerate(NETWORKS):
-        one, two, predict = totals[3 * i : 3 * i + 3]
+        _, one, two, _, predict = totals[5 * i : 5 * i + 5]
         counts[name] = {"step": two - one, "predict": predict}
     return counts
 
