@@ -21,7 +21,7 @@ void KERNEL(multiply_gradient)(int, size_t, size_t, const void *, size_t, void *
 double KERNEL(softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, void *, size_t);
 double KERNEL(logistic_loss)(size_t, size_t, const void *, size_t, const void *, size_t, void *, size_t);
 void KERNEL(softmax)(size_t, size_t, void *, size_t);
-void KERNEL(perceptron_learn)(fastnn_perceptron *, const fastnn_examples *, const uint32_t *, size_t, size_t, size_t);
+void KERNEL(perceptron_learn)(const fastnn_visits *, size_t, const fastnn_examples *, size_t);
 void KERNEL(perceptron_score)(fastnn_perceptron *, const fastnn_examples *, size_t, size_t);
 void KERNEL(perceptron_begin)(fastnn_perceptron *, size_t, const void *, const void *);
 void KERNEL(perceptron_end)(fastnn_perceptron *, size_t, void *, void *);
