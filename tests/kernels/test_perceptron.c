@@ -61,6 +61,14 @@ static void to_sparse(matrix X, int wide, fastnn_examples *examples)
     examples->wide_indices = wide;
 }
 
+/* A unit's steps for samples order[first ... last), or first ... last. */
+static void learn(fastnn_perceptron *unit, const fastnn_examples *examples, const uint32_t *order, size_t first,
+                  size_t last)
+{
+    const fastnn_visits visits = {unit, order, first, N_SAMPLES};
+    K->perceptron_learn(&visits, 1, examples, last - first);
+}
+
 static void test_one(size_t n_features, int layout, int averaged, int weighted)
 {
     matrix X = random_matrix(N_SAMPLES, n_features, layout == 0 ? 3 : 0);
@@ -96,14 +104,14 @@ static void test_one(size_t n_features, int layout, int averaged, int weighted)
     }
     if (layout > 0)
         to_sparse(X, layout == 2, &examples);
-    unit.weights = new_block(n_features * sizeof(double), 0);
+    unit.weights = new_block(n_features * K->itemsize, K->itemsize);
     if (averaged)
         unit.sums = new_block(n_features * sizeof(double), 0);
     K->perceptron_begin(&unit, n_features, coef.values, means.values);
     for (int epoch = 0; epoch < N_EPOCHS; epoch++) {
         const uint32_t *visited = epoch == 1 ? NULL : order;
-        K->perceptron_learn(&unit, &examples, visited, 0, N_SAMPLES / 2, N_SAMPLES);
-        K->perceptron_learn(&unit, &examples, visited, N_SAMPLES / 2, N_SAMPLES, N_SAMPLES);
+        learn(&unit, &examples, visited, 0, N_SAMPLES / 2);
+        learn(&unit, &examples, visited, N_SAMPLES / 2, N_SAMPLES);
         for (size_t i = 0; i < N_SAMPLES; i++)
             plain_learn(&p, X, classes, 1, weights, visited ? visited[i] : i);
     }
@@ -128,6 +136,54 @@ static void test_one(size_t n_features, int layout, int averaged, int weighted)
     expect(unit.finite, 0, 0, "finite sums", (size_t)layout, n_features);
 }
 
+/* Units that learn together come to what each comes to alone, bit for bit, in whatever order it sees the samples. */
+static void test_together(size_t n_features, int averaged)
+{
+    matrix X = random_matrix(N_SAMPLES, n_features, 1);
+    int32_t classes[N_SAMPLES];
+    uint32_t orders[FASTNN_MOST_UNITS][N_SAMPLES];
+    const fastnn_examples examples = {n_features, X.values, X.ld, NULL, NULL, 0, classes, NULL};
+    fastnn_perceptron units[2][FASTNN_MOST_UNITS];
+    fastnn_visits together[FASTNN_MOST_UNITS];
+
+    for (size_t i = 0; i < N_SAMPLES; i++)
+        classes[i] = (int32_t)(random_bits() % 5) - 1;
+    for (size_t k = 0; k < FASTNN_MOST_UNITS; k++)
+        for (size_t i = 0; i < N_SAMPLES; i++)
+            orders[k][i] = (uint32_t)((i * (k + 2) + k) % N_SAMPLES);
+    for (size_t n_units = 1; n_units <= FASTNN_MOST_UNITS; n_units++) {
+        for (size_t k = 0; k < n_units; k++) {
+            for (int i = 0; i < 2; i++) {
+                fastnn_perceptron *unit = &units[i][k];
+                *unit = (fastnn_perceptron){.positive = (int32_t)k,
+                                            .eta = k % 2 ? 1 : 0.3,
+                                            .class_weights = {1, 1},
+                                            .intercept_rate = 1,
+                                            .alpha = -1,
+                                            .scale = 1};
+                unit->weights = new_block(n_features * K->itemsize, K->itemsize);
+                memset(unit->weights, 0, n_features * K->itemsize);
+                unit->sums = averaged ? new_block(n_features * sizeof(double), 0) : NULL;
+                if (averaged)
+                    memset(unit->sums, 0, n_features * sizeof(double));
+            }
+            learn(&units[0][k], &examples, orders[k], k, N_SAMPLES - FASTNN_MOST_UNITS + k);
+            together[k] = (fastnn_visits){&units[1][k], orders[k], k, N_SAMPLES};
+        }
+        K->perceptron_learn(together, n_units, &examples, N_SAMPLES - FASTNN_MOST_UNITS);
+        for (size_t k = 0; k < n_units; k++) {
+            const fastnn_perceptron *alone = &units[0][k], *beside = &units[1][k];
+            for (size_t j = 0; j < n_features; j++)
+                expect(get(beside->weights, j), get(alone->weights, j), 0, "a weight learnt together", k, j);
+            for (size_t j = 0; averaged && j < n_features; j++)
+                expect(beside->sums[j], alone->sums[j], 0, "a sum learnt together", k, j);
+            expect(beside->intercept, alone->intercept, 0, "an intercept learnt together", k, n_features);
+            expect(beside->loss, alone->loss, 0, "a loss learnt together", k, n_features);
+            expect((double)beside->n_mistakes, (double)alone->n_mistakes, 0, "mistakes made together", k, n_features);
+        }
+    }
+}
+
 static void test_not_finite(size_t n_features)
 {
     const double bad[] = {NAN, INFINITY, -INFINITY};
@@ -137,12 +193,12 @@ static void test_not_finite(size_t n_features)
             matrix X = random_matrix(1, n_features, 0);
             set(X, 0, j, bad[i]);
             const fastnn_examples examples = {n_features, X.values, X.ld, NULL, NULL, 0, &class, NULL};
-            double *weights = new_block(n_features * sizeof *weights, 0);
-            memset(weights, 0, n_features * sizeof *weights);
+            void *weights = new_block(n_features * K->itemsize, K->itemsize);
+            memset(weights, 0, n_features * K->itemsize);
             fastnn_perceptron unit = {.eta = 1, .class_weights = {1, 1}, .alpha = -1, .scale = 1, .weights = weights};
-            K->perceptron_learn(&unit, &examples, NULL, 0, 1, 1);
+            learn(&unit, &examples, NULL, 0, 1);
             expect(unit.finite, NAN, 0, "a row that is not finite", n_features, j);
-            weights[j] = bad[i];
+            put(weights, j, bad[i]);
             expect(K->perceptron_is_finite(&unit, n_features), 0, 0, "a weight that is not finite", n_features, j);
         }
 }
@@ -159,4 +215,7 @@ void test_perceptron_steps(void)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int variant = 0; variant < 12; variant++)
             test_one(sizes[i], variant % 3, variant / 3 % 2, variant / 6);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int averaged = 0; averaged < 2; averaged++)
+            test_together(sizes[i], averaged);
 }

@@ -61,7 +61,7 @@ cdef extern from "kernels.h" nogil:
         double class_weights[2]
         double intercept_rate, alpha, l1_ratio, shrink
         uint64_t average_from
-        double *weights
+        void *weights
         double scale, intercept
         double *l1_given
         double l1_due
@@ -71,6 +71,14 @@ cdef extern from "kernels.h" nogil:
         double squares, absolutes, loss, penalty, score
         uint64_t n_mistakes
         double finite
+
+    ctypedef struct fastnn_visits:
+        fastnn_perceptron *unit
+        const uint32_t *order
+        size_t first, known
+
+    enum:
+        FASTNN_MOST_UNITS
 
     ctypedef struct fastnn_kernels:
         const char *level
@@ -100,8 +108,7 @@ cdef extern from "kernels.h" nogil:
         double (*elementwise_loss)(int, size_t, size_t, const void *, size_t, const void *, size_t, const void *,
                                    size_t, const void *, double, void *, size_t) noexcept nogil
         void (*softmax)(size_t, size_t, void *, size_t) noexcept nogil
-        void (*perceptron_learn)(fastnn_perceptron *, const fastnn_examples *, const uint32_t *, size_t, size_t,
-                                 size_t) noexcept nogil
+        void (*perceptron_learn)(const fastnn_visits *, size_t, const fastnn_examples *, size_t) noexcept nogil
         void (*perceptron_score)(fastnn_perceptron *, const fastnn_examples *, size_t, size_t) noexcept nogil
         void (*perceptron_begin)(fastnn_perceptron *, size_t, const void *, const void *) noexcept nogil
         void (*perceptron_end)(fastnn_perceptron *, size_t, void *, void *) noexcept nogil

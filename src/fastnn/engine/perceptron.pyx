@@ -13,16 +13,17 @@ from libc.math cimport INFINITY
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 from fastnn.engine.arrays import aligned_zeros, csr_arrays, has_contiguous_rows
 from fastnn.engine.arrays cimport row_length
 from fastnn.engine.isa cimport kernels_for
-from fastnn.engine.kernels cimport fastnn_examples, fastnn_kernels, fastnn_perceptron
-from fastnn.engine.team cimport team_claim, team_give_back, team_next, team_rank
+from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_examples, fastnn_kernels, fastnn_perceptron, fastnn_visits
+from fastnn.engine.team cimport sched_yield, team_claim, team_count, team_give_back, team_next, team_rank
 
 cnp.import_array()
 
-# Multiplications that a thread does before it leaves a unit for the next, so that two threads share three units evenly;
+# Multiplications that a thread does before it leaves units for the next, so that two threads share three units evenly;
 # and how often, per thread, before it comes back for a look at Ctrl-C: after some 10 ms, dense, to 100 ms.
 cdef int64_t TURN_TERMS = 1 << 20
 cdef size_t SEGMENT_TURNS = 16
@@ -35,7 +36,7 @@ cdef enum:
 cdef size_t BLOCK_ROWS = 256
 # Multiplications below which one thread is faster than waking a second.
 cdef double PARALLEL_TERMS = 2e5
-# Bytes up to which every unit may have what it needs to learn at the same time as all others.
+# Bytes that units' slots may take together, beside one slot per thread.
 cdef size_t SLOT_BYTES = 1 << 22
 
 
@@ -47,7 +48,7 @@ cdef struct Unit:
     # Where it is: the epoch, the samples seen in it, and those whose place in its order is known.
     int64_t epoch, n_fetched  # epochs whose mistakes Python has
     size_t position, drawn
-    bint done, overflowed
+    bint begun, done, overflowed  # of these `begun` is of the epoch
     bint settled  # an epoch changed nothing, so neither will another
     # Towards its stop: the best objective (negative) or score so far, and epochs in a row without a better one.
     double best
@@ -58,7 +59,8 @@ cdef struct Unit:
 cdef struct Slot:
     # What a unit needs while it learns.
     int64_t unit  # or -1
-    double *numbers  # (up to 3, vector_length): weights, sums and l1_given, as far as they are wanted
+    # (vector_length) each: weights, of which float ones use a part, sums and l1_given, as far as they are wanted
+    double *numbers
     # (n_samples) each; NULL: samples come in their own order. The shuffle is the same in every epoch, and done to the
     # last epoch's order: so that of epoch e + 1 is order[shuffle[i]]
     uint32_t *shuffle
@@ -78,7 +80,8 @@ cdef struct Training:
     double tol, held_out_weight  # the summed weight of the samples held out, 0 if there are none
     uint64_t *mistakes  # (n_units, SEGMENT_EPOCHS), in a ring
     Slot *slots
-    size_t n_slots, n_turns  # turns taken in this segment
+    size_t n_slots
+    size_t n_turns, n_going, n_stopped  # in this segment: turns taken, units that could go on, those that no longer can
     int n_threads
 
 
@@ -133,13 +136,14 @@ cdef void end_epoch(Training *job, Unit *unit, uint64_t *mistakes) noexcept nogi
     unit.n_unimproved = 0 if improved or job.tol == -INFINITY else unit.n_unimproved + 1
     unit.epoch += 1
     unit.position = unit.drawn = 0
+    unit.begun = False
     unit.done = unit.overflowed or unit.n_unimproved >= job.n_iter_no_change or unit.epoch == job.max_iter
 
 
 cdef void begin_epoch(Training *job, Unit *unit, Slot *slot) noexcept nogil:
     unit.learnt.loss = unit.learnt.penalty = 0
     unit.learnt.n_mistakes = 0
-    unit.drawn = 0
+    unit.begun = True
     if unit.epoch == 1:
         slot.order = slot.shuffle
     elif unit.epoch == 2:
@@ -166,58 +170,101 @@ cdef void begin_unit(Training *job, Unit *unit, Slot *slot) noexcept nogil:
             slot.shuffle[i] = i
 
 
-cdef int64_t advance(Training *job, Unit *unit, Slot *slot, uint64_t *mistakes) noexcept nogil:
-    """Take a unit on for a turn, if it may go on; returns the multiplications that took, at least 1 if it did."""
-    cdef size_t last
-    cdef int64_t spent = 0
-    cdef const uint32_t *order
-    while not unit.done and spent < TURN_TERMS and unit.epoch < unit.n_fetched + job.segment_epochs:
-        if unit.position == 0:
-            begin_epoch(job, unit, slot)
-        last = min(unit.position + BLOCK_ROWS, job.n_samples)
-        if unit.position < last:
-            order = known_order(unit, slot, job.n_samples, min(last + BLOCK_ROWS, job.n_samples))
-            job.kernels.perceptron_learn(&unit.learnt, &job.examples, order, unit.position, last, unit.drawn)
-            spent += (last - unit.position) * job.row_terms
-            unit.position = last
-        if last == job.n_samples:
-            end_epoch(job, unit, mistakes)
-            spent += 1
-    return spent
+cdef inline bint may_go_on(Training *job, Unit *unit) noexcept nogil:
+    return not unit.done and unit.epoch < unit.n_fetched + job.segment_epochs
 
 
-cdef int64_t take_turn(Training *job, Slot *slot) noexcept nogil:
-    """Take on the slot's unit, or if it has none the next that nobody had."""
-    cdef Unit *unit
-    cdef int64_t spent
+cdef inline size_t n_left(Training *job) noexcept nogil:
+    """Units that may go on."""
+    return job.n_going - team_count(&job.n_stopped)
+
+
+cdef bint has_work(Training *job, Slot *slot) noexcept nogil:
+    """Whether the slot's unit may go on, or if it has none, the next that nobody had."""
     if slot.unit < 0:
         slot.unit = team_next(&job.next_unit)
         if slot.unit >= <int64_t> job.n_units:
             slot.unit = -1
-            return 0
+            return False
         begin_unit(job, &job.units[slot.unit], slot)
-    unit = &job.units[slot.unit]
-    spent = advance(job, unit, slot, job.mistakes + slot.unit * SEGMENT_EPOCHS)
-    if unit.done:
-        job.kernels.perceptron_end(&unit.learnt, job.examples.n_features, unit.coef, unit.means)
-        slot.unit = -1
-    return spent
+    return may_go_on(job, &job.units[slot.unit])
+
+
+cdef int64_t learn_block(Training *job, Slot **slots, size_t n_slots) noexcept nogil:
+    """Take units on by a block of rows each, that ends where the first of them ends its epoch; returns the rows."""
+    cdef fastnn_visits visits[FASTNN_MOST_UNITS]
+    cdef size_t i, ahead, n_rows = BLOCK_ROWS
+    cdef Unit *unit
+    for i in range(n_slots):
+        unit = &job.units[slots[i].unit]
+        if not unit.begun:
+            begin_epoch(job, unit, slots[i])
+        n_rows = min(n_rows, job.n_samples - unit.position)
+    if n_rows > 0:  # else a unit has settled, and ends its epochs while the others wait
+        for i in range(n_slots):
+            unit = &job.units[slots[i].unit]
+            ahead = min(unit.position + n_rows + BLOCK_ROWS, job.n_samples)
+            visits[i].unit = &unit.learnt
+            visits[i].order = known_order(unit, slots[i], job.n_samples, ahead)
+            visits[i].first, visits[i].known = unit.position, unit.drawn
+        job.kernels.perceptron_learn(visits, n_slots, &job.examples, n_rows)
+    for i in range(n_slots):
+        unit = &job.units[slots[i].unit]
+        unit.position += n_rows
+        if unit.position == job.n_samples:
+            end_epoch(job, unit, job.mistakes + slots[i].unit * SEGMENT_EPOCHS)
+    return n_slots * n_rows
+
+
+cdef void take_turn(Training *job, Slot **slots, size_t n_slots) noexcept nogil:
+    """Take units on until they had a turn, or one of them may not go on."""
+    cdef int64_t spent = 0
+    cdef size_t i
+    cdef Unit *unit
+    cdef bint going = True
+    while going and spent < TURN_TERMS:
+        spent += 1 + learn_block(job, slots, n_slots) * job.row_terms
+        for i in range(n_slots):
+            going = going and may_go_on(job, &job.units[slots[i].unit])
+    for i in range(n_slots):
+        unit = &job.units[slots[i].unit]
+        if not may_go_on(job, unit):
+            team_next(&job.n_stopped)
+        if unit.done:
+            job.kernels.perceptron_end(&unit.learnt, job.examples.n_features, unit.coef, unit.means)
+            slots[i].unit = -1
 
 
 cdef void run_segment(Training *job) noexcept nogil:
-    """To be called by all threads of a team: turns with one slot after another, but those that others have."""
-    cdef int64_t spent
-    cdef size_t n_idle = 0, slot = team_rank()
-    while n_idle < job.n_slots:
-        slot = slot % job.n_slots
-        spent = 0
-        if team_claim(&job.slots[slot].taken):
-            spent = take_turn(job, &job.slots[slot])
-            team_give_back(&job.slots[slot].taken)
-        n_idle = 0 if spent > 0 else n_idle + 1
-        slot += 1
-        if spent > 0 and team_next(&job.n_turns) >= SEGMENT_TURNS * job.n_threads:
+    """To be called by all threads of a team: turns with the units in one slot after another, but those others have."""
+    cdef Slot *mine[FASTNN_MOST_UNITS]
+    cdef size_t i, _, most, n_mine, n_others, slot = team_rank()
+    while n_left(job) > 0:
+        # An even share of the units: several of them learn faster together than one by one.
+        most = (min(n_left(job), job.n_slots) + job.n_threads - 1) // job.n_threads
+        most = min(max(most, 1), <size_t> FASTNN_MOST_UNITS)
+        n_mine = n_others = 0
+        for _ in range(job.n_slots):
+            slot = (slot + 1) % job.n_slots
+            if not team_claim(&job.slots[slot].taken):
+                n_others += 1
+            elif has_work(job, &job.slots[slot]):
+                mine[n_mine] = &job.slots[slot]
+                n_mine += 1
+                if n_mine == most:
+                    break
+            else:
+                team_give_back(&job.slots[slot].taken)
+        if n_mine > 0:
+            take_turn(job, mine, n_mine)
+            for i in range(n_mine):
+                team_give_back(&mine[i].taken)
+            if team_next(&job.n_turns) >= SEGMENT_TURNS * job.n_threads:
+                return
+        elif n_others < <size_t> job.n_threads:
             return
+        else:  # another thread has several, and will share them when it had its turn
+            sched_yield()
 
 
 cdef const void *data_of(cnp.ndarray array, dtype, size_t n) except? NULL:
@@ -343,14 +390,16 @@ cdef class Perceptrons:
                 learnt.intercept_sum = averages.intercept[i] * averages.counts[i]
 
     cdef _make_slots(self, size_t n_vectors, bint shuffle):
-        """One per thread; or per unit where that is little, so that threads can share the units evenly."""
+        """One per thread, and more, up to one per unit, as far as that is little: so that threads can share the units
+        evenly, and take on several at a time."""
         cdef Training *job = &self.job
         cdef size_t i, n_orders = 0 if not shuffle else 1 if job.max_iter == 1 else 3
         cdef cnp.ndarray numbers, orders
         job.vector_length = row_length(job.examples.n_features, 1, sizeof(double))
         slot_bytes = n_vectors * job.vector_length * sizeof(double) + n_orders * job.n_samples * sizeof(uint32_t)
-        shared = job.n_threads > 1 and slot_bytes * job.n_units <= SLOT_BYTES
-        job.n_slots = job.n_units if shared else job.n_threads
+        job.n_slots = min(max(SLOT_BYTES // slot_bytes, <size_t> job.n_threads), job.n_units)
+        if job.segment_epochs == 1:  # someone watches: one unit after the other
+            job.n_slots = job.n_threads
         numbers = aligned_zeros(job.n_slots * n_vectors * job.vector_length, np.float64)
         orders = np.empty(job.n_slots * n_orders * job.n_samples, np.uint32)
         self.slot_arrays = numbers, orders
@@ -391,7 +440,9 @@ cdef class Perceptrons:
         cdef Training *job = &self.job
         cdef size_t i
         cdef bint done = True
-        job.n_turns = 0
+        job.n_turns = job.n_going = job.n_stopped = 0
+        for i in range(job.n_units):
+            job.n_going += may_go_on(job, &job.units[i])
         with nogil:
             if job.n_threads == 1:
                 run_segment(job)
@@ -418,9 +469,11 @@ cdef class Perceptrons:
     def progress(self, size_t i):
         """A unit's last epoch: its weights and intercept, steps so far, mean loss, objective and score."""
         cdef Unit *unit = &self.job.units[i]
-        weights = self.coef[i]
+        cdef cnp.ndarray weights = self.coef[i]
         if not unit.done:  # else another may have its slot by now
-            weights = np.array(<double[:self.job.examples.n_features]> unit.learnt.weights) * unit.learnt.scale
+            weights = np.empty_like(weights)
+            memcpy(cnp.PyArray_DATA(weights), unit.learnt.weights, weights.nbytes)
+            weights = weights * unit.learnt.scale
         return (weights, unit.learnt.intercept, unit.learnt.step - self.first_step,
                 unit.learnt.loss / self.job.n_train, unit.objective, unit.score)
 

@@ -8,6 +8,8 @@
 /* The next of the tasks that a team takes in turn from one counter; OpenMP's threads are GCC's and Clang's too. */
 static inline size_t team_next(size_t *counter) { return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 
+static inline size_t team_count(const size_t *counter) { return __atomic_load_n(counter, __ATOMIC_RELAXED); }
+
 /* Whether the calling thread now has what no other may have meanwhile, until it gives it back. */
 static inline int team_claim(char *taken) { return !__atomic_exchange_n(taken, 1, __ATOMIC_ACQUIRE); }
 static inline void team_give_back(char *taken) { __atomic_store_n(taken, 0, __ATOMIC_RELEASE); }

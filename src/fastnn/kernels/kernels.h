@@ -101,8 +101,8 @@ typedef struct {
     double shrink;           /* L2: what the weights are multiplied by in each step */
     uint64_t average_from;   /* the first step after which the weights are averaged */
 
-    /* What is learnt, in double, but each weight a number of the table's type. */
-    double *weights; /* (n_features), to be multiplied by scale, so that shrinking them all is one multiplication */
+    /* What is learnt: weights of the table's type, all else in double. */
+    void *weights; /* (n_features), to be multiplied by scale, so that shrinking them all is one multiplication */
     double scale, intercept;
     double *l1_given; /* (n_features) the L1 penalty that each weight has got, of l1_due; NULL: no L1 */
     double l1_due;
@@ -115,6 +115,17 @@ typedef struct {
     uint64_t n_mistakes;
     double finite; /* 0, or NaN once a sum was infinite or NaN */
 } fastnn_perceptron;
+
+/* A unit, and from which samples it is to learn: order[first], order[first + 1] and so on; order == NULL: first,
+ * first + 1 and so on. The order is known up to `known`, so that rows can be fetched ahead. */
+typedef struct {
+    fastnn_perceptron *unit;
+    const uint32_t *order;
+    size_t first, known;
+} fastnn_visits;
+
+/* Units that learn at the same time on one thread. */
+enum { FASTNN_MOST_UNITS = 4 };
 
 typedef struct {
     const char *level;   /* the instruction set */
@@ -189,10 +200,8 @@ typedef struct {
     /* Rows of logits to probabilities, in place. */
     void (*softmax)(size_t rows, size_t n_outputs, void *z, size_t ldz);
 
-    /* A perceptron's steps for samples order[first ... last), or first ... last where order is NULL. The order is known
-     * up to `known`, so that rows can be fetched ahead. */
-    void (*perceptron_learn)(fastnn_perceptron *unit, const fastnn_examples *X, const uint32_t *order, size_t first,
-                             size_t last, size_t known);
+    /* n_rows steps of each of 1 ... FASTNN_MOST_UNITS perceptrons, which share all but their class and its weights. */
+    void (*perceptron_learn)(const fastnn_visits *visits, size_t n_units, const fastnn_examples *X, size_t n_rows);
     /* Adds the weights of those of samples first ... last that are held out and told right to the unit's score. */
     void (*perceptron_score)(fastnn_perceptron *unit, const fastnn_examples *X, size_t first, size_t last);
     /* coef and the means of n_averaged weights (n_features) into the unit's own arrays, and back; l1_given starts at 0.

@@ -1,6 +1,6 @@
 /* The perceptron's epoch, row by row: what it says of a row, and if that is wrong, the row added to the weights.
  *
- * Scikit-learn's numbers, sum for sum: rows are multiplied in double whatever their type, and this file is compiled
+ * Scikit-learn's numbers, sum for sum: products are rounded to X's type and summed in double, and this file is compiled
  * without fused multiply-adds. w + c x and then w - c x must leave w as it was, or a sum that is zero there is not
  * zero here, and whether a row counts as a mistake hangs on that.
  */
@@ -36,68 +36,86 @@ INLINE size_t column_of(const int kind, row x, size_t k) { return kind == DENSE 
 
 /* -- sums ---------------------------------------------------------------------------------------------------------- */
 
-typedef double vsum __attribute__((vector_size(FASTNN_VECTOR_BYTES)));
+/* Numbers of the type, products among them, and those widened to double, in which they are summed. */
+#define VECTORS(lanes)                                                                  \
+    typedef real vreal_##lanes __attribute__((vector_size((lanes) * sizeof(real))));    \
+    typedef double vsum_##lanes __attribute__((vector_size((lanes) * sizeof(double)))); \
+    INLINE vreal_##lanes load_##lanes(const real *p)                                    \
+    {                                                                                   \
+        vreal_##lanes v;                                                                \
+        memcpy(&v, p, sizeof v);                                                        \
+        return v;                                                                       \
+    }
+VECTORS(2)
+VECTORS(4)
+VECTORS(8)
+
+INLINE vsum_2 widened_2(vreal_2 v) { return __builtin_convertvector(v, vsum_2); }
+INLINE vsum_4 widened_4(vreal_4 v) { return __builtin_convertvector(v, vsum_4); }
+INLINE vreal_2 narrowed_2(vsum_2 v) { return __builtin_convertvector(v, vreal_2); }
+INLINE vreal_4 narrowed_4(vsum_4 v) { return __builtin_convertvector(v, vreal_4); }
+/* GCC 12 converts vectors of 64 bytes by halves, which takes twice as long. */
+#if FASTNN_VECTOR_BYTES == 64 && defined(__AVX512F__) && !defined(FASTNN_DOUBLE)
+INLINE vsum_8 widened_8(vreal_8 v) { return (vsum_8)_mm512_cvtps_pd((__m256)v); }
+INLINE vreal_8 narrowed_8(vsum_8 v) { return (vreal_8)_mm512_cvtpd_ps((__m512d)v); }
+#else
+INLINE vsum_8 widened_8(vreal_8 v) { return __builtin_convertvector(v, vsum_8); }
+INLINE vreal_8 narrowed_8(vsum_8 v) { return __builtin_convertvector(v, vreal_8); }
+#endif
+
 enum { SUM_LANES = FASTNN_VECTOR_BYTES / sizeof(double), N_SUMS = 4 };
 
-typedef real vnarrow __attribute__((vector_size(SUM_LANES * sizeof(real))));
-
-INLINE vsum load_wide(const real *p)
-{
-    vnarrow v;
-    memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, vsum);
-}
-
-INLINE vsum load_sum(const double *p)
-{
-    vsum v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-INLINE vsum rounded(vsum v) { return __builtin_convertvector(__builtin_convertvector(v, vnarrow), vsum); }
-
-/* By halves, not one lane after the other: a mistake that was not foreseen costs the time that its sum takes. */
-INLINE double sum_of(vsum v)
-{
-    typedef double vsum_2 __attribute__((vector_size(16)));
-#if FASTNN_VECTOR_BYTES == 16
-    const vsum_2 two = v;
-#else
-    typedef double vsum_4 __attribute__((vector_size(32)));
 #if FASTNN_VECTOR_BYTES == 64
-    const vsum_4 four = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+typedef vsum_8 vsum;
+#define PRODUCT(x, w) widened_8(load_8(x) * load_8(w))
+#elif FASTNN_VECTOR_BYTES == 32
+typedef vsum_4 vsum;
+#define PRODUCT(x, w) widened_4(load_4(x) * load_4(w))
 #else
-    const vsum_4 four = v;
+typedef vsum_2 vsum;
+#define PRODUCT(x, w) widened_2(load_2(x) * load_2(w))
 #endif
-    const vsum_2 two = __builtin_shufflevector(four, four, 0, 1) + __builtin_shufflevector(four, four, 2, 3);
-#endif
-    return two[0] + two[1];
-}
 
-/* In a loop over fewer numbers than a vector has, which is to stay one: what was stored one by one is slow to load as a
- * vector soon after, so sums and changes of the weights must be divided alike. */
-#define NO_VECTORS __asm__ volatile("")
-
-INLINE double dense_dot(size_t n, const real *restrict x, const double *restrict w)
+INLINE double dense_dot(size_t n, const real *restrict x, const real *restrict w)
 {
     vsum sums[N_SUMS] = {{0}};
-    double rest = 0;
     size_t k = 0;
     for (; k + N_SUMS * SUM_LANES <= n; k += N_SUMS * SUM_LANES)
 #pragma GCC unroll 4
         for (int s = 0; s < N_SUMS; s++)
-            sums[s] += load_wide(x + k + s * SUM_LANES) * load_sum(w + k + s * SUM_LANES);
-    for (; k + SUM_LANES <= n; k += SUM_LANES)
-        sums[0] += load_wide(x + k) * load_sum(w + k);
-    for (; k < n; k++) {
-        NO_VECTORS;
-        rest += (double)x[k] * w[k];
+            sums[s] += PRODUCT(x + k + s * SUM_LANES, w + k + s * SUM_LANES);
+    if (n & (2 * SUM_LANES)) {
+        sums[0] += PRODUCT(x + k, w + k);
+        sums[1] += PRODUCT(x + k + SUM_LANES, w + k + SUM_LANES);
+        k += 2 * SUM_LANES;
     }
-    return sum_of((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest;
+    if (n & SUM_LANES) {
+        sums[2] += PRODUCT(x + k, w + k);
+        k += SUM_LANES;
+    }
+    const vsum sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+#if FASTNN_VECTOR_BYTES == 64
+    vsum_4 four = __builtin_shufflevector(sum, sum, 0, 1, 2, 3) + __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
+    if (n & 4) {
+        four += widened_4(load_4(x + k) * load_4(w + k));
+        k += 4;
+    }
+#elif FASTNN_VECTOR_BYTES == 32
+    const vsum_4 four = sum;
+#endif
+#if FASTNN_VECTOR_BYTES >= 32
+    vsum_2 two = __builtin_shufflevector(four, four, 0, 1) + __builtin_shufflevector(four, four, 2, 3);
+    if (n & 2) {
+        two += widened_2(load_2(x + k) * load_2(w + k));
+        k += 2;
+    }
+#else
+    const vsum_2 two = sum;
+#endif
+    return (two[0] + two[1]) + (n & 1 ? x[k] * w[k] : 0);
 }
 
-INLINE double dot(const int kind, row x, const double *restrict w)
+INLINE double dot(const int kind, row x, const real *restrict w)
 {
     if (kind == DENSE)
         return dense_dot(x.n, x.values, w);
@@ -106,33 +124,64 @@ INLINE double dot(const int kind, row x, const double *restrict w)
     for (; k + N_SUMS <= x.n; k += N_SUMS)
 #pragma GCC unroll 4
         for (int s = 0; s < N_SUMS; s++)
-            sums[s] += (double)x.values[k + s] * w[column_of(kind, x, k + s)];
+            sums[s] += x.values[k + s] * w[column_of(kind, x, k + s)];
     for (; k < x.n; k++)
-        sums[0] += (double)x.values[k] * w[column_of(kind, x, k)];
+        sums[0] += x.values[k] * w[column_of(kind, x, k)];
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 /* -- changes of the weights ---------------------------------------------------------------------------------------- */
 
-INLINE void dense_add(size_t n, const real *restrict x, double step, double *restrict w)
+/* Divided as dense_dot() divides them: what was stored in parts is slow to load as one vector soon after. */
+#define ADD_PART(lanes)                                                                                               \
+    {                                                                                                                 \
+        const vreal_##lanes before = load_##lanes(w + k), values = load_##lanes(x + k);                               \
+        const vreal_##lanes after = exact                                                                             \
+                                        ? before + values * (real)step                                                \
+                                        : narrowed_##lanes(widened_##lanes(before) + widened_##lanes(values) * step); \
+        memcpy(w + k, &after, sizeof after);                                                                          \
+        k += lanes;                                                                                                   \
+    }
+
+/* exact: x * step is a number of the type too, and a sum rounded to double and then to float is no other than one
+ * rounded to float, double having more than twice float's digits. */
+INLINE void add_parts(const int exact, size_t n, const real *restrict x, double step, real *restrict w)
 {
-    const vsum steps = step - (vsum){0};
     size_t k = 0;
-    for (; k + SUM_LANES <= n; k += SUM_LANES) {
-        const vsum sum = rounded(load_sum(w + k) + load_wide(x + k) * steps);
-        memcpy(w + k, &sum, sizeof sum);
-    }
-    for (; k < n; k++) {
-        NO_VECTORS;
+#if FASTNN_VECTOR_BYTES == 64
+    while (k + 8 <= n)
+        ADD_PART(8)
+    if (n & 4)
+        ADD_PART(4)
+    if (n & 2)
+        ADD_PART(2)
+#elif FASTNN_VECTOR_BYTES == 32
+    while (k + 4 <= n)
+        ADD_PART(4)
+    if (n & 2)
+        ADD_PART(2)
+#else
+    while (k + 2 <= n)
+        ADD_PART(2)
+#endif
+    if (n & 1)
         w[k] = (real)(w[k] + x[k] * step);
-    }
+}
+
+INLINE void dense_add(size_t n, const real *restrict x, double step, real *restrict w)
+{
+    if (sizeof(real) == sizeof(double) || step == 1 || step == -1)
+        add_parts(1, n, x, step, w);
+    else
+        add_parts(0, n, x, step, w);
 }
 
 /* Every change of a weight by d takes scale_sum * d off its sum, so that scale_sum * weights + sums stays what it was:
  * the sum of all weight vectors until the last step. Steps that change nothing cost nothing. */
 INLINE void add_row(const int kind, const fastnn_perceptron *u, row x, double step)
 {
-    double *restrict w = u->weights, *restrict sums = u->sums;
+    real *restrict w = u->weights;
+    double *restrict sums = u->sums;
     if (sums)
         for (size_t k = 0; k < x.n; k++) {
             const size_t j = column_of(kind, x, k);
@@ -154,7 +203,7 @@ INLINE void note_norms(const int kind, fastnn_perceptron *u, row x)
 {
     double squares = 0, absolutes = 0;
     for (size_t k = 0; k < x.n; k++) {
-        const double weight = u->weights[column_of(kind, x, k)];
+        const double weight = ((const real *)u->weights)[column_of(kind, x, k)];
         squares += weight * weight;
         absolutes += fabs(weight);
     }
@@ -166,7 +215,8 @@ INLINE void note_norms(const int kind, fastnn_perceptron *u, row x)
  * fallen due since it was last touched, and stops at zero. */
 INLINE void give_l1(const int kind, const fastnn_perceptron *u, row x)
 {
-    double *restrict w = u->weights, *restrict given = u->l1_given, *restrict sums = u->sums;
+    real *restrict w = u->weights;
+    double *restrict given = u->l1_given, *restrict sums = u->sums;
     for (size_t k = 0; k < x.n; k++) {
         const size_t j = column_of(kind, x, k);
         const double before = w[j];
@@ -183,7 +233,8 @@ INLINE void give_l1(const int kind, const fastnn_perceptron *u, row x)
 /* Makes scale 1 and scale_sum 0. */
 INLINE void unscale(fastnn_perceptron *u, size_t n_features)
 {
-    double *restrict w = u->weights, *restrict sums = u->sums;
+    real *restrict w = u->weights;
+    double *restrict sums = u->sums;
     if (sums)
         for (size_t j = 0; j < n_features; j++)
             sums[j] += u->scale_sum * w[j];
@@ -200,9 +251,9 @@ enum { CACHE_LINE = 64, AHEAD = 6, MOST_LINES = 32 };
 
 INLINE void prefetch_bytes(const void *start, size_t n_bytes)
 {
-    const size_t lines = n_bytes / CACHE_LINE;
-    for (size_t line = 0; line <= (lines < MOST_LINES ? lines : MOST_LINES); line++)
-        __builtin_prefetch((const char *)start + line * CACHE_LINE);
+    const size_t most = MOST_LINES * CACHE_LINE;
+    for (size_t offset = 0; offset <= (n_bytes < most ? n_bytes : most); offset += CACHE_LINE)
+        __builtin_prefetch((const char *)start + offset);
 }
 
 INLINE void prefetch(const int kind, const fastnn_examples *X, size_t sample)
@@ -212,6 +263,14 @@ INLINE void prefetch(const int kind, const fastnn_examples *X, size_t sample)
     if (kind != DENSE)
         prefetch_bytes(x.columns, x.n * (kind == SPARSE_32 ? sizeof(int32_t) : sizeof(int64_t)));
     __builtin_prefetch(X->classes + sample);
+}
+
+INLINE void fetch_ahead(const int kind, const fastnn_examples *X, const uint32_t *order, size_t i, size_t known)
+{
+    if (kind != DENSE && i + 2 * AHEAD < known)
+        __builtin_prefetch((const char *)X->starts + (size_t)order[i + 2 * AHEAD] * (kind == SPARSE_32 ? 4 : 8));
+    if (i + AHEAD < known)
+        prefetch(kind, X, order[i + AHEAD]);
 }
 
 /* Scales below these are folded into the weights: scikit-learn's bounds; and ours for averages, which lose the digits
@@ -238,21 +297,40 @@ INLINE void average(fastnn_perceptron *u)
     u->n_averaged++;
 }
 
+/* What a unit makes of a row before it learns from it. */
+typedef struct {
+    size_t sample;
+    double margin; /* a mistake: <= 0 */
+    int positive, held_out;
+} verdict;
+
+/* Whose example the next row is, no CPU foresees, so there is no branch on that. */
+static const double signs[] = {-1, 1};
+
 /* plain: neither penalty nor average, a constant once inlined. */
-INLINE void learn_row(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X, size_t sample,
-                      row x)
+INLINE verdict judge(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X, size_t sample)
 {
-    const int positive = X->classes[sample] == u->positive;
-    const real weight = (real)u->class_weights[positive] * (X->weights ? ((const real *)X->weights)[sample] : 1);
-    const double step = (positive ? u->eta : -u->eta) * weight; /* ready before it is known whether it is taken */
-    const double product = dot(kind, x, u->weights);
+    const int32_t class = X->classes[sample];
+    if (class < 0)
+        return (verdict){.held_out = 1};
+    const int positive = class == u->positive;
+    const double product = dot(kind, row_of(kind, X, sample), u->weights);
     const double decision = (real)(plain ? product : product * u->scale) + u->intercept;
-    const double margin = positive ? decision : -decision;
     u->finite += 0 * decision;
+    return (verdict){sample, signs[positive] * decision, positive, 0};
+}
+
+INLINE void take_step(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X, verdict v)
+{
+    if (v.held_out)
+        return;
+    const row x = row_of(kind, X, v.sample);
     if (!plain && u->alpha >= 0)
         shrink(u, X->n_features);
-    if (margin <= 0) {
-        u->loss -= margin;
+    if (v.margin <= 0) {
+        u->loss -= v.margin;
+        const real given = X->weights ? ((const real *)X->weights)[v.sample] : 1;
+        const double step = signs[v.positive] * u->eta * ((real)u->class_weights[v.positive] * given);
         if (step != 0) {
             u->n_mistakes++;
             add_row(kind, u, x, plain ? (real)step : (real)step / (real)u->scale);
@@ -270,20 +348,38 @@ INLINE void learn_row(const int kind, const int plain, fastnn_perceptron *u, con
     u->step++;
 }
 
-INLINE void learn(const int kind, const int plain, fastnn_perceptron *unit, const fastnn_examples *X,
-                  const uint32_t *order, size_t first, size_t last, size_t known)
+INLINE verdict visit(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X,
+                     const fastnn_visits *visits, size_t i)
 {
-    fastnn_perceptron u = *unit; /* for which the compiler need not fear that weights alias it */
-    for (size_t i = first; i < last; i++) {
-        if (kind != DENSE && order && i + 2 * AHEAD < known)
-            __builtin_prefetch((const char *)X->starts + (size_t)order[i + 2 * AHEAD] * (kind == SPARSE_32 ? 4 : 8));
-        if (order && i + AHEAD < known)
-            prefetch(kind, X, order[i + AHEAD]);
-        const size_t sample = order ? order[i] : i;
-        if (X->classes[sample] >= 0)
-            learn_row(kind, plain, &u, X, sample, row_of(kind, X, sample));
+    if (visits->order)
+        fetch_ahead(kind, X, visits->order, i, visits->known);
+    return judge(kind, plain, u, X, visits->order ? visits->order[i] : i);
+}
+
+/* Units take turns, and each says what it makes of its next row as soon as it has learnt from the last. Which rows are
+ * mistakes no CPU foresees either: by the time that it looks, the other units' rows later, the sum is there, and going
+ * the wrong way costs less. */
+INLINE void learn(const int kind, const int plain, const size_t n_units, const fastnn_visits *all_visits,
+                  const fastnn_examples *examples, size_t n_rows)
+{
+    /* Copies, of which the compiler need not fear that weights alias them. */
+    const fastnn_examples X = *examples;
+    fastnn_visits visits[FASTNN_MOST_UNITS];
+    fastnn_perceptron units[FASTNN_MOST_UNITS];
+    verdict verdicts[FASTNN_MOST_UNITS];
+    for (size_t k = 0; k < n_units; k++) {
+        visits[k] = all_visits[k];
+        units[k] = *visits[k].unit;
     }
-    *unit = u;
+    for (size_t i = 0; i <= n_rows; i++)
+        for (size_t k = 0; k < n_units; k++) {
+            if (i > 0)
+                take_step(kind, plain, &units[k], &X, verdicts[k]);
+            if (i < n_rows)
+                verdicts[k] = visit(kind, plain, &units[k], &X, &visits[k], visits[k].first + i);
+        }
+    for (size_t k = 0; k < n_units; k++)
+        *visits[k].unit = units[k];
 }
 
 INLINE void score(const int kind, fastnn_perceptron *unit, const fastnn_examples *X, size_t first, size_t last)
@@ -308,13 +404,12 @@ INLINE void score(const int kind, fastnn_perceptron *unit, const fastnn_examples
     else                              \
         f(SPARSE_64, __VA_ARGS__);
 
-void KERNEL(perceptron_learn)(fastnn_perceptron *unit, const fastnn_examples *X, const uint32_t *order, size_t first,
-                              size_t last, size_t known)
+void KERNEL(perceptron_learn)(const fastnn_visits *visits, size_t n_units, const fastnn_examples *X, size_t n_rows)
 {
-    if (unit->alpha < 0 && !unit->sums) {
-        WITH_CONSTANT_KIND(X, learn, 1, unit, X, order, first, last, known)
+    if (visits->unit->alpha < 0 && !visits->unit->sums) {
+        WITH_CONSTANT_KIND(X, learn, 1, n_units, visits, X, n_rows)
     } else {
-        WITH_CONSTANT_KIND(X, learn, 0, unit, X, order, first, last, known)
+        WITH_CONSTANT_KIND(X, learn, 0, n_units, visits, X, n_rows)
     }
 }
 
@@ -328,7 +423,7 @@ int KERNEL(perceptron_is_finite)(const fastnn_perceptron *unit, size_t n_feature
     const real most = sizeof(real) == 8 ? (real)DBL_MAX : (real)FLT_MAX;
     int64_t n_others = 0;
     for (size_t j = 0; j < n_features; j++)
-        n_others += !(fabs(unit->weights[j]) <= most);
+        n_others += !(fabs(((const real *)unit->weights)[j]) <= most);
     return n_others == 0 && isfinite(unit->intercept);
 }
 
@@ -336,9 +431,10 @@ int KERNEL(perceptron_is_finite)(const fastnn_perceptron *unit, size_t n_feature
 
 void KERNEL(perceptron_begin)(fastnn_perceptron *unit, size_t n_features, const void *coef, const void *means)
 {
+    real *weights = unit->weights;
     unit->squares = unit->absolutes = 0;
     for (size_t j = 0; j < n_features; j++) {
-        const double weight = unit->weights[j] = ((const real *)coef)[j];
+        const double weight = weights[j] = ((const real *)coef)[j];
         unit->squares += weight * weight;
         unit->absolutes += fabs(weight);
     }
@@ -353,7 +449,7 @@ void KERNEL(perceptron_end)(fastnn_perceptron *unit, size_t n_features, void *co
 {
     unscale(unit, n_features);
     for (size_t j = 0; j < n_features; j++)
-        ((real *)coef)[j] = (real)unit->weights[j];
+        ((real *)coef)[j] = ((const real *)unit->weights)[j];
     if (unit->sums && unit->n_averaged)
         for (size_t j = 0; j < n_features; j++)
             ((real *)means)[j] = (real)(unit->sums[j] / (double)unit->n_averaged);

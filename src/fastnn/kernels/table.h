@@ -26,7 +26,7 @@ double KERNEL(sum_of_squares)(size_t, const void *);
 void KERNEL(dense_step)(const fastnn_dense *, size_t, const void *, const fastnn_update *);
 void KERNEL(dropout)(uint64_t, uint64_t, uint64_t, size_t, size_t, size_t, double, void *, void *, void *, size_t);
 void KERNEL(softmax)(size_t, size_t, void *, size_t);
-void KERNEL(perceptron_learn)(fastnn_perceptron *, const fastnn_examples *, const uint32_t *, size_t, size_t, size_t);
+void KERNEL(perceptron_learn)(const fastnn_visits *, size_t, const fastnn_examples *, size_t);
 void KERNEL(perceptron_score)(fastnn_perceptron *, const fastnn_examples *, size_t, size_t);
 void KERNEL(perceptron_begin)(fastnn_perceptron *, size_t, const void *, const void *);
 void KERNEL(perceptron_end)(fastnn_perceptron *, size_t, void *, void *);
