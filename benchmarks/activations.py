@@ -16,6 +16,7 @@ NUMPY = {
     "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
     "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
     "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+    "exp": np.exp,
     "gelu": lambda z: 0.5 * z * (1 + erf(z * 0.5**0.5)),
     "silu": lambda z: z / (1 + np.exp(-z)),
 }
