@@ -38,6 +38,8 @@ cdef size_t BLOCK_ROWS = 256
 cdef double PARALLEL_TERMS = 2e5
 # Bytes that units' slots may take together, beside one slot per thread.
 cdef size_t SLOT_BYTES = 1 << 22
+# Bytes of weights up to which a thread takes on several units in turn: they have to share the first-level cache.
+cdef size_t TOGETHER_BYTES = 1 << 15
 
 
 cdef struct Unit:
@@ -80,7 +82,7 @@ cdef struct Training:
     double tol, held_out_weight  # the summed weight of the samples held out, 0 if there are none
     uint64_t *mistakes  # (n_units, SEGMENT_EPOCHS), in a ring
     Slot *slots
-    size_t n_slots
+    size_t n_slots, n_together  # units that a thread takes on at a time, at most
     size_t n_turns, n_going, n_stopped  # in this segment: turns taken, units that could go on, those that no longer can
     int n_threads
 
@@ -242,7 +244,7 @@ cdef void run_segment(Training *job) noexcept nogil:
     while n_left(job) > 0:
         # An even share of the units: several of them learn faster together than one by one.
         most = (min(n_left(job), job.n_slots) + job.n_threads - 1) // job.n_threads
-        most = min(max(most, 1), <size_t> FASTNN_MOST_UNITS)
+        most = max(1, min(most, job.n_together))  # another may just have stopped the last
         n_mine = n_others = 0
         for _ in range(job.n_slots):
             slot = (slot + 1) % job.n_slots
@@ -398,7 +400,10 @@ cdef class Perceptrons:
         job.vector_length = row_length(job.examples.n_features, 1, sizeof(double))
         slot_bytes = n_vectors * job.vector_length * sizeof(double) + n_orders * job.n_samples * sizeof(uint32_t)
         job.n_slots = min(max(SLOT_BYTES // slot_bytes, <size_t> job.n_threads), job.n_units)
-        if job.segment_epochs == 1:  # someone watches: one unit after the other
+        job.n_together = TOGETHER_BYTES // (job.vector_length * job.kernels.itemsize)
+        job.n_together = max(1, min(job.n_together, <size_t> FASTNN_MOST_UNITS))
+        # One unit after the other, where nothing is won by more, or someone watches.
+        if job.n_together == job.n_threads == 1 or job.segment_epochs == 1:
             job.n_slots = job.n_threads
         numbers = aligned_zeros(job.n_slots * n_vectors * job.vector_length, np.float64)
         orders = np.empty(job.n_slots * n_orders * job.n_samples, np.uint32)

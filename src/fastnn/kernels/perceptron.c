@@ -372,6 +372,7 @@ INLINE void learn(const int kind, const int plain, const size_t n_units, const f
         units[k] = *visits[k].unit;
     }
     for (size_t i = 0; i <= n_rows; i++)
+#pragma GCC unroll 4
         for (size_t k = 0; k < n_units; k++) {
             if (i > 0)
                 take_step(kind, plain, &units[k], &X, verdicts[k]);
@@ -406,10 +407,21 @@ INLINE void score(const int kind, fastnn_perceptron *unit, const fastnn_examples
 
 void KERNEL(perceptron_learn)(const fastnn_visits *visits, size_t n_units, const fastnn_examples *X, size_t n_rows)
 {
-    if (visits->unit->alpha < 0 && !visits->unit->sums) {
-        WITH_CONSTANT_KIND(X, learn, 1, n_units, visits, X, n_rows)
+    const int plain = visits->unit->alpha < 0 && !visits->unit->sums;
+    /* Taking turns is for the commonest case, and for it the number of units is a constant too. */
+    if (plain && !X->columns && n_units == 2) {
+        learn(DENSE, 1, 2, visits, X, n_rows);
+    } else if (plain && !X->columns && n_units == 3) {
+        learn(DENSE, 1, 3, visits, X, n_rows);
+    } else if (plain && !X->columns && n_units == 4) {
+        learn(DENSE, 1, 4, visits, X, n_rows);
     } else {
-        WITH_CONSTANT_KIND(X, learn, 0, n_units, visits, X, n_rows)
+        for (size_t k = 0; k < n_units; k++)
+            if (plain) {
+                WITH_CONSTANT_KIND(X, learn, 1, 1, visits + k, X, n_rows)
+            } else {
+                WITH_CONSTANT_KIND(X, learn, 0, 1, visits + k, X, n_rows)
+            }
     }
 }
 
