@@ -44,7 +44,7 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
 
     @coefs_.setter
     def coefs_(self, coefs):
-        self._network_to_set().set_weights(coefs, self._unpacked()[1])
+        self._set_weights(coefs=coefs)
 
     @property
     def intercepts_(self):
@@ -53,7 +53,7 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
 
     @intercepts_.setter
     def intercepts_(self, intercepts):
-        self._network_to_set().set_weights(self._unpacked()[0], intercepts)
+        self._set_weights(intercepts=intercepts)
 
     def _unpacked(self):
         if not hasattr(self, "_network"):
@@ -63,9 +63,13 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
             array.flags.writeable = False  # the network would not notice a change: better an error than silence
         return coefs, intercepts
 
-    def _network_to_set(self):
+    def _set_weights(self, coefs=None, intercepts=None):
         check_is_fitted(self)
-        return self._network
+        old_coefs, old_intercepts = self._unpacked()
+        self._network.set_weights(
+            old_coefs if coefs is None else coefs, old_intercepts if intercepts is None else intercepts
+        )
+        self._state.forget_weights()  # training goes on from these
 
     # -- training -----------------------------------------------------------------------------------------------------
 
@@ -189,15 +193,17 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
             )
         if state.last_weights is not None:  # training goes on from there, not from the best
             network.set_weights(*state.last_weights)
+            state.last_weights = None
         return network
 
     def _initial_network(self, sizes, activations, kind, dtype, random_state):
         """A network with scikit-learn's initial weights: Glorot and Bengio's uniform ones, biases too."""
         network = Network(sizes, activations, kind.head, dtype, groups=kind.groups)
+        is_logistic = set(activations or [self.activation]) == {"logistic"}
         coefs, intercepts = [], []
         for fan_in, fan_out in pairwise(sizes):
             # scikit-learn has one activation for all layers, so its output layer follows the hidden ones in this.
-            bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (fan_in + fan_out))
+            bound = np.sqrt((2.0 if is_logistic else 6.0) / (fan_in + fan_out))
             coefs.append(random_state.uniform(-bound, bound, (fan_in, fan_out)))
             intercepts.append(random_state.uniform(-bound, bound, fan_out))
         network.set_weights(coefs, intercepts)
@@ -210,7 +216,8 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
         if not self.early_stopping:
             return None
         n_samples = len(samples)
-        if state.split is None or len(state.split[0]) + len(state.split[1]) != n_samples:
+        sizes = n_samples - (n_held := int(np.ceil(self.validation_fraction * n_samples))), n_held
+        if state.split is None or (len(state.split[0]), len(state.split[1])) != sizes:
             state.split = split(n_samples, self.validation_fraction, state.random_state, kind.strata(samples.targets))
         samples.rows, rows = state.split
         weights = None if samples.weights is None else samples.weights[rows]

@@ -46,7 +46,7 @@ class Callbacks:
     def epoch_ended(self):
         """To be called after each epoch; returns whether someone wants the fit to end."""
         function = self.estimator.callback
-        stop = function is not None and function(self.model()) is True
+        stop = function is not None and bool(function(self.model()))
         if self.fit is not None:
             stop |= self.epoch.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self._attributes)
         return stop

@@ -99,7 +99,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ------
         ValueError
             For input that scikit-learn refuses too, for a single class, and when training diverges. The estimator is
-            then as it was before.
+            then as it was before; but an optimizer that training was to go on with starts afresh.
         RuntimeError
             When another thread is fitting this very estimator.
 
@@ -195,6 +195,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         else:
             classes = np.arange(max(2, n_outputs)) if classes is None else classes
             kind = Labels.of_kind("multiclass" if len(classes) > 2 else "binary", classes)
+        given = classes if kind.groups else [kind.classes if classes is None else classes]
+        if not all(map(np.array_equal, given, kind.classes if kind.groups else [kind.classes])):
+            raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, not {classes}.")
         if kind.n_outputs != n_outputs:
             raise ValueError(f"{n_outputs} outputs for the classes {kind.classes}, which need {kind.n_outputs}.")
         sizes = tuple(np.shape(b)[0] for b in intercepts[:-1])
@@ -251,10 +254,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return Labels(y)
         if classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        if type_of_target(y).startswith("multilabel"):
+        if len(classes) == 0:
+            raise ValueError("classes must not be empty.")
+        if np.ndim(classes[0]):  # what they look like decides: a part of y may hold anything
+            kind = Labels.of_kind("multiclass-multioutput", classes)
+        elif type_of_target(y).startswith("multilabel"):
             kind = Labels(y)
         elif y.ndim == 2:
-            kind = Labels.of_kind("multiclass-multioutput", classes)
+            raise ValueError(f"`classes` must be a list of the classes of each of the {y.shape[1]} columns of y.")
         else:
             kind = Labels(classes)
         if not _equal(classes, kind.classes):

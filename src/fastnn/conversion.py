@@ -53,7 +53,15 @@ def adopt_scikit_learns(model, kind, fitted):
     """The same, from a fitted estimator of scikit-learn's."""
     training = {ours: getattr(fitted, theirs) for theirs, ours in _TRAINING.items() if hasattr(fitted, theirs)}
     training = {name: list(value) if isinstance(value, list) else value for name, value in training.items()}
+    if training.get("loss_curve"):
+        training["best_loss"] = min(training["loss_curve"])
+        training["best_epoch"] = int(np.argmin(training["loss_curve"])) + 1
+    if training.get("validation_scores"):
+        training["validation_losses"] = [np.nan] * len(training["validation_scores"])  # which nobody kept
+        training["best_score"] = max(training["validation_scores"])
+        training["best_epoch"] = int(np.argmax(training["validation_scores"])) + 1
     model = adopt(model, kind, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
+    model.loss_ = fitted.loss_
     if hasattr(fitted, "feature_names_in_"):
         model.feature_names_in_ = fitted.feature_names_in_
     return model

@@ -1,5 +1,7 @@
 """Samples held out of training: which, and how the network does on them."""
 
+import inspect
+
 import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
@@ -53,7 +55,7 @@ class Holdout:
     y : ndarray
         The targets as the user gave them, and
     sample_weight : ndarray of shape (n_samples,) or None
-        the weights likewise: for the score.
+        the weights likewise: for the score, if its scorer takes any.
     estimator : BaseMLP
         Says what a score is, if `scoring` does not.
     scoring : str, callable or None
@@ -61,7 +63,11 @@ class Holdout:
 
     def __init__(self, samples, y, sample_weight, estimator, scoring):
         self.samples, self.y, self.sample_weight = samples, y, sample_weight
+        if samples.total_weight() == 0:
+            raise ValueError("The weights of all samples held out are 0.")
         self.scorer = None if scoring == "loss" else check_scoring(estimator, scoring)
+        if scoring is not None and scoring != "loss" and not _takes_weights(self.scorer):
+            self.sample_weight = None
 
     def evaluate(self, model, loss, n_threads):
         """The network's loss and score.
@@ -86,3 +92,9 @@ class Holdout:
             return mean, -mean
         weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
         return mean, float(self.scorer(model, held.X, self.y, **weights))
+
+
+def _takes_weights(scorer):
+    """Whether a scorer, scikit-learn's or a function of the user's, has a use for sample weights."""
+    accepts = getattr(scorer, "_accept_sample_weight", None)
+    return accepts() if accepts is not None else "sample_weight" in inspect.signature(scorer).parameters

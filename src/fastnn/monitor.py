@@ -25,6 +25,9 @@ class Monitor:
         self.callbacks, self.progress, self.judges = callbacks, progress, judges
         self.n_epochs = 0
         self.by_score = parameters.early_stopping and evaluate is not None
+        scoring = parameters.scoring
+        name = scoring if isinstance(scoring, str) else getattr(scoring, "__qualname__", repr(scoring))
+        state.judge_by((self.by_score, name) if evaluate is not None else None, keeps_best=self.by_score)
 
     def epoch_begins(self):
         """To be called before each epoch."""
@@ -102,11 +105,12 @@ class Monitor:
             f"{what} did not improve more than tol={parameters.tol:f} for {parameters.n_iter_no_change} consecutive "
             "epochs."
         )
-        if drop_rate(parameters, state):
+        if parameters.solver != "lbfgs" and drop_rate(parameters, state):
             rate = parameters.learning_rate_init * ADAPTIVE_FACTOR**state.n_rate_drops
             self.progress.say(f"{message} Setting learning rate to {rate:f}")
             state.n_epochs_without_improvement = 0
             return False
-        too_small = " Learning rate too small." if parameters.learning_rate == "adaptive" else ""
+        adaptive = parameters.learning_rate == "adaptive" and parameters.solver != "lbfgs"
+        too_small = " Learning rate too small." if adaptive else ""
         self.progress.say(f"{message}{too_small} Stopping.")
         return True

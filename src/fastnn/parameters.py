@@ -86,7 +86,7 @@ dropout : float or list of float, default=0.0
 clip_norm : float, default=None
     Scale down gradients whose norm, over all layers, is larger [8]_. Not for lbfgs.
 callback : callable, default=None
-    Called after each epoch with the model as it is then; the fit ends if it returns True.
+    Called after each epoch with the model as it is then; the fit ends if it returns something true.
 dtype : {{"float32", "float64"}} or dtype, default=None
     The type to compute in. None is the smallest that holds X exactly, ``np.result_type(X.dtype, np.float32)``.
     X itself is never converted as a whole.

@@ -112,7 +112,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For input that scikit-learn refuses too, and when training diverges. The estimator is then as it was before.
+            For input that scikit-learn refuses too, and when training diverges. The estimator is then as it was before;
+            but an optimizer that training was to go on with starts afresh.
         RuntimeError
             When another thread is fitting this very estimator.
 

@@ -52,6 +52,8 @@ class TrainingState:
         The first is number 1.
     best_weights, last_weights : (coefs, intercepts), or None
         Of the best epoch, and of the last one where the best one's are the model's now: training goes on from there.
+    judged_by : object
+        What epochs are compared by.
     n_epochs_without_improvement, n_samples_seen, n_rate_drops : int
     order : ndarray of intp, or None
         The order of samples in the last epoch, which the next one's is made from.
@@ -69,6 +71,7 @@ class TrainingState:
     best_epoch: int = 0
     best_weights: tuple | None = None
     last_weights: tuple | None = None
+    judged_by: Any = None
     n_epochs_without_improvement: int = 0
     n_samples_seen: int = 0
     n_rate_drops: int = 0
@@ -84,7 +87,18 @@ class TrainingState:
 
     def forget_samples(self):
         """Let go of what has a number per sample, or per weight: only a fit on the same samples has a use for it."""
-        self.order = self.split = self.best_weights = self.last_weights = None
+        self.order = self.split = None
+        self.forget_weights()
+
+    def forget_weights(self):
+        """Let go of the best epoch's weights and of the last one's."""
+        self.best_weights = self.last_weights = None
+
+    def judge_by(self, what, keeps_best):
+        """Begin anew with what is best, where something else tells, or the best epoch's weights are no longer there."""
+        if self.judged_by != what or (keeps_best and self.best_weights is None):
+            self.judged_by, self.best_score, self.n_epochs_without_improvement = what, -np.inf, 0
+            self.best_weights = None
 
     def snapshot(self):
         """All of it as it is now, for `restore`."""

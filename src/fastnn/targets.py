@@ -184,6 +184,8 @@ class Labels:
     def _column_weights(class_weight, classes, codes):
         present = np.unique(codes)
         weights = np.ones(len(classes))
+        if isinstance(class_weight, dict) and min(class_weight.values(), default=0) < 0:
+            raise ValueError("class_weight must not be negative.")
         if isinstance(class_weight, dict):
             unknown = set(class_weight) - set(classes.tolist())
             if unknown:

@@ -1,0 +1,137 @@
+"""Training that goes on with other parameters: from the weights there are, by what is best now."""
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
+
+from fastnn import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture
+def data(rng):
+    X = rng.normal(size=(200, 5))
+    return X, (X @ rng.normal(size=(5, 3)) + rng.normal(size=(200, 3))).argmax(axis=1)
+
+
+def classifier(**parameters):
+    return MLPClassifier(
+        **{"hidden_layer_sizes": (6,), "warm_start": True, "random_state": 0, "max_iter": 5} | parameters
+    )
+
+
+def test_a_fit_that_is_not_judged_is_not_thrown_away(data):
+    X, y = data
+    model = classifier(early_stopping=True).fit(X, y)
+    model.set_params(early_stopping=False, max_iter=100).fit(X, y)
+    reached = model.loss_
+    model.set_params(max_iter=1).fit(X, y)
+    assert model.loss_ == pytest.approx(reached, rel=0.05)
+
+
+def test_weights_that_were_set_are_gone_on_from(data):
+    X, y = data
+    model = classifier(early_stopping=True).fit(X, y)
+    model.coefs_ = [np.zeros_like(W) for W in model.coefs_]
+    model.set_params(solver="sgd", learning_rate_init=1e-9).partial_fit(X, y)
+    assert abs(model.coefs_[0]).max() < 1e-6
+
+
+@pytest.mark.parametrize("first", [{}, {"early_stopping": True, "warm_start": False}])
+def test_early_stopping_keeps_the_best_of_what_it_kept(first, data):
+    """Not of epochs whose weights are no longer there."""
+    X, y = data
+    validation = {"X_val": X, "y_val": y}
+    model = classifier(**{"max_iter": 60, "learning_rate_init": 0.02, **first}).fit(X, y, **validation)
+    model.set_params(solver="sgd", learning_rate_init=2.0, early_stopping=True, warm_start=True, max_iter=5)
+    model.fit(X, y, **validation)
+    assert model.best_validation_score_ == max(model.validation_scores_[-model.n_iter_ :]) == model.score(X, y)
+
+
+def test_another_score_is_another_best(data):
+    X, y = data
+    model = classifier(early_stopping=True, max_iter=30).fit(X, y)
+    model.set_params(scoring="loss").fit(X, y)
+    assert model.n_iter_ > 1
+    assert model.best_validation_score_ == max(model.validation_scores_[30:]) < 0
+
+
+def test_another_fraction_is_another_split(data):
+    X, y = data
+    model = classifier(early_stopping=True, validation_fraction=0.1).fit(X, y)
+    assert model.t_ == 5 * 180
+    model.set_params(validation_fraction=0.5).fit(X, y)
+    assert model.t_ == 5 * 180 + 5 * 100
+
+
+def test_lbfgs_has_no_rate_to_lower(data):
+    X, y = data
+    ends = [
+        classifier(solver="lbfgs", early_stopping=True, learning_rate=rate, max_iter=500, n_iter_no_change=3)
+        .fit(X, y)
+        .n_iter_
+        for rate in ("constant", "adaptive")
+    ]
+    assert ends[0] == ends[1]
+
+
+def test_weights_of_nothing_held_out(data):
+    X, y = data
+    with pytest.raises(ValueError, match="The weights of all samples held out are 0"):
+        classifier(class_weight={0: 0}).fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
+
+
+@pytest.mark.parametrize("scoring", [lambda model, X, y: model.score(X, y), "neg_max_error"], ids=["function", "name"])
+def test_scorers_without_weights(scoring, data):
+    X, y = data
+    model = MLPRegressor(hidden_layer_sizes=(5,), early_stopping=True, max_iter=3, scoring=scoring)
+    model.fit(X, y.astype(float), sample_weight=np.ones(len(y)))
+    assert len(model.validation_scores_) == 3
+
+
+def test_a_numpy_true_stops_the_fit(data):
+    assert classifier(callback=lambda model: np.True_).fit(*data).n_iter_ == 1
+
+
+def test_the_form_of_classes_decides_what_a_part_of_y_is(data):
+    X, y = data
+    classes = [[0, 1, 2], [0, 1, 2]]
+    part = np.flatnonzero(y < 2)[:20]
+    model = MLPClassifier((5,)).partial_fit(X[part], np.c_[y, y][part], classes=classes)
+    assert [list(column) for column in model.classes_] == classes
+    with pytest.raises(ValueError, match="a list of the classes of each of the 2 columns"):
+        MLPClassifier((5,)).partial_fit(X, np.c_[y, y], classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="classes must not be empty"):
+        MLPClassifier((5,)).partial_fit(X, y, classes=[])
+
+
+def test_from_an_early_stopped_scikit_learn_model(data):
+    X, y = data
+    fitted = SklearnMLPClassifier((5,), early_stopping=True, max_iter=5, random_state=0).fit(X, y)
+    model = MLPClassifier.from_sklearn(fitted)
+    assert model.validation_scores_ == fitted.validation_scores_
+    assert model.best_validation_score_ == fitted.best_validation_score_
+    assert model.loss_ == fitted.loss_
+    again = MLPClassifier.from_sklearn(model.to_sklearn())
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    plain = MLPClassifier.from_sklearn(SklearnMLPClassifier((5,), max_iter=5, random_state=0).fit(X, y))
+    assert plain.best_loss_ == min(plain.loss_curve_)
+
+
+def test_classes_out_of_order_are_refused(data):
+    X, y = data
+    model = MLPClassifier((5,), max_iter=2).fit(X, y)
+    with pytest.raises(ValueError, match="classes must be sorted"):
+        MLPClassifier.from_weights(model.coefs_, model.intercepts_, classes=["c", "b", "a"])
+
+
+def test_negative_class_weights_are_refused(data):
+    with pytest.raises(ValueError, match="class_weight must not be negative"):
+        classifier(class_weight={0: -1}).fit(*data)
+
+
+def test_a_list_of_one_activation_starts_alike(data):
+    X, y = data
+    one, other = (classifier(activation=activation).fit(X, y) for activation in ("logistic", ["logistic"]))
+    np.testing.assert_array_equal(one.coefs_[0], other.coefs_[0])
