@@ -110,6 +110,37 @@ static fastnn_terms terms_of(int pattern, size_t n_tiles, size_t n_terms)
     return pattern == NONE_IDLE ? (fastnn_terms){terms, NULL, 0} : (fastnn_terms){terms, counts, n_terms};
 }
 
+/* What of x is not NaN as entries, row after row, and column by column; in a block each, without room to spare. */
+static fastnn_entries entries_of(matrix x)
+{
+    size_t n = 0;
+    for (size_t row = 0; row < x.rows; row++)
+        for (size_t k = 0; k < x.cols; k++)
+            n += !isnan(at(x, row, k));
+    const size_t bytes = n * sizeof(uint32_t);
+    const fastnn_entries entries = {
+        .starts = new_block((x.rows + 1) * sizeof(size_t), 0),
+        .capacity = n,
+        .columns = new_block(bytes, 0),
+        .rows = new_block(bytes, 0),
+        .values = new_block(n * K->itemsize, 0),
+        .heads = new_block(x.cols * sizeof(uint32_t), 0),
+        .next = new_block(bytes, 0),
+    };
+    n = 0;
+    for (size_t row = 0; row < x.rows; row++) {
+        entries.starts[row] = n;
+        for (size_t k = 0; k < x.cols; k++)
+            if (!isnan(at(x, row, k))) {
+                entries.columns[n] = (uint32_t)k, entries.rows[n] = (uint32_t)row;
+                put(entries.values, n++, at(x, row, k));
+            }
+    }
+    entries.starts[x.rows] = n;
+    K->link_entries(&entries, x.rows, 0, x.cols);
+    return entries;
+}
+
 static size_t n_tiles(size_t n) { return (n + TILE_ROWS - 1) / TILE_ROWS; }
 
 void test_forward(void)
@@ -121,6 +152,7 @@ void test_forward(void)
             const layer l = random_layer(s.fan_in, s.fan_out, FASTNN_RELU);
             matrix x = random_matrix(s.rows, s.fan_in, 3), z = new_matrix(s.rows, cols, 1);
             matrix a = new_matrix(s.rows, cols, 3), alone = new_matrix(s.rows, cols, 2);
+            matrix sparse = new_matrix(s.rows, cols, 1);
             for (size_t row = 0; row < s.rows; row++)
                 for (size_t k = 0; k < s.fan_in; k++)
                     if (is_idle(pattern, row / TILE_ROWS, k)) /* in place of 0: it is not to be read at all */
@@ -134,6 +166,8 @@ void test_forward(void)
             K->dense_forward(&l.dense, &batch, 0, cut, z.values, z.ld, a.values, a.ld);
             K->dense_forward(&l.dense, &batch, cut, n_panels, z.values, z.ld, a.values, a.ld);
             K->dense_forward(&l.dense, &batch, 0, n_panels, NULL, 0, alone.values, alone.ld);
+            const fastnn_batch stored = {.rows = s.rows, .entries = entries_of(x)};
+            K->dense_forward(&l.dense, &stored, 0, n_panels, NULL, 0, sparse.values, sparse.ld);
             for (size_t row = 0; row < s.rows; row++)
                 for (size_t n = 0; n < cols; n++) {
                     double sum = weight(&l, 0, n);
@@ -145,7 +179,9 @@ void test_forward(void)
                     expect(at(z, row, n), empty ? NAN : sum, 0, "z", row, n);
                     expect(at(a, row, n), wanted, 0, "a", row, n);
                     expect(at(alone, row, n), wanted, 0, "a without z", row, n);
+                    expect(at(sparse, row, n), wanted, 0, "a of sparse x", row, n);
                 }
+            expect_gaps(sparse, "the gap of a of sparse x");
             expect_gaps(z, "the gap of z");
             expect_gaps(a, "the gap of a");
         }
@@ -235,7 +271,7 @@ static const struct {
 #undef OPTIMIZER
 };
 
-static void test_step(int optimizer, shape s, int pattern)
+static void test_step(int optimizer, shape s, int pattern, int sparse)
 {
     /* Exact in float too, and each telling itself from the others. */
     const fastnn_update update = {.optimizer = optimizer,
@@ -251,16 +287,15 @@ static void test_step(int optimizer, shape s, int pattern)
     layer l = random_layer(s.fan_in, s.fan_out, 0);
     matrix x = random_matrix(s.rows, s.fan_in, 3), delta = random_matrix(s.rows, cols, 1);
     matrix memories = new_matrix(MOST_MEMORIES, size, 5);
-    const fastnn_batch batch = {
-        .rows = s.rows,
-        .values = x.values,
-        .ld = x.ld,
-        .samples = terms_of(pattern, n_tiles(s.fan_in), s.rows),
-    };
     for (size_t row = 0; row < s.rows; row++)
         for (size_t k = 0; k < s.fan_in; k++)
             if (is_idle(pattern, k / TILE_ROWS, row))
                 set(x, row, k, NAN);
+    const fastnn_batch batch = sparse ? (fastnn_batch){.rows = s.rows, .entries = entries_of(x)}
+                                      : (fastnn_batch){.rows = s.rows,
+                                                       .values = x.values,
+                                                       .ld = x.ld,
+                                                       .samples = terms_of(pattern, n_tiles(s.fan_in), s.rows)};
     for (size_t n = s.fan_out; n < cols; n++)
         for (size_t row = 0; row < s.rows; row++)
             set(delta, row, n, 0);
@@ -305,7 +340,8 @@ void test_grad_weights(void)
     for (int optimizer = 0; optimizer < FASTNN_N_OPTIMIZERS; optimizer++)
         for (int i = 0; i < N_SHAPES; i++)
             for (int pattern = 0; pattern < N_PATTERNS; pattern++)
-                test_step(optimizer, shape_number(i), pattern);
+                for (int sparse = 0; sparse < 2; sparse++)
+                    test_step(optimizer, shape_number(i), pattern, sparse);
 }
 
 /* A step with a gradient that was left whole is the step that would have been made at once; but for rounding, since in
@@ -334,8 +370,12 @@ void test_whole_gradient(void)
         layers[0].state_stride = layers[1].state_stride = size;
         fastnn_dense gradient_layer = layers[1];
         gradient_layer.state = grad.values;
-        const fastnn_batch batch = {s.rows, x.values, x.ld, terms_of(0, 1, s.rows),
-                                    terms_of(0, n_tiles(s.fan_in), s.rows)};
+        const fastnn_batch batch = {
+            .rows = s.rows,
+            .values = x.values,
+            .ld = x.ld,
+            .samples = terms_of(0, n_tiles(s.fan_in), s.rows),
+        };
         const fastnn_update step = {FASTNN_adam, 0.25, 0.5, 0.1, 0.9, 0.99, 1e-3, 0.75};
         fastnn_update leave = step, take = step;
         leave.optimizer = FASTNN_gradient, leave.keep = 1;

@@ -138,10 +138,17 @@ static char *index_block(const int64_t *indices, size_t n, int wide, size_t offs
     return block;
 }
 
-static void test_gather_csr(const csr *indices, int source, int wide, size_t offset)
+static int leads_out(const csr *indices, size_t row)
+{
+    const int64_t begin = indices->starts[row], end = indices->starts[row + 1];
+    return begin < 0 || begin > end || end > N_STORED;
+}
+
+/* In two shares, as two threads would; with space for all entries, or less. */
+static void test_gather_csr(const csr *indices, int source, int wide, size_t offset, size_t missing)
 {
     static const intptr_t order[] = {8, 0, 1, 2, 3, 4, 5, 6, 7, 0};
-    enum { N_ORDER = sizeof order / sizeof *order };
+    enum { N_ORDER = sizeof order / sizeof *order, CUT = 3, COLUMN_CUT = 4 };
     char *values = new_block(N_STORED * sources[source].size, offset);
     double numbers[N_STORED];
     for (size_t k = 0; k < N_STORED; k++)
@@ -153,18 +160,47 @@ static void test_gather_csr(const csr *indices, int source, int wide, size_t off
                               .starts = index_block(indices->starts, SPARSE_ROWS + 1, wide, offset),
                               .wide_indices = wide,
                               .n_stored = N_STORED};
-    matrix out = new_matrix(N_ORDER, SPARSE_COLUMNS, 2);
-    K->gather(&X, order, N_ORDER, out.values, out.ld);
+    size_t n = 0, at_entry = 0;
+    for (size_t i = 0; i < N_ORDER; i++)
+        n += leads_out(indices, (size_t)order[i]) ? 0
+                                                  : (size_t)(indices->starts[order[i] + 1] - indices->starts[order[i]]);
+    n = n > missing ? n - missing : 0;
+    const fastnn_entries entries = {
+        .starts = new_block((N_ORDER + 1) * sizeof(size_t), 0),
+        .capacity = n,
+        .columns = new_block(n * sizeof(uint32_t), 0),
+        .rows = new_block(n * sizeof(uint32_t), 0),
+        .values = new_block(n * K->itemsize, 0),
+        .heads = new_block(SPARSE_COLUMNS * sizeof(uint32_t), 0),
+        .next = new_block(n * sizeof(uint32_t), 0),
+    };
+    K->gather_entries(&X, order, CUT, N_ORDER, &entries);
+    K->gather_entries(&X, order, 0, CUT, &entries);
     for (size_t i = 0; i < N_ORDER; i++) {
-        const int64_t begin = indices->starts[order[i]], end = indices->starts[order[i] + 1];
-        double wanted[SPARSE_COLUMNS] = {0};
-        for (int64_t k = begin; begin >= 0 && k < end && end <= N_STORED; k++)
-            if (indices->columns[k] >= 0 && indices->columns[k] < SPARSE_COLUMNS)
-                wanted[indices->columns[k]] += numbers[k];
-        for (size_t j = 0; j < SPARSE_COLUMNS; j++)
-            expect(at(out, i, j), rounded(wanted[j]), 4 * EPS * fabs(wanted[j]), sources[source].name, i, j);
+        expect(entries.starts[i], (double)at_entry, 0, "where a row's entries begin", i, 0);
+        for (int64_t k = indices->starts[order[i]];
+             !leads_out(indices, (size_t)order[i]) && k < indices->starts[order[i] + 1] && at_entry < n; k++) {
+            const int there = indices->columns[k] >= 0 && indices->columns[k] < SPARSE_COLUMNS;
+            expect(entries.rows[at_entry], (double)i, 0, "an entry's row", i, at_entry);
+            expect(entries.columns[at_entry], there ? (double)indices->columns[k] : 0, 0, "its column", i, at_entry);
+            expect(get(entries.values, at_entry), there ? rounded(numbers[k]) : 0, 0, sources[source].name, i,
+                   at_entry);
+            at_entry++;
+        }
     }
-    expect_gaps(out, "the gap of out");
+    expect(entries.starts[N_ORDER], (double)n, 0, "where the entries end", N_ORDER, 0);
+
+    K->link_entries(&entries, N_ORDER, COLUMN_CUT, SPARSE_COLUMNS);
+    K->link_entries(&entries, N_ORDER, 0, COLUMN_CUT);
+    for (uint32_t column = 0; column < SPARSE_COLUMNS; column++) {
+        uint32_t linked = entries.heads[column];
+        for (size_t k = 0; k < n; k++)
+            if (entries.columns[k] == column) {
+                expect(linked, (double)k, 0, "a column's entries, upwards", column, k);
+                linked = linked < n ? entries.next[linked] : FASTNN_NO_ENTRY;
+            }
+        expect(linked, FASTNN_NO_ENTRY, 0, "the end of a column", column, n);
+    }
 }
 
 /* One of 0 ... end, or one that leads out of them; of those the last two have 64 bits. */
@@ -186,6 +222,6 @@ void test_gather_sparse(void)
                     indices.starts[k] = random_index(N_STORED, wide);
                 for (size_t k = 0; i > 0 && k < N_STORED; k++)
                     indices.columns[k] = random_index(SPARSE_COLUMNS - 1, wide);
-                test_gather_csr(&indices, source, wide, (size_t)i % 8);
+                test_gather_csr(&indices, source, wide, (size_t)i % 8, i % 5 ? 0 : (size_t)i);
             }
 }

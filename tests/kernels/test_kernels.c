@@ -22,7 +22,7 @@ const fastnn_kernels *K;
 static struct {
     unsigned char *start;
     size_t before, size; /* bytes ahead of the block, and in it */
-} blocks[4096];
+} blocks[1 << 15];
 static size_t n_blocks;
 static int mismatches;
 static uint64_t state = 88172645463325252u;

@@ -88,6 +88,24 @@ cdef fastnn_samples samples_of(arrays) except *:
     return samples
 
 
+def most_entries(arrays, order, batch_size):
+    """How many numbers of a sparse X any batch stores, at most.
+
+    Parameters
+    ----------
+    arrays : tuple
+        What `sample_arrays` gave.
+    order : ndarray of intp of shape (n_rows,), default=None
+        The rows that are cut into batches. None: all, from the first to the last.
+    batch_size : int
+    """
+    _, data, columns, starts = arrays
+    begin, end = (starts[:-1], starts[1:]) if order is None else (starts[order], starts[order + 1])
+    fits = (begin >= 0) & (begin <= end) & (end <= min(len(data), len(columns)))
+    counts = np.where(fits, end - begin, 0)
+    return int(np.add.reduceat(counts, np.arange(0, len(counts), batch_size), dtype=np.int64).max(initial=0))
+
+
 cdef void skip_samples(fastnn_samples *samples, size_t n) noexcept nogil:
     """Leave out the first n samples."""
     if samples.starts != NULL:

@@ -3,7 +3,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport intptr_t, uint32_t, uint64_t
 
-from fastnn.engine.kernels cimport fastnn_dense, fastnn_kernels, fastnn_samples, fastnn_update
+from fastnn.engine.kernels cimport fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples, fastnn_update
 from fastnn.engine.loss cimport LossRows, WantedSamples
 from fastnn.engine.team cimport team_meeting
 
@@ -32,7 +32,8 @@ cdef struct Segment:
     size_t n_rows
     const WantedSamples *wanted
     LossRows wanted_rows[2]  # what is wanted of this batch's samples and the next one's
-    char *x[2]  # (batch_rows, ldx) this batch's samples and the next one's
+    fastnn_entries entries[2]  # of a sparse X, this batch's samples and the next one's; of a dense X:
+    char *x[2]  # (batch_rows, ldx)
     size_t ldx
     uint32_t *columns  # (n_row_tiles, n_features) and (n_row_tiles): the columns each tile of this batch's rows uses
     uint32_t *column_counts

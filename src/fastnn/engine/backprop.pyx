@@ -18,7 +18,7 @@ from libc.stddef cimport size_t
 
 from fastnn.engine.dense cimport (
     batch_part, dense_forward, dense_forward_alone, dense_grad_input, dense_grad_weights, n_panels, n_tiles,
-    n_weight_tasks, whole_batch,
+    n_weight_tasks, sparse_batch, whole_batch,
 )
 from fastnn.engine.kernels cimport (
     FASTNN_accumulate, FASTNN_gradient, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_terms, fastnn_update,
@@ -56,11 +56,24 @@ cdef void gather_batch(Segment *segment, size_t first, size_t parity) noexcept n
     mine = my_share(n_tiles(kernels, rows))
     row = mine.first * kernels.tile_rows
     rows = min(mine.last * kernels.tile_rows, rows) - row
-    x = segment.x[parity] + row * segment.ldx * kernels.itemsize
-    kernels.gather(segment.X, segment.order + first + row, rows, x, segment.ldx)
-    kernels.used_columns(rows, n_features, x, segment.ldx, segment.columns + mine.first * n_features,
-                         segment.column_counts + mine.first, n_features)
+    if segment.X.starts != NULL:
+        kernels.gather_entries(segment.X, segment.order + first, row, row + rows, &segment.entries[parity])
+    else:
+        x = segment.x[parity] + row * segment.ldx * kernels.itemsize
+        kernels.gather(segment.X, segment.order + first + row, rows, x, segment.ldx)
+        kernels.used_columns(rows, n_features, x, segment.ldx, segment.columns + mine.first * n_features,
+                             segment.column_counts + mine.first, n_features)
     gather_wanted(kernels, segment.wanted, segment.order, first + row, rows, &segment.wanted_rows[parity], row)
+
+
+cdef fastnn_batch gathered_batch(Segment *segment, size_t rows, size_t parity) noexcept nogil:
+    cdef fastnn_batch x
+    if segment.X.starts != NULL:
+        return sparse_batch(rows, segment.entries[parity])
+    x = whole_batch(rows, segment.x[parity], segment.ldx, segment.all_terms)
+    x.columns = fastnn_terms(segment.columns, segment.column_counts, segment.X.n_features)
+    x.samples = fastnn_terms(segment.samples, segment.sample_counts, segment.batch_size)
+    return x
 
 
 cdef void find_used_samples(Segment *segment, const fastnn_batch *x) noexcept nogil:
@@ -68,11 +81,13 @@ cdef void find_used_samples(Segment *segment, const fastnn_batch *x) noexcept no
     cdef const fastnn_kernels *kernels = segment.kernels
     cdef size_t n_features = segment.X.n_features
     cdef Share mine = my_share(n_tiles(kernels, n_features))
-    cdef size_t column = mine.first * kernels.tile_rows
-    kernels.used_rows(x.rows, min(mine.last * kernels.tile_rows, n_features) - column,
-                      <const char *> x.values + column * kernels.itemsize, x.ld,
-                      segment.samples + mine.first * segment.batch_size, segment.sample_counts + mine.first,
-                      segment.batch_size)
+    cdef size_t column = mine.first * kernels.tile_rows, end = min(mine.last * kernels.tile_rows, n_features)
+    if segment.X.starts != NULL:
+        kernels.link_entries(&x.entries, x.rows, column, end)
+    else:
+        kernels.used_rows(x.rows, end - column, <const char *> x.values + column * kernels.itemsize, x.ld,
+                          segment.samples + mine.first * segment.batch_size, segment.sample_counts + mine.first,
+                          segment.batch_size)
 
 
 cdef void train_batch(Segment *segment, size_t first, size_t parity) noexcept nogil:
@@ -80,10 +95,7 @@ cdef void train_batch(Segment *segment, size_t first, size_t parity) noexcept no
     cdef fastnn_dense *layers = segment.layers
     cdef LayerSpace *spaces = segment.spaces
     cdef size_t i, last = segment.n_layers - 1, rows = min(segment.batch_size, segment.n_rows - first)
-    cdef fastnn_batch batch, x = fastnn_batch(
-        rows, segment.x[parity], segment.ldx,
-        fastnn_terms(segment.columns, segment.column_counts, segment.X.n_features),
-        fastnn_terms(segment.samples, segment.sample_counts, segment.batch_size))
+    cdef fastnn_batch batch, x = gathered_batch(segment, rows, parity)
 
     if team_rank() == 0:
         begin_step(segment, first, rows, parity)

@@ -7,13 +7,14 @@ others. The tasks are output tiles: never is a sum split, so the number of threa
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
 
-from fastnn.engine.kernels cimport fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_update
+from fastnn.engine.kernels cimport fastnn_batch, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_update
 
 cdef size_t n_panels(const fastnn_kernels *kernels, const fastnn_dense *layer) noexcept nogil
 cdef size_t n_tiles(const fastnn_kernels *kernels, size_t rows) noexcept nogil
 cdef size_t packed_size(const fastnn_kernels *kernels, size_t fan_in, size_t fan_out) noexcept nogil
 
 cdef fastnn_batch whole_batch(size_t rows, const void *values, size_t ld, const uint32_t *all_terms) noexcept nogil
+cdef fastnn_batch sparse_batch(size_t rows, fastnn_entries entries) noexcept nogil
 cdef fastnn_batch batch_part(const fastnn_kernels *kernels, const fastnn_batch *x, size_t first,
                              size_t last) noexcept nogil
 

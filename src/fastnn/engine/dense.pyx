@@ -12,7 +12,7 @@ from fastnn.engine.activation import number
 from fastnn.engine.arrays import aligned_zeros
 from fastnn.engine.arrays cimport round_up, row_length
 from fastnn.engine.kernels cimport (
-    FASTNN_gradient, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_terms, fastnn_update,
+    FASTNN_gradient, fastnn_batch, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_terms, fastnn_update,
 )
 from fastnn.engine.team cimport Share, my_share
 
@@ -44,7 +44,14 @@ cdef size_t packed_size(const fastnn_kernels *kernels, size_t fan_in, size_t fan
 cdef fastnn_batch whole_batch(size_t rows, const void *values, size_t ld, const uint32_t *all_terms) noexcept nogil:
     """A batch nothing is known of, so that every term is summed; all_terms counts from 0 as far as any sum goes."""
     cdef fastnn_terms every = fastnn_terms(all_terms, NULL, 0)
-    return fastnn_batch(rows, values, ld, every, every)
+    cdef fastnn_entries none
+    none.starts = NULL
+    return fastnn_batch(rows, values, ld, every, every, none)
+
+
+cdef fastnn_batch sparse_batch(size_t rows, fastnn_entries entries) noexcept nogil:
+    cdef fastnn_terms none = fastnn_terms(NULL, NULL, 0)
+    return fastnn_batch(rows, NULL, 0, none, none, entries)
 
 
 cdef fastnn_batch batch_part(const fastnn_kernels *kernels, const fastnn_batch *x, size_t first,
@@ -57,6 +64,8 @@ cdef fastnn_batch batch_part(const fastnn_kernels *kernels, const fastnn_batch *
     part.columns.terms += tile * x.columns.stride
     if x.columns.counts != NULL:
         part.columns.counts += tile
+    if x.entries.starts != NULL:
+        part.entries.starts += first
     return part
 
 

@@ -12,6 +12,8 @@ cdef extern from "kernels.h" nogil:
         FASTNN_accumulate
         FASTNN_N_SOURCES
 
+    const uint32_t FASTNN_NO_ENTRY
+
     ctypedef struct fastnn_dense:
         size_t fan_in, fan_out
         int activation
@@ -24,12 +26,22 @@ cdef extern from "kernels.h" nogil:
         const uint32_t *counts
         size_t stride
 
+    ctypedef struct fastnn_entries:
+        size_t *starts
+        size_t capacity
+        uint32_t *columns
+        uint32_t *rows
+        void *values
+        uint32_t *heads
+        uint32_t *next
+
     ctypedef struct fastnn_batch:
         size_t rows
         const void *values
         size_t ld
         fastnn_terms columns
         fastnn_terms samples
+        fastnn_entries entries
 
     ctypedef struct fastnn_update:
         int optimizer
@@ -87,6 +99,9 @@ cdef extern from "kernels.h" nogil:
         void (*pack_dense)(const fastnn_dense *, const void *, ptrdiff_t, ptrdiff_t, const void *) noexcept nogil
         void (*unpack_dense)(const fastnn_dense *, const void *, void *, void *) noexcept nogil
         void (*gather)(const fastnn_samples *, const intptr_t *, size_t, void *, size_t) noexcept nogil
+        void (*gather_entries)(const fastnn_samples *, const intptr_t *, size_t, size_t,
+                               const fastnn_entries *) noexcept nogil
+        void (*link_entries)(const fastnn_entries *, size_t, size_t, size_t) noexcept nogil
         void (*used_columns)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t) noexcept nogil
         void (*used_rows)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t) noexcept nogil
         void (*dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, void *, size_t, void *,

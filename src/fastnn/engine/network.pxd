@@ -21,7 +21,9 @@ cdef struct Forward:
     const WantedSamples *wanted
     LossRows loss_rows  # to be filled from those, block by block
     const uint32_t *all_terms
-    # Per thread: two matrices (block_rows, ld) of activations, the first layer's terms, and what the loss needs.
+    size_t n_entries  # the most that a block of a sparse X has
+    # Per thread: two matrices (block_rows, ld) of activations, the first layer's terms or entries, and what the loss
+    # needs.
     char *space
     size_t thread_bytes, matrix_bytes, label_bytes, target_bytes, ld
 

@@ -10,12 +10,13 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from fastnn.engine.activation import activation_names, number
-from fastnn.engine.arrays import aligned_zeros, sample_arrays
+from fastnn.engine.arrays import aligned_zeros, most_entries, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of, skip_samples
-from fastnn.engine.dense cimport dense_forward_alone, n_tiles, whole_batch
+from fastnn.engine.dense cimport dense_forward_alone, n_tiles, sparse_batch, whole_batch
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport (
-    FASTNN_IDENTITY, FASTNN_N_ACTIVATIONS, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_samples, fastnn_terms,
+    FASTNN_IDENTITY, FASTNN_N_ACTIVATIONS, fastnn_batch, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples,
+    fastnn_terms,
 )
 from fastnn.engine.loss cimport Loss, LossRows, Wanted, gather_wanted, rows_loss
 from fastnn.engine.team cimport team_next, team_rank
@@ -230,15 +231,18 @@ cdef class Network:
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
         job.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
         job.block_rows = min(FORWARD_ROWS, job.n_samples)
-        job.ld = row_length(max(self.sizes), self.kernels.tile_cols, itemsize)
+        sparse = samples.starts != NULL
+        job.ld = row_length(max(self.sizes[1:] if sparse else self.sizes), self.kernels.tile_cols, itemsize)
         if job.n_samples == 0:
             return
         n_blocks = (job.n_samples + FORWARD_ROWS - 1) // FORWARD_ROWS
         flops = 2.0 * job.n_samples * len(self.parameters)
         n_threads = min(n_threads, n_blocks) if flops > PARALLEL_FLOPS else 1
         job.matrix_bytes = job.block_rows * job.ld * itemsize
+        job.n_entries = most_entries(arrays, None, FORWARD_ROWS) if sparse else 0
         job.thread_bytes = 2 * job.matrix_bytes + round_up(
-            n_tiles(self.kernels, job.block_rows) * (1 + samples.n_features) * sizeof(uint32_t), 64)
+            (job.block_rows + 1) * sizeof(size_t) + job.n_entries * (itemsize + 2 * sizeof(uint32_t)) if sparse
+            else n_tiles(self.kernels, job.block_rows) * (1 + samples.n_features) * sizeof(uint32_t), 64)
         if job.losses != NULL:
             job.label_bytes = round_up(job.block_rows * job.loss_rows.n_groups * sizeof(int32_t), 64)
             job.target_bytes = round_up(job.block_rows * job.loss_rows.n_outputs * itemsize, 64)
@@ -274,15 +278,14 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
     cdef fastnn_samples X = job.X[0]
     cdef char *a = space  # what goes into a layer, and
     cdef char *b = space + job.matrix_bytes  # what comes out of it
-    cdef uint32_t *counts = <uint32_t *> (b + job.matrix_bytes)
-    cdef uint32_t *columns = counts + n_tiles(kernels, job.block_rows)
-    cdef fastnn_batch batch = whole_batch(rows, a, job.ld, job.all_terms)
+    cdef fastnn_batch batch
     cdef size_t i, start, n_outputs, row_bytes
 
     skip_samples(&X, first)
-    kernels.gather(&X, NULL, rows, a, job.ld)
-    kernels.used_columns(rows, X.n_features, a, job.ld, columns, counts, X.n_features)
-    batch.columns = fastnn_terms(columns, counts, X.n_features)
+    if X.starts != NULL:
+        batch = sparse_block(job, &X, rows, b + job.matrix_bytes)
+    else:
+        batch = dense_block(job, &X, rows, a, b + job.matrix_bytes)
     for i in range(job.n_layers):
         dense_forward_alone(kernels, &job.layers[i], &batch, NULL, 0, b, job.ld)
         a, b = b, a
@@ -301,6 +304,29 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
         row_bytes = n_outputs * kernels.itemsize
         for i in range(rows):
             memcpy(job.out + (first + i) * row_bytes, a + i * job.ld * kernels.itemsize, row_bytes)
+
+
+cdef fastnn_batch dense_block(const Forward *job, const fastnn_samples *X, size_t rows, char *x,
+                              char *space) noexcept nogil:
+    cdef uint32_t *counts = <uint32_t *> space
+    cdef uint32_t *columns = counts + n_tiles(job.kernels, job.block_rows)
+    cdef fastnn_batch batch = whole_batch(rows, x, job.ld, job.all_terms)
+    job.kernels.gather(X, NULL, rows, x, job.ld)
+    job.kernels.used_columns(rows, X.n_features, x, job.ld, columns, counts, X.n_features)
+    batch.columns = fastnn_terms(columns, counts, X.n_features)
+    return batch
+
+
+cdef fastnn_batch sparse_block(const Forward *job, const fastnn_samples *X, size_t rows, char *space) noexcept nogil:
+    cdef fastnn_entries entries
+    entries.starts = <size_t *> space
+    entries.values = entries.starts + job.block_rows + 1
+    entries.columns = <uint32_t *> (<char *> entries.values + job.n_entries * job.kernels.itemsize)
+    entries.rows = entries.columns + job.n_entries
+    entries.capacity = job.n_entries
+    entries.heads = entries.next = NULL  # only a gradient asks for them
+    job.kernels.gather_entries(X, NULL, 0, rows, &entries)
+    return sparse_batch(rows, entries)
 
 
 cdef double block_loss(const Forward *job, size_t first, size_t rows, char *z, char *space_end) noexcept nogil:

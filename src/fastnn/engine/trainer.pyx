@@ -9,11 +9,11 @@ from libc.stdint cimport int32_t, intptr_t, uint32_t
 from libc.stdlib cimport calloc, free
 
 from fastnn.engine.activation import keeps_input, number
-from fastnn.engine.arrays import aligned_zeros, sample_arrays
+from fastnn.engine.arrays import aligned_zeros, most_entries, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of
 from fastnn.engine.backprop cimport LayerSpace, Segment, n_output_tasks, run_segment
 from fastnn.engine.dense cimport n_panels, n_tiles, n_weight_tasks
-from fastnn.engine.kernels cimport fastnn_dense, fastnn_kernels, fastnn_samples
+from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples
 from fastnn.engine.loss cimport Loss, LossRows, Wanted
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
@@ -65,7 +65,7 @@ cdef class Trainer:
     cdef readonly object memories, batch_size, clip_norm, seed
     cdef readonly tuple dropout
     cdef readonly double step_flops
-    cdef list space
+    cdef list space, input_space  # input_space: for a batch of X, dense or sparse as the last one was
     cdef bint running
     cdef Segment segment
     cdef int n_threads, asked_threads  # of which a small network's steps use one only
@@ -116,7 +116,7 @@ cdef class Trainer:
         if not loss.from_logits:  # outputs, then, are what the loss and its gradient are computed from
             segment.layers[network.n_dense - 1].activation = number(network.head)
         segment.dropout_seed, segment.clip_norm = seed, 0 if clip_norm is None else clip_norm
-        self.space = []
+        self.space, self.input_space = [], []
         self._make_space()
 
     def adapted(self, Loss loss, Optimizer optimizer, batch_size, n_threads, *, dropout=(), clip_norm=None, seed=0):
@@ -145,10 +145,10 @@ cdef class Trainer:
         return _restored_trainer, (
             self.network, self.loss, self.optimizer, self.batch_size, self.asked_threads, settings, memories)
 
-    cdef char *_array(self, n, dtype) except NULL:
-        """Zeros that live as long as the trainer."""
+    cdef char *_array(self, n, dtype, list space=None) except NULL:
+        """Zeros that live as long as the trainer, or as that space."""
         cdef cnp.ndarray array = aligned_zeros(n, dtype)
-        self.space.append(array)
+        (self.space if space is None else space).append(array)
         return <char *> cnp.PyArray_DATA(array)
 
     cdef _make_space(self):
@@ -159,20 +159,9 @@ cdef class Trainer:
         cdef LayerSpace *layer
         cdef size_t i, n_tasks = 0, panels = 0
         dtype = self.network.dtype
-        n_features, n_outputs = self.network.sizes[0], self.network.sizes[-1]
+        n_outputs = self.network.sizes[-1]
         rows = segment.batch_rows = round_up(segment.batch_size, kernels.tile_cols)
 
-        segment.ldx = row_length(n_features, kernels.tile_cols, kernels.itemsize)
-        for i in range(2):
-            segment.x[i] = self._array(rows * <object> segment.ldx, dtype)
-        row_tiles, column_tiles = n_tiles(kernels, segment.batch_size), n_tiles(kernels, n_features)
-        segment.columns = <uint32_t *> self._array(row_tiles * n_features, np.uint32)
-        segment.column_counts = <uint32_t *> self._array(row_tiles, np.uint32)
-        segment.samples = <uint32_t *> self._array(column_tiles * self.batch_size, np.uint32)
-        segment.sample_counts = <uint32_t *> self._array(column_tiles, np.uint32)
-        self.space.append(np.arange(max(*self.network.sizes, self.batch_size), dtype=np.uint32))
-        all_terms = self.space[-1]
-        segment.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
         for i in range(segment.n_layers):
             layer = &segment.spaces[i]
             layer.ld = row_length(segment.layers[i].fan_out, kernels.tile_cols, kernels.itemsize)
@@ -199,6 +188,9 @@ cdef class Trainer:
                 segment.wanted_rows[i].labels = <int32_t *> self._array(rows * self.loss.n_targets, np.int32)
             else:
                 segment.wanted_rows[i].targets = self._array(rows * n_outputs, dtype)
+        self.space.append(np.arange(max(*self.network.sizes, self.batch_size), dtype=np.uint32))
+        all_terms = self.space[-1]
+        segment.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
         segment.losses = <double *> self._array(n_output_tasks(segment, segment.batch_size), np.float64)
         segment.squares = <double *> self._array(n_tasks, np.float64)
         if segment.clip_norm > 0:
@@ -208,6 +200,42 @@ cdef class Trainer:
                 segment.gradient_layers[i] = segment.layers[i]
                 segment.gradient_layers[i].state = gradient + (
                     <char *> segment.layers[i].weights - <char *> segment.layers[0].weights)
+
+    cdef _make_dense_input(self):
+        cdef Segment segment = self.segment  # a copy: what is there stays, if there is no space for all of it
+        cdef const fastnn_kernels *kernels = segment.kernels
+        cdef size_t i
+        cdef list space = []
+        n_features = self.network.sizes[0]
+        row_tiles, column_tiles = n_tiles(kernels, segment.batch_size), n_tiles(kernels, n_features)
+        segment.ldx = row_length(n_features, kernels.tile_cols, kernels.itemsize)
+        for i in range(2):
+            segment.x[i] = self._array(segment.batch_rows * <object> segment.ldx, self.network.dtype, space)
+            segment.entries[i].capacity = 0
+        segment.columns = <uint32_t *> self._array(row_tiles * n_features, np.uint32, space)
+        segment.column_counts = <uint32_t *> self._array(row_tiles, np.uint32, space)
+        segment.samples = <uint32_t *> self._array(column_tiles * self.batch_size, np.uint32, space)
+        segment.sample_counts = <uint32_t *> self._array(column_tiles, np.uint32, space)
+        self.segment, self.input_space = segment, space
+
+    cdef _make_sparse_input(self, capacity):
+        cdef Segment segment = self.segment  # likewise
+        cdef fastnn_entries *entries
+        cdef size_t i
+        cdef list space = []
+        if capacity >= FASTNN_NO_ENTRY:
+            raise ValueError(f"batches of {self.batch_size} samples with {capacity} stored numbers: make them smaller")
+        heads = <uint32_t *> self._array(self.network.sizes[0], np.uint32, space)
+        following = <uint32_t *> self._array(capacity, np.uint32, space)
+        for i in range(2):
+            entries = &segment.entries[i]
+            entries.starts = <size_t *> self._array(self.batch_size + 1, np.uintp, space)
+            entries.columns = <uint32_t *> self._array(capacity, np.uint32, space)
+            entries.rows = <uint32_t *> self._array(capacity, np.uint32, space)
+            entries.values = self._array(capacity, self.network.dtype, space)
+            entries.heads, entries.next, entries.capacity = heads, following, capacity
+            segment.x[i] = NULL
+        self.segment, self.input_space = segment, space
 
     def run(self, X, targets, order, double loss=0, *, weights=None, rates=None):
         """Train on the samples that order names, batch by batch; the last batch may be smaller.
@@ -281,6 +309,13 @@ cdef class Trainer:
                 raise ValueError(f"{rate_array.size} rates for {-(-len(order) // self.batch_size)} batches")
             segment.rates = <const double *> cnp.PyArray_DATA(rate_array)
 
+        if samples.starts == NULL:
+            if segment.x[0] == NULL:
+                self._make_dense_input()
+        else:
+            n_entries = most_entries(arrays, order, self.batch_size)
+            if segment.entries[0].capacity < max(1, n_entries):
+                self._make_sparse_input(max(1, n_entries))
         segment.X, segment.order, segment.n_rows = &samples, <const intptr_t *> cnp.PyArray_DATA(order), len(order)
         segment.step_count, segment.loss = self.optimizer.step_count, loss
         with nogil:

@@ -66,17 +66,48 @@ static void forward_panel(const fastnn_dense *layer, const fastnn_batch *batch, 
     }
 }
 
+/* All of a panel's product with sparse rows, entry by entry: their columns are too far apart for tiles to share. */
+INLINE void forward_entries(const int width, const fastnn_entries *x, size_t rows, const real *bias, real *z,
+                            size_t ldz)
+{
+    const real *W = bias + TILE_COLS, *values = x->values;
+    for (size_t i = 0; i < rows; i++) {
+        vreal sums[TILE_VECTORS];
+        for (int j = 0; j < width; j++)
+            sums[j] = load(bias + j * LANES);
+        for (size_t k = x->starts[i]; k < x->starts[i + 1]; k++)
+            for (int j = 0; j < width; j++)
+                sums[j] += values[k] * load(W + (size_t)x->columns[k] * TILE_COLS + j * LANES);
+        for (int j = 0; j < width; j++)
+            store(z + i * ldz + j * LANES, sums[j]);
+    }
+}
+
+static void forward_sparse_panel(const fastnn_dense *layer, const fastnn_batch *batch, size_t panel, real *z,
+                                 size_t ldz)
+{
+    const real *bias = (const real *)layer->weights + panel * (1 + layer->fan_in) * TILE_COLS;
+    if (panel_vectors(layer->fan_out, panel) == TILE_VECTORS)
+        forward_entries(TILE_VECTORS, &batch->entries, batch->rows, bias, z, ldz);
+    else
+        forward_entries(1, &batch->entries, batch->rows, bias, z, ldz);
+}
+
 void KERNEL(dense_forward)(const fastnn_dense *layer, const fastnn_batch *batch, size_t first, size_t last,
                            void *z_or_null, size_t ldz, void *a_matrix, size_t lda)
 {
     real *a = a_matrix, *z = z_or_null;
     if (!z)
         z = a, ldz = lda;
-    for (size_t k = 0; k < layer->fan_in; k += DEPTH) {
-        size_t end = k + DEPTH < layer->fan_in ? k + DEPTH : layer->fan_in;
+    if (batch->entries.starts)
         for (size_t panel = first; panel < last; panel++)
-            forward_panel(layer, batch, panel, k, end, z + panel * TILE_COLS, ldz);
-    }
+            forward_sparse_panel(layer, batch, panel, z + panel * TILE_COLS, ldz);
+    else
+        for (size_t k = 0; k < layer->fan_in; k += DEPTH) {
+            size_t end = k + DEPTH < layer->fan_in ? k + DEPTH : layer->fan_in;
+            for (size_t panel = first; panel < last; panel++)
+                forward_panel(layer, batch, panel, k, end, z + panel * TILE_COLS, ldz);
+        }
     size_t cols = (last - 1 - first) * TILE_COLS + (size_t)panel_vectors(layer->fan_out, last - 1) * LANES;
     KERNEL(activate)(layer->activation, batch->rows, cols, z + first * TILE_COLS, ldz, a + first * TILE_COLS, lda);
 }

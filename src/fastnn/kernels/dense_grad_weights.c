@@ -27,6 +27,21 @@ INLINE void grad_tile(const int rows, const int width, const real *x, size_t ldx
     store_tile(rows, width, sums, grad, TILE_COLS);
 }
 
+/* Likewise of `rows` columns of a sparse batch, from `column` on. */
+INLINE void grad_entries(size_t rows, const int width, const fastnn_entries *x, size_t column, const real *delta,
+                         size_t ldd, real *grad)
+{
+    const real *values = x->values;
+    for (size_t i = 0; i < rows; i++) {
+        vreal sums[TILE_VECTORS] = {{0}};
+        for (uint32_t k = x->heads[column + i]; k != FASTNN_NO_ENTRY; k = x->next[k])
+            for (int j = 0; j < width; j++)
+                sums[j] += values[k] * load(delta + x->rows[k] * ldd + j * LANES);
+        for (int j = 0; j < width; j++)
+            store(grad + i * TILE_COLS + j * LANES, sums[j]);
+    }
+}
+
 /* One step for `rows` rows of a panel, grad being summed but not yet scaled. Returns squares plus the weights' squares.
  *
  * Constants and sums are local: through a pointer they would be read and written again for every vector, since the
@@ -78,11 +93,16 @@ double KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch 
     vreal squares = {0};
 
     for (size_t i = first; i < last; i += TILE_ROWS) {
-        const fastnn_terms *used = &batch->samples;
-        const uint32_t *samples = used->terms + i / TILE_ROWS * used->stride;
-        size_t n_samples = used->counts ? used->counts[i / TILE_ROWS] : batch->rows;
         size_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
-        WITH_CONSTANT_SIZE(rows, width, grad_tile, x + i, batch->ld, samples, n_samples, delta, ldd, grad)
+        if (!batch->entries.starts) {
+            const fastnn_terms *used = &batch->samples;
+            const uint32_t *samples = used->terms + i / TILE_ROWS * used->stride;
+            size_t n_samples = used->counts ? used->counts[i / TILE_ROWS] : batch->rows;
+            WITH_CONSTANT_SIZE(rows, width, grad_tile, x + i, batch->ld, samples, n_samples, delta, ldd, grad)
+        } else if (width == TILE_VECTORS)
+            grad_entries(rows, TILE_VECTORS, &batch->entries, i, delta, ldd, grad);
+        else
+            grad_entries(rows, 1, &batch->entries, i, delta, ldd, grad);
         squares = update_rows(update->optimizer, c, rows, width, grad, weights + i * TILE_COLS, memory + i * TILE_COLS,
                               layer->state_stride, squares);
     }

@@ -1,6 +1,6 @@
 /* A batch's rows out of the caller's array: converted on the way, whatever its type, strides and alignment.
  *
- * This is why training from uint8 pixels or a memory map costs no second X.
+ * This is why training from uint8 pixels or a memory map costs no second X. Rows of a sparse X stay sparse.
  */
 #include "table.h"
 
@@ -49,50 +49,72 @@ INLINE int64_t index_at(const void *indices, int wide, size_t k)
     return memcpy(&narrow, (const char *)indices + k * sizeof narrow, sizeof narrow), narrow;
 }
 
-/* A row of a sparse matrix, whose columns may be in any order, and twice: those add up. Whatever the indices are,
- * nothing beyond the arrays is touched: a negative one is, unsigned, too large. */
-#define SOURCE(name, type, convert)                                                      \
-    INLINE void scatter_##name(const fastnn_samples *X, int wide, size_t row, real *out) \
-    {                                                                                    \
-        size_t begin = (size_t)index_at(X->starts, wide, row);                           \
-        size_t end = (size_t)index_at(X->starts, wide, row + 1);                         \
-        for (size_t k = begin; k < end && end <= X->n_stored; k++) {                     \
-            size_t column = (size_t)index_at(X->columns, wide, k);                       \
-            type value;                                                                  \
-            memcpy(&value, X->data + k * sizeof value, sizeof value);                    \
-            if (column < X->n_features)                                                  \
-                out[column] += convert(value);                                           \
-        }                                                                                \
-    }                                                                                    \
-    static void gather_sparse_row_##name(const fastnn_samples *X, size_t row, real *out) \
-    {                                                                                    \
-        memset(out, 0, X->n_features * sizeof(real));                                    \
-        if (X->wide_indices)                                                             \
-            scatter_##name(X, 1, row, out);                                              \
-        else                                                                             \
-            scatter_##name(X, 0, row, out);                                              \
-    }
-#include "sources.def"
-#undef SOURCE
-
-void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out_matrix, size_t ldo)
-{
-    static void (*const gather_row[FASTNN_N_SOURCES])(const char *, ptrdiff_t, size_t, real *) = {
+static void (*const gather_row[FASTNN_N_SOURCES])(const char *, ptrdiff_t, size_t, real *) = {
 #define SOURCE(name, type, convert) [FASTNN_##name] = gather_row_##name,
 #include "sources.def"
 #undef SOURCE
-    };
-    static void (*const gather_sparse_row[FASTNN_N_SOURCES])(const fastnn_samples *, size_t, real *) = {
-#define SOURCE(name, type, convert) [FASTNN_##name] = gather_sparse_row_##name,
+};
+
+static const size_t source_size[FASTNN_N_SOURCES] = {
+#define SOURCE(name, type, convert) [FASTNN_##name] = sizeof(type),
 #include "sources.def"
 #undef SOURCE
-    };
+};
+
+void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out_matrix, size_t ldo)
+{
     for (size_t i = 0; i < n; i++) {
         ptrdiff_t row = rows ? rows[i] : (ptrdiff_t)i;
-        real *out = (real *)out_matrix + i * ldo;
-        if (X->starts)
-            gather_sparse_row[X->type](X, (size_t)row, out);
-        else
-            gather_row[X->type](X->data + row * X->row_stride, X->col_stride, X->n_features, out);
+        gather_row[X->type](X->data + row * X->row_stride, X->col_stride, X->n_features, (real *)out_matrix + i * ldo);
+    }
+}
+
+/* How many entries a row of a sparse matrix has, from *begin on. Whatever the indices are, nothing beyond the arrays
+ * is named: a negative one is, unsigned, too large. */
+INLINE size_t stored_row(const fastnn_samples *X, size_t row, size_t *begin)
+{
+    size_t end = (size_t)index_at(X->starts, X->wide_indices, row + 1);
+    *begin = (size_t)index_at(X->starts, X->wide_indices, row);
+    return *begin <= end && end <= X->n_stored ? end - *begin : 0;
+}
+
+void KERNEL(gather_entries)(const fastnn_samples *X, const intptr_t *rows, size_t first, size_t last,
+                            const fastnn_entries *out)
+{
+    const size_t size = source_size[X->type];
+    size_t begin, at = 0;
+    real *values = out->values;
+    if (first == 0)
+        out->starts[0] = 0;
+    for (size_t i = 0; i < last; i++) {
+        size_t n = stored_row(X, rows ? (size_t)rows[i] : i, &begin);
+        if (n > out->capacity - at)
+            n = out->capacity - at;
+        if (i >= first) {
+            gather_row[X->type](X->data + begin * size, (ptrdiff_t)size, n, values + at);
+            for (size_t k = 0; k < n; k++) {
+                size_t column = (size_t)index_at(X->columns, X->wide_indices, begin + k);
+                int there = column < X->n_features;
+                out->columns[at + k] = there ? (uint32_t)column : 0;
+                out->rows[at + k] = (uint32_t)i;
+                if (!there)
+                    values[at + k] = 0;
+            }
+            out->starts[i + 1] = at + n;
+        }
+        at += n;
+    }
+}
+
+/* From the last one back, so that a column's entries ascend and their sum is the dense one's, to the bit. */
+void KERNEL(link_entries)(const fastnn_entries *entries, size_t n_rows, size_t first, size_t last)
+{
+    memset(entries->heads + first, 0xff, (last - first) * sizeof *entries->heads); /* FASTNN_NO_ENTRY */
+    for (size_t k = entries->starts[n_rows]; k-- > 0;) {
+        uint32_t column = entries->columns[k];
+        if (column >= first && column < last) {
+            entries->next[k] = entries->heads[column];
+            entries->heads[column] = (uint32_t)k;
+        }
     }
 }

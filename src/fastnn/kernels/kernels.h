@@ -41,13 +41,26 @@ typedef struct {
     size_t stride;          /* 0: every tile has the same */
 } fastnn_terms;
 
-/* A batch of inputs to a layer. */
+/* What is stored of a batch of sparse samples: its entries, row after row, each row's in the order of X. */
+typedef struct {
+    size_t *starts; /* (rows + 1) where each row's entries begin, the last's end */
+    size_t capacity;
+    uint32_t *columns, *rows; /* (capacity) */
+    void *values;             /* (capacity) */
+    uint32_t *heads;          /* (fan_in) the first entry of each column, or FASTNN_NO_ENTRY */
+    uint32_t *next;           /* (capacity) the next one in its column, likewise */
+} fastnn_entries;
+
+#define FASTNN_NO_ENTRY UINT32_MAX
+
+/* A batch of inputs to a layer: dense, or, where there are entries.starts, sparse. */
 typedef struct {
     size_t rows;
     const void *values; /* (rows, fan_in) */
     size_t ld;
     fastnn_terms columns; /* per tile_rows rows: the columns to sum over in the forward product */
     fastnn_terms samples; /* per tile_rows columns: the rows to sum over in the weights' gradient */
+    fastnn_entries entries;
 } fastnn_batch;
 
 /* How one step changes a weight, given its gradient: see optimizer.h. */
@@ -73,7 +86,7 @@ typedef struct {
     const char *data; /* dense: (n_samples, n_features); sparse: (n_stored) */
     ptrdiff_t row_stride, col_stride;
     size_t n_features;
-    const void *columns; /* sparse: (n_stored); a column that there is not is passed over */
+    const void *columns; /* sparse: (n_stored); an entry in a column that there is not counts as 0 */
     const void *starts;  /* sparse: (n_samples + 1), where each row begins, the last's end; NULL: X is dense */
     int wide_indices;    /* columns and starts are int64_t, else int32_t */
     size_t n_stored;     /* a row that would begin or end outside of these is empty */
@@ -139,8 +152,14 @@ typedef struct {
                        const void *b);
     void (*unpack_dense)(const fastnn_dense *layer, const void *packed, void *W, void *b);
 
-    /* rows[0 ... n) of X, converted, into out (n, n_features); rows == NULL: the first n rows. */
+    /* rows[0 ... n) of a dense X, converted, into out (n, n_features); rows == NULL: the first n rows. */
     void (*gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo);
+    /* rows[first ... last) of a sparse X into their place among the entries, which the rows before them decide. What
+     * would exceed the capacity is left out. */
+    void (*gather_entries)(const fastnn_samples *X, const intptr_t *rows, size_t first, size_t last,
+                           const fastnn_entries *out);
+    /* Threads the entries of n_rows rows that are in columns [first, last) onto their heads, upwards. */
+    void (*link_entries)(const fastnn_entries *entries, size_t n_rows, size_t first, size_t last);
     /* The terms of x (rows, cols): for each tile_rows of its rows the columns, and for each tile_rows of its columns
      * the rows, that are not zero throughout. Lists are `stride` apart, and as long as counts say. */
     void (*used_columns)(size_t rows, size_t cols, const void *x, size_t ldx, uint32_t *terms, uint32_t *counts,

@@ -8,6 +8,8 @@
 void KERNEL(pack_dense)(const fastnn_dense *, const void *, ptrdiff_t, ptrdiff_t, const void *);
 void KERNEL(unpack_dense)(const fastnn_dense *, const void *, void *, void *);
 void KERNEL(gather)(const fastnn_samples *, const intptr_t *, size_t, void *, size_t);
+void KERNEL(gather_entries)(const fastnn_samples *, const intptr_t *, size_t, size_t, const fastnn_entries *);
+void KERNEL(link_entries)(const fastnn_entries *, size_t, size_t, size_t);
 void KERNEL(used_columns)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t);
 void KERNEL(used_rows)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t);
 void KERNEL(dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, void *, size_t, void *, size_t);
