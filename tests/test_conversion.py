@@ -104,7 +104,12 @@ def test_from_weights_of_several_columns(X):
         (lambda W, b: MLPClassifier.from_weights(W[:1], b), "activation|arrays of weights|layers"),
         (lambda W, b: MLPClassifier.from_weights(W[::-1], b), "weights of shape"),
         (lambda W, b: MLPClassifier.from_weights(W, b, activation="swish"), "unknown activation 'swish'"),
-        (lambda W, b: MLPClassifier.from_weights(b, b), "coefs must be a list of one matrix"),
+        (lambda W, b: MLPClassifier.from_weights(b, b), r"coefs\[0\] must have 2 axes, not 1"),
+        (lambda W, b: MLPClassifier.from_weights([], []), "intercepts must be a list of one array for each layer"),
+        (lambda W, b: MLPClassifier.from_weights([], b), "coefs must be a list of one array for each layer"),
+        (lambda W, b: MLPRegressor.from_weights(W, [1.0, 2.0]), r"intercepts\[0\] must have 1 axes, not 0"),
+        (lambda W, b: MLPRegressor.from_weights([1j * w for w in W], b), r"coefs\[0\] must be of real numbers"),
+        (lambda W, b: MLPRegressor.from_weights(W, [b[0], b[1] * np.nan]), r"intercepts\[1\] contains NaN"),
         (lambda W, b: MLPClassifier.from_weights(W, b, activation=["relu"] * 3), "names 3 functions for 1"),
         (
             lambda W, b: MLPRegressor.from_weights(W, b, loss="quantile", quantile=[0.1, 0.9]),
@@ -162,8 +167,13 @@ def test_weights_can_be_set(X):
     np.testing.assert_allclose(model.predict_proba(X)[:, 1:], expected)
     with pytest.raises(ValueError, match="layer 0 has weights of shape"):
         model.coefs_ = coefs[::-1]
-    with pytest.raises(ValueError, match="0 and 2 arrays of weights for 2 layers"):
+    with pytest.raises(ValueError, match="1 and 2 arrays of weights for 2 layers"):
+        model.coefs_ = coefs[:1]
+    with pytest.raises(ValueError, match="coefs must be a list of one array for each layer, and is empty"):
         model.coefs_ = []
+    with pytest.raises(ValueError, match=r"coefs\[1\] contains NaN or infinity"):
+        model.coefs_ = [coefs[0], coefs[1] * np.inf]
+    np.testing.assert_array_equal(model.coefs_[0], coefs[0])
     with pytest.raises(NotFittedError):
         MLPClassifier().coefs_ = coefs
 

@@ -144,3 +144,12 @@ def test_too_few_samples_to_hold_out(data):
     X, _ = data
     with pytest.raises(ValueError, match="validation set is too small"):
         classifier(early_stopping=True, validation_fraction=0.1).fit(X[:8], [0, 1, 2, 0, 1, 2, 0, 1])
+
+
+def test_a_score_of_nan_is_no_improvement(data):
+    X, y = data
+    with pytest.warns(UserWarning, match="The score of epoch 1 is nan, which is no improvement") as caught:
+        model = classifier(early_stopping=True, scoring=lambda *_: np.nan, n_iter_no_change=3).fit(X, y)
+    assert len(caught) == 1
+    assert model.n_iter_ == 4
+    assert np.isfinite(model.coefs_[0]).all()

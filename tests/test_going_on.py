@@ -135,3 +135,15 @@ def test_a_list_of_one_activation_starts_alike(data):
     X, y = data
     one, other = (classifier(activation=activation).fit(X, y) for activation in ("logistic", ["logistic"]))
     np.testing.assert_array_equal(one.coefs_[0], other.coefs_[0])
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_warm_start_with_another_number_of_columns(columns, rng):
+    X, y = rng.normal(size=(40, 3)), rng.integers(0, 3, (40, 2))
+    other = y[:, 0] if columns == 1 else rng.integers(0, 3, (40, 3))
+    model = MLPClassifier((4,), max_iter=2, warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="2 columns"):
+        model.fit(X, other)
+    model = MLPClassifier((4,), max_iter=2, warm_start=True).fit(X, y[:, 0])
+    with pytest.raises(ValueError, match="one column"):
+        model.fit(X, y)

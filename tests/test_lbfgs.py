@@ -115,3 +115,20 @@ def test_what_is_not_for_it(X, rng):
 def test_samples_too_large(X, rng):
     with pytest.raises(ValueError, match="Scale the input"):
         MLPRegressor(solver="lbfgs", hidden_layer_sizes=(4,)).fit(1e200 * X, target(X, rng, "squared_error"))
+
+
+def test_no_step_at_all(X):
+    """The weights are as good as they get: the loss is known nevertheless."""
+    stuck = MLPRegressor(hidden_layer_sizes=(3,), solver="lbfgs", random_state=0, tol=1e9).fit(X, np.zeros(len(X)))
+    assert stuck.loss_curve_ == [] and stuck.n_iter_ == 0
+    assert 0 < stuck.loss_ == stuck.best_loss_ < 10
+
+
+def test_what_a_callback_raises_is_the_users(X):
+    """StopIteration means something to SciPy."""
+
+    def callback(model):
+        raise StopIteration("enough")
+
+    with pytest.raises(StopIteration, match="enough"):
+        MLPRegressor(hidden_layer_sizes=(3,), solver="lbfgs", callback=callback).fit(X, X[:, 0])

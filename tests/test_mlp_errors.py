@@ -138,6 +138,15 @@ def test_predicting_what_was_not_learnt(method):
         getattr(fitted, method)(with_value(np.nan))
 
 
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_array])
+def test_numbers_beyond_the_networks_type(make):
+    fitted = model(dtype="float32").fit(X, y)
+    with pytest.raises(ValueError, match=r"X has numbers beyond 3.4e\+38, and the model computes in float32"):
+        fitted.predict(make(with_value(1e39)))
+    assert np.isfinite(fitted.predict_proba(make(with_value(1e30)))).all()
+    assert np.isfinite(model(dtype="float64").fit(X, y).predict_proba(make(with_value(1e39)))).all()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("partial", [False, True])
 def test_divergence(dtype, partial):

@@ -139,3 +139,8 @@ def test_bad_weights(estimator, weights, message, X, rng):
 def test_bad_class_weights(kind, class_weight, message, X, rng):
     with pytest.raises(ValueError, match=message):
         classifier(class_weight=class_weight).fit(X, labels(rng, kind))
+
+
+def test_a_list_for_one_column_is_refused(X, rng):
+    with pytest.raises(ValueError, match="class_weight must be a dict or 'balanced', y being one column, not a list"):
+        classifier(class_weight=["balanced"]).fit(X, rng.integers(0, 3, N))

@@ -12,10 +12,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn.all_or_nothing import all_or_nothing, optimizer_afresh_on_error, taken_back_on_error
 from fastnn.callbacks import Callbacks, CallbackSupportMixin
+from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.holdout import Holdout, split
-from fastnn.inputs import checked_weights, is_plain, readable
+from fastnn.inputs import check_range, checked_weights, is_plain, readable
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
@@ -24,7 +25,7 @@ from fastnn.progress import progress
 from fastnn.solvers import optimizer_for
 from fastnn.state import Samples, TrainingState
 from fastnn.threads import effective_n_threads
-from fastnn.training import train
+from fastnn.training import all_finite, train
 from fastnn.user_warnings import warn_user
 
 
@@ -67,7 +68,8 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         old_coefs, old_intercepts = self._unpacked()
         self._network.set_weights(
-            old_coefs if coefs is None else coefs, old_intercepts if intercepts is None else intercepts
+            old_coefs if coefs is None else checked_layers("coefs", coefs),
+            old_intercepts if intercepts is None else checked_layers("intercepts", intercepts),
         )
         self._state.forget_weights()  # training goes on from these
 
@@ -150,10 +152,10 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
         self.out_activation_ = network.head
         self.t_ = state.n_samples_seen
         self.loss_curve_ = list(state.loss_curve)
-        self.loss_ = state.loss_curve[-1] if state.loss_curve else np.nan
+        self.loss_ = state.loss_curve[-1] if state.loss_curve else state.initial_loss
         self.best_epoch_ = state.best_epoch
         by_score = self.early_stopping and state.validation_scores is not None
-        self.best_loss_ = None if by_score else state.best_loss
+        self.best_loss_ = None if by_score else state.best_loss if state.loss_curve else state.initial_loss
         held_out = state.validation_scores is not None
         self.validation_scores_ = list(state.validation_scores) if held_out else None
         self.validation_loss_curve_ = list(state.validation_losses) if held_out else None
@@ -293,7 +295,10 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
         if network is None or hasattr(self, "feature_names_in_") or not is_plain(X, network.sizes[0]):
             check_is_fitted(self)
             X = readable(validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False))
-        return network.forward(X, effective_n_threads(self.n_threads), depth)
+        outputs = network.forward(X, effective_n_threads(self.n_threads), depth)
+        if not all_finite(outputs):
+            check_range(X, outputs.dtype)
+        return outputs
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")

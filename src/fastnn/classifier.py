@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.base import BaseMLP
-from fastnn.conversion import adopt, adopt_scikit_learns, sklearn_estimator, to_scikit_learns
+from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
 from fastnn.parameters import MLPParameters, documented
 from fastnn.targets import Labels
 
@@ -187,7 +187,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         >>> xor.predict([[0, 0], [0, 1], [1, 0], [1, 1]])
         array([False,  True,  True, False])
         """
-        n_outputs = np.shape(intercepts[-1])[0]
+        intercepts = checked_layers("intercepts", intercepts)
+        n_outputs = len(intercepts[-1])
         if multilabel:
             kind = Labels.of_kind("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
         elif classes is not None and np.ndim(classes[0]):
@@ -200,7 +201,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, not {classes}.")
         if kind.n_outputs != n_outputs:
             raise ValueError(f"{n_outputs} outputs for the classes {kind.classes}, which need {kind.n_outputs}.")
-        sizes = tuple(np.shape(b)[0] for b in intercepts[:-1])
+        sizes = tuple(map(len, intercepts[:-1]))
         return adopt(cls(sizes, activation, **parameters), kind, coefs, intercepts)
 
     @classmethod

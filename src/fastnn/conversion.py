@@ -11,6 +11,28 @@ from fastnn.state import TrainingState
 _TRAINING = {"loss_curve_": "loss_curve", "validation_scores_": "validation_scores", "t_": "n_samples_seen"}
 
 
+def checked_layers(name, layers):
+    """Weights, or biases, of layers as arrays of finite numbers.
+
+    Raises
+    ------
+    ValueError
+        Names the layer.
+    """
+    layers = [np.asarray(layer) for layer in layers]
+    n_axes = {"coefs": 2, "intercepts": 1}[name]
+    if not layers:
+        raise ValueError(f"{name} must be a list of one array for each layer, and is empty.")
+    for i, layer in enumerate(layers):
+        if layer.ndim != n_axes:
+            raise ValueError(f"{name}[{i}] must have {n_axes} axes, not {layer.ndim}.")
+        if layer.dtype.kind not in "biuf":
+            raise ValueError(f"{name}[{i}] must be of real numbers, not of {layer.dtype}.")
+        if not np.isfinite(layer).all():
+            raise ValueError(f"{name}[{i}] contains NaN or infinity.")
+    return layers
+
+
 def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     """Make a fitted model of a new one.
 
@@ -35,9 +57,7 @@ def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     ValueError
         For shapes that make no network.
     """
-    coefs, intercepts = [np.asarray(W) for W in coefs], [np.asarray(b) for b in intercepts]
-    if not coefs or any(W.ndim != 2 for W in coefs):
-        raise ValueError("coefs must be a list of one matrix of weights for each layer.")
+    coefs, intercepts = checked_layers("coefs", coefs), checked_layers("intercepts", intercepts)
     sizes = [len(coefs[0]), *(W.shape[1] for W in coefs)]
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
     network = Network(sizes, model._hidden_activations(len(sizes) - 2), kind.head, dtype, groups=kind.groups)

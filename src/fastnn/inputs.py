@@ -43,6 +43,22 @@ def is_plain(X, n_features):
     )
 
 
+def check_range(X, dtype):
+    """Refuse numbers that are infinite in the type that a network computes in.
+
+    Raises
+    ------
+    ValueError
+    """
+    numbers = X.data if sp.issparse(X) else X
+    with np.errstate(over="ignore"):
+        if not np.isfinite(numbers.astype(dtype)).all():
+            raise ValueError(
+                f"X has numbers beyond {np.finfo(dtype).max:.3g}, and the model computes in {dtype}. Scale the input, "
+                "or fit with dtype='float64'."
+            )
+
+
 def checked_weights(sample_weight, X):
     """Sample weights for the rows of X, as an array of float64.
 

@@ -49,7 +49,11 @@ def minimize(trainer, samples, parameters, monitor):
 
     def step_ended(x):
         accepted[:] = x
-        if objective.step_ended(x):
+        try:
+            stop = objective.step_ended(x)
+        except StopIteration as error:  # the user's: SciPy would take it for its own
+            raise _Stopped from error
+        if stop:
             raise _Stopped
 
     try:
@@ -77,8 +81,9 @@ def minimize(trainer, samples, parameters, monitor):
                 "sklearn.preprocessing.StandardScaler.",
                 ConvergenceWarning,
             )
-    except _Stopped:
-        pass
+    except _Stopped as stopped:
+        if stopped.__cause__ is not None:
+            raise stopped.__cause__ from None
     except KeyboardInterrupt:
         warn_user("Training interrupted by user.")
     finally:
@@ -109,8 +114,10 @@ class _Objective:
         self.segments.interruption.check()
         weights = parameters.astype(np.float64) * self.is_weight
         loss = (summed + 0.5 * self.alpha * np.dot(weights, weights)) / self.total
-        if self.x is None and not np.isfinite(loss):
-            raise ValueError(f"Training diverged: the loss of the initial weights is {loss}. Scale the input.")
+        if self.x is None:
+            if not np.isfinite(loss):
+                raise ValueError(f"Training diverged: the loss of the initial weights is {loss}. Scale the input.")
+            self.monitor.training_begins(loss)
         self.x, self.loss = x.copy(), loss
         return loss, (memories[0] + self.alpha * weights) / self.total
 

@@ -1,6 +1,9 @@
 """What is looked at after each epoch: the loss, the score on samples held out, and whether to go on."""
 
+import numpy as np
+
 from fastnn.schedules import ADAPTIVE_FACTOR, drop_rate
+from fastnn.user_warnings import warn_user
 
 
 class Monitor:
@@ -23,11 +26,16 @@ class Monitor:
     def __init__(self, parameters, state, network, evaluate, callbacks, progress, judges):
         self.parameters, self.state, self.network, self.evaluate = parameters, state, network, evaluate
         self.callbacks, self.progress, self.judges = callbacks, progress, judges
-        self.n_epochs = 0
+        self.n_epochs, self.warned_of_nan = 0, False
         self.by_score = parameters.early_stopping and evaluate is not None
         scoring = parameters.scoring
         name = scoring if isinstance(scoring, str) else getattr(scoring, "__qualname__", repr(scoring))
         state.judge_by((self.by_score, name) if evaluate is not None else None, keeps_best=self.by_score)
+
+    def training_begins(self, loss):
+        """To be told by a solver that knows the loss before its first epoch: there may be none."""
+        if not self.state.loss_curve:
+            self.state.initial_loss = loss
 
     def epoch_begins(self):
         """To be called before each epoch."""
@@ -74,7 +82,10 @@ class Monitor:
     def _note_score(self, score):
         """As scikit-learn counts: an improvement is a score better than the best by at least tol."""
         state = self.state
-        if score < state.best_score + self.parameters.tol:
+        if np.isnan(score) and not self.warned_of_nan:
+            self.warned_of_nan = True
+            warn_user(f"The score of epoch {self.n_epochs} is nan, which is no improvement. See scoring and the data.")
+        if not score >= state.best_score + self.parameters.tol:
             state.n_epochs_without_improvement += 1
         else:
             state.n_epochs_without_improvement = 0

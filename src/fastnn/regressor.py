@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn.base import BaseMLP
 from fastnn.classifier import checked_epochs
-from fastnn.conversion import adopt, adopt_scikit_learns, sklearn_estimator, to_scikit_learns
+from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
 from fastnn.engine.activation import activation_names
 from fastnn.parameters import MLPParameters, documented
 from fastnn.targets import Numbers
@@ -177,7 +177,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ValueError
             For weights of shapes that make no network, or none for such quantiles.
         """
-        sizes = tuple(np.shape(b)[0] for b in intercepts)
+        intercepts = checked_layers("intercepts", intercepts)
+        sizes = tuple(map(len, intercepts))
         model = cls(hidden_layer_sizes=sizes[:-1], activation=activation, **parameters)
         n_quantiles = len(model._quantiles()) if model.loss == "quantile" else 1
         if sizes[-1] % n_quantiles:

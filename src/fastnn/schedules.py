@@ -56,6 +56,9 @@ SCHEDULES = {
     "one_cycle": _one_cycle,
 }
 
+#: Those whose rate is all but 0 after `max_iter` epochs.
+ENDING = ("cosine", "one_cycle")
+
 
 def rates(parameters, state, epoch, n_batches):
     """What `learning_rate_init` is multiplied by in each step of an epoch.

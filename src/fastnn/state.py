@@ -43,6 +43,8 @@ class TrainingState:
     Attributes
     ----------
     random_state : numpy.random.RandomState
+    initial_loss : float
+        Before the first epoch, where it is known: lbfgs looks.
     loss_curve : list of float
         The mean loss of each epoch.
     validation_scores, validation_losses : list of float, or None
@@ -63,6 +65,7 @@ class TrainingState:
     """
 
     random_state: np.random.RandomState
+    initial_loss: float = np.nan
     loss_curve: list = field(default_factory=list)
     validation_scores: list | None = None
     validation_losses: list | None = None

@@ -96,6 +96,10 @@ class Labels:
         ------
         ValueError
         """
+        if np.ndim(y) != (1 if self.kind in ("binary", "multiclass") else 2):
+            n_columns = len(self.groups or self.classes)
+            wanted = "one column" if self.kind in ("binary", "multiclass") else f"{n_columns} columns"
+            raise ValueError(f"warm_start needs `y` of {wanted}, as in the previous call to fit, not {np.shape(y)}")
         columns = zip(self.classes, np.asarray(y).T, strict=False) if self.groups else [(self.classes, y)]
         for classes, column in columns:
             labels = unique_labels(column)
@@ -169,6 +173,8 @@ class Labels:
             return None
         if codes.ndim == 1 or self.kind == "binary":
             codes = codes.reshape(-1)
+            if not isinstance(class_weight, (str, dict)):
+                raise ValueError("class_weight must be a dict or 'balanced', y being one column, not a list.")
             return self._column_weights(class_weight, self.classes, codes)
         n_columns = codes.shape[1]
         if isinstance(class_weight, dict) or not isinstance(class_weight, (str, list, tuple)):

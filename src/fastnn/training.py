@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from fastnn.interruption import Interruption
-from fastnn.schedules import rates
+from fastnn.schedules import ENDING, rates
 from fastnn.user_warnings import warn_user
 
 # How long the engine may work without looking up: Ctrl-C is answered within twice this, or after one batch.
@@ -98,12 +98,17 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     Warns
     -----
     UserWarning
-        When interrupted by Ctrl-C; the network keeps what it has learnt.
+        When interrupted by Ctrl-C; the network keeps what it has learnt. When the schedule is over.
     """
     n_samples = len(samples)
     n_batches = -(-n_samples // trainer.batch_size)
     goes_on = parameters.shuffle and state.order is not None and len(state.order) == n_samples
     order = state.order if goes_on else np.arange(n_samples, dtype=np.intp)
+    if parameters.learning_rate in ENDING and first_epoch >= parameters.max_iter:
+        warn_user(
+            f"learning_rate={parameters.learning_rate!r} has come to its end after max_iter={parameters.max_iter} "
+            "epochs: nothing more is learnt. Set max_iter to as many epochs as there will be in all."
+        )
     try:
         with Interruption() as interruption:
             segments = Segments(trainer, interruption)
