@@ -42,6 +42,16 @@ INLINE void grad_entries(size_t rows, const int width, const fastnn_entries *x, 
     }
 }
 
+/* By itself: inlined, it cost the dense product registers. */
+static __attribute__((noinline)) void grad_sparse_tile(size_t rows, int width, const fastnn_entries *x, size_t column,
+                                                       const real *delta, size_t ldd, real *grad)
+{
+    if (width == TILE_VECTORS)
+        grad_entries(rows, TILE_VECTORS, x, column, delta, ldd, grad);
+    else
+        grad_entries(rows, 1, x, column, delta, ldd, grad);
+}
+
 /* One step for `rows` rows of a panel, grad being summed but not yet scaled. Returns squares plus the weights' squares.
  *
  * Constants and sums are local: through a pointer they would be read and written again for every vector, since the
@@ -99,10 +109,8 @@ double KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch 
             const uint32_t *samples = used->terms + i / TILE_ROWS * used->stride;
             size_t n_samples = used->counts ? used->counts[i / TILE_ROWS] : batch->rows;
             WITH_CONSTANT_SIZE(rows, width, grad_tile, x + i, batch->ld, samples, n_samples, delta, ldd, grad)
-        } else if (width == TILE_VECTORS)
-            grad_entries(rows, TILE_VECTORS, &batch->entries, i, delta, ldd, grad);
-        else
-            grad_entries(rows, 1, &batch->entries, i, delta, ldd, grad);
+        } else
+            grad_sparse_tile(rows, width, &batch->entries, i, delta, ldd, grad);
         squares = update_rows(update->optimizer, c, rows, width, grad, weights + i * TILE_COLS, memory + i * TILE_COLS,
                               layer->state_stride, squares);
     }
