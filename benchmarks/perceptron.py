@@ -46,6 +46,7 @@ def sparse_rows(n_samples, n_features, n_classes, per_row):
 
 WORKLOADS = {
     "20000 x 50 float32, 5 classes": lambda: table(20_000, 50, 5, "float32"),
+    "20000 x 50 float64, 5 classes": lambda: table(20_000, 50, 5, "float64"),
     "100000 x 100 float64, 2 classes": lambda: table(100_000, 100, 2, "float64"),
     "50000 x 100000 sparse, 20 classes": lambda: sparse_rows(50_000, 100_000, 20, 100),
     "100 x 50 float64, 5 classes": lambda: table(100, 50, 5, "float64"),
@@ -66,6 +67,23 @@ class Epoch:
 
     def time_epoch(self, implementation, workload):
         self.model.partial_fit(self.X, self.y, classes=self.classes)
+
+
+class Prediction:
+    """`predict`, of all rows and of one."""
+
+    param_names = ("workload",)
+    params = (list(WORKLOADS),)
+
+    def setup(self, workload):
+        self.X, y = WORKLOADS[workload]()
+        self.model = Perceptron(max_iter=2, tol=None).fit(self.X, y)
+
+    def time_predict(self, workload):
+        self.model.predict(self.X)
+
+    def time_predict_one(self, workload):
+        self.model.predict(self.X[:1])
 
 
 class Fit:

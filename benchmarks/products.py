@@ -4,25 +4,28 @@ fastnn reads and writes what it would in training: weights packed once, activati
 tiles. The gradient of the input includes transposing the error, which in training the layer above does.
 """
 
+import itertools
+
 import numpy as np
 
 from fastnn.engine.dense import Dense
 from fastnn.threads import effective_n_threads
+
+from .measuring import Tracked as _Tracked  # asv would take it for a benchmark of this file's
+from .measuring import figures
 
 #: (rows, fan_in, fan_out) of a batch and a layer: the reference network's hidden ones, and a large square.
 SHAPES = {"64 x 784 x 512": (64, 784, 512), "64 x 512 x 256": (64, 512, 256), "2048 x 2048 x 2048": (2048,) * 3}
 DTYPES = ["float32", "float64"]
 
 
-class Product:
-    """A layer and a batch; subclasses time one product of them by each implementation."""
+class _Product:
+    """A layer and a batch, and one product of them by each implementation."""
 
-    param_names = ("implementation", "product", "dtype")
-    params = (["fastnn", "numpy"], list(SHAPES), DTYPES)
     activation = "identity"
 
-    def setup(self, implementation, product, dtype):
-        rows, fan_in, fan_out = SHAPES[product]
+    def __init__(self, shape, dtype):
+        rows, fan_in, fan_out = SHAPES[shape]
         rng = np.random.default_rng(0)
         self.W, self.x, self.delta = (
             rng.uniform(-1, 1, shape).astype(dtype) for shape in ((fan_in, fan_out), (rows, fan_in), (rows, fan_out))
@@ -30,14 +33,12 @@ class Product:
         self.b = rng.uniform(-1, 1, fan_out).astype(dtype)
         self.layer = Dense(self.W, self.b, activation=self.activation, n_threads=effective_n_threads())
         self.make_out()
-        self.product = getattr(self, implementation)
-        self.product()  # threads started, memory touched
+        self.fastnn()  # threads started, memory touched
 
 
-class Forward(Product):
+class _Forward(_Product):
     """relu(x W + b); "numpy_product" is x W alone."""
 
-    params = (["fastnn", "numpy", "numpy_product"], list(SHAPES), DTYPES)
     activation = "relu"
 
     def make_out(self):
@@ -55,11 +56,8 @@ class Forward(Product):
         self.out += self.b
         np.maximum(self.out, 0, out=self.out)
 
-    def time_forward(self, implementation, product, dtype):
-        self.product()
 
-
-class GradInput(Product):
+class _GradInput(_Product):
     """delta W^T."""
 
     def make_out(self):
@@ -72,11 +70,8 @@ class GradInput(Product):
     def numpy(self):
         np.matmul(self.delta, self.W.T, out=self.out)
 
-    def time_grad_input(self, implementation, product, dtype):
-        self.product()
 
-
-class GradWeights(Product):
+class _GradWeights(_Product):
     """x^T delta, and delta summed over the batch."""
 
     def make_out(self):
@@ -91,5 +86,37 @@ class GradWeights(Product):
         np.matmul(self.x.T, self.delta, out=self.out)
         np.sum(self.delta, axis=0, out=self.out_b)
 
-    def time_grad_weights(self, implementation, product, dtype):
-        self.product()
+
+PRODUCTS = {"forward": _Forward, "grad_input": _GradInput, "grad_weights": _GradWeights}
+
+
+class Products:
+    """Each product by each implementation; NumPy's forward product is timed without bias and ReLU, too."""
+
+    param_names = ("implementation", "product", "shape", "dtype")
+    params = (["fastnn", "numpy", "numpy_product"], list(PRODUCTS), list(SHAPES), DTYPES)
+
+    def setup(self, implementation, product, shape, dtype):
+        self.work = getattr(PRODUCTS[product](shape, dtype), implementation, None)
+        if self.work is None:
+            raise NotImplementedError(f"{product} is nothing but a product")  # asv then shows n/a
+
+    def time_product(self, implementation, product, shape, dtype):
+        self.work()
+
+
+class Figures(_Tracked):
+    """What each product comes to, on all threads."""
+
+    param_names = ("product", "shape", "dtype")
+    params = (list(PRODUCTS), list(SHAPES), DTYPES)
+
+    def setup_cache(self):
+        return {
+            (name, shape, dtype): self._measured(PRODUCTS[name](shape, dtype), shape, dtype)
+            for name, shape, dtype in itertools.product(*self.params)
+        }
+
+    @staticmethod
+    def _measured(product, shape, dtype):
+        return figures(2.0 * np.prod(SHAPES[shape]), product.fastnn, product.numpy, dtype)
