@@ -1,4 +1,4 @@
-"""Whole networks beside NumPy: fits, epochs, predictions of many rows and of one, their memory, and how well they learn.
+"""Whole networks beside NumPy: fits, epochs, predictions of many rows and of one, memory, and how well they learn.
 
 "reference" is 784-512-256-10 by RMSprop in batches of 64, on noise no pixel of which is 0: on MNIST, where a fifth and
 more of the pixels is 0 in all of a batch, fastnn is faster still. "digits" is 64-100-10 by adam in batches of 200 on
