@@ -5,6 +5,7 @@
  */
 #include "losses.h"
 #include "table.h"
+#include "transpose.h"
 #include "vmath.h"
 
 #include <math.h>
@@ -23,32 +24,72 @@ INLINE void store_row(real *row, size_t j, size_t cols, vreal v)
         store_part(row + j, cols - j, v);
 }
 
-/* The largest of a row; NaN if any is, so that what follows is NaN too. */
-static real largest(const real *row, size_t cols)
+/* -- softmax ------------------------------------------------------------------------------------------------------- */
+
+/* exp(z - the row's largest), which cannot overflow, and their sum, at least 1; a row with NaN becomes NaN.
+ *
+ * Rows of few outputs are turned, LANES of them at a time, so that a vector holds one output of each row: by
+ * themselves, rows of ten spend their time waiting for sums along a vector. Which way is taken depends on n_outputs
+ * only: a row's bits do not depend on its neighbours.
+ */
+enum { FEW_OUTPUTS = 32 };
+
+static void exponentials_of_row(const real *z, size_t n_outputs, real *out, real *shift, real *sum)
 {
-    real best = row[0];
-    for (size_t j = 1; j < cols; j++)
-        if (!(row[j] <= best))
-            best = row[j];
-    return best;
+    vreal sums = {0};
+    *shift = z[0];
+    for (size_t j = 1; j < n_outputs; j++)
+        *shift = z[j] > *shift ? z[j] : *shift;
+    for (size_t j = 0; j < n_outputs; j += LANES) {
+        vreal e = v_exp(load_row(z, j, n_outputs, -INFINITY) - *shift);
+        sums += e;
+        store_row(out, j, n_outputs, e);
+    }
+    *sum = sum_lanes(sums);
 }
 
-/* out = exp(row - largest), which cannot overflow; returns their sum, at least 1. */
-static real exponentials(const real *row, size_t cols, real shift, real *out)
+static void exponentials_of_few(size_t rows, size_t n_outputs, const real *z, size_t ldz, real *out, size_t ldo,
+                                real shifts[LANES], real sums[LANES])
 {
-    vreal sum = {0};
-    for (size_t j = 0; j < cols; j += LANES) {
-        vreal e = v_exp(load_row(row, j, cols, -INFINITY) - shift);
-        sum += e;
-        store_row(out, j, cols, e);
+    vreal turned[FEW_OUTPUTS + LANES], largest, sum = {0};
+    for (size_t j = 0; j < n_outputs; j += LANES) {
+        vreal *block = turned + j;
+        for (size_t i = 0; i < LANES; i++)
+            block[i] = i < rows ? load_row(z + i * ldz, j, n_outputs, 0) : (vreal){0};
+        transpose_lanes(block);
     }
-    return sum_lanes(sum);
+    largest = turned[0];
+    for (size_t j = 1; j < n_outputs; j++)
+        largest = choose(turned[j] > largest, turned[j], largest);
+    for (size_t j = 0; j < n_outputs; j++) {
+        turned[j] = v_exp(turned[j] - largest);
+        sum += turned[j];
+    }
+    store(shifts, largest);
+    store(sums, sum);
+    for (size_t j = 0; j < n_outputs; j += LANES) {
+        vreal *block = turned + j;
+        transpose_lanes(block);
+        for (size_t i = 0; i < rows; i++)
+            store_row(out + i * ldo, j, n_outputs, block[i]);
+    }
+}
+
+/* Of up to LANES rows. */
+static void exponentials(size_t rows, size_t n_outputs, const real *z, size_t ldz, real *out, size_t ldo,
+                         real shifts[LANES], real sums[LANES])
+{
+    if (n_outputs <= FEW_OUTPUTS)
+        exponentials_of_few(rows, n_outputs, z, ldz, out, ldo, shifts, sums);
+    else
+        for (size_t i = 0; i < rows; i++)
+            exponentials_of_row(z + i * ldz, n_outputs, out + i * ldo, shifts + i, sums + i);
 }
 
 static void scale_row(real *row, size_t cols, real factor)
 {
-    for (size_t j = 0; j < cols; j++)
-        row[j] *= factor;
+    for (size_t j = 0; j < cols; j += LANES)
+        store_row(row, j, cols, factor * load_row(row, j, cols, 0));
 }
 
 static void fill_row(real *row, size_t cols, real value)
@@ -57,40 +98,84 @@ static void fill_row(real *row, size_t cols, real value)
         row[j] = value;
 }
 
+void KERNEL(softmax)(size_t rows, size_t n_outputs, void *z_matrix, size_t ldz)
+{
+    real shifts[LANES], sums[LANES];
+    for (size_t first = 0; first < rows; first += LANES) {
+        real *z = (real *)z_matrix + first * ldz;
+        size_t n = rows - first < LANES ? rows - first : LANES;
+        exponentials(n, n_outputs, z, ldz, z, ldz, shifts, sums);
+        for (size_t i = 0; i < n; i++)
+            scale_row(z + i * ldz, n_outputs, 1 / sums[i]);
+    }
+}
+
 /* -- cross-entropy of one class among several ---------------------------------------------------------------------- */
+
+/* What a row wants of its logits: that of its class, or, smoothed, a little of all. */
+INLINE double wanted_logit(const real *z, size_t n_outputs, int32_t label, double smoothing)
+{
+    double wanted = 0;
+    if (smoothing == 0)
+        return z[label];
+    for (size_t j = 0; j < n_outputs; j++)
+        wanted += smoothing / (double)n_outputs * (double)z[j];
+    return wanted + (1 - smoothing) * z[label];
+}
+
+/* The sum of weight * log(x): neighbours of the same weight need one logarithm, of their product. */
+typedef struct {
+    double total, product, weight;
+} sum_of_logs;
+
+INLINE void take_log(sum_of_logs *sum)
+{
+    if (sum->product != 1)
+        sum->total += sum->weight * log(sum->product);
+    sum->product = 1;
+}
+
+/* x is from 1 to the number of outputs, or NaN. */
+INLINE void add_log(sum_of_logs *sum, double x, double weight)
+{
+    if (weight != sum->weight || sum->product > 0x1p900)
+        take_log(sum);
+    sum->weight = weight;
+    sum->product *= x;
+}
 
 double KERNEL(softmax_loss)(size_t rows, size_t n_outputs, const void *z_matrix, size_t ldz, const int32_t *labels,
                             size_t ldl, const void *weight_matrix, size_t ldw, double smoothing, void *delta_matrix,
                             size_t ldd)
 {
-    const double shared = smoothing / (double)n_outputs; /* of the wanted probability, with every class */
-    double loss = 0;
-    for (size_t i = 0; i < rows; i++) {
-        const real *z = (const real *)z_matrix + i * ldz;
-        real *delta = (real *)delta_matrix + i * ldd;
-        const real weight = ((const real *)weight_matrix)[i * ldw];
-        const int32_t label = labels[i * ldl];
-        if (weight == 0) {
-            fill_row(delta, n_outputs, 0);
-            continue;
+    const real shared = (real)(smoothing / (double)n_outputs); /* of the wanted probability, with every class */
+    real shifts[LANES], sums[LANES];
+    double wanted[LANES], loss = 0;
+    sum_of_logs logs = {0, 1, 0};
+    for (size_t first = 0; first < rows; first += LANES) {
+        const real *z = (const real *)z_matrix + first * ldz;
+        real *deltas = (real *)delta_matrix + first * ldd;
+        size_t n = rows - first < LANES ? rows - first : LANES;
+        for (size_t i = 0; i < n; i++) /* now: delta may be z itself */
+            wanted[i] = wanted_logit(z + i * ldz, n_outputs, labels[(first + i) * ldl], smoothing);
+        exponentials(n, n_outputs, z, ldz, deltas, ldd, shifts, sums);
+        for (size_t i = 0; i < n; i++) {
+            const real weight = ((const real *)weight_matrix)[(first + i) * ldw];
+            real *delta = deltas + i * ldd;
+            if (weight == 0) {
+                fill_row(delta, n_outputs, 0);
+                continue;
+            }
+            loss += (double)weight * ((double)shifts[i] - wanted[i]);
+            add_log(&logs, (double)sums[i], (double)weight);
+            scale_row(delta, n_outputs, weight / sums[i]);
+            delta[labels[(first + i) * ldl]] -= weight * (real)(1 - smoothing);
+            for (size_t j = 0; smoothing != 0 && j < n_outputs; j++)
+                delta[j] -= weight * shared;
         }
-        /* Before delta, which may be z itself, is written. */
-        real shift = largest(z, n_outputs);
-        double wanted = z[label];
-        if (smoothing != 0) {
-            wanted *= 1 - smoothing;
-            for (size_t j = 0; j < n_outputs; j++)
-                wanted += shared * (double)z[j];
-        }
-        real sum = exponentials(z, n_outputs, shift, delta);
-        loss += (double)weight * (log((double)sum) + ((double)shift - wanted));
-        scale_row(delta, n_outputs, weight / sum);
-        delta[label] -= weight * (real)(1 - smoothing);
-        if (smoothing != 0)
-            for (size_t j = 0; j < n_outputs; j++)
-                delta[j] -= weight * (real)shared;
     }
-    return loss;
+    take_log(&logs);
+    return loss + logs.total;
 }
 
 /* -- losses of one output ------------------------------------------------------------------------------------------ */
@@ -190,13 +275,4 @@ double KERNEL(elementwise_loss)(int loss, size_t rows, size_t n_outputs, const v
     case FASTNN_N_LOSSES: break;
     }
     return 0;
-}
-
-void KERNEL(softmax)(size_t rows, size_t n_outputs, void *z_matrix, size_t ldz)
-{
-    for (size_t i = 0; i < rows; i++) {
-        real *z = (real *)z_matrix + i * ldz;
-        real sum = exponentials(z, n_outputs, largest(z, n_outputs), z);
-        scale_row(z, n_outputs, 1 / sum);
-    }
 }
