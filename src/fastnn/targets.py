@@ -65,6 +65,8 @@ class Labels:
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
             self._take(kind, [np.unique(column) for column in np.asarray(y).T])
+        elif kind in ("binary", "multiclass"):
+            self._take(kind, np.unique(y))
         else:
             check_classification_targets(y)
             self._take(kind, unique_labels(y))
