@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from problems import make_trainer, random_targets, random_weights
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
@@ -297,3 +298,18 @@ def test_a_pickle_goes_to_another_cpu(level, tmp_path):
         np.testing.assert_allclose(predicted, trained.predict_proba(X), rtol=0, atol=tolerance)
         trained.partial_fit(X, y)
         np.testing.assert_allclose(predicted_later, trained.predict_proba(X), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("changes", [{}, {"dropout": (0.3,)}, {"clip_norm": 0.1}], ids=str)
+def test_a_team_that_is_stalled_leaves_the_rest_to_one_thread(changes, rng):
+    """Where another program has a thread's core: every wait counts as a stall here. The bits are the same."""
+    X, y, order = rng.random((640, 64)), random_targets(rng, "softmax", 640, 10), rng.permutation(640)
+    weights = random_weights(rng, (64, 100, 10))
+    outcomes = []
+    for n_threads, patience in ((1, 1), (3, 1), (3, -1)):
+        trainer = make_trainer(weights, ["relu"], "softmax", "momentum", 100, n_threads, learning_rate=0.1, **changes)
+        trainer.patience = patience
+        losses = [trainer.run(X, y, order) for _ in range(20)]
+        outcomes.append((losses, trainer.network.parameters.tobytes(), trainer.optimizer.step_count))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    assert outcomes[0][2] == 20 * 7

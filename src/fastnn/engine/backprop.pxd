@@ -8,6 +8,11 @@ from fastnn.engine.loss cimport LossRows, WantedSamples
 from fastnn.engine.team cimport team_meeting
 
 
+# So often a team may be stalled before it gives up: once can happen to anybody.
+cdef enum:
+    MOST_STALLS = 3
+
+
 # What a batch leaves behind in a layer. Matrices have batch_rows rows, `ld` numbers apart.
 cdef struct LayerSpace:
     size_t ld
@@ -26,10 +31,13 @@ cdef struct Segment:
     fastnn_dense *layers
     LayerSpace *spaces
     size_t n_layers
+    size_t first_by_rows  # the first of the layers that each thread takes rows of its own through
     size_t batch_size, batch_rows  # batch_rows: padded to whole tiles
     const fastnn_samples *X
     const intptr_t *order  # (n_rows) the samples' numbers
     size_t n_rows
+    size_t n_done  # of those rows
+    bint goes_on
     const WantedSamples *wanted
     LossRows wanted_rows[2]  # what is wanted of this batch's samples and the next one's
     fastnn_entries entries[2]  # of a sparse X, this batch's samples and the next one's; of a dense X:
@@ -49,7 +57,7 @@ cdef struct Segment:
     fastnn_update step  # what is then done with it
     double *norms  # one per panel of every layer
     team_meeting meeting
-    long long step_count
+    long long steps_before, step_count  # before the segment, and so far
     double *losses  # one per output task
     double *squares  # one per weight task of every layer
     double loss, loss_scale

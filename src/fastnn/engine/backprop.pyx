@@ -3,8 +3,8 @@
 A team of threads takes each batch through phases, with a barrier after each. Within a phase every thread computes its
 own output tiles, so nothing is locked and no sum is split. For a network of layers 0 ... L - 1 the phases are
 
-    forward 0, ..., forward L - 2
-    output        forward L - 1 with the loss and its gradient, row by row
+    forward 0, ...
+    rows          the last of the forward products, the loss and its gradient, row by row
     back L - 1    grad_input L - 1
     back l        grad_input l, and step l + 1, whose weights nobody needs any more
     update        step 1 and step 0, and the next batch's rows gathered
@@ -25,22 +25,30 @@ from fastnn.engine.kernels cimport (
 )
 from fastnn.engine.loss cimport gather_wanted, rows_loss, total_weight
 from fastnn.engine.optimizer cimport update_at
-from fastnn.engine.team cimport Share, fp_state, my_share, team_barrier, team_enter, team_leave, team_rank
+from fastnn.engine.team cimport (
+    Share, fp_state, my_share, team_barrier, team_count, team_enter, team_leave, team_rank,
+)
 
 # Rows of a batch that one thread takes through the output layer and the loss, in tiles.
 cdef size_t OUTPUT_TILES = 2
 
 
 cdef void run_segment(Segment *segment) noexcept nogil:
-    """All batches of a segment, as one thread of the team sees them."""
-    cdef size_t first = 0, parity = 0
+    """Batches of a segment, as one thread of the team sees them: from where the last team left off, to the end.
+
+    Or not so far, if the team's threads stall each other. Another one may then go on, and smaller.
+    """
+    cdef size_t first = segment.n_done, parity = 0
     cdef fp_state caller = team_enter()
-    gather_batch(segment, 0, 0)
+    cdef bint goes_on = True
+    gather_batch(segment, first, parity)
     team_barrier(&segment.meeting)
-    while first < segment.n_rows:
-        train_batch(segment, first, parity)
+    while goes_on and first < segment.n_rows:
+        goes_on = train_batch(segment, first, parity)
         first += segment.batch_size
         parity = 1 - parity
+    if team_rank() == 0:
+        segment.n_done = min(first, segment.n_rows)
     team_leave(caller)
 
 
@@ -90,26 +98,30 @@ cdef void find_used_samples(Segment *segment, const fastnn_batch *x) noexcept no
                           segment.batch_size)
 
 
-cdef void train_batch(Segment *segment, size_t first, size_t parity) noexcept nogil:
+cdef bint train_batch(Segment *segment, size_t first, size_t parity) noexcept nogil:
+    """A step; returns whether this team is to make another."""
     cdef const fastnn_kernels *kernels = segment.kernels
     cdef fastnn_dense *layers = segment.layers
     cdef LayerSpace *spaces = segment.spaces
     cdef size_t i, last = segment.n_layers - 1, rows = min(segment.batch_size, segment.n_rows - first)
+    cdef Share mine
+    cdef bint goes_on
     cdef fastnn_batch batch, x = gathered_batch(segment, rows, parity)
 
     if team_rank() == 0:
         begin_step(segment, first, rows, parity)
     find_used_samples(segment, &x)
-    for i in range(last):
+    for i in range(segment.first_by_rows):
         batch = layer_input(segment, i, &x)
         dense_forward(kernels, &layers[i], &batch, spaces[i].z, spaces[i].ld, spaces[i].a, spaces[i].ld)
         team_barrier(&segment.meeting)
         if spaces[i].mask != NULL:
-            drop_units(segment, i, rows)
+            mine = my_share(rows)
+            drop_units(segment, i, step_of(segment, first), mine.first, mine.last)
             team_barrier(&segment.meeting)
-    batch = layer_input(segment, last, &x)
-    output_and_loss(segment, &batch, parity)
+    rows_to_loss(segment, &x, step_of(segment, first), parity)
     team_barrier(&segment.meeting)
+    goes_on = segment.goes_on  # before the batch's last meeting, after which it is the next one's
     if team_rank() == 0:  # now: without hidden layers, the next batch's losses follow the next barrier at once
         segment.loss += segment.loss_scale * summed(segment.losses, n_output_tasks(segment, rows))
     for i in range(last, 0, -1):
@@ -129,13 +141,20 @@ cdef void train_batch(Segment *segment, size_t first, size_t parity) noexcept no
             segment.squares, first_weight_task(segment, segment.n_layers))
     if segment.clip_norm > 0:
         clipped_step(segment)
+    return goes_on
+
+
+cdef long long step_of(Segment *segment, size_t first) noexcept nogil:
+    """The number of the step of the batch that begins at row `first`: every thread may ask, at any time."""
+    return segment.steps_before + 1 + first // segment.batch_size
 
 
 cdef void begin_step(Segment *segment, size_t first, size_t rows, size_t parity) noexcept nogil:
     """What one thread finds for all: the constants of this batch's step."""
     cdef double total = total_weight(segment.kernels, &segment.wanted_rows[parity], rows)
     cdef double rate = 1 if segment.rates == NULL else segment.rates[first // segment.batch_size]
-    segment.step_count += 1
+    segment.step_count = step_of(segment, first)
+    segment.goes_on = team_count(&segment.meeting.stalls) < MOST_STALLS
     segment.update = update_at(segment.settings, segment.step_count, total, rate)
     # An epoch's loss is the mean over batches of theirs, each counting by its samples, as scikit-learn has it.
     segment.loss_scale = rows / total if total > 0 else 0
@@ -147,13 +166,12 @@ cdef void begin_step(Segment *segment, size_t first, size_t rows, size_t parity)
         segment.update.keep = 1
 
 
-cdef void drop_units(Segment *segment, size_t i, size_t rows) noexcept nogil:
-    """Dropout of hidden layer i, this thread's share of the rows."""
+cdef void drop_units(Segment *segment, size_t i, long long step, size_t first, size_t last) noexcept nogil:
+    """Dropout of rows first ... last of hidden layer i in this step."""
     cdef LayerSpace *space = &segment.spaces[i]
-    cdef Share mine = my_share(rows)
-    cdef size_t skipped = mine.first * space.ld * segment.kernels.itemsize
+    cdef size_t skipped = first * space.ld * segment.kernels.itemsize
     segment.kernels.dropout(
-        segment.dropout_seed, segment.step_count, i, mine.first, mine.last - mine.first, segment.layers[i].fan_out,
+        segment.dropout_seed, step, i, first, last - first, segment.layers[i].fan_out,
         space.dropout, space.a + skipped, NULL if space.kept == space.z else space.kept + skipped,
         space.mask + skipped, space.ld)
 
@@ -221,29 +239,41 @@ cdef size_t n_output_tasks(Segment *segment, size_t rows) noexcept nogil:
     return (rows + chunk - 1) // chunk
 
 
-cdef void output_and_loss(Segment *segment, const fastnn_batch *batch, size_t parity) noexcept nogil:
-    """The last layer's outputs, the loss, and its gradient: by rows, since the loss needs whole rows."""
+cdef void rows_to_loss(Segment *segment, const fastnn_batch *x, long long step, size_t parity) noexcept nogil:
+    """By rows, since the loss needs whole ones: the last layers, the loss, and its gradient."""
+    cdef const fastnn_kernels *kernels = segment.kernels
+    cdef LayerSpace *space
+    cdef size_t i, task, row, skipped, chunk = OUTPUT_TILES * kernels.tile_rows
+    cdef Share mine = my_share(n_output_tasks(segment, x.rows))
+    cdef fastnn_batch batch
+    for task in range(mine.first, mine.last):
+        row = task * chunk
+        for i in range(segment.first_by_rows, segment.n_layers):
+            space = &segment.spaces[i]
+            batch = layer_input(segment, i, x)
+            batch = batch_part(kernels, &batch, row, min(row + chunk, x.rows))
+            skipped = row * space.ld * kernels.itemsize
+            dense_forward_alone(kernels, &segment.layers[i], &batch, space.z + skipped if space.z != NULL else NULL,
+                                space.ld, space.a + skipped, space.ld)
+            if space.mask != NULL:
+                drop_units(segment, i, step, row, row + batch.rows)
+        segment.losses[task] = loss_of_rows(segment, row, batch.rows, parity)
+
+
+cdef double loss_of_rows(Segment *segment, size_t row, size_t rows, size_t parity) noexcept nogil:
+    """The loss of a batch's rows from `row` on; its gradient by what goes into the output layer's activation."""
     cdef const fastnn_kernels *kernels = segment.kernels
     cdef fastnn_dense *layer = &segment.layers[segment.n_layers - 1]
     cdef LayerSpace *space = &segment.spaces[segment.n_layers - 1]
-    cdef size_t task, row, skipped, chunk = OUTPUT_TILES * kernels.tile_rows
-    cdef Share mine = my_share(n_output_tasks(segment, batch.rows))
-    cdef fastnn_batch part
-    cdef char *delta
-    for task in range(mine.first, mine.last):
-        row = task * chunk
-        part = batch_part(kernels, batch, row, min(row + chunk, batch.rows))
-        skipped = row * space.ld * kernels.itemsize
-        delta = space.delta + skipped
-        dense_forward_alone(kernels, layer, &part, space.z + skipped if space.z != NULL else NULL, space.ld,
-                            space.a + skipped, space.ld)
-        segment.losses[task] = rows_loss(kernels, &segment.wanted_rows[parity], row, part.rows, space.a + skipped,
-                                         space.ld, delta, space.ld)
-        kernels.multiply_gradient(layer.activation, part.rows, layer.fan_out, space.kept + skipped, space.ld, delta,
-                                  space.ld)
-        if space.delta_t != NULL:
-            kernels.transpose(part.rows, layer.fan_out, delta, space.ld,
-                              space.delta_t + row * kernels.itemsize, segment.batch_rows)
+    cdef size_t skipped = row * space.ld * kernels.itemsize
+    cdef char *delta = space.delta + skipped
+    cdef double loss = rows_loss(kernels, &segment.wanted_rows[parity], row, rows, space.a + skipped, space.ld, delta,
+                                 space.ld)
+    kernels.multiply_gradient(layer.activation, rows, layer.fan_out, space.kept + skipped, space.ld, delta, space.ld)
+    if space.delta_t != NULL:
+        kernels.transpose(rows, layer.fan_out, delta, space.ld, space.delta_t + row * kernels.itemsize,
+                          segment.batch_rows)
+    return loss
 
 
 cdef double summed(const double *results, size_t n_tasks) noexcept nogil:

@@ -10,7 +10,8 @@ cdef extern from "team.h" nogil:
     int team_rank()
     int team_size()
     ctypedef struct team_meeting:
-        unsigned meeting
+        size_t stalls
+        double patience
     void team_barrier(team_meeting *place)
     int team_max_threads()
     int team_openmp_version()

@@ -1,5 +1,7 @@
 """A network in training: its optimizer's memories, the space for a batch, and runs over segments of an epoch."""
 
+import time
+
 import numpy as np
 
 cimport numpy as cnp
@@ -11,7 +13,7 @@ from libc.stdlib cimport calloc, free
 from fastnn.engine.activation import keeps_input, number
 from fastnn.engine.arrays import aligned_zeros, most_entries, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of
-from fastnn.engine.backprop cimport LayerSpace, Segment, n_output_tasks, run_segment
+from fastnn.engine.backprop cimport MOST_STALLS, LayerSpace, Segment, n_output_tasks, run_segment
 from fastnn.engine.dense cimport n_panels, n_tiles, n_weight_tasks
 from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples
 from fastnn.engine.loss cimport Loss, LossRows, Wanted
@@ -22,6 +24,18 @@ cnp.import_array()
 
 # Arithmetic of a step below which one thread is faster than two that wait for each other.
 cdef double PARALLEL_FLOPS = 1e6
+# A thread that has waited for another for 0.1 ms, and for as long as one core would take for the whole step,
+# has lost its core to another program, or the other has. After a few such stalls one thread trains alone, and so do all
+# networks for a while whose steps are shorter than another program's turn on a core: the bits are the same.
+cdef double LEAST_PATIENCE = 1e-4
+cdef double SLOW_FLOPS = 5e10
+cdef double TURN = 1e-2
+cdef double CROWDED_SECONDS = 0.3
+cdef double crowded_until = 0, recent_since = 0
+cdef size_t recent_stalls = 0
+# As many parameters of a network's last layers stay in a core's cache while it takes a few rows at a time through them:
+# threads then need not wait for each other between these layers.
+cdef size_t BY_ROWS = 32_000
 
 
 cdef class Trainer:
@@ -82,6 +96,15 @@ cdef class Trainer:
         free(self.segment.spaces)
         free(self.segment.gradient_layers)
 
+    @property
+    def patience(self):
+        """float: seconds a thread may wait for another before that counts as a stall; after some, one goes on alone."""
+        return self.segment.meeting.patience
+
+    @patience.setter
+    def patience(self, double seconds):
+        self.segment.meeting.patience = seconds
+
     def __init__(self, Network network, Loss loss, Optimizer optimizer, batch_size, n_threads, *, dropout=(),
                  clip_norm=None, seed=0):
         cdef cnp.ndarray memories
@@ -111,8 +134,12 @@ cdef class Trainer:
         self.step_flops = 6.0 * batch_size * n_parameters
         self.batch_size, self.asked_threads = batch_size, n_threads
         self.n_threads = n_threads if self.step_flops > PARALLEL_FLOPS else 1
+        self.patience = LEAST_PATIENCE + self.step_flops / SLOW_FLOPS
         segment.settings = &optimizer.settings
-        segment.batch_size = batch_size
+        segment.batch_size, segment.first_by_rows = batch_size, network.n_dense - 1
+        while segment.first_by_rows > 0 and (
+                n_parameters - network._offset(segment.first_by_rows - 1) // network.kernels.itemsize <= BY_ROWS):
+            segment.first_by_rows -= 1
         if not loss.from_logits:  # outputs, then, are what the loss and its gradient are computed from
             segment.layers[network.n_dense - 1].activation = number(network.head)
         segment.dropout_seed, segment.clip_norm = seed, 0 if clip_norm is None else clip_norm
@@ -279,12 +306,14 @@ cdef class Trainer:
             self.running = False
 
     cdef double _run(self, X, targets, cnp.ndarray order, double loss, weights, rates) except? -1:
+        global crowded_until, recent_stalls, recent_since
         cdef Segment *segment = &self.segment
         arrays = sample_arrays(X)
         cdef fastnn_samples samples = samples_of(arrays)
         cdef Wanted wanted
         cdef cnp.ndarray rate_array
         cdef LossRows space
+        cdef int n_threads
         n_samples = X.shape[0]
         if samples.n_features != segment.layers[0].fan_in:
             raise ValueError(f"X has {samples.n_features} columns, the network {segment.layers[0].fan_in} inputs")
@@ -317,13 +346,24 @@ cdef class Trainer:
             if segment.entries[0].capacity < max(1, n_entries):
                 self._make_sparse_input(max(1, n_entries))
         segment.X, segment.order, segment.n_rows = &samples, <const intptr_t *> cnp.PyArray_DATA(order), len(order)
-        segment.step_count, segment.loss = self.optimizer.step_count, loss
-        with nogil:
-            if self.n_threads == 1:
-                run_segment(segment)
-            else:
-                with parallel(num_threads=self.n_threads):
+        segment.steps_before = segment.step_count = self.optimizer.step_count
+        segment.loss, segment.n_done = loss, 0
+        now = time.monotonic()
+        n_threads = 1 if self.patience < TURN and now < crowded_until else self.n_threads
+        if now > recent_since + CROWDED_SECONDS:
+            recent_stalls, recent_since = 0, now
+        while segment.n_done < segment.n_rows:
+            segment.meeting.stalls = 0 if n_threads == 1 else recent_stalls
+            with nogil:
+                if n_threads == 1:
                     run_segment(segment)
+                else:
+                    with parallel(num_threads=n_threads):
+                        run_segment(segment)
+            if n_threads > 1:
+                recent_stalls = segment.meeting.stalls
+                if recent_stalls >= MOST_STALLS:
+                    n_threads, recent_stalls, crowded_until = 1, 0, time.monotonic() + CROWDED_SECONDS
         self.optimizer.step_count = segment.step_count
         return segment.loss
 
