@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import pickle
 import re
 import signal
 import subprocess
@@ -66,7 +65,7 @@ def run(*arguments, **settings):
 
 
 def test_digits_and_saved_model(tmp_path):
-    file = tmp_path / "model.pkl"
+    file = tmp_path / "model.safetensors"
     done = run("--epochs", "12", "--threads", "1", "--save", str(file))
     assert (done.returncode, done.stderr) == (0, "")
     progress = re.findall(r"^ +\d+/12 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$", done.stdout, re.MULTILINE)
@@ -77,10 +76,10 @@ def test_digits_and_saved_model(tmp_path):
     assert summary["threads"] == "1"
     for name in ("seconds per epoch", "GFLOP/s", "times as fast as NumPy"):
         assert float(summary[name]) > 0
-    model = pickle.loads(file.read_bytes())
+    model = fastnn.load(file)
     X, y = load_digits(return_X_y=True)
     assert model.score((X / 16).astype(np.float32), y) > 0.97
-    assert os.listdir(tmp_path) == ["model.pkl"]
+    assert os.listdir(tmp_path) == ["model.safetensors"]
 
 
 def test_help(capsys):
@@ -107,7 +106,7 @@ def test_error_is_one_line_without_a_traceback(tmp_path):
 
 
 def test_ctrl_c_keeps_the_epochs_done(tmp_path):
-    file = tmp_path / "model.pkl"
+    file = tmp_path / "model.safetensors"
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "fastnn", "--epochs", "100000", "--threads", "1", "--save", str(file)],
         stdout=subprocess.PIPE,
@@ -125,7 +124,7 @@ def test_ctrl_c_keeps_the_epochs_done(tmp_path):
     assert re.fullmatch(
         rf"fastnn: interrupted after \d+ of 100000 epochs; the model so far is in {re.escape(str(file))}\n", error
     )
-    assert len(pickle.loads(file.read_bytes()).loss_curve_) >= 3
+    assert len(fastnn.load(file).loss_curve_) >= 3
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
@@ -174,9 +173,9 @@ def test_reference_network_is_the_default_for_mnist(tmp_path, contents, capsys):
 
 def test_labels_may_have_gaps(tmp_path, contents, capsys):
     contents[NAMES[1]] = contents[NAMES[1]][:8] + contents[NAMES[1]][8:].replace(b"\x02", b"\xf0")
-    file = tmp_path / "model.pkl"
+    file = tmp_path / "model.safetensors"
     assert main(["--data", write(tmp_path, contents), *QUICK, "--save", str(file)]) == 0
-    assert list(pickle.loads(file.read_bytes()).classes_) == [0, 1, 240]
+    assert list(fastnn.load(file).classes_) == [0, 1, 240]
 
 
 @pytest.mark.parametrize(
@@ -330,7 +329,7 @@ def test_link_to_a_model_stays_a_link(tmp_path):
     (tmp_path / "link").symlink_to("model")
     assert main([*QUICK, "--save", str(tmp_path / "link")]) == 0
     assert (tmp_path / "link").is_symlink()
-    assert pickle.loads((tmp_path / "model").read_bytes()).n_features_in_ == 64
+    assert fastnn.load(tmp_path / "model").n_features_in_ == 64
 
 
 def interrupt_after(n_epochs, monkeypatch):

@@ -13,7 +13,10 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(fastnn.__path__, "fastnn.")
     if not module.name.endswith("__main__")  # importing it would run it
 )
-WITH_EXAMPLES = {"fastnn.classifier", "fastnn.regressor", "fastnn.perceptron", "fastnn.threads", "fastnn.engine.dense"}
+WITH_EXAMPLES = {
+    *("fastnn.classifier", "fastnn.regressor", "fastnn.perceptron", "fastnn.saving", "fastnn.threads"),
+    "fastnn.engine.dense",
+}
 
 
 @pytest.mark.parametrize("name", MODULES)

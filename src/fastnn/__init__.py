@@ -5,7 +5,8 @@ from importlib.metadata import version
 from fastnn.classifier import MLPClassifier
 from fastnn.perceptron import Perceptron
 from fastnn.regressor import MLPRegressor
+from fastnn.saving import load, save
 from fastnn.threads import show_config
 
-__all__ = ["MLPClassifier", "MLPRegressor", "Perceptron", "show_config"]
+__all__ = ["MLPClassifier", "MLPRegressor", "Perceptron", "load", "save", "show_config"]
 __version__ = version("fastnn")

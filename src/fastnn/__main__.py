@@ -5,7 +5,6 @@
 
 import argparse
 import os
-import pickle
 import sys
 import time
 import warnings
@@ -124,7 +123,7 @@ def parse(arguments):
         default=0,
         help="of initial weights and orders (%(default)s)",
     )
-    parser.add_argument("--save", metavar="FILE", help="keep the model: a pickle of a fastnn.MLPClassifier")
+    parser.add_argument("--save", metavar="FILE", help="keep the model, a fastnn.MLPClassifier, for fastnn.load")
     parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
     options = parser.parse_args(arguments)
     options.hidden = options.hidden or ((512, 256) if options.data else (256, 128))
@@ -163,21 +162,11 @@ def check_can_save(path):
 
 
 def save(path, model):
-    """Pickle the model to path, whole or not at all: into a file beside it, which then takes its place."""
-    path = os.path.realpath(path)  # where a link leads, that the link stays one
-    temporary = f"{path}.{os.getpid()}.tmp"
+    """Save the model, or say in one line why not."""
     try:
-        with open(temporary, "xb") as file:
-            pickle.dump(model, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        if not isinstance(error, FileExistsError) and os.path.exists(temporary):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise DemonstrationError(f"cannot save to {path}: {error.strerror}") from None
-        raise
+        fastnn.save(model, path)
+    except OSError as error:
+        raise DemonstrationError(f"cannot save to {os.path.realpath(path)}: {error.strerror}") from None
 
 
 # -- training ---------------------------------------------------------------------------------------------------------

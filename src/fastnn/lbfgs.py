@@ -113,7 +113,7 @@ class _Objective:
         summed = self.segments.run_epoch(self.samples, self.order)
         self.segments.interruption.check()
         weights = parameters.astype(np.float64) * self.is_weight
-        loss = (summed + 0.5 * self.alpha * np.dot(weights, weights)) / self.total
+        loss = float((summed + 0.5 * self.alpha * np.dot(weights, weights)) / self.total)
         if self.x is None:
             if not np.isfinite(loss):
                 raise ValueError(f"Training diverged: the loss of the initial weights is {loss}. Scale the input.")

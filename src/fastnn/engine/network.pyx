@@ -51,6 +51,8 @@ cdef class Network:
         The instruction set; None is the one that fastnn uses.
     groups : sequence of int, default=None
         For softmax: the numbers of outputs that it goes over, side by side. None is all of them.
+    weights : (coefs, intercepts), default=None
+        As `set_weights` takes them. None is zeros.
 
     Attributes
     ----------
@@ -66,7 +68,7 @@ cdef class Network:
         For a network that does not fit.
     """
 
-    def __cinit__(self, sizes, activations, head, dtype, level=None, groups=None):
+    def __cinit__(self, sizes, activations, head, dtype, level=None, groups=None, weights=None):
         if len(sizes) < 2:
             raise ValueError(f"{len(sizes)} sizes: a network has at least inputs and outputs")
         self.n_dense = len(sizes) - 1
@@ -77,7 +79,7 @@ cdef class Network:
     def __dealloc__(self):
         free(self.dense)
 
-    def __init__(self, sizes, activations, head, dtype, level=None, groups=None):
+    def __init__(self, sizes, activations, head, dtype, level=None, groups=None, weights=None):
         cdef size_t i
         cdef cnp.ndarray parameters
         self.sizes, self.activations, self.head = tuple(map(int, sizes)), tuple(activations), head
@@ -106,6 +108,8 @@ cdef class Network:
             self.dense[i].weights = <char *> cnp.PyArray_DATA(parameters) + <size_t> offset * self.kernels.itemsize
             self.dense[i].state, self.dense[i].state_stride = NULL, 0
             offset += counts[i]
+        if weights is not None:
+            self.set_weights(*weights)
 
     def set_weights(self, coefs, intercepts):
         """Take over weights: W (fan_in, fan_out) and b (fan_out,) of each layer, converted to the network's type."""
@@ -155,9 +159,10 @@ cdef class Network:
             raise ValueError("not laid out as this network's parameters")
 
     def __reduce__(self):
-        # Unpacked, since the packed layout is this CPU's.
-        return _restored_network, (
-            self.sizes, self.activations, self.head, self.dtype.name, self.groups, *self.weights())
+        # Unpacked, since the packed layout is this CPU's. The class and its arguments, as in Trainer, Optimizer and
+        # Loss, and nothing else: no more does skops take.
+        return Network, (
+            self.sizes, self.activations, self.head, self.dtype.name, None, self.groups, self.weights())
 
     def weights(self):
         """Copies of every layer's W, and of every layer's b, as two lists."""
@@ -255,12 +260,6 @@ cdef class Network:
             else:
                 with parallel(num_threads=n_threads):
                     forward_blocks(job)
-
-
-def _restored_network(sizes, activations, head, dtype, groups, coefs, intercepts):
-    network = Network(sizes, activations, head, dtype, None, groups)
-    network.set_weights(coefs, intercepts)
-    return network
 
 
 cdef void forward_blocks(Forward *job) noexcept nogil:

@@ -44,21 +44,21 @@ cdef class Optimizer:
     epsilon : float, default=0
     weight_decay : float, default=0
         What every step takes from the weights, not the biases, in parts of them and of the learning rate.
+    step_count : int, default=0
+        Steps taken, which adam's bias correction needs.
 
     Attributes
     ----------
     n_memories : int
         How many numbers it remembers per weight.
-    step_count : int
-        Steps taken, which adam's bias correction needs.
     """
 
     def __init__(self, str name, double learning_rate, double l2=0, double decay_1=0, double decay_2=0,
-                 double epsilon=0, double weight_decay=0):
+                 double epsilon=0, double weight_decay=0, long long step_count=0):
         if name not in optimizer_names:
             raise ValueError(f"unknown optimizer {name!r}: choose among {', '.join(optimizer_names)}")
         self.name = name
-        self.step_count = 0
+        self.step_count = step_count
         self.settings.learning_rate = learning_rate
         self.settings.optimizer = optimizer_names.index(name)
         self.settings.l2, self.settings.decay_1, self.settings.decay_2 = l2, decay_1, decay_2
@@ -68,11 +68,8 @@ cdef class Optimizer:
 
     def __reduce__(self):
         s = self.settings
-        arguments = self.name, s.learning_rate, s.l2, s.decay_1, s.decay_2, s.epsilon, self.weight_decay
-        return Optimizer, arguments, {"step_count": self.step_count}
-
-    def __setstate__(self, state):
-        self.step_count = state["step_count"]
+        return Optimizer, (
+            self.name, s.learning_rate, s.l2, s.decay_1, s.decay_2, s.epsilon, self.weight_decay, self.step_count)
 
 
 cdef fastnn_update update_at(const fastnn_update *settings, long long step, double total_weight,

@@ -57,6 +57,8 @@ cdef class Trainer:
         The largest norm of a gradient, over all layers. None: any.
     seed : int, default=0
         Of the dropped units.
+    memories : sequence of (coefs, intercepts), default=()
+        What the optimizer remembers, of each layer's W and b. () is zeros.
 
     Attributes
     ----------
@@ -105,9 +107,9 @@ cdef class Trainer:
     def patience(self, double seconds):
         self.segment.meeting.patience = seconds
 
-    def __init__(self, Network network, Loss loss, Optimizer optimizer, batch_size, n_threads, *, dropout=(),
-                 clip_norm=None, seed=0):
-        cdef cnp.ndarray memories
+    def __init__(self, Network network, Loss loss, Optimizer optimizer, batch_size, n_threads, dropout=(),
+                 clip_norm=None, seed=0, memories=()):
+        cdef cnp.ndarray packed
         cdef size_t i, n_parameters = len(network.parameters)
         cdef Segment *segment = &self.segment
         if batch_size < 1:
@@ -123,12 +125,14 @@ cdef class Trainer:
             raise ValueError(f"clip_norm is {clip_norm}")
         self.network, self.loss, self.optimizer = network, loss, optimizer
         self.dropout, self.clip_norm, self.seed = tuple(dropout), clip_norm, seed
-        self.memories = memories = aligned_zeros(optimizer.n_memories * n_parameters, network.dtype).reshape(
+        self.memories = packed = aligned_zeros(optimizer.n_memories * n_parameters, network.dtype).reshape(
             optimizer.n_memories, n_parameters)
+        for memory, (coefs, intercepts) in zip(packed, memories):
+            network.pack(coefs, intercepts, memory)
         segment.kernels, segment.n_layers = network.kernels, network.n_dense
         for i in range(network.n_dense):
             segment.layers[i] = network.dense[i]
-            segment.layers[i].state = <char *> cnp.PyArray_DATA(memories) + (
+            segment.layers[i].state = <char *> cnp.PyArray_DATA(packed) + (
                 <char *> network.dense[i].weights - <char *> network.dense[0].weights)
             segment.layers[i].state_stride = n_parameters
         self.step_flops = 6.0 * batch_size * n_parameters
@@ -168,9 +172,9 @@ cdef class Trainer:
 
     def __reduce__(self):
         memories = [self.network.unpack(memory) for memory in self.memories]
-        settings = {"dropout": self.dropout, "clip_norm": self.clip_norm, "seed": self.seed}
-        return _restored_trainer, (
-            self.network, self.loss, self.optimizer, self.batch_size, self.asked_threads, settings, memories)
+        return Trainer, (
+            self.network, self.loss, self.optimizer, self.batch_size, self.asked_threads, self.dropout, self.clip_norm,
+            self.seed, memories)
 
     cdef char *_array(self, n, dtype, list space=None) except NULL:
         """Zeros that live as long as the trainer, or as that space."""
@@ -366,10 +370,3 @@ cdef class Trainer:
                     n_threads, recent_stalls, crowded_until = 1, 0, time.monotonic() + CROWDED_SECONDS
         self.optimizer.step_count = segment.step_count
         return segment.loss
-
-
-def _restored_trainer(Network network, loss, optimizer, batch_size, n_threads, settings, memories):
-    trainer = Trainer(network, loss, optimizer, batch_size, n_threads, **settings)
-    for memory, (coefs, intercepts) in zip(trainer.memories, memories):
-        network.pack(coefs, intercepts, memory)
-    return trainer
