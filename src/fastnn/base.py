@@ -296,7 +296,7 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
             check_is_fitted(self)
             X = readable(validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False))
         outputs = network.forward(X, effective_n_threads(self.n_threads), depth)
-        if not all_finite(outputs):
+        if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):
             check_range(X, outputs.dtype)
         return outputs
 

@@ -22,7 +22,7 @@ cdef struct LayerSpace:
     char *mask  # (rows, fan_out) what dropout multiplied a by; NULL: there is none
     double dropout  # its rate
     char *delta  # (rows, fan_out) the loss's gradient by the activation's input
-    char *delta_t  # (fan_out, batch_rows) its transpose, where there is a layer below to carry it back to
+    char *delta_t  # (fan_out, ldt) its transpose, where there is a layer below to carry it back to
 
 
 # What all threads share.
@@ -33,6 +33,7 @@ cdef struct Segment:
     size_t n_layers
     size_t first_by_rows  # the first of the layers that each thread takes rows of its own through
     size_t batch_size, batch_rows  # batch_rows: padded to whole tiles
+    size_t ldt  # the same and a little more: from row to row of what is transposed
     const fastnn_samples *X
     const intptr_t *order  # (n_rows) the samples' numbers
     size_t n_rows

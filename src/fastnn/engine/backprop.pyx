@@ -125,9 +125,9 @@ cdef bint train_batch(Segment *segment, size_t first, size_t parity) noexcept no
     if team_rank() == 0:  # now: without hidden layers, the next batch's losses follow the next barrier at once
         segment.loss += segment.loss_scale * summed(segment.losses, n_output_tasks(segment, rows))
     for i in range(last, 0, -1):
-        dense_grad_input(kernels, &layers[i], rows, spaces[i].delta_t, segment.batch_rows, layers[i - 1].activation,
+        dense_grad_input(kernels, &layers[i], rows, spaces[i].delta_t, segment.ldt, layers[i - 1].activation,
                          spaces[i - 1].kept, spaces[i - 1].ld, spaces[i - 1].mask, spaces[i - 1].delta,
-                         spaces[i - 1].ld, spaces[i - 1].delta_t, segment.batch_rows)
+                         spaces[i - 1].ld, spaces[i - 1].delta_t, segment.ldt)
         if i < last:
             step_layer(segment, i + 1, &x)
         team_barrier(&segment.meeting)
@@ -272,7 +272,7 @@ cdef double loss_of_rows(Segment *segment, size_t row, size_t rows, size_t parit
     kernels.multiply_gradient(layer.activation, rows, layer.fan_out, space.kept + skipped, space.ld, delta, space.ld)
     if space.delta_t != NULL:
         kernels.transpose(rows, layer.fan_out, delta, space.ld, space.delta_t + row * kernels.itemsize,
-                          segment.batch_rows)
+                          segment.ldt)
     return loss
 
 

@@ -21,6 +21,7 @@ cdef struct Forward:
     const WantedSamples *wanted
     LossRows loss_rows  # to be filled from those, block by block
     const uint32_t *all_terms
+    bint in_place  # the rows of X are what a batch is made of
     size_t n_entries  # the most that a block of a sparse X has
     # Per thread: two matrices (block_rows, ld) of activations, the first layer's terms or entries, and what the loss
     # needs.

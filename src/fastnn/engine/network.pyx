@@ -10,7 +10,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from fastnn.engine.activation import activation_names, number
-from fastnn.engine.arrays import aligned_zeros, most_entries, sample_arrays
+from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of, skip_samples
 from fastnn.engine.dense cimport dense_forward_alone, n_tiles, sparse_batch, whole_batch
 from fastnn.engine.isa cimport kernels_for
@@ -244,6 +244,7 @@ cdef class Network:
         flops = 2.0 * job.n_samples * len(self.parameters)
         n_threads = min(n_threads, n_blocks) if flops > PARALLEL_FLOPS else 1
         job.matrix_bytes = job.block_rows * job.ld * itemsize
+        job.in_place = not sparse and X.dtype == self.dtype and has_contiguous_rows(X)
         job.n_entries = most_entries(arrays, None, FORWARD_ROWS) if sparse else 0
         job.thread_bytes = 2 * job.matrix_bytes + round_up(
             (job.block_rows + 1) * sizeof(size_t) + job.n_entries * (itemsize + 2 * sizeof(uint32_t)) if sparse
@@ -310,8 +311,11 @@ cdef fastnn_batch dense_block(const Forward *job, const fastnn_samples *X, size_
     cdef uint32_t *counts = <uint32_t *> space
     cdef uint32_t *columns = counts + n_tiles(job.kernels, job.block_rows)
     cdef fastnn_batch batch = whole_batch(rows, x, job.ld, job.all_terms)
-    job.kernels.gather(X, NULL, rows, x, job.ld)
-    job.kernels.used_columns(rows, X.n_features, x, job.ld, columns, counts, X.n_features)
+    if job.in_place:
+        batch = whole_batch(rows, X.data, X.row_stride // job.kernels.itemsize, job.all_terms)
+    else:
+        job.kernels.gather(X, NULL, rows, x, job.ld)
+    job.kernels.used_columns(rows, X.n_features, batch.values, batch.ld, columns, counts, X.n_features)
     batch.columns = fastnn_terms(columns, counts, X.n_features)
     return batch
 

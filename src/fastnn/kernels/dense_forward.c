@@ -15,33 +15,16 @@ INLINE void forward_tile(const int rows, const int width, const real *x, size_t 
                          size_t n_columns, const real *bias, const real *W, real *z, size_t ldz, int first)
 {
     tile sums;
-    size_t offset[TILE_ROWS];
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) {
-        offset[i] = i * ldx;
+    for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
         for (int j = 0; j < width; j++)
             sums[i][j] = load(first ? bias + j * LANES : z + i * ldz + j * LANES);
-    }
     for (size_t k = 0; k < n_columns; k++) {
         size_t c = columns[k];
-        add_outer_product(rows, width, sums, x + c, offset, W + c * TILE_COLS);
+        add_outer_product(rows, width, sums, x + c, ldx, W + c * TILE_COLS);
     }
     store_tile(rows, width, sums, z, ldz);
-}
-
-/* How many of the ascending columns are smaller than end. */
-static size_t count_below(const uint32_t *columns, size_t n, size_t end)
-{
-    size_t low = 0;
-    while (low < n) {
-        size_t middle = (low + n) / 2;
-        if (columns[middle] < end)
-            low = middle + 1;
-        else
-            n = middle;
-    }
-    return low;
 }
 
 /* The columns [begin, end) of the product, which are the first ones if begin is 0, for all rows and one panel. */

@@ -12,22 +12,26 @@
 enum { BLOCK = 48 };
 _Static_assert(BLOCK % TILE_ROWS == 0 && BLOCK % LANES == 0, "blocks are made of whole tiles and whole vectors");
 
-INLINE void grad_input_tile(const int rows, const int width, const real *W, size_t panel_size, size_t fan_out,
+/* Outputs summed over at a time: so many rows of a batch tile of the error (32 KiB) stay in the first-level cache while
+ * the block's inputs pass over them. */
+enum { DEPTH = 32 * 1024 / (TILE_COLS * sizeof(real)) / TILE_COLS * TILE_COLS };
+
+/* The outputs [begin, end), which are the first ones if begin is 0. */
+INLINE void grad_input_tile(const int rows, const int width, const real *W, size_t panel_size, size_t begin, size_t end,
                             const real *delta_out_t, size_t ldo, real *block)
 {
     tile sums;
-    size_t offset[TILE_ROWS];
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) {
-        offset[i] = (size_t)i * TILE_COLS;
+    for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
         for (int j = 0; j < width; j++)
-            sums[i][j] = (vreal){0};
-    }
-    for (size_t n = 0; n < fan_out; n += TILE_COLS, W += panel_size) {
-        size_t cols = fan_out - n < TILE_COLS ? fan_out - n : TILE_COLS;
+            sums[i][j] = begin == 0 ? (vreal){0} : load(block + i * TILE_COLS + j * LANES);
+    W += begin / TILE_COLS * panel_size;
+    delta_out_t += begin * ldo;
+    for (size_t n = begin; n < end; n += TILE_COLS, W += panel_size) {
+        size_t cols = end - n < TILE_COLS ? end - n : TILE_COLS;
         for (size_t c = 0; c < cols; c++, delta_out_t += ldo)
-            add_outer_product(rows, width, sums, W + c, offset, delta_out_t);
+            add_outer_product(rows, width, sums, W + c, TILE_COLS, delta_out_t);
     }
     store_tile(rows, width, sums, block, TILE_COLS);
 }
@@ -50,10 +54,13 @@ void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t la
 
     for (size_t i = first; i < last; i += BLOCK) {
         size_t inputs = last - i < BLOCK ? last - i : BLOCK;
-        for (size_t r = 0; r < inputs; r += TILE_ROWS) {
-            size_t rows = inputs - r;
-            WITH_CONSTANT_ROWS(rows, TILE_VECTORS, grad_input_tile, W + (i + r) * TILE_COLS, panel_size, layer->fan_out,
-                               out_t, ldo, block + r * TILE_COLS)
+        for (size_t n = 0; n < layer->fan_out; n += DEPTH) {
+            size_t end = layer->fan_out - n < DEPTH ? layer->fan_out : n + DEPTH;
+            for (size_t r = 0; r < inputs; r += TILE_ROWS) {
+                size_t rows = inputs - r;
+                WITH_CONSTANT_ROWS(rows, TILE_VECTORS, grad_input_tile, W + (i + r) * TILE_COLS, panel_size, n, end,
+                                   out_t, ldo, block + r * TILE_COLS)
+            }
         }
         real *in = (real *)delta_in + first_row * ldi + i;
         KERNEL(transpose)(inputs, TILE_COLS, block, TILE_COLS, in, ldi);

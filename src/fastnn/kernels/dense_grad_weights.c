@@ -8,21 +8,22 @@
 #include "table.h"
 #include "tile.h"
 
+/* So many rows of delta (32 KiB at most) stay in the first-level cache while a block of tiles passes over them. */
+enum { DEPTH = 256, BLOCK_TILES = 16 };
+
+/* grad (+)= x^T delta, over the samples listed. */
 INLINE void grad_tile(const int rows, const int width, const real *x, size_t ldx, const uint32_t *samples,
-                      size_t n_samples, const real *delta, size_t ldd, real *grad)
+                      size_t n_samples, const real *delta, size_t ldd, real *grad, int first)
 {
     tile sums;
-    size_t offset[TILE_ROWS];
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) {
-        offset[i] = i;
+    for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
         for (int j = 0; j < width; j++)
-            sums[i][j] = (vreal){0};
-    }
+            sums[i][j] = first ? (vreal){0} : load(grad + i * TILE_COLS + j * LANES);
     for (size_t k = 0; k < n_samples; k++) {
         size_t b = samples[k];
-        add_outer_product(rows, width, sums, x + b * ldx, offset, delta + b * ldd);
+        add_outer_product(rows, width, sums, x + b * ldx, 1, delta + b * ldd);
     }
     store_tile(rows, width, sums, grad, TILE_COLS);
 }
@@ -89,30 +90,51 @@ INLINE vreal update_rows(int optimizer, update_constants c, size_t rows, int wid
     }
 }
 
+/* The part of a tile's gradient that the samples [begin, end) have, added to what those before them had. */
+static void grad_of_samples(const fastnn_batch *batch, size_t column, size_t rows, int width, size_t begin, size_t end,
+                            const real *delta, size_t ldd, real *grad)
+{
+    const fastnn_terms *used = &batch->samples;
+    const uint32_t *samples = used->terms + column / TILE_ROWS * used->stride;
+    size_t from = begin, to = end;
+    if (used->counts) {
+        size_t n = used->counts[column / TILE_ROWS];
+        from = count_below(samples, n, begin);
+        to = end < batch->rows ? count_below(samples, n, end) : n;
+    }
+    WITH_CONSTANT_SIZE(rows, width, grad_tile, (const real *)batch->values + column, batch->ld, samples + from,
+                       to - from, delta, ldd, grad, begin == 0)
+}
+
 double KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *batch, size_t panel, size_t first,
                                   size_t last, const void *delta_matrix, size_t ldd, const fastnn_update *update)
 {
     const update_constants c = constants_of(update);
-    const real *x = batch->values;
     const real *delta = (const real *)delta_matrix + panel * TILE_COLS;
     const size_t at = (panel * (1 + layer->fan_in) + 1) * TILE_COLS; /* past the biases */
     real *weights = (real *)layer->weights + at;
     real *memory = (real *)layer->state + at;
-    real grad[TILE_ROWS * TILE_COLS];
+    real grads[BLOCK_TILES * TILE_ROWS * TILE_COLS];
+    const size_t depth = batch->entries.starts ? batch->rows : DEPTH;
     const int width = panel_vectors(layer->fan_out, panel);
     vreal squares = {0};
 
-    for (size_t i = first; i < last; i += TILE_ROWS) {
-        size_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
-        if (!batch->entries.starts) {
-            const fastnn_terms *used = &batch->samples;
-            const uint32_t *samples = used->terms + i / TILE_ROWS * used->stride;
-            size_t n_samples = used->counts ? used->counts[i / TILE_ROWS] : batch->rows;
-            WITH_CONSTANT_SIZE(rows, width, grad_tile, x + i, batch->ld, samples, n_samples, delta, ldd, grad)
-        } else
-            grad_sparse_tile(rows, width, &batch->entries, i, delta, ldd, grad);
-        squares = update_rows(update->optimizer, c, rows, width, grad, weights + i * TILE_COLS, memory + i * TILE_COLS,
-                              layer->state_stride, squares);
+    for (size_t block = first; block < last; block += BLOCK_TILES * TILE_ROWS) {
+        size_t block_end = last - block < BLOCK_TILES * TILE_ROWS ? last : block + BLOCK_TILES * TILE_ROWS;
+        for (size_t begin = 0; begin < batch->rows; begin += depth) {
+            size_t end = batch->rows - begin < depth ? batch->rows : begin + depth;
+            for (size_t i = block; i < block_end; i += TILE_ROWS) {
+                size_t rows = block_end - i < TILE_ROWS ? block_end - i : TILE_ROWS;
+                real *grad = grads + (i - block) * TILE_COLS;
+                if (batch->entries.starts)
+                    grad_sparse_tile(rows, width, &batch->entries, i, delta, ldd, grad);
+                else
+                    grad_of_samples(batch, i, rows, width, begin, end, delta, ldd, grad);
+                if (end == batch->rows)
+                    squares = update_rows(update->optimizer, c, rows, width, grad, weights + i * TILE_COLS,
+                                          memory + i * TILE_COLS, layer->state_stride, squares);
+            }
+        }
     }
     return sum_lanes(squares);
 }

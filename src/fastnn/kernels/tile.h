@@ -20,18 +20,20 @@ INLINE int panel_vectors(size_t fan_out, size_t panel)
     return cols >= TILE_COLS ? TILE_VECTORS : (int)((cols + LANES - 1) / LANES);
 }
 
-/* sums[i][:] += scalars[offset[i]] * vectors[:], for the first `rows` rows and `width` vectors; both must be constants
+/* sums[i][:] += scalars[i * stride] * vectors[:], for the first `rows` rows and `width` vectors; both must be constants
  * once inlined. */
-INLINE void add_outer_product(const int rows, const int width, tile sums, const real *scalars, const size_t *offset,
+INLINE void add_outer_product(const int rows, const int width, tile sums, const real *scalars, size_t stride,
                               const real *vectors)
 {
+    /* From two of them every row is within reach of one address; from an array of offsets each takes two operations. */
+    const real *upper = scalars + 4 * stride;
     vreal v[TILE_VECTORS];
 #pragma GCC unroll 8
     for (int j = 0; j < width; j++)
         v[j] = load(vectors + j * LANES);
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
-        real s = scalars[offset[i]];
+        real s = i < 4 ? scalars[i * stride] : upper[(i - 4) * stride];
 #pragma GCC unroll 8
         for (int j = 0; j < width; j++)
             sums[i][j] += s * v[j];
@@ -45,6 +47,20 @@ INLINE void store_tile(const int rows, const int width, tile sums, real *out, si
 #pragma GCC unroll 8
         for (int j = 0; j < width; j++)
             store(out + i * ldo + j * LANES, sums[i][j]);
+}
+
+/* How many of the ascending terms are smaller than end. */
+INLINE size_t count_below(const uint32_t *terms, size_t n, size_t end)
+{
+    size_t low = 0;
+    while (low < n) {
+        size_t middle = (low + n) / 2;
+        if (terms[middle] < end)
+            low = middle + 1;
+        else
+            n = middle;
+    }
+    return low;
 }
 
 /* Calls f(rows, width, ...) with both as constants, so that the tile stays in registers whatever its size. */
