@@ -1,4 +1,4 @@
-"""What CI does, session by session: nox -s test, lint, bench, sanitize."""
+"""What CI does, session by session: nox -s test, lint, sanitize, bench, oldest, wheel."""
 
 import nox
 
@@ -32,3 +32,16 @@ def bench(session):
     session.install(".[bench]")
     session.chdir("benchmarks")
     session.run("asv", "run", "--python=same", "--quick", *session.posargs)
+
+
+@nox.session(python="3.11")
+def oldest(session):
+    """The tests beside the oldest NumPy, SciPy and scikit-learn."""
+    session.install(".[test]", "-r", ".ci/oldest-requirements.txt")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def wheel(session):
+    """The sdist, a wheel from it, and the tests from that, on each Python that is here."""
+    session.run(".ci/wheel", f"{session.bin}/python", external=True)

@@ -52,7 +52,11 @@ BAD_LABELS = {
     "one class": (np.full(N, "ham"), ValueError, "only one class: ham$"),
     "a column of one class": (Y * [1, 0, 1] + np.arange(3), ValueError, "only one class: 1$"),
     "a missing label": (np.array([None, "a"] * (N // 2), dtype=object), ValueError, "Unknown label type: unknown"),
-    "bytes": (np.array([b"a", b"b"] * (N // 2)), TypeError, "represented as bytes is not supported"),
+    "bytes": (
+        np.array([b"a", b"b"] * (N // 2)),
+        (TypeError, FutureWarning),
+        "as bytes is (not supported|deprecated)",
+    ),
     "an indicator of -1 and 1": (2 * Y - 1, ValueError, "indicator matrix of zeros and ones"),
     "complex": (y + 1j, ValueError, "Complex data not supported"),
 }

@@ -7,8 +7,8 @@ import itertools
 
 import numpy as np
 import pytest
+from older import networks_take_weights, scikit_learns_regressor
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
-from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
 
 from fastnn import MLPClassifier, MLPRegressor
 
@@ -55,20 +55,21 @@ def both(target, **parameters):
     if target in ("binary", "multiclass", "multilabel"):
         return MLPClassifier(**parameters), SklearnMLPClassifier(**parameters)
     loss = target.split(",")[0]
-    return MLPRegressor(loss, **parameters), SklearnMLPRegressor(loss, **parameters)
+    return MLPRegressor(loss, **parameters), scikit_learns_regressor(loss, **parameters)
 
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_grid(solver, target):
     X, y, weights = problem(target)
-    grid = itertools.product(["identity", "logistic", "tanh", "relu"], [False, True], [None, weights], [0.0, 0.1])
+    some_weights = [None, weights] if networks_take_weights else [None]
+    grid = itertools.product(["identity", "logistic", "tanh", "relu"], [False, True], some_weights, [0.0, 0.1])
     for activation, early_stopping, sample_weight, alpha in grid:
         case = activation, early_stopping, sample_weight is not None, alpha
         parameters = {"activation": activation, "early_stopping": early_stopping, "alpha": alpha, **SOLVERS[solver]}
         ours, theirs = both(target, **parameters)
         ours.fit(X, y, sample_weight=sample_weight)
-        theirs.fit(X, y, sample_weight=sample_weight)
+        theirs.fit(X, y, **({} if sample_weight is None else {"sample_weight": sample_weight}))
         for name in ("n_iter_", "t_", "n_outputs_", "out_activation_", "n_layers_", "n_features_in_"):
             assert getattr(ours, name) == getattr(theirs, name), (*case, name)
         np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-6, err_msg=str(case))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from older import objective_ends_fits
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Perceptron as SklearnPerceptron
@@ -79,6 +80,8 @@ def test_same_weights_in_float32(layout, penalty):
 @pytest.mark.parametrize("layout", ["dense", "csr"])
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_stops_after_the_same_epoch(n_classes, layout, penalty):
+    if penalty and not objective_ends_fits:
+        pytest.skip("this scikit-learn's fits end by the loss without the penalty")
     X, y = problem(n_classes, layout)
     ours, theirs = both(penalty=penalty, alpha=0.001, n_iter_no_change=3)
     assert_same_model(ours.fit(X, y), theirs.fit(X, y))
@@ -151,6 +154,7 @@ def test_average_of_sgd(n_classes, shuffle, average):
     assert_same_model(ours, theirs)
 
 
+@pytest.mark.skipif(not objective_ends_fits, reason="this scikit-learn does not print the objective")
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_verbose(n_classes, early_stopping, capsys):

@@ -21,7 +21,9 @@ N, N_FEATURES = 90, 37
 
 @pytest.fixture
 def X(rng):
-    X = sp.random_array((N, N_FEATURES), density=0.15, rng=rng, data_sampler=lambda size: rng.integers(1, 9, size))
+    X = sp.random_array(
+        (N, N_FEATURES), density=0.15, random_state=rng, data_sampler=lambda size: rng.integers(1, 9, size)
+    )
     return X.tocsr()
 
 
@@ -108,7 +110,7 @@ def test_scikit_learns_numbers(X, rng):
 
 @pytest.mark.parametrize("n_rows", [0, 1, 63, 64, 65, 1030])
 def test_blocks_of_rows(n_rows, rng, dtype, level):
-    X = sp.random_array((n_rows, 70), density=0.1, rng=rng, format="csr")
+    X = sp.random_array((n_rows, 70), density=0.1, random_state=rng, format="csr")
     network = make_network(random_weights(rng, (70, 30, 5), dtype), ["relu"], "softmax", level)
     outputs = network.forward(X.toarray(), 1)
     for n_threads in (1, 3):
@@ -118,7 +120,7 @@ def test_blocks_of_rows(n_rows, rng, dtype, level):
 def test_it_is_never_made_dense(rng):
     import tracemalloc
 
-    X = sp.random_array((20_000, 5_000), density=1e-3, rng=rng, format="csr", dtype=np.float32)  # 400 MB dense
+    X = sp.random_array((20_000, 5_000), density=1e-3, random_state=rng, format="csr", dtype=np.float32)  # 400 MB dense
     y = rng.integers(0, 2, 20_000)
     model = MLPClassifier((4,), max_iter=1, batch_size=100, random_state=0, n_threads=1)
     model.fit(X[:200], y[:200])
@@ -132,7 +134,7 @@ def test_it_is_never_made_dense(rng):
 def test_blocks_are_as_large_as_what_they_store(rng):
     import tracemalloc
 
-    X = sp.random_array((2_000, 300_000), density=1e-5, rng=rng, format="csr", dtype=np.float32)
+    X = sp.random_array((2_000, 300_000), density=1e-5, random_state=rng, format="csr", dtype=np.float32)
     network = make_network(random_weights(rng, (300_000, 2), np.float32), [], "softmax")
     tracemalloc.start()
     network.forward(X, 2)
@@ -251,7 +253,7 @@ def test_the_three_arrays_may_be_anywhere(index, make, X, rng, level):
 @pytest.mark.parametrize("format", ["csc", "coo", "bsr", "lil", "dok", "dia"])
 def test_the_engine_reads_csr_only(format, rng):
     """A square CSC matrix would pass for its transpose."""
-    square = sp.random_array((N_FEATURES, N_FEATURES), density=0.2, rng=rng).asformat(format)
+    square = sp.random_array((N_FEATURES, N_FEATURES), density=0.2, random_state=rng).asformat(format)
     weights, labels = random_weights(rng, (N_FEATURES, 3)), random_targets(rng, "softmax", N_FEATURES, 3)
     trainer = make_trainer(weights, [], "softmax", "sgd", 8, learning_rate=0.1)
     with pytest.raises(TypeError, match=f"sparse matrix of format {format}"):

@@ -97,4 +97,7 @@ class Holdout:
 def _takes_weights(scorer):
     """Whether a scorer, scikit-learn's or a function of the user's, has a use for sample weights."""
     accepts = getattr(scorer, "_accept_sample_weight", None)
-    return accepts() if accepts is not None else "sample_weight" in inspect.signature(scorer).parameters
+    if accepts is not None:
+        return accepts()
+    # Before 1.7 scikit-learn's scorers did not say, and took weights for functions that would not.
+    return "sample_weight" in inspect.signature(getattr(scorer, "_score_func", scorer)).parameters

@@ -19,7 +19,7 @@ from fastnn.engine.arrays import aligned_zeros, csr_arrays, has_contiguous_rows
 from fastnn.engine.arrays cimport row_length
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_examples, fastnn_kernels, fastnn_perceptron, fastnn_visits
-from fastnn.engine.team cimport sched_yield, team_claim, team_count, team_give_back, team_next, team_rank
+from fastnn.engine.team cimport team_claim, team_count, team_give_back, team_next, team_rank, team_yield
 
 cnp.import_array()
 
@@ -266,7 +266,7 @@ cdef void run_segment(Training *job) noexcept nogil:
         elif n_others < <size_t> job.n_threads:
             return
         else:  # another thread has several, and will share them when it had its turn
-            sched_yield()
+            team_yield()
 
 
 cdef const void *data_of(cnp.ndarray array, dtype, size_t n) except? NULL:

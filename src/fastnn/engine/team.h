@@ -2,8 +2,18 @@
 #ifndef FASTNN_TEAM_H
 #define FASTNN_TEAM_H
 
-#include <sched.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* Gives the core to another thread that waits for one. Windows' is declared here, since windows.h has macros for min,
+ * max and much else. */
+#ifdef _WIN32
+__declspec(dllimport) int __stdcall SwitchToThread(void);
+static inline void team_yield(void) { SwitchToThread(); }
+#else
+#include <sched.h>
+static inline void team_yield(void) { sched_yield(); }
+#endif
 
 /* The next of the tasks that a team takes in turn from one counter; OpenMP's threads are GCC's and Clang's too. */
 static inline size_t team_next(size_t *counter) { return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
@@ -33,12 +43,12 @@ static inline fp_state team_enter(void)
 static inline void team_leave(fp_state caller) { _mm_setcsr(caller); }
 #elif defined(__aarch64__)
 static inline void team_pause(void) { __asm__ volatile("yield"); }
-typedef unsigned long fp_state;
+typedef uint64_t fp_state; /* the register's width: long is narrower on Windows */
 static inline fp_state team_enter(void)
 {
     fp_state caller;
     __asm__ volatile("mrs %0, fpcr" : "=r"(caller));
-    __asm__ volatile("msr fpcr, %0" : : "r"(caller | 1ul << 24));
+    __asm__ volatile("msr fpcr, %0" : : "r"(caller | (fp_state)1 << 24));
     return caller;
 }
 static inline void team_leave(fp_state caller) { __asm__ volatile("msr fpcr, %0" : : "r"(caller)); }
@@ -98,7 +108,7 @@ static inline void team_barrier(team_meeting *place)
     }
     double start = team_seconds();
     while (__atomic_load_n(&place->meeting, __ATOMIC_ACQUIRE) == meeting)
-        sched_yield();
+        team_yield();
     if (team_seconds() - start > place->patience)
         team_next(&place->stalls);
 }

@@ -17,7 +17,7 @@ cdef extern from "team.h" nogil:
     int team_openmp_version()
     size_t team_next(size_t *counter)
     size_t team_count(const size_t *counter)
-    int sched_yield()
+    void team_yield()
     int team_claim(char *taken)
     void team_give_back(char *taken)
 
