@@ -27,6 +27,25 @@ def sanitize(session):
 
 
 @nox.session
+def sanitize_suite(session):
+    """The whole test suite under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    session.run(".ci/sanitize", *session.posargs, external=True)
+
+
+@nox.session
+def races(session):
+    """The tests that use several threads under ThreadSanitizer."""
+    session.run(".ci/races", *session.posargs, external=True)
+
+
+@nox.session
+def fuzz(session):
+    """Inputs of every kind: nox -s fuzz -- --inputs 1000000."""
+    session.install(".[test]")
+    session.run("python", "tests/fuzz.py", *session.posargs)
+
+
+@nox.session
 def bench(session):
     """The asv benchmarks, once each, on this checkout."""
     session.install(".[bench]")

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from problems import make_network, make_trainer, random_targets, random_weights
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
-from fastnn import MLPClassifier, MLPRegressor
-from fastnn.engine.arrays import check_csr, source_dtypes
+from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn.engine.arrays import check_indices, source_dtypes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -182,6 +182,37 @@ def test_broken_matrices_are_refused(estimator, breaks, X, rng):
         model.predict(broken)
 
 
+@pytest.mark.parametrize("dtype", ["i4", "f4", "f8"])  # which scikit-learn converts, or does not
+@pytest.mark.parametrize("format", ["csr", "csc", "bsr", "coo"])
+@pytest.mark.parametrize("estimator", [MLPClassifier, Perceptron])
+def test_they_are_refused_before_anything_is_converted(estimator, format, dtype, X, rng):
+    """SciPy follows the indices wherever they lead, and writes there."""
+    X, y = X.asformat(format).astype(dtype), rng.integers(0, 3, N)
+    model = estimator(max_iter=2).fit(X.astype("f4"), y)
+    broken = X.copy()
+    (broken.coords[1] if format == "coo" else broken.indices)[0] = 2**31 - 1
+    for use in (estimator(max_iter=2).fit, model.partial_fit, estimator(max_iter=2).partial_fit):
+        with pytest.raises(ValueError, match=r"X\.(indices|coords\[1\]) must be"):
+            use(broken, y, **({} if use.__name__ == "fit" else {"classes": [0, 1, 2]}))
+    with pytest.raises(ValueError, match=r"X\.(indices|coords\[1\]) must be"):
+        model.predict(broken)
+
+
+def test_a_broken_indicator_matrix_is_refused(X, rng):
+    y = sp.csr_array(rng.integers(0, 2, (N, 3)))
+    y.indices[0] = 2**31 - 1
+    with pytest.raises(ValueError, match=r"y\.indices must be from 0 to 2"):
+        classifier().fit(X.astype(float), y)
+
+
+def test_the_users_matrix_is_not_sorted(rng):
+    X = unsorted(sp.random_array((N, N_FEATURES), density=0.2, random_state=rng, format="csr"))
+    indices, y = X.indices.copy(), rng.integers(0, 3, N)
+    model = Perceptron(max_iter=2, tol=None).fit(X.astype("f4"), y)
+    model.partial_fit(X, y)
+    np.testing.assert_array_equal(X.indices, indices)
+
+
 @pytest.mark.parametrize("breaks", BROKEN.values(), ids=BROKEN)
 def test_the_engine_reads_nothing_beyond_a_broken_matrix(breaks, X, rng):
     """It is not told of changes after the check: what is not there is passed over."""
@@ -245,7 +276,7 @@ def test_the_three_arrays_may_be_anywhere(index, make, X, rng, level):
     moved.data, moved.indices, moved.indptr = (
         make(array) for array in (X.data, X.indices.astype(index), X.indptr.astype(index))
     )
-    check_csr(moved)
+    check_indices(moved)
     network = make_network(random_weights(rng, (N_FEATURES, 5, 3)), ["relu"], "softmax", level)
     np.testing.assert_array_equal(network.forward(moved, 2), network.forward(X, 2))
 

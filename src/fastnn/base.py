@@ -16,7 +16,7 @@ from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.holdout import Holdout, split
-from fastnn.inputs import check_range, checked_weights, is_plain, readable
+from fastnn.inputs import check_range, check_sparse, checked_weights, is_plain, readable
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
@@ -162,6 +162,8 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
         self.best_validation_score_ = state.best_score if held_out else None
 
     def _validated(self, X, y, reset):
+        check_sparse(X)
+        check_sparse(y, "y")
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype="numeric", multi_output=True, reset=reset, **self._y_checks
         )
@@ -294,6 +296,7 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
         network = getattr(self, "_network", None)
         if network is None or hasattr(self, "feature_names_in_") or not is_plain(X, network.sizes[0]):
             check_is_fitted(self)
+            check_sparse(X)
             X = readable(validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False))
         outputs = network.forward(X, effective_n_threads(self.n_threads), depth)
         if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):

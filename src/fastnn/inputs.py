@@ -4,7 +4,26 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import _check_sample_weight
 
-from fastnn.engine.arrays import check_csr, source_dtypes
+from fastnn.engine.arrays import check_indices, source_dtypes
+
+
+def check_sparse(X, name="X"):
+    """Refuse a sparse matrix whose indices lead out of it; before scikit-learn has SciPy convert it.
+
+    Neither looks: a broken matrix is read, and written, wherever it says.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not sp.issparse(X):
+        return
+    if X.format in ("csr", "csc", "bsr"):
+        check_indices(X, name)
+    elif X.format == "coo":
+        for axis, (indices, size) in enumerate(zip(X.coords, X.shape, strict=True)):
+            if len(indices) != len(X.data) or (len(indices) and not 0 <= indices.min() <= indices.max() < size):
+                raise ValueError(f"{name}.coords[{axis}] must be {len(X.data)} indices from 0 to {size - 1}")
 
 
 def readable(array):
@@ -13,10 +32,8 @@ def readable(array):
     Raises
     ------
     ValueError
-        For a CSR matrix whose indices lead out of it, and for what is not numbers.
+        For what is not numbers.
     """
-    if sp.issparse(array):
-        check_csr(array)
     native = array.dtype.newbyteorder("=")
     if native == np.bool_ or native in source_dtypes:
         return array.astype(native, copy=False)

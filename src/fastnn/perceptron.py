@@ -18,8 +18,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastnn.all_or_nothing import all_or_nothing
 from fastnn.draws import MAX_INT, draw
-from fastnn.engine.arrays import check_csr, has_contiguous_rows
+from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
+from fastnn.inputs import check_sparse
 from fastnn.interruption import Interruption
 from fastnn.perceptron_state import Averages, Running, writeable
 from fastnn.targets import class_numbers
@@ -208,6 +209,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         """
         with all_or_nothing(self):
             # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
+            check_sparse(X)
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=DTYPES, ensure_all_finite=False)
             X, classes = _readable(X), np.unique(y)
             self.classes_ = unique_labels(classes)  # raises where those are no classes
@@ -261,12 +263,13 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
             )
         with all_or_nothing(self):
             first_call = not hasattr(self, "coef_")
+            check_sparse(X)
             if first_call or not self._is_plain(X, y):
                 X, y = validate_data(self, X, y, accept_sparse="csr", dtype=DTYPES, reset=first_call)
             _check_partial_fit_first_call(self, classes)
             if first_call:
                 self.t_ = 1.0
-            X = _readable(X if first_call else X.astype(self.coef_.dtype, copy=False))
+            X = _readable(X if first_call else _converted(X, self.coef_.dtype))
             return self._learn(X, y, sample_weight, self._fresh(X) if first_call else self._going_on(), max_iter=1)
 
     def decision_function(self, X):
@@ -282,9 +285,8 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
             With two classes one number, positive for ``classes_[1]``.
         """
         check_is_fitted(self)
+        check_sparse(X)
         X = validate_data(self, X, accept_sparse="csr", reset=False)
-        if sp.issparse(X):
-            check_csr(X)
         scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
@@ -443,8 +445,12 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
 
 
 def _readable(X):
-    """X as the engine can read it: rarely a copy. The indices of a sparse one are looked at for the last time."""
-    if sp.issparse(X):
-        check_csr(X)
-        return X
-    return X if has_contiguous_rows(X) else np.array(X, order="C")
+    """X as the engine can read it: rarely a copy."""
+    return X if sp.issparse(X) or has_contiguous_rows(X) else np.array(X, order="C")
+
+
+def _converted(X, dtype):
+    """X with numbers of that type. (A sparse matrix's own astype would sort the user's.)"""
+    if not sp.issparse(X):
+        return X.astype(dtype, copy=False)
+    return type(X)((X.data.astype(dtype, copy=False), X.indices, X.indptr), shape=X.shape)

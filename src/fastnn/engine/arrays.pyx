@@ -52,6 +52,13 @@ def aligned_zeros(n, dtype):
     return buffer[offset : offset + n_bytes].view(dtype)
 
 
+def n_rows(X):
+    """How many samples there are: the rows of an array of two dimensions, or of a sparse matrix."""
+    if len(X.shape) != 2:
+        raise TypeError(f"cannot read samples from an array of {len(X.shape)} dimensions: X must have 2")
+    return X.shape[0]
+
+
 def sample_arrays(X):
     """What `samples_of` reads X from, to be kept alive as long as that is used: an array, or a CSR matrix's three."""
     if not sp.issparse(X):
@@ -132,21 +139,24 @@ def csr_arrays(X):
             np.ascontiguousarray(X.indptr, dtype))
 
 
-def check_csr(X):
-    """Refuse a CSR matrix whose indices lead out of its arrays: nothing looks at them again.
+def check_indices(X, name="X"):
+    """Refuse a CSR, CSC or BSR matrix whose indices lead out of its arrays: SciPy follows them wherever.
 
     Raises
     ------
     ValueError
-        Says which they are. Columns out of order, or twice in a row, are fine.
+        Says which they are. Indices out of order, or twice in a row, are fine.
     """
-    data, columns, starts = csr_arrays(X)
-    n_stored = min(len(data), len(columns))
-    if len(starts) != X.shape[0] + 1 or not starts_fit(starts, n_stored):
-        raise ValueError(f"X.indptr must be {X.shape[0] + 1} numbers that ascend from 0 to at most {n_stored}, "
-                         "the number of X.indices and of X.data")
-    if not columns_fit(columns, X.shape[1]):
-        raise ValueError(f"X.indices must be from 0 to {X.shape[1] - 1}, as X has {X.shape[1]} columns")
+    data, indices, starts = csr_arrays(X)
+    major, minor = X.shape if X.format != "csc" else X.shape[::-1]
+    if X.format == "bsr":
+        major, minor = major // X.blocksize[0], minor // X.blocksize[1]
+    n_stored = min(len(data), len(indices))
+    if len(starts) != major + 1 or not starts_fit(starts, n_stored):
+        raise ValueError(f"{name}.indptr must be {major + 1} numbers that ascend from 0 to at most {n_stored}, "
+                         f"the number of {name}.indices and of {name}.data")
+    if not indices_fit(indices, minor):
+        raise ValueError(f"{name}.indices must be from 0 to {minor - 1}, {name} being of shape {X.shape}")
 
 
 def starts_fit(const index[::1] starts, int64_t n_stored):
@@ -158,12 +168,12 @@ def starts_fit(const index[::1] starts, int64_t n_stored):
     return fit
 
 
-def columns_fit(const index[::1] columns, int64_t n_features):
+def indices_fit(const index[::1] indices, int64_t n):
     cdef Py_ssize_t i
     cdef bint fit = True
     with nogil:
-        for i in range(columns.shape[0]):
-            fit &= (columns[i] >= 0) & (columns[i] < n_features)
+        for i in range(indices.shape[0]):
+            fit &= (indices[i] >= 0) & (indices[i] < n)
     return fit
 
 

@@ -10,7 +10,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from fastnn.engine.activation import activation_names, number
-from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, sample_arrays
+from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of, skip_samples
 from fastnn.engine.dense cimport dense_forward_alone, n_tiles, sparse_batch, whole_batch
 from fastnn.engine.isa cimport kernels_for
@@ -19,7 +19,7 @@ from fastnn.engine.kernels cimport (
     fastnn_terms,
 )
 from fastnn.engine.loss cimport Loss, LossRows, Wanted, gather_wanted, rows_loss
-from fastnn.engine.team cimport team_next, team_rank
+from fastnn.engine.team cimport team_fork, team_forked, team_join, team_joining, team_next, team_rank
 
 cnp.import_array()
 
@@ -190,7 +190,7 @@ cdef class Network:
         depth = self.n_dense if depth is None else depth
         if not 1 <= depth <= self.n_dense:
             raise ValueError(f"a depth of {depth} layers, of {self.n_dense}")
-        out = np.empty((X.shape[0], self.sizes[depth]), self.dtype)
+        out = np.empty((n_rows(X), self.sizes[depth]), self.dtype)
         job.n_layers, job.out, job.losses = depth, <char *> cnp.PyArray_DATA(out), NULL
         job.head = FASTNN_IDENTITY if depth < self.n_dense else heads.index(self.head)
         self._run(&job, X, n_threads)
@@ -213,7 +213,7 @@ cdef class Network:
             The same bits for any number of threads.
         """
         cdef Forward job
-        cdef cnp.ndarray losses = np.zeros(-(-X.shape[0] // <object> FORWARD_ROWS))
+        cdef cnp.ndarray losses = np.zeros(-(-n_rows(X) // <object> FORWARD_ROWS))
         cdef Wanted wanted = Wanted(loss, self.dtype, targets, weights, X.shape[0])
         job.n_layers, job.out, job.losses = self.n_dense, NULL, <double *> cnp.PyArray_DATA(losses)
         job.head = FASTNN_IDENTITY if loss.from_logits else heads.index(self.head)
@@ -259,8 +259,12 @@ cdef class Network:
             if n_threads == 1:
                 forward_blocks(job)
             else:
+                team_fork()
                 with parallel(num_threads=n_threads):
+                    team_forked()
                     forward_blocks(job)
+                    team_joining()
+                team_join()
 
 
 cdef void forward_blocks(Forward *job) noexcept nogil:

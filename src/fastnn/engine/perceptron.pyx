@@ -19,7 +19,10 @@ from fastnn.engine.arrays import aligned_zeros, csr_arrays, has_contiguous_rows
 from fastnn.engine.arrays cimport row_length
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_examples, fastnn_kernels, fastnn_perceptron, fastnn_visits
-from fastnn.engine.team cimport team_claim, team_count, team_give_back, team_next, team_rank, team_yield
+from fastnn.engine.team cimport (
+    team_claim, team_count, team_fork, team_forked, team_give_back, team_join, team_joining, team_next, team_rank,
+    team_yield,
+)
 
 cnp.import_array()
 
@@ -452,8 +455,12 @@ cdef class Perceptrons:
             if job.n_threads == 1:
                 run_segment(job)
             else:
+                team_fork()
                 with parallel(num_threads=job.n_threads):
+                    team_forked()
                     run_segment(job)
+                    team_joining()
+                team_join()
         for i in range(job.n_units):
             while job.units[i].n_fetched < job.units[i].epoch:
                 self.n_mistakes[i].append(int(self.mistakes[i, job.units[i].n_fetched % SEGMENT_EPOCHS]))

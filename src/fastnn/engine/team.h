@@ -74,6 +74,24 @@ static inline int team_openmp_version(void) { return 0; }
 static inline double team_seconds(void) { return 0; }
 #endif
 
+/* GCC's libgomp is not built for ThreadSanitizer, which then takes what a team's threads read and write for races with
+ * what was before and comes after the team. So it is told: fork before, join after, and enter and leave on each thread.
+ */
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+static char team_forks, team_joins;
+static inline void team_fork(void) { __tsan_release(&team_forks); }
+static inline void team_join(void) { __tsan_acquire(&team_joins); }
+static inline void team_forked(void) { __tsan_acquire(&team_forks); }
+static inline void team_joining(void) { __tsan_release(&team_joins); }
+#else
+static inline void team_fork(void) {}
+static inline void team_join(void) {}
+static inline void team_forked(void) {}
+static inline void team_joining(void) {}
+#endif
+
 /* Where a team's threads wait for each other; all zero before the first meeting. */
 typedef struct {
     unsigned arrived;

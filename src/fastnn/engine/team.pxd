@@ -7,6 +7,10 @@ cdef extern from "team.h" nogil:
     ctypedef int fp_state
     fp_state team_enter()
     void team_leave(fp_state caller)
+    void team_fork()
+    void team_join()
+    void team_forked()
+    void team_joining()
     int team_rank()
     int team_size()
     ctypedef struct team_meeting:

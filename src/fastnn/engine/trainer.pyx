@@ -11,7 +11,7 @@ from libc.stdint cimport int32_t, intptr_t, uint32_t
 from libc.stdlib cimport calloc, free
 
 from fastnn.engine.activation import keeps_input, number
-from fastnn.engine.arrays import aligned_zeros, most_entries, sample_arrays
+from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of
 from fastnn.engine.backprop cimport MOST_STALLS, LayerSpace, Segment, n_output_tasks, run_segment
 from fastnn.engine.dense cimport n_panels, n_tiles, n_weight_tasks
@@ -19,6 +19,7 @@ from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_dense, fastnn_entries
 from fastnn.engine.loss cimport Loss, LossRows, Wanted
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
+from fastnn.engine.team cimport team_fork, team_forked, team_join, team_joining
 
 cnp.import_array()
 
@@ -319,7 +320,7 @@ cdef class Trainer:
         cdef cnp.ndarray rate_array
         cdef LossRows space
         cdef int n_threads
-        n_samples = X.shape[0]
+        n_samples = n_rows(X)
         if samples.n_features != segment.layers[0].fan_in:
             raise ValueError(f"X has {samples.n_features} columns, the network {segment.layers[0].fan_in} inputs")
         if order.dtype != np.intp or order.ndim != 1 or not order.flags.c_contiguous:
@@ -363,8 +364,12 @@ cdef class Trainer:
                 if n_threads == 1:
                     run_segment(segment)
                 else:
+                    team_fork()
                     with parallel(num_threads=n_threads):
+                        team_forked()
                         run_segment(segment)
+                        team_joining()
+                    team_join()
             if n_threads > 1:
                 recent_stalls = segment.meeting.stalls
                 if recent_stalls >= MOST_STALLS:
