@@ -173,7 +173,7 @@ def throw_at_engine(rng):
     order = rng.integers(-1 if rng.random() < 0.1 else 0, N + (rng.random() < 0.1), rng.integers(0, 9))
     targets = rng.integers(-1 if rng.random() < 0.1 else 0, 3, N).astype(np.int32)
     targets = targets if loss == "softmax" else rng.random((N, 3)).astype(rng.choice(["f4", "f8", "f2"]))
-    if rng.random() < 0.02 and X.ndim == 2 and X.size and not sp.issparse(X):
+    if rng.random() < 0.02 and not sp.issparse(X) and X.ndim == 2 and X.size:
         X = np.broadcast_to(X[:1], (2**40, X.shape[1]))  # more than there is memory for, of one row
         order[:] = rng.integers(0, 2**40, len(order))
     model = trainer()
