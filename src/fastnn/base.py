@@ -16,7 +16,7 @@ from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.holdout import Holdout, split
-from fastnn.inputs import check_range, check_sparse, checked_weights, is_plain, readable
+from fastnn.inputs import check_range, check_sparse, checked_weights, is_plain, is_plain_column, readable
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
@@ -162,6 +162,11 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
         self.best_validation_score_ = state.best_score if held_out else None
 
     def _validated(self, X, y, reset):
+        if is_plain(X) and is_plain_column(y, len(X)) and not hasattr(self, "feature_names_in_"):
+            if reset:
+                self.n_features_in_ = X.shape[1]
+            if X.shape[1] == self.n_features_in_:
+                return X, y
         check_sparse(X)
         check_sparse(y, "y")
         X, y = validate_data(
@@ -294,7 +299,11 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
 
     def _outputs(self, X, depth=None):
         network = getattr(self, "_network", None)
-        if network is None or hasattr(self, "feature_names_in_") or not is_plain(X, network.sizes[0]):
+        if (
+            network is None
+            or hasattr(self, "feature_names_in_")
+            or not (is_plain(X) and X.shape[1] == network.sizes[0])
+        ):
             check_is_fitted(self)
             check_sparse(X)
             X = readable(validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False))

@@ -45,8 +45,8 @@ _SMALL = 2**20
 _FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def is_plain(X, n_features):
-    """Whether X is what predictions are made from as it is: scikit-learn's checks take longer than a small network.
+def is_plain(X):
+    """Whether X can be taken as it is: scikit-learn's checks take longer than a small network.
 
     Samples as a finite array of float32 or float64; anything else is for those checks to take, or to refuse.
     """
@@ -54,9 +54,17 @@ def is_plain(X, n_features):
         type(X) is np.ndarray
         and X.dtype in _FLOATS
         and X.ndim == 2
-        and X.shape[1] == n_features
         and 0 < X.size <= _SMALL
         and bool(np.isfinite(X).all())
+    )
+
+
+def is_plain_column(y, n_samples):
+    """Likewise of targets: a column of whole numbers, of texts, or of finite numbers, for so many samples."""
+    return (
+        type(y) is np.ndarray
+        and y.shape == (n_samples,)
+        and (y.dtype.kind in "biuU" or (y.dtype in _FLOATS and bool(np.isfinite(y).all())))
     )
 
 

@@ -62,6 +62,12 @@ class Labels:
     """
 
     def __init__(self, y):
+        if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU":
+            classes = np.unique(y)
+            # Else too many for classes: scikit-learn says so.
+            if len(classes) <= len(y) // 2:
+                self._take("binary" if len(classes) <= 2 else "multiclass", classes)
+                return
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
             self._take(kind, [np.unique(column) for column in np.asarray(y).T])
