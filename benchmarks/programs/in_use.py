@@ -31,7 +31,7 @@ def in_turn(*works, rounds=ROUNDS):
 
 
 def small(estimator=MLPClassifier, **parameters):
-    return estimator((100,), max_iter=20, tol=0, n_iter_no_change=100, random_state=0, **parameters)
+    return estimator((100,), max_iter=50, tol=0, n_iter_no_change=100, random_state=0, **parameters)
 
 
 def pool(X, y):
