@@ -6,8 +6,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from problems import make_trainer, random_targets, random_weights
+from processes import PATIENCE, in_thread, run_python
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
@@ -29,7 +28,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 N = 600
 X = np.random.default_rng(0).normal(size=(N, 40)).astype(np.float32)
 y = (X[:, :3] > 0).sum(axis=1)
-PATIENCE = 60.0  # seconds after which a call counts as hanging, on a machine however busy
 
 
 def model(**parameters):
@@ -146,13 +144,6 @@ def test_interrupted_partial_fit():
 # -- threads -----------------------------------------------------------------------------------------------------------
 
 
-def in_thread(function):
-    thread = threading.Thread(target=function)
-    thread.start()
-    thread.join(PATIENCE)
-    assert not thread.is_alive()
-
-
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("first", ["fresh fit", "warm start", "partial_fit"])
 def test_two_threads_train_one_model(first, method):
@@ -245,14 +236,6 @@ def test_a_forked_child_fits_and_predicts(fitted):
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------
-
-
-def run_python(code, *arguments, **environment):
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "FASTNN_"))}
-    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, env=env | environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.skipif(not team.openmp_version, reason="built without OpenMP: one thread, whatever the environment says")

@@ -10,7 +10,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastnn.all_or_nothing import all_or_nothing, optimizer_afresh_on_error, taken_back_on_error
+from fastnn.all_or_nothing import (
+    all_or_nothing,
+    become,
+    being_changed,
+    optimizer_afresh_on_error,
+    taken_back_on_error,
+)
 from fastnn.callbacks import Callbacks, CallbackSupportMixin
 from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
@@ -66,33 +72,36 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
 
     def _set_weights(self, coefs=None, intercepts=None):
         check_is_fitted(self)
-        old_coefs, old_intercepts = self._unpacked()
-        self._network.set_weights(
-            old_coefs if coefs is None else checked_layers("coefs", coefs),
-            old_intercepts if intercepts is None else checked_layers("intercepts", intercepts),
-        )
-        self._state.forget_weights()  # training goes on from these
+        with being_changed(self):
+            old_coefs, old_intercepts = self._unpacked()
+            self._network.set_weights(
+                old_coefs if coefs is None else checked_layers("coefs", coefs),
+                old_intercepts if intercepts is None else checked_layers("intercepts", intercepts),
+            )
+            self._state.forget_weights()  # training goes on from these
 
     # -- training -----------------------------------------------------------------------------------------------------
 
     def _fit(self, X, y, sample_weight, *, validation=None, n_epochs=None, classes=None):
         """Fit; or, if n_epochs is given, go on for so many."""
         partial = n_epochs is not None
-        with all_or_nothing(self):
-            goes_on = hasattr(self, "_network") and (partial or self.warm_start)
-            callbacks = Callbacks(self, X, y, sample_weight, n_epochs if partial else self.max_iter)
-            X, y = self._validated(X, y, reset=not goes_on)
+        with all_or_nothing(self) as draft:
+            goes_on = hasattr(draft, "_network") and (partial or draft.warm_start)
+            callbacks = Callbacks(self, X, y, sample_weight, n_epochs if partial else draft.max_iter)
+            X, y = draft._validated(X, y, reset=not goes_on)
             if sample_weight is not None:
                 sample_weight = checked_weights(sample_weight, X)
-            kind = self._target_kind(y, classes, goes_on, partial)
-            state = self._state if goes_on else TrainingState(check_random_state(self.random_state))
-            with taken_back_on_error(state, self._network if goes_on else None):
-                samples = self._samples(kind, X, y, sample_weight)
-                network = self._network_to_train(goes_on, kind, X, state)
-                held_out = None if partial else self._hold_out(kind, samples, y, sample_weight, validation, state)
+            kind = draft._target_kind(y, classes, goes_on, partial)
+            state = draft._state if goes_on else TrainingState(check_random_state(draft.random_state))
+            with taken_back_on_error(state, draft._network if goes_on else None):
+                samples = draft._samples(kind, X, y, sample_weight)
+                network = draft._network_to_train(goes_on, kind, X, state)
+                held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
                 if samples.total_weight() == 0:
                     raise ValueError("The weights of all samples to train on are 0.")
-                self._train(network, kind, samples, held_out, state, callbacks, n_epochs)
+                draft._train(network, kind, samples, held_out, state, callbacks, n_epochs)
+                become(self, vars(draft))
+                callbacks.end()
         return self
 
     def _train(self, network, kind, samples, held_out, state, callbacks, n_epochs):
@@ -141,7 +150,6 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
         if partial or not self.warm_start:
             state.forget_samples()
         self._set_fitted(network, kind, trainer, state, len(state.loss_curve) - first)
-        callbacks.end()
 
     def _set_fitted(self, network, kind, trainer, state, n_epochs):
         """All that a fitted estimator has; without a trainer, training would go on with a fresh optimizer."""

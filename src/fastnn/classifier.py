@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
 from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
 from fastnn.parameters import MLPParameters, documented
@@ -294,8 +295,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ndarray of shape (n_samples,) or (n_samples, n_columns)
             Labels; for multilabel targets an indicator matrix.
         """
-        outputs = self._outputs(X)
-        return self._targets.decode(outputs)
+        fitted = as_it_is(self)
+        outputs = fitted._outputs(X)
+        return fitted._targets.decode(outputs)
 
     def predict_proba(self, X):
         """Each class's probability, in the order of `classes_`; of multilabel targets each label's own.
@@ -309,10 +311,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ndarray of shape (n_samples, n_classes), or a list of such
             Of the network's type; for several columns of classes each one's.
         """
-        probabilities = self._outputs(X)
-        if self._targets.kind == "binary":
+        fitted = as_it_is(self)
+        probabilities = fitted._outputs(X)
+        if fitted._targets.kind == "binary":
             return np.hstack([1 - probabilities, probabilities])
-        return self._targets.split(probabilities) if self._targets.groups else probabilities
+        return fitted._targets.split(probabilities) if fitted._targets.groups else probabilities
 
     def predict_log_proba(self, X):
         """The logarithms of `predict_proba`: -inf where a probability is too small for its type.

@@ -28,6 +28,8 @@ class Interruption:
     def __exit__(self, *exception):
         if self._is_mine:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._pressed:  # after the last check
+            raise KeyboardInterrupt
 
     def _note(self, number, frame):
         if self._pressed:

@@ -112,14 +112,21 @@ class _Objective:
         memories[:] = 0
         summed = self.segments.run_epoch(self.samples, self.order)
         self.segments.interruption.check()
-        weights = parameters.astype(np.float64) * self.is_weight
-        loss = float((summed + 0.5 * self.alpha * np.dot(weights, weights)) / self.total)
+        # In place, and without np.dot: of large temporaries NumPy asks who else uses them, and OpenBLAS starts threads,
+        # and both crash when there is no memory for that.
+        weights = parameters.astype(np.float64)
+        weights *= self.is_weight
+        loss = float((summed + 0.5 * self.alpha * np.square(weights).sum()) / self.total)
         if self.x is None:
             if not np.isfinite(loss):
                 raise ValueError(f"Training diverged: the loss of the initial weights is {loss}. Scale the input.")
             self.monitor.training_begins(loss)
         self.x, self.loss = x.copy(), loss
-        return loss, (memories[0] + self.alpha * weights) / self.total
+        gradient = weights
+        gradient *= self.alpha
+        gradient += memories[0]
+        gradient /= self.total
+        return loss, gradient
 
     def step_ended(self, x):
         """Whether training is to end: SciPy takes the point x, which is the one that it last had evaluated."""

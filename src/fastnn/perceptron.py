@@ -16,7 +16,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastnn.all_or_nothing import all_or_nothing
+from fastnn.all_or_nothing import all_or_nothing, as_it_is
 from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
@@ -207,17 +207,17 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         ConvergenceWarning
             When `max_iter` epochs were not enough for `tol`, and the last of them still made mistakes.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self) as draft:
             # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
             check_sparse(X)
-            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=DTYPES, ensure_all_finite=False)
+            X, y = validate_data(draft, X, y, accept_sparse="csr", dtype=DTYPES, ensure_all_finite=False)
             X, classes = _readable(X), np.unique(y)
-            self.classes_ = unique_labels(classes)  # raises where those are no classes
-            if self.warm_start and hasattr(self, "coef_"):
-                coef_init = self.coef_ if coef_init is None else coef_init
-                intercept_init = self.intercept_ if intercept_init is None else intercept_init
-            self.t_ = 1.0
-            self._learn(X, y, sample_weight, self._fresh(X, coef_init, intercept_init), self.max_iter)
+            draft.classes_ = unique_labels(classes)  # raises where those are no classes
+            if draft.warm_start and hasattr(draft, "coef_"):
+                coef_init = draft.coef_ if coef_init is None else coef_init
+                intercept_init = draft.intercept_ if intercept_init is None else intercept_init
+            draft.t_ = 1.0
+            draft._learn(X, y, sample_weight, draft._fresh(X, coef_init, intercept_init), draft.max_iter)
         if self.tol is not None and self.n_iter_ == self.max_iter and not self.separable_:
             warnings.warn(
                 f"The perceptron could not separate the data in max_iter={self.max_iter} epochs: the last one still "
@@ -261,16 +261,17 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
                 "sample of the full training set target to properly estimate the class frequency distributions. Pass "
                 "the resulting weights, as a dict from class to weight, as the class_weight parameter."
             )
-        with all_or_nothing(self):
-            first_call = not hasattr(self, "coef_")
+        with all_or_nothing(self) as draft:
+            first_call = not hasattr(draft, "coef_")
             check_sparse(X)
-            if first_call or not self._is_plain(X, y):
-                X, y = validate_data(self, X, y, accept_sparse="csr", dtype=DTYPES, reset=first_call)
-            _check_partial_fit_first_call(self, classes)
+            if first_call or not draft._is_plain(X, y):
+                X, y = validate_data(draft, X, y, accept_sparse="csr", dtype=DTYPES, reset=first_call)
+            _check_partial_fit_first_call(draft, classes)
             if first_call:
-                self.t_ = 1.0
-            X = _readable(X if first_call else _converted(X, self.coef_.dtype))
-            return self._learn(X, y, sample_weight, self._fresh(X) if first_call else self._going_on(), max_iter=1)
+                draft.t_ = 1.0
+            X = _readable(X if first_call else _converted(X, draft.coef_.dtype))
+            draft._learn(X, y, sample_weight, draft._fresh(X) if first_call else draft._going_on(), max_iter=1)
+        return self
 
     def decision_function(self, X):
         """How far each sample is on a class's side of its plane, in units of the weights' norm.
@@ -286,9 +287,23 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_sparse(X)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
-        scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        fitted = as_it_is(self)
+        X = validate_data(fitted, X, accept_sparse="csr", reset=False)
+        scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
+
+    def predict(self, X):
+        """The class on whose side of its plane each sample is farthest.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return LinearClassifierMixin.predict(as_it_is(self), X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -399,7 +414,6 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
             self._running = running
             if self.average <= self.t_ - 1:
                 self.coef_, self.intercept_ = running.averages.coef, running.averages.intercept.astype(X.dtype)
-        return self
 
     def _run(self, units, X, n_units):
         """Let the units learn in segments, so that Ctrl-C is heard between them, and refuse what is not finite."""

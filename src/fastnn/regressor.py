@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
 from fastnn.classifier import checked_epochs
 from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
@@ -255,8 +256,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             Of the network's type. Several quantiles lie along a further axis, the last.
         """
-        outputs = self._outputs(X)
-        return self._targets.decode(outputs)
+        fitted = as_it_is(self)
+        outputs = fitted._outputs(X)
+        return fitted._targets.decode(outputs)
 
     def score(self, X, y, sample_weight=None):
         """R squared; of several quantiles the mean of their D squared pinball scores.

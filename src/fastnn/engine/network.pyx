@@ -19,7 +19,9 @@ from fastnn.engine.kernels cimport (
     fastnn_terms,
 )
 from fastnn.engine.loss cimport Loss, LossRows, Wanted, gather_wanted, rows_loss
-from fastnn.engine.team cimport team_fork, team_forked, team_join, team_joining, team_next, team_rank
+from fastnn.engine.team cimport (
+    affordable_team, team_fork, team_forked, team_join, team_joining, team_next, team_rank,
+)
 
 cnp.import_array()
 
@@ -242,7 +244,7 @@ cdef class Network:
             return
         n_blocks = (job.n_samples + FORWARD_ROWS - 1) // FORWARD_ROWS
         flops = 2.0 * job.n_samples * len(self.parameters)
-        n_threads = min(n_threads, n_blocks) if flops > PARALLEL_FLOPS else 1
+        n_threads = affordable_team(min(n_threads, n_blocks) if flops > PARALLEL_FLOPS else 1)
         job.matrix_bytes = job.block_rows * job.ld * itemsize
         job.in_place = not sparse and X.dtype == self.dtype and has_contiguous_rows(X)
         job.n_entries = most_entries(arrays, None, FORWARD_ROWS) if sparse else 0

@@ -20,8 +20,8 @@ from fastnn.engine.arrays cimport row_length
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_examples, fastnn_kernels, fastnn_perceptron, fastnn_visits
 from fastnn.engine.team cimport (
-    team_claim, team_count, team_fork, team_forked, team_give_back, team_join, team_joining, team_next, team_rank,
-    team_yield,
+    affordable_team, team_claim, team_count, team_fork, team_forked, team_give_back, team_join, team_joining, team_next,
+    team_rank, team_yield,
 )
 
 cnp.import_array()
@@ -363,7 +363,7 @@ cdef class Perceptrons:
         job.segment_epochs = min(segment_epochs, SEGMENT_EPOCHS)
 
         terms = <double> job.row_terms * n_samples * job.n_units * min(max_iter, 1000)
-        job.n_threads = min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1
+        job.n_threads = affordable_team(min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1)
         self.mistakes = mistakes = np.zeros((job.n_units, SEGMENT_EPOCHS), np.uint64)
         job.mistakes = <uint64_t *> cnp.PyArray_DATA(mistakes)
         self.coef, self.averages, self.first_step = coef, averages, step

@@ -26,6 +26,9 @@ cdef extern from "team.h" nogil:
     void team_give_back(char *taken)
 
 
+cdef int affordable_team(int n_threads) noexcept nogil
+
+
 cdef struct Share:
     size_t first, last
 

@@ -14,6 +14,64 @@ cdef extern from *:
     """
     const char *FASTNN_COMPILER
 
+cdef extern from *:
+    """
+    #if defined(_OPENMP) && !defined(_WIN32)
+    #include <pthread.h>
+    #include <stdlib.h>
+
+    /* Of the calling thread's last team, whose threads OpenMP keeps for the next one. */
+    static _Thread_local int team_kept = 1;
+
+    static void *wait_for_the_gate(void *gate)
+    {
+        pthread_mutex_lock(gate);
+        pthread_mutex_unlock(gate);
+        return NULL;
+    }
+
+    /* Whether that many threads can be had beside this one, all at a time, and some memory with them. */
+    static int can_start(int n)
+    {
+        int n_started = 0, enough;
+        pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+        pthread_t *threads = malloc(n * sizeof *threads);
+        void *margin = malloc(1 << 16);
+        pthread_mutex_lock(&gate);
+        while (threads && n_started < n && !pthread_create(&threads[n_started], NULL, wait_for_the_gate, &gate))
+            n_started++;
+        enough = n_started == n && margin;
+        pthread_mutex_unlock(&gate);
+        while (n_started)
+            pthread_join(threads[--n_started], NULL);
+        free(margin);
+        free(threads);
+        return enough;
+    }
+
+    static int team_of(int n)
+    {
+        if (n > team_kept && !can_start(n - team_kept))
+            return 1;
+        if (n > 1)
+            team_kept = n;
+        return n;
+    }
+    #else
+    static int team_of(int n) { return n; }
+    #endif
+    """
+    int team_of(int n) nogil
+
+
+cdef int affordable_team(int n_threads) noexcept nogil:
+    """That many threads if they can be started, else one: OpenMP ends the process when it cannot start a thread.
+
+    So they are tried first, where OpenMP will have to start some: the stacks they leave are the ones it then gets.
+    """
+    return team_of(n_threads)
+
+
 #: The compiler of this build.
 compiler = FASTNN_COMPILER.decode().strip()
 #: The date of the OpenMP standard this build follows, as yyyymm; 0 where it was built without.

@@ -19,7 +19,7 @@ from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_dense, fastnn_entries
 from fastnn.engine.loss cimport Loss, LossRows, Wanted
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
-from fastnn.engine.team cimport team_fork, team_forked, team_join, team_joining
+from fastnn.engine.team cimport affordable_team, team_fork, team_forked, team_join, team_joining
 
 cnp.import_array()
 
@@ -355,7 +355,7 @@ cdef class Trainer:
         segment.steps_before = segment.step_count = self.optimizer.step_count
         segment.loss, segment.n_done = loss, 0
         now = time.monotonic()
-        n_threads = 1 if self.patience < TURN and now < crowded_until else self.n_threads
+        n_threads = affordable_team(1 if self.patience < TURN and now < crowded_until else self.n_threads)
         if now > recent_since + CROWDED_SECONDS:
             recent_stalls, recent_since = 0, now
         while segment.n_done < segment.n_rows:
