@@ -70,12 +70,14 @@ void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, voi
 }
 
 /* How many entries a row of a sparse matrix has, from *begin on. Whatever the indices are, nothing beyond the arrays
- * is named: a negative one is, unsigned, too large. */
+ * is named: a negative one is, unsigned, too large; and a row that leads out of them is empty, from 0 on. */
 INLINE size_t stored_row(const fastnn_samples *X, size_t row, size_t *begin)
 {
+    size_t start = (size_t)index_at(X->starts, X->wide_indices, row);
     size_t end = (size_t)index_at(X->starts, X->wide_indices, row + 1);
-    *begin = (size_t)index_at(X->starts, X->wide_indices, row);
-    return *begin <= end && end <= X->n_stored ? end - *begin : 0;
+    int there = start <= end && end <= X->n_stored;
+    *begin = there ? start : 0;
+    return there ? end - start : 0;
 }
 
 void KERNEL(gather_entries)(const fastnn_samples *X, const intptr_t *rows, size_t first, size_t last,
