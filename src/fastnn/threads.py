@@ -1,8 +1,10 @@
 """How many threads a fit or a predict may use, and what this build of fastnn is."""
 
 import functools
+import math
 import os
 import platform
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -26,10 +28,36 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
+# Where Linux tells which cgroup a process is in, and how much of the cores each may use.
+MY_CGROUPS = Path("/proc/self/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def _quota():
+    """Cores, rounded up, that this process's cgroup may use, or one around it: joblib looks at the outermost alone."""
+    cores = math.inf
+    try:
+        lines = MY_CGROUPS.read_text().splitlines()
+    except OSError:
+        return cores
+    for line in lines:
+        if line.startswith("0::/"):  # version 2; of version 1 joblib knows
+            group = CGROUPS / line[len("0::/") :]
+            for folder in (group, *group.parents):
+                try:
+                    used, period = map(int, (folder / "cpu.max").read_text().split())
+                    cores = min(cores, max(1, -(-used // period)))
+                except (OSError, ValueError, ZeroDivisionError):  # there is none, or it is "max"
+                    pass
+                if folder == CGROUPS:
+                    break
+    return cores
+
+
 @functools.cache
 def _cpu_count():
-    """Cores of the affinity mask and the cgroup's quota: read once, since it takes a walk through /sys."""
-    return joblib.cpu_count()
+    """Cores that the cgroup's quota leaves: read once, since it takes a walk through /sys."""
+    return min(joblib.cpu_count(), _quota())
 
 
 def effective_n_threads(n_threads=None):
@@ -51,7 +79,7 @@ def effective_n_threads(n_threads=None):
     if n_threads is not None:
         return min(n_threads, MOST_THREADS)
     allowed = team.max_threads()
-    return allowed if os.environ.get("OMP_NUM_THREADS") else min(allowed, _cpu_count())
+    return allowed if os.environ.get("OMP_NUM_THREADS") else min(allowed, _cpu_count(), team.n_cores())
 
 
 def show_config():

@@ -18,6 +18,7 @@ cdef extern from "team.h" nogil:
         double patience
     void team_barrier(team_meeting *place)
     int team_max_threads()
+    int team_n_cores()
     int team_openmp_version()
     size_t team_next(size_t *counter)
     size_t team_count(const size_t *counter)

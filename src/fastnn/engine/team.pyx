@@ -1,6 +1,6 @@
 """The threads that OpenMP would give, and how this build came to be."""
 
-from fastnn.engine.team cimport team_max_threads, team_openmp_version
+from fastnn.engine.team cimport team_max_threads, team_n_cores, team_openmp_version
 
 cdef extern from *:
     """
@@ -81,3 +81,8 @@ openmp_version = team_openmp_version()
 def max_threads():
     """What OpenMP would use now: OMP_NUM_THREADS, a limit set by threadpoolctl, or the cores of the affinity mask."""
     return team_max_threads()
+
+
+def n_cores():
+    """Cores of the calling thread's affinity mask, as it is now."""
+    return team_n_cores()
