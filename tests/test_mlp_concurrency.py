@@ -34,17 +34,19 @@ def model(**parameters):
     return MLPClassifier(**{"hidden_layer_sizes": (50, 30), "max_iter": 3, "random_state": 0} | parameters)
 
 
-class CallingRandomState(np.random.RandomState):
-    """Random numbers that call a function at the start of every epoch."""
+class CallingRate:
+    """A learning rate that calls a function at the start of every epoch."""
 
-    def __init__(self, seed, at_epoch=None):
-        super().__init__(seed)
+    def __init__(self, at_epoch=None):
         self.at_epoch = at_epoch
 
-    def shuffle(self, x):
+    def __call__(self, epoch):
         if self.at_epoch:
             self.at_epoch()
-        super().shuffle(x)
+        return 0.001
+
+    def __reduce__(self):
+        return CallingRate, ()
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +67,14 @@ def interrupt_after(seconds, model):
         os.kill(os.getpid(), signal.SIGINT)
 
     def start():
-        model.random_state.at_epoch = give_up
+        model.learning_rate.at_epoch = give_up
         timer.start()
 
     def give_up():  # at an epoch long after: better to fail than to train for ever
         assert not pressed or time.process_time() - pressed[0] < PATIENCE
 
     timer = threading.Timer(seconds, press)
-    model.set_params(random_state=CallingRandomState(0, start))
+    model.set_params(learning_rate=CallingRate(start))
     try:
         yield pressed
     finally:
@@ -121,10 +123,10 @@ def test_interrupt_in_a_callback_of_the_garbage_collector():
         len("the handler runs here, at the latest")
 
     def start():
-        endless.random_state.at_epoch = gc.collect
+        endless.learning_rate.at_epoch = gc.collect
         gc.callbacks.append(press)
 
-    endless.set_params(random_state=CallingRandomState(0, start))
+    endless.set_params(learning_rate=CallingRate(start))
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         endless.fit(X, y)
     assert endless.n_iter_ == len(endless.loss_curve_) == 2
@@ -147,40 +149,38 @@ def test_interrupted_partial_fit():
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("first", ["fresh fit", "warm start", "partial_fit"])
 def test_two_threads_train_one_model(first, method):
-    random_numbers, errors = CallingRandomState(0), []
+    rate, errors = CallingRate(), []
 
     def meddle():
         with pytest.raises(RuntimeError) as caught:
             getattr(meddled, method)(X[:50], y[:50])
         errors.append(str(caught.value))
 
-    meddled = model(random_state=random_numbers, warm_start=first == "warm start").fit(X, y)
+    meddled = model(learning_rate=rate, warm_start=first == "warm start").fit(X, y)
     undisturbed = model(warm_start=first == "warm start").fit(X, y)
-    if first == "fresh fit":  # which draws its weights from where the numbers are by now
-        undisturbed.set_params(random_state=undisturbed._state.random_state)
-    random_numbers.at_epoch = lambda: in_thread(meddle)
+    rate.at_epoch = lambda: in_thread(meddle)
     for one in (meddled, undisturbed):
         one.partial_fit(X, y) if first == "partial_fit" else one.fit(X, y)
     assert len(errors) == meddled.n_iter_
     assert set(errors) == {"This MLPClassifier instance is being fitted by another thread."}
     assert meddled.loss_curve_ == undisturbed.loss_curve_
     np.testing.assert_array_equal(meddled.predict_proba(X), undisturbed.predict_proba(X))
-    random_numbers.at_epoch = None
+    rate.at_epoch = None
     meddled.partial_fit(X, y)  # it is free again
 
 
 def test_the_old_model_predicts_while_a_new_one_is_fitted():
     """And is copied and saved."""
-    random_numbers, seen = CallingRandomState(0), []
+    rate, seen = CallingRate(), []
 
     def meddle():
         seen.append(
             (refitted.predict(X), copy.deepcopy(refitted).predict(X), pickle.loads(pickle.dumps(refitted)).predict(X))
         )
 
-    refitted = model(random_state=random_numbers).fit(X, y)
+    refitted = model(learning_rate=rate).fit(X, y)
     before = refitted.predict(X)
-    random_numbers.at_epoch = lambda: in_thread(meddle)
+    rate.at_epoch = lambda: in_thread(meddle)
     refitted.fit(X, np.array(["a", "b"])[y % 2])
     assert len(seen) == refitted.n_iter_
     for predictions in seen:

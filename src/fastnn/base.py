@@ -1,7 +1,7 @@
 """What multilayer perceptrons share as scikit-learn estimators: from what a user gives to a trained network."""
 
 import copy
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +26,7 @@ from fastnn.inputs import check_range, check_sparse, checked_weights, is_plain, 
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
+from fastnn.parameter_names import KeptParameterNames
 from fastnn.parameters import MLPParameters
 from fastnn.progress import progress
 from fastnn.solvers import optimizer_for
@@ -35,7 +36,7 @@ from fastnn.training import all_finite, train
 from fastnn.user_warnings import warn_user
 
 
-class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
+class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstimator):
     """What every multilayer perceptron has: layers, a solver, and weights to look at.
 
     A subclass says what its targets are (`_target_kind`), and what their weights (`_target_weights`) and loss
@@ -93,7 +94,7 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
                 sample_weight = checked_weights(sample_weight, X)
             kind = draft._target_kind(y, classes, goes_on, partial)
             state = draft._state if goes_on else TrainingState(check_random_state(draft.random_state))
-            with taken_back_on_error(state, draft._network if goes_on else None):
+            with taken_back_on_error(state, draft._network) if goes_on else nullcontext():
                 samples = draft._samples(kind, X, y, sample_weight)
                 network = draft._network_to_train(goes_on, kind, X, state)
                 held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
@@ -315,7 +316,8 @@ class BaseMLP(MLPParameters, CallbackSupportMixin, BaseEstimator):
             check_is_fitted(self)
             check_sparse(X)
             X = readable(validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False))
-        outputs = network.forward(X, effective_n_threads(self.n_threads), depth)
+        n_threads = effective_n_threads(self.n_threads) if network.worth_sharing(X.shape[0]) else 1
+        outputs = network.forward(X, n_threads, depth)
         if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):
             check_range(X, outputs.dtype)
         return outputs

@@ -22,6 +22,7 @@ from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
 from fastnn.inputs import check_sparse
 from fastnn.interruption import Interruption
+from fastnn.parameter_names import KeptParameterNames
 from fastnn.perceptron_state import Averages, Running, writeable
 from fastnn.targets import class_numbers
 from fastnn.threads import effective_n_threads
@@ -30,7 +31,7 @@ MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))  # others are converted to the first, once
 
 
-class Perceptron(LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
+class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
     Learns from one sample after the other, from those it gets wrong. scikit-learn's parameters, defaults and numbers:

@@ -74,7 +74,8 @@ def rates(parameters, state, epoch, n_batches):
 
     Returns
     -------
-    ndarray of float64 of shape (n_batches,)
+    ndarray of float64 of shape (n_batches,), or None
+        None: by 1, as in most networks' every epoch.
 
     Raises
     ------
@@ -88,6 +89,8 @@ def rates(parameters, state, epoch, n_batches):
                 f"learning_rate returned {rate} for epoch {len(state.loss_curve)}: it must be a rate >= 0."
             )
         return np.full(n_batches, rate / parameters.learning_rate_init)
+    if parameters.learning_rate == "constant" and not parameters.warmup_fraction:
+        return None
     when = epoch + np.arange(n_batches) / n_batches
     factors = SCHEDULES[parameters.learning_rate](when, parameters, state)
     if parameters.learning_rate != "one_cycle" and parameters.warmup_fraction:  # one_cycle's start is its own

@@ -4,10 +4,12 @@ The engine trains a segment of an epoch at a call, some 50 milliseconds without 
 interrupted.
 """
 
+import math
 import time
 
 import numpy as np
 
+from fastnn.engine.order import shuffled
 from fastnn.interruption import Interruption
 from fastnn.schedules import ENDING, rates
 from fastnn.user_warnings import warn_user
@@ -57,7 +59,7 @@ class Segments:
                 rates=None if rates is None else rates[batch : batch + self.n_batches],
             )
             seconds = time.perf_counter() - start
-            if not np.isfinite(loss):
+            if not math.isfinite(loss):
                 break
             first += len(rows)
             if first < len(order):  # else the epoch is to be noted first
@@ -115,11 +117,11 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
             for epoch in range(first_epoch, first_epoch + n_epochs):
                 monitor.epoch_begins()
                 if parameters.shuffle:
-                    order = order[_permutation(state.random_state, n_samples)]
+                    order = shuffled(order, state.random_state)
                 state.order = order
                 rows = order if samples.rows is None else samples.rows[order]
                 loss = segments.run_epoch(samples, rows, rates(parameters, state, epoch, n_batches)) / n_samples
-                if not np.isfinite(loss) or not all_finite(trainer.network.parameters):
+                if not math.isfinite(loss) or not all_finite(trainer.network.parameters):
                     raise _diverged(epoch - first_epoch + 1, loss)
                 stop = monitor.epoch_ended(loss, n_samples)
                 interruption.check()
@@ -135,20 +137,13 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
 
 def all_finite(array):
     """Whether an array holds no NaN or infinity, without one of booleans, or a sum that may overflow."""
-    return np.isfinite(array.min()) and np.isfinite(array.max())
-
-
-def _permutation(random_state, n):
-    """As sklearn.utils.shuffle draws it."""
-    indices = np.arange(n, dtype=np.intp)
-    random_state.shuffle(indices)
-    return indices
+    return math.isfinite(array.min()) and math.isfinite(array.max())
 
 
 def _diverged(epoch, loss):
     return ValueError(
         f"Training diverged in epoch {epoch}: "
-        + (f"the loss became {loss}." if not np.isfinite(loss) else "weights are no longer finite.")
+        + (f"the loss became {loss}." if not math.isfinite(loss) else "weights are no longer finite.")
         + " Try a smaller learning_rate_init, or scale the input, for instance with "
         "sklearn.preprocessing.StandardScaler (numbers beyond 1e38 need it, or dtype='float64')."
     )

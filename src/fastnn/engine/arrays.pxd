@@ -1,8 +1,10 @@
 from libc.stddef cimport size_t
+from libc.stdint cimport intptr_t
 
 from fastnn.engine.kernels cimport fastnn_samples
 
 cdef fastnn_samples samples_of(arrays) except *
 cdef void skip_samples(fastnn_samples *samples, size_t n) noexcept nogil
+cdef bint names_rows(const intptr_t *order, size_t n, size_t n_rows) noexcept nogil
 cdef size_t round_up(size_t n, size_t multiple) noexcept nogil
 cdef size_t row_length(size_t n, size_t tile_cols, size_t itemsize) noexcept nogil

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 cimport numpy as cnp
 from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, intptr_t
 
 from fastnn.engine.kernels cimport FASTNN_N_SOURCES, fastnn_samples
 
@@ -28,6 +28,8 @@ cdef size_t CACHE_LINE = 64
 
 #: The dtypes X may have, as `fit` and `predict` read them without a copy.
 source_dtypes = tuple(np.dtype(fastnn_source_names[i].decode()) for i in range(FASTNN_N_SOURCES))
+cdef dict source_numbers = {dtype: i for i, dtype in enumerate(source_dtypes)}
+source_numbers[np.dtype(np.bool_)] = source_numbers[np.dtype(np.uint8)]
 
 
 def aligned_zeros(n, dtype):
@@ -74,10 +76,10 @@ cdef fastnn_samples samples_of(arrays) except *:
     cdef cnp.ndarray values, columns, starts
     sparse = isinstance(arrays, tuple)
     values = arrays[1] if sparse else arrays
-    dtype = np.dtype(np.uint8) if values.dtype == np.bool_ else values.dtype
-    if values.ndim != (1 if sparse else 2) or dtype not in source_dtypes or not dtype.isnative:
+    number = source_numbers.get(values.dtype)  # None, too, for bytes in the other order
+    if values.ndim != (1 if sparse else 2) or number is None:
         raise TypeError(f"cannot read samples from an array of {values.ndim} dimensions and type {values.dtype}")
-    samples.type = source_dtypes.index(dtype)
+    samples.type = number
     samples.data = <const char *> cnp.PyArray_DATA(values)
     if sparse:
         shape, _, columns, starts = arrays
@@ -175,6 +177,15 @@ def indices_fit(const index[::1] indices, int64_t n):
         for i in range(indices.shape[0]):
             fit &= (indices[i] >= 0) & (indices[i] < n)
     return fit
+
+
+cdef bint names_rows(const intptr_t *order, size_t n, size_t n_rows) noexcept nogil:
+    """Whether there are such rows."""
+    cdef size_t i
+    cdef bint there = True
+    for i in range(n):
+        there &= <size_t> order[i] < n_rows  # one below 0 is huge
+    return there
 
 
 cdef size_t round_up(size_t n, size_t multiple) noexcept nogil:

@@ -8,11 +8,6 @@ from fastnn.engine.loss cimport LossRows, WantedSamples
 from fastnn.engine.team cimport team_meeting
 
 
-# So often a team may be stalled before it gives up: once can happen to anybody.
-cdef enum:
-    MOST_STALLS = 3
-
-
 # What a batch leaves behind in a layer. Matrices have batch_rows rows, `ld` numbers apart.
 cdef struct LayerSpace:
     size_t ld

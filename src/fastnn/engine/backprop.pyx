@@ -16,6 +16,7 @@ first: the steps then only leave the gradient, and two more phases find its norm
 from libc.math cimport INFINITY, NAN, sqrt
 from libc.stddef cimport size_t
 
+from fastnn.engine.crowd cimport MOST_STALLS
 from fastnn.engine.dense cimport (
     batch_part, dense_forward, dense_forward_alone, dense_grad_input, dense_grad_weights, n_panels, n_tiles,
     n_weight_tasks, sparse_batch, whole_batch,

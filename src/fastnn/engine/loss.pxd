@@ -1,5 +1,6 @@
 """What a network is trained to make small, as the kernels take it."""
 
+cimport numpy as cnp
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, intptr_t
 
@@ -44,6 +45,8 @@ cdef class Wanted:
     cdef LossRows rows  # without space for any
     cdef WantedSamples samples
     cdef tuple arrays  # kept alive
+    cdef _set_weights(self, weights, n_samples)
+    cdef _set_labels(self, Loss loss, labels, cnp.ndarray order)
 
 
 cdef void gather_wanted(const fastnn_kernels *kernels, const WantedSamples *samples, const intptr_t *order,

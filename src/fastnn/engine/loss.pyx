@@ -8,6 +8,7 @@ from libc.stdint cimport int32_t, intptr_t
 
 from fastnn.engine.activation import activation_names
 from fastnn.engine.arrays cimport samples_of, skip_samples
+from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples
 
 cnp.import_array()
 
@@ -46,6 +47,8 @@ loss_links = {"softmax": "softmax"} | {
     name: None if fastnn_loss_links[i] == b"any" else fastnn_loss_links[i].decode()
     for i, name in enumerate(_elementwise)
 }
+
+cdef object ONE = np.ones((1, 1))
 
 
 cdef class Loss:
@@ -138,7 +141,7 @@ cdef class Wanted:
     """
 
     def __init__(self, Loss loss, dtype, targets, weights, n_samples, order=None):
-        cdef cnp.ndarray array, settings = np.array(loss.settings, dtype)
+        cdef cnp.ndarray settings = np.array(loss.settings, dtype)
         cdef LossRows *rows = &self.rows
         softmax = loss.name == "softmax"
         rows.loss = SOFTMAX_LOSS if softmax else _elementwise.index(loss.name)
@@ -150,32 +153,52 @@ cdef class Wanted:
         if len(targets) != n_samples:
             raise ValueError(f"{len(targets)} targets for {n_samples} samples")
         if softmax:
-            array = targets = self._labels(loss, targets, order)
-            self.samples.labels = <const int32_t *> cnp.PyArray_DATA(array)
+            targets = self._set_labels(loss, targets, order)
         else:
             self.samples.targets = samples_of(targets)
             if self.samples.targets.n_features != loss.n_outputs:
                 raise ValueError(
                     f"targets have {self.samples.targets.n_features} columns, the network {loss.n_outputs} outputs")
+        self.arrays = loss, settings, targets, self._set_weights(weights, n_samples)
+
+    cdef _set_weights(self, weights, n_samples):
+        """What stands for several samples or targets is no copy: the next one is 0 bytes away."""
+        cdef fastnn_samples *samples = &self.samples.weights
         if weights is None:
-            weights = np.ones(1)
+            weights = ONE
         elif len(weights) != n_samples:
             raise ValueError(f"{len(weights)} weights for {n_samples} samples")
         elif weights.ndim == 1:
             weights = weights[:, None]
-        weights = np.broadcast_to(weights, (n_samples, loss.n_targets))  # no copy: what is repeated is 0 bytes away
-        self.samples.weights = samples_of(weights)
-        self.arrays = loss, settings, targets, weights
+        samples[0] = samples_of(weights)
+        if weights is ONE:
+            samples.row_stride = 0
+        if samples.n_features == 1:
+            samples.n_features, samples.col_stride = self.rows.n_weights, 0
+        if samples.n_features != self.rows.n_weights:
+            raise ValueError(f"weights have {samples.n_features} columns for {self.rows.n_weights} targets")
+        return weights
 
-    def _labels(self, Loss loss, labels, order):
+    cdef _set_labels(self, Loss loss, labels, cnp.ndarray order):
+        cdef size_t i, group, sample, n_groups = len(loss.groups)
+        cdef const intptr_t *samples = NULL if order is None else <const intptr_t *> cnp.PyArray_DATA(order)
+        cdef size_t n_asked = len(labels) if order is None else len(order)
+        cdef const int32_t *label
+        cdef cnp.ndarray array
+        cdef bint known = True
         labels = labels[:, None] if labels.ndim == 1 else labels
-        if labels.dtype != np.int32 or labels.ndim != 2 or not labels.flags.c_contiguous:
-            raise ValueError("classes must be a contiguous array of int32")
-        if labels.shape[1] != len(loss.groups):
-            raise ValueError(
-                f"classes have {labels.shape[1]} columns, the network {len(loss.groups)} groups of outputs")
-        asked = labels if order is None else labels[order]
-        if len(asked) and (asked.min() < 0 or (asked.max(axis=0) >= loss.groups).any()):
+        if labels.dtype != np.int32 or labels.ndim != 2 or not cnp.PyArray_ISCARRAY_RO(labels):
+            raise ValueError("classes must be a contiguous, aligned array of int32")
+        if labels.shape[1] != n_groups:
+            raise ValueError(f"classes have {labels.shape[1]} columns, the network {n_groups} groups of outputs")
+        array = labels
+        self.samples.labels = <const int32_t *> cnp.PyArray_DATA(array)
+        for i in range(n_asked):
+            sample = i if samples == NULL else samples[i]
+            label = self.samples.labels + sample * n_groups
+            for group in range(n_groups):
+                known &= <size_t> label[group] < loss.starts[group + 1] - loss.starts[group]  # < 0 is huge, then
+        if not known:
             raise ValueError(f"classes outside 0 ... {max(loss.groups) - 1}")
         return labels
 

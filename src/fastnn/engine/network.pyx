@@ -170,6 +170,10 @@ cdef class Network:
         """Copies of every layer's W, and of every layer's b, as two lists."""
         return self.unpack(self.parameters)
 
+    def worth_sharing(self, size_t n_samples):
+        """Whether there is work enough in so many samples for several threads: if not, `forward` uses one."""
+        return n_samples > FORWARD_ROWS and 2.0 * n_samples * len(self.parameters) > PARALLEL_FLOPS
+
     def forward(self, X, int n_threads, depth=None):
         """The network's outputs for samples: class probabilities, or whatever the head makes of the sums.
 
@@ -243,8 +247,7 @@ cdef class Network:
         if job.n_samples == 0:
             return
         n_blocks = (job.n_samples + FORWARD_ROWS - 1) // FORWARD_ROWS
-        flops = 2.0 * job.n_samples * len(self.parameters)
-        n_threads = affordable_team(min(n_threads, n_blocks) if flops > PARALLEL_FLOPS else 1)
+        n_threads = affordable_team(min(n_threads, n_blocks) if self.worth_sharing(job.n_samples) else 1)
         job.matrix_bytes = job.block_rows * job.ld * itemsize
         job.in_place = not sparse and X.dtype == self.dtype and has_contiguous_rows(X)
         job.n_entries = most_entries(arrays, None, FORWARD_ROWS) if sparse else 0

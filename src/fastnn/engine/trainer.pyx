@@ -1,7 +1,5 @@
 """A network in training: its optimizer's memories, the space for a batch, and runs over segments of an epoch."""
 
-import time
-
 import numpy as np
 
 cimport numpy as cnp
@@ -12,8 +10,9 @@ from libc.stdlib cimport calloc, free
 
 from fastnn.engine.activation import keeps_input, number
 from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays
-from fastnn.engine.arrays cimport round_up, row_length, samples_of
-from fastnn.engine.backprop cimport MOST_STALLS, LayerSpace, Segment, n_output_tasks, run_segment
+from fastnn.engine.arrays cimport names_rows, round_up, row_length, samples_of
+from fastnn.engine.backprop cimport LayerSpace, Segment, n_output_tasks, run_segment
+from fastnn.engine.crowd cimport is_crowded, note_stalls, recent_stalls
 from fastnn.engine.dense cimport n_panels, n_tiles, n_weight_tasks
 from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples
 from fastnn.engine.loss cimport Loss, LossRows, Wanted
@@ -26,14 +25,10 @@ cnp.import_array()
 # Arithmetic of a step below which one thread is faster than two that wait for each other.
 cdef double PARALLEL_FLOPS = 1e6
 # A thread that has waited for another for 0.1 ms, and for as long as one core would take for the whole step,
-# has lost its core to another program, or the other has. After a few such stalls one thread trains alone, and so do all
-# networks for a while whose steps are shorter than another program's turn on a core: the bits are the same.
+# has lost its core to another program, or the other has: such a stall may last for that program's turn.
 cdef double LEAST_PATIENCE = 1e-4
 cdef double SLOW_FLOPS = 5e10
 cdef double TURN = 1e-2
-cdef double CROWDED_SECONDS = 0.3
-cdef double crowded_until = 0, recent_since = 0
-cdef size_t recent_stalls = 0
 # As many parameters of a network's last layers stay in a core's cache while it takes a few rows at a time through them:
 # threads then need not wait for each other between these layers.
 cdef size_t BY_ROWS = 32_000
@@ -312,7 +307,6 @@ cdef class Trainer:
             self.running = False
 
     cdef double _run(self, X, targets, cnp.ndarray order, double loss, weights, rates) except? -1:
-        global crowded_until, recent_stalls, recent_since
         cdef Segment *segment = &self.segment
         arrays = sample_arrays(X)
         cdef fastnn_samples samples = samples_of(arrays)
@@ -323,11 +317,12 @@ cdef class Trainer:
         n_samples = n_rows(X)
         if samples.n_features != segment.layers[0].fan_in:
             raise ValueError(f"X has {samples.n_features} columns, the network {segment.layers[0].fan_in} inputs")
-        if order.dtype != np.intp or order.ndim != 1 or not order.flags.c_contiguous:
-            raise ValueError("order must be a contiguous array of intp")
+        if order.dtype != np.intp or order.ndim != 1 or not cnp.PyArray_ISCARRAY_RO(order):
+            raise ValueError("order must be a contiguous, aligned array of intp")
         if len(order) == 0:
             return loss
-        if order.min() < 0 or order.max() >= n_samples:
+        segment.order, segment.n_rows = <const intptr_t *> cnp.PyArray_DATA(order), len(order)
+        if not names_rows(segment.order, segment.n_rows, n_samples):
             raise ValueError(f"order names samples outside 0 ... {n_samples - 1}")
         wanted = Wanted(self.loss, self.network.dtype, targets, weights, n_samples, order)
         segment.wanted = &wanted.samples
@@ -351,15 +346,12 @@ cdef class Trainer:
             n_entries = most_entries(arrays, order, self.batch_size)
             if segment.entries[0].capacity < max(1, n_entries):
                 self._make_sparse_input(max(1, n_entries))
-        segment.X, segment.order, segment.n_rows = &samples, <const intptr_t *> cnp.PyArray_DATA(order), len(order)
+        segment.X = &samples
         segment.steps_before = segment.step_count = self.optimizer.step_count
         segment.loss, segment.n_done = loss, 0
-        now = time.monotonic()
-        n_threads = affordable_team(1 if self.patience < TURN and now < crowded_until else self.n_threads)
-        if now > recent_since + CROWDED_SECONDS:
-            recent_stalls, recent_since = 0, now
+        n_threads = affordable_team(1 if self.patience < TURN and is_crowded() else self.n_threads)
         while segment.n_done < segment.n_rows:
-            segment.meeting.stalls = 0 if n_threads == 1 else recent_stalls
+            segment.meeting.stalls = 0 if n_threads == 1 else recent_stalls()
             with nogil:
                 if n_threads == 1:
                     run_segment(segment)
@@ -370,9 +362,7 @@ cdef class Trainer:
                         run_segment(segment)
                         team_joining()
                     team_join()
-            if n_threads > 1:
-                recent_stalls = segment.meeting.stalls
-                if recent_stalls >= MOST_STALLS:
-                    n_threads, recent_stalls, crowded_until = 1, 0, time.monotonic() + CROWDED_SECONDS
+            if n_threads > 1 and note_stalls(segment.meeting.stalls):
+                n_threads = 1
         self.optimizer.step_count = segment.step_count
         return segment.loss
