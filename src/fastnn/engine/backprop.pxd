@@ -27,6 +27,8 @@ cdef struct Segment:
     LayerSpace *spaces
     size_t n_layers
     size_t first_by_rows  # the first of the layers that each thread takes rows of its own through
+    size_t first_back  # the first of those through whose upper neighbours it carries their error back, too
+    size_t chunk_rows  # so many rows at a time
     size_t batch_size, batch_rows  # batch_rows: padded to whole tiles
     size_t ldt  # the same and a little more: from row to row of what is transposed
     const fastnn_samples *X

@@ -9,6 +9,7 @@ own output tiles, so nothing is locked and no sum is split. For a network of lay
     back l        grad_input l, and step l + 1, whose weights nobody needs any more
     update        step 1 and step 0, and the next batch's rows gathered
 
+Small layers are gone through in the phase of rows, forward and back: a small network has but that and the update.
 Dropout adds a phase after each forward product that it follows. Clipping by the gradient's norm needs all of that
 first: the steps then only leave the gradient, and two more phases find its norm and step.
 """
@@ -29,10 +30,6 @@ from fastnn.engine.optimizer cimport update_at
 from fastnn.engine.team cimport (
     Share, fp_state, my_share, team_barrier, team_count, team_enter, team_leave, team_rank,
 )
-
-# Rows of a batch that one thread takes through the output layer and the loss, in tiles.
-cdef size_t OUTPUT_TILES = 2
-
 
 cdef void run_segment(Segment *segment) noexcept nogil:
     """Batches of a segment, as one thread of the team sees them: from where the last team left off, to the end.
@@ -104,7 +101,8 @@ cdef bint train_batch(Segment *segment, size_t first, size_t parity) noexcept no
     cdef const fastnn_kernels *kernels = segment.kernels
     cdef fastnn_dense *layers = segment.layers
     cdef LayerSpace *spaces = segment.spaces
-    cdef size_t i, last = segment.n_layers - 1, rows = min(segment.batch_size, segment.n_rows - first)
+    cdef size_t i, rows = min(segment.batch_size, segment.n_rows - first)
+    cdef size_t end = segment.n_layers  # of the layers that have not made their step
     cdef Share mine
     cdef bint goes_on
     cdef fastnn_batch batch, x = gathered_batch(segment, rows, parity)
@@ -120,21 +118,19 @@ cdef bint train_batch(Segment *segment, size_t first, size_t parity) noexcept no
             mine = my_share(rows)
             drop_units(segment, i, step_of(segment, first), mine.first, mine.last)
             team_barrier(&segment.meeting)
-    rows_to_loss(segment, &x, step_of(segment, first), parity)
+    rows_to_loss_and_back(segment, &x, step_of(segment, first), parity)
     team_barrier(&segment.meeting)
     goes_on = segment.goes_on  # before the batch's last meeting, after which it is the next one's
     if team_rank() == 0:  # now: without hidden layers, the next batch's losses follow the next barrier at once
         segment.loss += segment.loss_scale * summed(segment.losses, n_output_tasks(segment, rows))
-    for i in range(last, 0, -1):
+    for i in range(segment.first_back, 0, -1):
         dense_grad_input(kernels, &layers[i], rows, spaces[i].delta_t, segment.ldt, layers[i - 1].activation,
                          spaces[i - 1].kept, spaces[i - 1].ld, spaces[i - 1].mask, spaces[i - 1].delta,
                          spaces[i - 1].ld, spaces[i - 1].delta_t, segment.ldt)
-        if i < last:
-            step_layer(segment, i + 1, &x)
+        step_layers(segment, i + 1, end, &x)
+        end = i + 1
         team_barrier(&segment.meeting)
-    if last > 0:
-        step_layer(segment, 1, &x)
-    step_layer(segment, 0, &x)
+    step_layers(segment, 0, end, &x)
     gather_batch(segment, first + segment.batch_size, 1 - parity)
     team_barrier(&segment.meeting)
     if team_rank() == 0:
@@ -220,11 +216,16 @@ cdef fastnn_batch layer_input(Segment *segment, size_t i, const fastnn_batch *x)
     return whole_batch(x.rows, below.a, below.ld, segment.all_terms)
 
 
-cdef void step_layer(Segment *segment, size_t i, const fastnn_batch *x) noexcept nogil:
-    cdef fastnn_batch batch = layer_input(segment, i, x)
-    cdef fastnn_dense *layer = &segment.layers[i] if segment.clip_norm == 0 else &segment.gradient_layers[i]
-    dense_grad_weights(segment.kernels, layer, &batch, segment.spaces[i].delta, segment.spaces[i].ld,
-                       &segment.update, segment.squares + first_weight_task(segment, i))
+cdef void step_layers(Segment *segment, size_t first, size_t end, const fastnn_batch *x) noexcept nogil:
+    """The steps of layers first ... end - 1, from the last one down."""
+    cdef size_t i
+    cdef fastnn_batch batch
+    cdef fastnn_dense *layers = segment.layers if segment.clip_norm == 0 else segment.gradient_layers
+    for i in range(end, first, -1):
+        batch = layer_input(segment, i - 1, x)
+        dense_grad_weights(segment.kernels, &layers[i - 1], &batch, segment.spaces[i - 1].delta,
+                           segment.spaces[i - 1].ld, &segment.update,
+                           segment.squares + first_weight_task(segment, i - 1))
 
 
 cdef size_t first_weight_task(Segment *segment, size_t layer) noexcept nogil:
@@ -236,15 +237,15 @@ cdef size_t first_weight_task(Segment *segment, size_t layer) noexcept nogil:
 
 
 cdef size_t n_output_tasks(Segment *segment, size_t rows) noexcept nogil:
-    cdef size_t chunk = OUTPUT_TILES * segment.kernels.tile_rows
-    return (rows + chunk - 1) // chunk
+    return (rows + segment.chunk_rows - 1) // segment.chunk_rows
 
 
-cdef void rows_to_loss(Segment *segment, const fastnn_batch *x, long long step, size_t parity) noexcept nogil:
-    """By rows, since the loss needs whole ones: the last layers, the loss, and its gradient."""
+cdef void rows_to_loss_and_back(Segment *segment, const fastnn_batch *x, long long step,
+                                size_t parity) noexcept nogil:
+    """By rows, since the loss needs whole ones: the last layers, the loss, its gradient, and that of layers below."""
     cdef const fastnn_kernels *kernels = segment.kernels
     cdef LayerSpace *space
-    cdef size_t i, task, row, skipped, chunk = OUTPUT_TILES * kernels.tile_rows
+    cdef size_t i, task, row, skipped, chunk = segment.chunk_rows
     cdef Share mine = my_share(n_output_tasks(segment, x.rows))
     cdef fastnn_batch batch
     for task in range(mine.first, mine.last):
@@ -259,6 +260,20 @@ cdef void rows_to_loss(Segment *segment, const fastnn_batch *x, long long step, 
             if space.mask != NULL:
                 drop_units(segment, i, step, row, row + batch.rows)
         segment.losses[task] = loss_of_rows(segment, row, batch.rows, parity)
+        for i in range(segment.n_layers - 1, segment.first_back, -1):
+            carry_rows_back(segment, i, row, row + batch.rows)
+
+
+cdef void carry_rows_back(Segment *segment, size_t i, size_t first, size_t last) noexcept nogil:
+    """The error of rows [first, last), in whole tiles, through layer i by the calling thread alone."""
+    cdef fastnn_dense *layer = &segment.layers[i]
+    cdef LayerSpace *below = &segment.spaces[i - 1]
+    cdef size_t row = first
+    while row < last:
+        segment.kernels.dense_grad_input(
+            layer, 0, layer.fan_in, segment.spaces[i].delta_t, segment.ldt, row, segment.layers[i - 1].activation,
+            below.kept, below.ld, below.mask, below.delta, below.ld, below.delta_t, segment.ldt)
+        row += segment.kernels.tile_cols
 
 
 cdef double loss_of_rows(Segment *segment, size_t row, size_t rows, size_t parity) noexcept nogil:

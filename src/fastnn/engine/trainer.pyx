@@ -1,5 +1,7 @@
 """A network in training: its optimizer's memories, the space for a batch, and runs over segments of an epoch."""
 
+import math
+
 import numpy as np
 
 cimport numpy as cnp
@@ -32,6 +34,10 @@ cdef double TURN = 1e-2
 # As many parameters of a network's last layers stay in a core's cache while it takes a few rows at a time through them:
 # threads then need not wait for each other between these layers.
 cdef size_t BY_ROWS = 32_000
+# The rows are taken so many at a time, or a few more; and where that makes fewer chunks, for all the threads there may
+# be, these are smaller, and end at the loss.
+cdef size_t LEAST_CHUNK = 16
+cdef size_t BACK_CHUNKS = 4
 
 
 cdef class Trainer:
@@ -140,6 +146,7 @@ cdef class Trainer:
         while segment.first_by_rows > 0 and (
                 n_parameters - network._offset(segment.first_by_rows - 1) // network.kernels.itemsize <= BY_ROWS):
             segment.first_by_rows -= 1
+        self._set_chunk()
         if not loss.from_logits:  # outputs, then, are what the loss and its gradient are computed from
             segment.layers[network.n_dense - 1].activation = number(network.head)
         segment.dropout_seed, segment.clip_norm = seed, 0 if clip_norm is None else clip_norm
@@ -177,6 +184,16 @@ cdef class Trainer:
         cdef cnp.ndarray array = aligned_zeros(n, dtype)
         (self.space if space is None else space).append(array)
         return <char *> cnp.PyArray_DATA(array)
+
+    cdef _set_chunk(self):
+        """How many rows a thread takes at a time to the loss, and whether it brings their error back."""
+        cdef Segment *segment = &self.segment
+        cdef const fastnn_kernels *kernels = segment.kernels
+        tiles = math.lcm(kernels.tile_rows, kernels.tile_cols)  # whole ones, forward and back
+        if segment.batch_size >= BACK_CHUNKS * tiles:
+            segment.first_back, segment.chunk_rows = segment.first_by_rows, round_up(LEAST_CHUNK, tiles)
+        else:
+            segment.first_back, segment.chunk_rows = self.network.n_dense - 1, round_up(LEAST_CHUNK, kernels.tile_rows)
 
     cdef _make_space(self):
         cdef Segment *segment = &self.segment
