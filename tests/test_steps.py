@@ -57,9 +57,7 @@ CHANGES = {
 AT_RUN = ("rates", "weights")
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("optimizer", STEPPING)
-def test_against_the_reference(optimizer, change, data, rng, dtype, level):
+def check_against_the_reference(optimizer, change, batch_size, data, rng, dtype, level):
     X, targets, order = data
     X = X.astype(dtype)
     weights = random_weights(rng, SIZES, dtype)
@@ -67,11 +65,11 @@ def test_against_the_reference(optimizer, change, data, rng, dtype, level):
     at_run = {name: settings.pop(name) for name in AT_RUN if name in settings}
     dropout, clip_norm = settings.pop("dropout", ()), settings.pop("clip_norm", None)
     wanted, loss, memories = reference.train(
-        weights, ACTIVATIONS, make_loss("softmax", 3), X, targets, order, BATCH_SIZE, optimizer,
+        weights, ACTIVATIONS, make_loss("softmax", 3), X, targets, order, batch_size, optimizer,
         clip_norm=clip_norm or np.inf, masks=numpy_masks(5, dropout) if dropout else None, **at_run, **settings,
     )  # fmt: skip
     trainer = make_trainer(
-        weights, ACTIVATIONS, "softmax", optimizer, BATCH_SIZE, level=level, dropout=dropout, clip_norm=clip_norm,
+        weights, ACTIVATIONS, "softmax", optimizer, batch_size, level=level, dropout=dropout, clip_norm=clip_norm,
         seed=5, **settings,
     )  # fmt: skip
     eps = float(np.finfo(dtype).eps)
@@ -81,6 +79,21 @@ def test_against_the_reference(optimizer, change, data, rng, dtype, level):
     for got, wanted in pairs:
         for array, its in zip(chain(*got), chain(*wanted), strict=True):
             np.testing.assert_allclose(array, its, rtol=0, atol=30 * eps * max(1, np.abs(its).max()))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("optimizer", STEPPING)
+def test_against_the_reference(optimizer, change, data, rng, dtype, level):
+    check_against_the_reference(optimizer, change, BATCH_SIZE, data, rng, dtype, level)
+
+
+@pytest.mark.parametrize("change", ["weight decay", "clipping some", "dropout"])
+@pytest.mark.parametrize("batch_size", [16, 95, 96, 192, 203])
+def test_small_networks_in_batches_of_many_chunks(batch_size, change, rng, dtype, level):
+    """Of which a thread takes each forward and back by itself; the last one of a batch may be of any size."""
+    n = 5 * batch_size + 5
+    data = rng.normal(size=(n, SIZES[0])), random_targets(rng, "softmax", n, SIZES[-1]), rng.permutation(n)
+    check_against_the_reference("momentum", change, batch_size, data, rng, dtype, level)
 
 
 @pytest.mark.parametrize("change", CHANGES)
