@@ -16,6 +16,8 @@ from fastnn.engine.activation import activation_names
 from fastnn.schedules import SCHEDULES
 from fastnn.solvers import SOLVERS
 
+MOST_UNITS = 2**31
+
 SHARED_PARAMETERS = """\
 hidden_layer_sizes : int or array-like of int, default=(100,)
     Units in each hidden layer; ``()`` is a generalized linear model.
@@ -235,8 +237,8 @@ class MLPParameters:
     def _hidden_sizes(self):
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if np.iterable(sizes) else [sizes]
-        if not all(isinstance(n, Integral) and n > 0 for n in sizes):
-            raise ValueError(f"hidden_layer_sizes must be integers > 0, got {sizes}.")
+        if not all(isinstance(n, Integral) and 0 < n < MOST_UNITS for n in sizes):
+            raise ValueError(f"hidden_layer_sizes must be integers > 0 and < 2**31, got {sizes}.")
         return [int(n) for n in sizes]
 
     def _hidden_activations(self, n_hidden):

@@ -395,7 +395,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
             max_iter=min(max_iter, MAX_ITER),
             n_iter_no_change=min(self.n_iter_no_change, MAX_ITER),
             step=int(self.t_),
-            average_from=int(self.average),
+            average_from=min(int(self.average), MAX_ITER),
             held_out_weight=held_out_weight,
             n_train=n_train,
             segment_epochs=1 if self.verbose else MAX_INT,
