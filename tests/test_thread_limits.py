@@ -1,6 +1,8 @@
 """Whatever limits a process's threads or cores, a fit uses that much of them and no more."""
 
+import os
 import sys
+from pathlib import Path
 
 import joblib
 import pytest
@@ -94,6 +96,25 @@ def with_quota(tmp_path, monkeypatch, files):
         ({"mine": "0::/a/b\n", "sys/a/b/cpu.max": "max 100000\n", "sys/a/cpu.max": "50000 100000\n"}, 1),
         ({"mine": "0::/a/b\n", "sys/a/b/cpu.max": "300000 100000\n", "sys/a/cpu.max": "800000 100000\n"}, 3),
         ({"mine": "0::/a/b\n"}, None),
+        ({"mine": "0::/a\n", "sys/a/cpu.max": "0 0\n"}, None),
+        (
+            {
+                "mine": "6:memory:/m\n5:cpu,cpuacct:/a\n",
+                "sys/cpu,cpuacct/a/cpu.cfs_quota_us": "250000\n",
+                "sys/cpu,cpuacct/a/cpu.cfs_period_us": "100000\n",
+            },
+            3,
+        ),
+        (
+            {
+                "mine": "1:cpu:/a/b\n0::/\n",
+                "sys/cpu/a/b/cpu.cfs_quota_us": "-1\n",
+                "sys/cpu/a/b/cpu.cfs_period_us": "100000\n",
+                "sys/cpu/a/cpu.cfs_quota_us": "100000\n",
+                "sys/cpu/a/cpu.cfs_period_us": "100000\n",
+            },
+            1,
+        ),
         ({"mine": "5:cpu,cpuacct:/a\n", "sys/cpu.max": "nonsense"}, None),
         ({}, None),
     ],
@@ -101,6 +122,33 @@ def with_quota(tmp_path, monkeypatch, files):
 def test_the_quota_of_a_cgroup_or_of_one_around_it(tmp_path, monkeypatch, files, cores):
     """joblib looks at the outermost alone: what a container sees of its own, but not what systemd limits."""
     assert with_quota(tmp_path, monkeypatch, files) == (float("inf") if cores is None else cores)
+
+
+@pytest.fixture
+def cgroup_of_one_core():
+    """A real one, where this process may make such."""
+    if Path("/sys/fs/cgroup/cgroup.controllers").exists():
+        group, settings = Path(f"/sys/fs/cgroup/fastnn-{os.getpid()}"), {"cpu.max": "100000 100000"}
+    else:
+        group = Path(f"/sys/fs/cgroup/cpu/fastnn-{os.getpid()}")
+        settings = {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "100000"}
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no cgroup can be made here: {error}")
+    try:
+        for name, value in settings.items():
+            (group / name).write_text(value)
+        yield group
+    except OSError as error:
+        pytest.skip(f"no quota can be set here: {error}")
+    finally:
+        group.rmdir()
+
+
+def test_one_thread_in_a_cgroup_of_one_core(cgroup_of_one_core):
+    join = f"open({str(cgroup_of_one_core / 'cgroup.procs')!r}, 'w').write('0')\n"
+    assert run_python(join + MEASURE + "print(*measure())", OPENBLAS_NUM_THREADS="1").split()[0] == "1"
 
 
 def test_a_quota_limits_threads(tmp_path, monkeypatch):

@@ -33,23 +33,33 @@ MY_CGROUPS = Path("/proc/self/cgroup")
 CGROUPS = Path("/sys/fs/cgroup")
 
 
+def _cores_of_group(folder):
+    """Cores, rounded up, that one cgroup may use: in a file of version 2's, or in two of version 1's."""
+    try:
+        if (folder / "cpu.max").exists():
+            used, period = map(int, (folder / "cpu.max").read_text().split())
+        else:
+            used, period = (int((folder / f"cpu.cfs_{what}_us").read_text()) for what in ("quota", "period"))
+    except (OSError, ValueError):  # there is none, or it is "max"
+        return math.inf
+    return max(1, -(-used // period)) if used > 0 and period > 0 else math.inf
+
+
 def _quota():
-    """Cores, rounded up, that this process's cgroup may use, or one around it: joblib looks at the outermost alone."""
+    """Cores that this process's cgroup may use, or one around it: joblib looks at the outermost alone."""
     cores = math.inf
     try:
         lines = MY_CGROUPS.read_text().splitlines()
     except OSError:
         return cores
     for line in lines:
-        if line.startswith("0::/"):  # version 2; of version 1 joblib knows
-            group = CGROUPS / line[len("0::/") :]
-            for folder in (group, *group.parents):
-                try:
-                    used, period = map(int, (folder / "cpu.max").read_text().split())
-                    cores = min(cores, max(1, -(-used // period)))
-                except (OSError, ValueError, ZeroDivisionError):  # there is none, or it is "max"
-                    pass
-                if folder == CGROUPS:
+        _, controllers, group = line.split(":", 2)
+        if controllers == "" or "cpu" in controllers.split(","):  # version 2, or version 1's that has the quota
+            root = CGROUPS / controllers
+            innermost = root / group.lstrip("/")
+            for folder in (innermost, *innermost.parents):
+                cores = min(cores, _cores_of_group(folder))
+                if folder == root:
                     break
     return cores
 

@@ -35,8 +35,12 @@ static int64_t any_integer(void)
     return (int64_t)bits;
 }
 
-/* Mostly one that fits. */
-static int64_t any_index(size_t n) { return any_byte() % 4 ? (int64_t)up_to(n) : any_integer(); }
+/* Mostly one that fits; else just one too many or too few, or anything. */
+static int64_t any_index(size_t n)
+{
+    const uint8_t kind = any_byte() % 16;
+    return kind > 2 ? (int64_t)up_to(n) : kind == 2 ? (int64_t)n + 1 : kind == 1 ? -1 : any_integer();
+}
 
 enum { MOST_BLOCKS = 32 };
 static void *blocks[MOST_BLOCKS];
@@ -85,7 +89,8 @@ static void expect(double got, double wanted, const char *what, size_t i, size_t
 {
     if (got == wanted || (isnan(got) && isnan(wanted)))
         return;
-    fprintf(stderr, "%s %zu bytes: %s (%zu, %zu) is %.17g, not %.17g\n", K->level, K->itemsize, what, i, j, got, wanted);
+    fprintf(stderr, "%s %zu bytes: %s (%zu, %zu) is %.17g, not %.17g\n", K->level, K->itemsize, what, i, j, got,
+            wanted);
     abort();
 }
 
@@ -111,8 +116,8 @@ static double *naive(const fastnn_samples *X, size_t n_samples, const intptr_t *
         const size_t row = (size_t)order[i];
         if (!X->starts) {
             for (size_t j = 0; j < X->n_features; j++)
-                x[i * X->n_features + j] = number_at(
-                    X->type, X->data + (ptrdiff_t)row * X->row_stride + (ptrdiff_t)j * X->col_stride);
+                x[i * X->n_features + j] =
+                    number_at(X->type, X->data + (ptrdiff_t)row * X->row_stride + (ptrdiff_t)j * X->col_stride);
             continue;
         }
         const int64_t begin = index_of(X->starts, X->wide_indices, row);
@@ -142,7 +147,8 @@ static fastnn_samples any_samples(size_t n_samples)
         return X;
     }
     X.row_stride = (int8_t)any_byte(), X.col_stride = (int8_t)any_byte();
-    const ptrdiff_t rows = (ptrdiff_t)(n_samples - 1) * X.row_stride, cols = (ptrdiff_t)(X.n_features - 1) * X.col_stride;
+    const ptrdiff_t rows = (ptrdiff_t)(n_samples - 1) * X.row_stride,
+                    cols = (ptrdiff_t)(X.n_features - 1) * X.col_stride;
     const ptrdiff_t lowest = (rows < 0 ? rows : 0) + (cols < 0 ? cols : 0);
     const ptrdiff_t highest = (rows > 0 ? rows : 0) + (cols > 0 ? cols : 0);
     X.data = (char *)any_bytes((size_t)(highest - lowest) + size) - lowest;
@@ -220,8 +226,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     void *W = block(X.n_features * fan_out * K->itemsize), *b = block(fan_out * K->itemsize);
     for (size_t i = 0; i < X.n_features * fan_out; i++)
         put(W, i, (double)(i * 7 % 5) - 2);
-    fastnn_dense layer = {X.n_features, fan_out, 0, block(n_panels * (1 + X.n_features) * K->tile_cols * K->itemsize),
-                          block(n_panels * (1 + X.n_features) * K->tile_cols * K->itemsize), 0};
+    fastnn_dense layer = {X.n_features,
+                          fan_out,
+                          0,
+                          block(n_panels * (1 + X.n_features) * K->tile_cols * K->itemsize),
+                          block(n_panels * (1 + X.n_features) * K->tile_cols * K->itemsize),
+                          0};
     K->pack_dense(&layer, W, (ptrdiff_t)(fan_out * K->itemsize), (ptrdiff_t)K->itemsize, b);
     void *a = block(n_rows * ld * K->itemsize);
     K->dense_forward(&layer, &batch, 0, n_panels, NULL, 0, a, ld);
