@@ -135,10 +135,12 @@ ctypedef fused index:
 
 
 def csr_arrays(X):
-    """The numbers, columns and starts of a CSR matrix: its own arrays, but where the two kinds of indices differ."""
+    """The numbers, columns and starts of a CSR matrix: its own arrays, unless the two kinds of indices differ in type.
+
+    Or are not contiguous, or not aligned.
+    """
     dtype = np.int32 if max(X.indices.dtype.itemsize, X.indptr.dtype.itemsize) == 4 else np.int64
-    return (np.ascontiguousarray(X.data), np.ascontiguousarray(X.indices, dtype),
-            np.ascontiguousarray(X.indptr, dtype))
+    return np.require(X.data, None, "CA"), np.require(X.indices, dtype, "CA"), np.require(X.indptr, dtype, "CA")
 
 
 def check_indices(X, name="X"):
