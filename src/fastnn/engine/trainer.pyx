@@ -189,11 +189,12 @@ cdef class Trainer:
         """How many rows a thread takes at a time to the loss, and whether it brings their error back."""
         cdef Segment *segment = &self.segment
         cdef const fastnn_kernels *kernels = segment.kernels
+        cdef size_t last = self.network.n_dense - 1
         tiles = math.lcm(kernels.tile_rows, kernels.tile_cols)  # whole ones, forward and back
-        if segment.batch_size >= BACK_CHUNKS * tiles:
+        if segment.first_by_rows < last and segment.batch_size >= BACK_CHUNKS * tiles:
             segment.first_back, segment.chunk_rows = segment.first_by_rows, round_up(LEAST_CHUNK, tiles)
         else:
-            segment.first_back, segment.chunk_rows = self.network.n_dense - 1, round_up(LEAST_CHUNK, kernels.tile_rows)
+            segment.first_back, segment.chunk_rows = last, round_up(LEAST_CHUNK, kernels.tile_rows)
 
     cdef _make_space(self):
         cdef Segment *segment = &self.segment
