@@ -1,6 +1,5 @@
 """The perceptron as a scikit-learn estimator."""
 
-import time
 import warnings
 from numbers import Integral, Real
 from typing import ClassVar
@@ -10,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin
-from sklearn.utils import assert_all_finite, compute_class_weight
+from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
@@ -21,8 +20,8 @@ from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
 from fastnn.inputs import check_sparse
-from fastnn.interruption import Interruption
 from fastnn.parameter_names import KeptParameterNames
+from fastnn.perceptron_run import run
 from fastnn.perceptron_state import Averages, Running, writeable
 from fastnn.targets import class_numbers
 from fastnn.threads import effective_n_threads
@@ -401,7 +400,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
             segment_epochs=1 if self.verbose else MAX_INT,
             n_threads=1 if self.verbose else self._n_threads(),
         )
-        self._run(units, X, n_units)
+        run(units, X, n_units, self)
         running.intercept = units.finish().astype(X.dtype)
 
         counts = units.n_mistakes
@@ -415,41 +414,6 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
             self._running = running
             if self.average <= self.t_ - 1:
                 self.coef_, self.intercept_ = running.averages.coef, running.averages.intercept.astype(X.dtype)
-
-    def _run(self, units, X, n_units):
-        """Let the units learn in segments, so that Ctrl-C is heard between them, and refuse what is not finite."""
-        checked, n_told, start = False, [0] * n_units, time.perf_counter()
-        done = False
-        with Interruption() as interruption:
-            while not done:
-                done = units.run()
-                if units.saw_nonfinite and not checked:
-                    for array in (X.data, X) if sp.issparse(X) else (X,):
-                        assert_all_finite(array, input_name="X", estimator_name=type(self).__name__)
-                    checked = True
-                if epoch := units.overflowed:
-                    raise ValueError(
-                        f"Floating-point under-/overflow occurred at epoch #{epoch}. Scaling input data with "
-                        "StandardScaler or MinMaxScaler might help."
-                    )
-                if self.verbose:
-                    self._tell(units, n_told, time.perf_counter() - start)
-                interruption.check()
-
-    def _tell(self, units, n_told, seconds):
-        """Print scikit-learn's lines for the epochs that were not told of yet."""
-        for i, counts in enumerate(units.n_mistakes):
-            if len(counts) == n_told[i]:
-                continue
-            n_told[i] = len(counts)
-            weights, bias, steps, loss, objective, score = units.progress(i)
-            validation = f", Validation score: {score:f}" if self.early_stopping else ""
-            print(
-                f"-- Epoch {len(counts)}\n"
-                f"Norm: {np.linalg.norm(weights):.2f}, NNZs: {np.count_nonzero(weights)}, Bias: {bias:.6f}, "
-                f"T: {steps}, Avg. loss: {loss:f}, Objective: {objective:f}{validation}\n"
-                f"Total training time: {seconds:.2f} seconds."
-            )
 
     def _n_threads(self):
         if self.n_jobs is None or self.n_jobs > 0:
