@@ -66,7 +66,7 @@ def _quota():
 
 @functools.cache
 def _cpu_count():
-    """Cores that the cgroup's quota leaves: read once, since it takes a walk through /sys."""
+    """Cores that joblib counts and the cgroup's quota leaves: read once, since it takes a walk through /sys."""
     return min(joblib.cpu_count(), _quota())
 
 
