@@ -25,6 +25,7 @@ SHAPES = {
     "one over, turned": lambda r, c: (c + 1, c + 1, r + 1),
     "multiples": lambda r, c: (2 * r * c, 3 * r, 3 * c),
     "several tasks": lambda r, c: (8 * r + 3, 32 * r + 1, 2 * c - 1),
+    "several strips of tasks": lambda r, c: (9 * c + 1, 17 * r + 1, 4 * c + 1),
     "a panel beyond the cache": lambda r, c: (r + 2, 1100, c + 2),
 }
 

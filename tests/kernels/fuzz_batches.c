@@ -237,8 +237,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     K->dense_forward(&layer, &batch, 0, n_panels, NULL, 0, a, ld);
 
     const fastnn_update update = {.optimizer = FASTNN_gradient, .scale = 1, .keep = 1};
-    for (size_t panel = 0; panel < n_panels; panel++)
-        K->dense_grad_weights(&layer, &batch, panel, 0, X.n_features, a, ld, &update);
+    double *squares = block(n_panels * sizeof *squares);
+    K->dense_grad_weights(&layer, &batch, 0, n_panels, 0, X.n_features, a, ld, &update, squares);
     void *gradient = block(X.n_features * fan_out * K->itemsize), *bias_gradient = block(fan_out * K->itemsize);
     K->unpack_dense(&layer, layer.state, gradient, bias_gradient);
 

@@ -17,7 +17,7 @@ cdef struct LayerSpace:
     char *mask  # (rows, fan_out) what dropout multiplied a by; NULL: there is none
     double dropout  # its rate
     char *delta  # (rows, fan_out) the loss's gradient by the activation's input
-    char *delta_t  # (fan_out, ldt) its transpose, where there is a layer below to carry it back to
+    char *delta_t  # its transpose, in tiles (fan_out, tile_cols), where there is a layer below to carry it back to
 
 
 # What all threads share.
@@ -30,7 +30,6 @@ cdef struct Segment:
     size_t first_back  # the first of those through whose upper neighbours it carries their error back, too
     size_t chunk_rows  # so many rows at a time
     size_t batch_size, batch_rows  # batch_rows: padded to whole tiles
-    size_t ldt  # the same and a little more: from row to row of what is transposed
     const fastnn_samples *X
     const intptr_t *order  # (n_rows) the samples' numbers
     size_t n_rows

@@ -19,8 +19,8 @@ from libc.stddef cimport size_t
 
 from fastnn.engine.crowd cimport MOST_STALLS
 from fastnn.engine.dense cimport (
-    batch_part, dense_forward, dense_forward_alone, dense_grad_input, dense_grad_weights, n_panels, n_tiles,
-    n_weight_tasks, sparse_batch, whole_batch,
+    batch_part, dense_forward, dense_forward_alone, dense_grad_input, dense_grad_input_alone, dense_grad_weights,
+    n_panels, n_tiles, n_weight_tasks, sparse_batch, transpose_rows, whole_batch,
 )
 from fastnn.engine.kernels cimport (
     FASTNN_accumulate, FASTNN_gradient, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_terms, fastnn_update,
@@ -124,9 +124,9 @@ cdef bint train_batch(Segment *segment, size_t first, size_t parity) noexcept no
     if team_rank() == 0:  # now: without hidden layers, the next batch's losses follow the next barrier at once
         segment.loss += segment.loss_scale * summed(segment.losses, n_output_tasks(segment, rows))
     for i in range(segment.first_back, 0, -1):
-        dense_grad_input(kernels, &layers[i], rows, spaces[i].delta_t, segment.ldt, layers[i - 1].activation,
-                         spaces[i - 1].kept, spaces[i - 1].ld, spaces[i - 1].mask, spaces[i - 1].delta,
-                         spaces[i - 1].ld, spaces[i - 1].delta_t, segment.ldt)
+        dense_grad_input(kernels, &layers[i], rows, spaces[i].delta_t, layers[i - 1].activation, spaces[i - 1].kept,
+                         spaces[i - 1].ld, spaces[i - 1].mask, spaces[i - 1].delta, spaces[i - 1].ld,
+                         spaces[i - 1].delta_t)
         step_layers(segment, i + 1, end, &x)
         end = i + 1
         team_barrier(&segment.meeting)
@@ -261,19 +261,10 @@ cdef void rows_to_loss_and_back(Segment *segment, const fastnn_batch *x, long lo
                 drop_units(segment, i, step, row, row + batch.rows)
         segment.losses[task] = loss_of_rows(segment, row, batch.rows, parity)
         for i in range(segment.n_layers - 1, segment.first_back, -1):
-            carry_rows_back(segment, i, row, row + batch.rows)
-
-
-cdef void carry_rows_back(Segment *segment, size_t i, size_t first, size_t last) noexcept nogil:
-    """The error of rows [first, last), in whole tiles, through layer i by the calling thread alone."""
-    cdef fastnn_dense *layer = &segment.layers[i]
-    cdef LayerSpace *below = &segment.spaces[i - 1]
-    cdef size_t row = first
-    while row < last:
-        segment.kernels.dense_grad_input(
-            layer, 0, layer.fan_in, segment.spaces[i].delta_t, segment.ldt, row, segment.layers[i - 1].activation,
-            below.kept, below.ld, below.mask, below.delta, below.ld, below.delta_t, segment.ldt)
-        row += segment.kernels.tile_cols
+            space = &segment.spaces[i - 1]
+            dense_grad_input_alone(kernels, &segment.layers[i], row, row + batch.rows, segment.spaces[i].delta_t,
+                                   segment.layers[i - 1].activation, space.kept, space.ld, space.mask, space.delta,
+                                   space.ld, space.delta_t)
 
 
 cdef double loss_of_rows(Segment *segment, size_t row, size_t rows, size_t parity) noexcept nogil:
@@ -287,8 +278,7 @@ cdef double loss_of_rows(Segment *segment, size_t row, size_t rows, size_t parit
                                  space.ld)
     kernels.multiply_gradient(layer.activation, rows, layer.fan_out, space.kept + skipped, space.ld, delta, space.ld)
     if space.delta_t != NULL:
-        kernels.transpose(rows, layer.fan_out, delta, space.ld, space.delta_t + row * kernels.itemsize,
-                          segment.ldt)
+        transpose_rows(kernels, row, row + rows, layer.fan_out, space.delta, space.ld, space.delta_t)
     return loss
 
 

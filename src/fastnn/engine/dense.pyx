@@ -23,8 +23,26 @@ cnp.import_array()
 cdef size_t FORWARD_TILES = 16
 cdef size_t FORWARD_PANELS = 4
 cdef size_t FORWARD_TASKS = 64
-cdef size_t WEIGHT_TILES = 16  # tiles of rows of W to which one panel of delta is applied
-cdef size_t INPUT_BLOCK = 48  # inputs to which one batch tile's error is carried back: the kernel's own block
+# The weights' gradient goes by blocks of so many tiles of rows of W by so many panels, the kernel's own.
+cdef size_t WEIGHT_TILES = 16
+cdef size_t WEIGHT_PANELS = 2
+# The error is carried back to so many inputs, the kernel's own block, of one batch tile, and of so many tiles in turn,
+# whose errors stay in the second-level cache.
+cdef size_t INPUT_BLOCK = 48
+cdef size_t INPUT_TILES = 4
+
+
+cdef struct Spot:
+    size_t row, column
+    size_t strip_end  # the column after the strip's last
+
+
+cdef inline Spot task_spot(size_t task, size_t n_rows, size_t n_columns, size_t width) noexcept nogil:
+    """Where a task is on a grid of tasks, which are counted in strips of so many columns, and there row by row."""
+    cdef size_t first = task // (n_rows * width) * width
+    cdef size_t in_strip = task - first * n_rows
+    width = min(width, n_columns - first)
+    return Spot(in_strip // width, first + in_strip % width, first + width)
 
 
 cdef size_t n_panels(const fastnn_kernels *kernels, const fastnn_dense *layer) noexcept nogil:
@@ -95,21 +113,58 @@ cdef void dense_forward_alone(const fastnn_kernels *kernels, const fastnn_dense 
 
 
 cdef void dense_grad_input(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t rows,
-                           const char *delta_out_t, size_t ldo, int activation_below, const char *kept, size_t ldk,
-                           const char *mask, char *delta_in, size_t ldi, char *delta_in_t, size_t ldt) noexcept nogil:
+                           const char *delta_out_t, int activation_below, const char *kept, size_t ldk,
+                           const char *mask, char *delta_in, size_t ldi, char *delta_in_t) noexcept nogil:
     """delta_in (rows, fan_in) = (delta_out W^T) * f'(kept), and its transpose unless delta_in_t is NULL.
 
-    mask, unless NULL, multiplies both.
+    mask, unless NULL, multiplies both. Transposed matrices are in tiles: see transpose_rows.
     """
     cdef size_t task, first
+    cdef Spot spot
     cdef size_t n_tiles = (rows + kernels.tile_cols - 1) // kernels.tile_cols
     cdef size_t n_blocks = (layer.fan_in + INPUT_BLOCK - 1) // INPUT_BLOCK
     cdef Share mine = my_share(n_blocks * n_tiles)
     for task in range(mine.first, mine.last):
-        first = task // n_tiles * INPUT_BLOCK
-        kernels.dense_grad_input(layer, first, min(first + INPUT_BLOCK, layer.fan_in), delta_out_t, ldo,
-                                 task % n_tiles * kernels.tile_cols, activation_below, kept, ldk, mask, delta_in,
-                                 ldi, delta_in_t, ldt)
+        spot = task_spot(task, n_blocks, n_tiles, INPUT_TILES)
+        first = spot.row * INPUT_BLOCK
+        grad_input_tile(kernels, layer, first, min(first + INPUT_BLOCK, layer.fan_in), delta_out_t,
+                        spot.column * kernels.tile_cols, activation_below, kept, ldk, mask, delta_in, ldi, delta_in_t)
+
+
+cdef void dense_grad_input_alone(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t first, size_t last,
+                                 const char *delta_out_t, int activation_below, const char *kept, size_t ldk,
+                                 const char *mask, char *delta_in, size_t ldi, char *delta_in_t) noexcept nogil:
+    """The same of rows [first, last), first being a multiple of tile_cols, by the calling thread alone."""
+    cdef size_t row = first
+    while row < last:
+        grad_input_tile(kernels, layer, 0, layer.fan_in, delta_out_t, row, activation_below, kept, ldk, mask,
+                        delta_in, ldi, delta_in_t)
+        row += kernels.tile_cols
+
+
+cdef inline void grad_input_tile(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t first, size_t last,
+                                 const char *delta_out_t, size_t row, int activation_below, const char *kept,
+                                 size_t ldk, const char *mask, char *delta_in, size_t ldi,
+                                 char *delta_in_t) noexcept nogil:
+    """Inputs [first, last) of the batch tile that begins with that row."""
+    kernels.dense_grad_input(
+        layer, first, last, delta_out_t + row * layer.fan_out * kernels.itemsize, row, activation_below, kept, ldk,
+        mask, delta_in, ldi, delta_in_t + row * layer.fan_in * kernels.itemsize if delta_in_t != NULL else NULL)
+
+
+cdef void transpose_rows(const fastnn_kernels *kernels, size_t first, size_t last, size_t cols, const char *matrix,
+                         size_t ld, char *matrix_t) noexcept nogil:
+    """Rows [first, last) of matrix (rows, cols) into its transpose, which is in tiles, each (cols, tile_cols).
+
+    Whole, its rows would be as far apart as a batch is long: each step of a sum would be on another page of memory.
+    """
+    cdef size_t end, row = first, tile
+    while row < last:
+        tile = row - row % kernels.tile_cols
+        end = min(tile + kernels.tile_cols, last)
+        kernels.transpose(end - row, cols, matrix + row * ld * kernels.itemsize, ld,
+                          matrix_t + (tile * cols + row - tile) * kernels.itemsize, kernels.tile_cols)
+        row = end
 
 
 cdef size_t weight_chunks(const fastnn_kernels *kernels, const fastnn_dense *layer) noexcept nogil:
@@ -128,15 +183,20 @@ cdef void dense_grad_weights(const fastnn_kernels *kernels, const fastnn_dense *
 
     squares (n_weight_tasks) gets the sums of the squares of W before the step, task by task.
     """
-    cdef size_t task, panel, first, chunk = WEIGHT_TILES * kernels.tile_rows
-    cdef size_t n_chunks = weight_chunks(kernels, layer)
-    cdef Share mine = my_share(n_panels(kernels, layer) * n_chunks)
-    for task in range(mine.first, mine.last):
-        panel, first = task // n_chunks, task % n_chunks * chunk
+    cdef size_t panel, end, first, chunk = WEIGHT_TILES * kernels.tile_rows
+    cdef size_t panels = n_panels(kernels, layer), n_chunks = weight_chunks(kernels, layer)
+    cdef Share mine = my_share(panels * n_chunks)
+    cdef size_t task = mine.first
+    cdef Spot spot
+    while task < mine.last:  # a task is a chunk of one panel: those of a strip's width that are this thread's at once
+        spot = task_spot(task, n_chunks, panels, WEIGHT_PANELS)
+        first, end = spot.row * chunk, min(spot.strip_end, spot.column + mine.last - task)
+        kernels.dense_grad_weights(layer, x, spot.column, end, first, min(first + chunk, layer.fan_in), delta, ldd,
+                                   update, squares + task)
+        task += end - spot.column
         if first == 0:
-            kernels.dense_grad_bias(layer, panel, x.rows, delta, ldd, update)
-        squares[task] = kernels.dense_grad_weights(layer, x, panel, first, min(first + chunk, layer.fan_in), delta,
-                                                   ldd, update)
+            for panel in range(spot.column, end):
+                kernels.dense_grad_bias(layer, panel, x.rows, delta, ldd, update)
 
 
 cdef class Dense:
@@ -257,17 +317,18 @@ cdef class Dense:
         cdef cnp.ndarray kept_rows = self._padded(kept, n, fan_in)
         cdef cnp.ndarray delta_in = self.empty(n, fan_in) if out is None else self._padded(out, n, fan_in)
         cdef cnp.ndarray delta_out = np.ascontiguousarray(delta, self.dtype), delta_out_t
-        cdef size_t ld = kept_rows.strides[0] // self.kernels.itemsize, ldt = kept_rows.shape[0]
+        cdef size_t ld = kept_rows.strides[0] // self.kernels.itemsize
         cdef int below = number(activation_below)
-        if self.delta_t is None or self.delta_t.shape != (fan_out, ldt):
-            self.delta_t = aligned_zeros(fan_out * ldt, self.dtype).reshape(fan_out, ldt)
+        if self.delta_t is None or len(self.delta_t) != kept_rows.shape[0] * fan_out:
+            self.delta_t = aligned_zeros(kept_rows.shape[0] * fan_out, self.dtype)
         delta_out_t = self.delta_t
         with nogil:
-            self.kernels.transpose(n, fan_out, cnp.PyArray_DATA(delta_out), fan_out, cnp.PyArray_DATA(delta_out_t), ldt)
+            transpose_rows(self.kernels, 0, n, fan_out, <char *> cnp.PyArray_DATA(delta_out), fan_out,
+                           <char *> cnp.PyArray_DATA(delta_out_t))
             with parallel(num_threads=self.n_threads):
-                dense_grad_input(self.kernels, &self.layer, n, <char *> cnp.PyArray_DATA(delta_out_t), ldt, below,
+                dense_grad_input(self.kernels, &self.layer, n, <char *> cnp.PyArray_DATA(delta_out_t), below,
                                  <char *> cnp.PyArray_DATA(kept_rows), ld, NULL,
-                                 <char *> cnp.PyArray_DATA(delta_in), ld, NULL, 0)
+                                 <char *> cnp.PyArray_DATA(delta_in), ld, NULL)
         return delta_in[:n, :fan_in]
 
     def grad_weights(self, x, delta, unpack=True):

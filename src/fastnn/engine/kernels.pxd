@@ -106,10 +106,10 @@ cdef extern from "kernels.h" nogil:
         void (*used_rows)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t) noexcept nogil
         void (*dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, void *, size_t, void *,
                               size_t) noexcept nogil
-        void (*dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, size_t, int,
-                                 const void *, size_t, const void *, void *, size_t, void *, size_t) noexcept nogil
-        double (*dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t,
-                                     const void *, size_t, const fastnn_update *) noexcept nogil
+        void (*dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, int, const void *,
+                                 size_t, const void *, void *, size_t, void *) noexcept nogil
+        void (*dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t, size_t,
+                                   const void *, size_t, const fastnn_update *, double *) noexcept nogil
         void (*dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t,
                                 const fastnn_update *) noexcept nogil
         double (*sum_of_squares)(size_t, const void *) noexcept nogil

@@ -206,7 +206,6 @@ cdef class Trainer:
         dtype = self.network.dtype
         n_outputs = self.network.sizes[-1]
         rows = segment.batch_rows = round_up(segment.batch_size, kernels.tile_cols)
-        segment.ldt = row_length(rows, kernels.tile_cols, kernels.itemsize)
 
         for i in range(segment.n_layers):
             layer = &segment.spaces[i]
@@ -225,7 +224,7 @@ cdef class Trainer:
                 if layer.z == NULL:
                     layer.kept = self._array(n, dtype)
             if i > 0:
-                layer.delta_t = self._array(segment.ldt * <object> segment.layers[i].fan_out, dtype)
+                layer.delta_t = self._array(rows * <object> segment.layers[i].fan_out, dtype)
             n_tasks += n_weight_tasks(kernels, &segment.layers[i])
             panels += n_panels(kernels, &segment.layers[i])
         for i in range(2):

@@ -18,7 +18,7 @@ enum { DEPTH = 32 * 1024 / (TILE_COLS * sizeof(real)) / TILE_COLS * TILE_COLS };
 
 /* The outputs [begin, end), which are the first ones if begin is 0. */
 INLINE void grad_input_tile(const int rows, const int width, const real *W, size_t panel_size, size_t begin, size_t end,
-                            const real *delta_out_t, size_t ldo, real *block)
+                            const real *delta_out_t, real *block)
 {
     tile sums;
 #pragma GCC unroll 16
@@ -27,10 +27,10 @@ INLINE void grad_input_tile(const int rows, const int width, const real *W, size
         for (int j = 0; j < width; j++)
             sums[i][j] = begin == 0 ? (vreal){0} : load(block + i * TILE_COLS + j * LANES);
     W += begin / TILE_COLS * panel_size;
-    delta_out_t += begin * ldo;
+    delta_out_t += begin * TILE_COLS;
     for (size_t n = begin; n < end; n += TILE_COLS, W += panel_size) {
         size_t cols = end - n < TILE_COLS ? end - n : TILE_COLS;
-        for (size_t c = 0; c < cols; c++, delta_out_t += ldo)
+        for (size_t c = 0; c < cols; c++, delta_out_t += TILE_COLS)
             add_outer_product(rows, width, sums, W + c, TILE_COLS, delta_out_t);
     }
     store_tile(rows, width, sums, block, TILE_COLS);
@@ -43,13 +43,12 @@ static void multiply_rows(size_t rows, size_t cols, const real *mask, size_t ldm
             delta[row * ldd + col] *= mask[row * ldm + col];
 }
 
-void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t, size_t ldo,
+void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t,
                               size_t first_row, int activation_below, const void *kept, size_t ldk, const void *mask,
-                              void *delta_in, size_t ldi, void *delta_in_t, size_t ldt)
+                              void *delta_in, size_t ldi, void *delta_in_t)
 {
     const size_t panel_size = (1 + layer->fan_in) * TILE_COLS;
     const real *W = (const real *)layer->weights + TILE_COLS;
-    const real *out_t = (const real *)delta_out_t + first_row;
     real block[BLOCK * TILE_COLS];
 
     for (size_t i = first; i < last; i += BLOCK) {
@@ -59,7 +58,7 @@ void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t la
             for (size_t r = 0; r < inputs; r += TILE_ROWS) {
                 size_t rows = inputs - r;
                 WITH_CONSTANT_ROWS(rows, TILE_VECTORS, grad_input_tile, W + (i + r) * TILE_COLS, panel_size, n, end,
-                                   out_t, ldo, block + r * TILE_COLS)
+                                   delta_out_t, block + r * TILE_COLS)
             }
         }
         real *in = (real *)delta_in + first_row * ldi + i;
@@ -69,6 +68,6 @@ void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t la
         if (mask)
             multiply_rows(TILE_COLS, inputs, (const real *)mask + first_row * ldk + i, ldk, in, ldi);
         if (delta_in_t)
-            KERNEL(transpose)(TILE_COLS, inputs, in, ldi, (real *)delta_in_t + i * ldt + first_row, ldt);
+            KERNEL(transpose)(TILE_COLS, inputs, in, ldi, (real *)delta_in_t + i * TILE_COLS, TILE_COLS);
     }
 }

@@ -8,8 +8,10 @@
 #include "table.h"
 #include "tile.h"
 
-/* So many rows of delta (32 KiB at most) stay in the first-level cache while a block of tiles passes over them. */
-enum { DEPTH = 256, BLOCK_TILES = 16 };
+/* So many samples at a time: their part of a panel of delta (16 KiB at most) stays in the first-level cache while a
+ * block's tiles pass over it; what a block of so many tiles by so many panels needs of x and delta, in the second-level
+ * one. */
+enum { DEPTH = 128, BLOCK_TILES = 16, BLOCK_PANELS = 2 };
 
 /* grad (+)= x^T delta, over the samples listed. */
 INLINE void grad_tile(const int rows, const int width, const real *x, size_t ldx, const uint32_t *samples,
@@ -106,37 +108,55 @@ static void grad_of_samples(const fastnn_batch *batch, size_t column, size_t row
                        to - from, delta, ldd, grad, begin == 0)
 }
 
-double KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *batch, size_t panel, size_t first,
-                                  size_t last, const void *delta_matrix, size_t ldd, const fastnn_update *update)
+/* What the samples [begin, end) add to the gradient of the panel's rows [first, last), and, once they are the batch's
+ * last, the step. Returns the sum of the weights' squares before it. */
+static double grad_rows(const fastnn_dense *layer, const fastnn_batch *batch, size_t panel, size_t first, size_t last,
+                        size_t begin, size_t end, const real *delta, size_t ldd, real *grad,
+                        const fastnn_update *update)
 {
     const update_constants c = constants_of(update);
-    const real *delta = (const real *)delta_matrix + panel * TILE_COLS;
     const size_t at = (panel * (1 + layer->fan_in) + 1) * TILE_COLS; /* past the biases */
     real *weights = (real *)layer->weights + at;
     real *memory = (real *)layer->state + at;
-    real grads[BLOCK_TILES * TILE_ROWS * TILE_COLS];
-    const size_t depth = batch->entries.starts ? batch->rows : DEPTH;
     const int width = panel_vectors(layer->fan_out, panel);
     vreal squares = {0};
 
-    for (size_t block = first; block < last; block += BLOCK_TILES * TILE_ROWS) {
-        size_t block_end = last - block < BLOCK_TILES * TILE_ROWS ? last : block + BLOCK_TILES * TILE_ROWS;
-        for (size_t begin = 0; begin < batch->rows; begin += depth) {
-            size_t end = batch->rows - begin < depth ? batch->rows : begin + depth;
-            for (size_t i = block; i < block_end; i += TILE_ROWS) {
-                size_t rows = block_end - i < TILE_ROWS ? block_end - i : TILE_ROWS;
-                real *grad = grads + (i - block) * TILE_COLS;
-                if (batch->entries.starts)
-                    grad_sparse_tile(rows, width, &batch->entries, i, delta, ldd, grad);
-                else
-                    grad_of_samples(batch, i, rows, width, begin, end, delta, ldd, grad);
-                if (end == batch->rows)
-                    squares = update_rows(update->optimizer, c, rows, width, grad, weights + i * TILE_COLS,
-                                          memory + i * TILE_COLS, layer->state_stride, squares);
+    for (size_t i = first; i < last; i += TILE_ROWS, grad += TILE_ROWS * TILE_COLS) {
+        size_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
+        if (batch->entries.starts)
+            grad_sparse_tile(rows, width, &batch->entries, i, delta, ldd, grad);
+        else
+            grad_of_samples(batch, i, rows, width, begin, end, delta, ldd, grad);
+        if (end == batch->rows)
+            squares = update_rows(update->optimizer, c, rows, width, grad, weights + i * TILE_COLS,
+                                  memory + i * TILE_COLS, layer->state_stride, squares);
+    }
+    return sum_lanes(squares);
+}
+
+void KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *batch, size_t first_panel,
+                                size_t last_panel, size_t first, size_t last, const void *delta, size_t ldd,
+                                const fastnn_update *update, double *squares)
+{
+    enum { BLOCK_ROWS = BLOCK_TILES * TILE_ROWS };
+    real grads[BLOCK_PANELS][BLOCK_ROWS * TILE_COLS];
+    const size_t depth = batch->entries.starts ? batch->rows : DEPTH;
+
+    for (size_t panel = first_panel; panel < last_panel; panel++)
+        squares[panel - first_panel] = 0;
+    for (size_t block = first_panel; block < last_panel; block += BLOCK_PANELS) {
+        size_t block_end = last_panel - block < BLOCK_PANELS ? last_panel : block + BLOCK_PANELS;
+        for (size_t row = first; row < last; row += BLOCK_ROWS) {
+            size_t row_end = last - row < BLOCK_ROWS ? last : row + BLOCK_ROWS;
+            for (size_t begin = 0; begin < batch->rows; begin += depth) {
+                size_t end = batch->rows - begin < depth ? batch->rows : begin + depth;
+                for (size_t panel = block; panel < block_end; panel++)
+                    squares[panel - first_panel] +=
+                        grad_rows(layer, batch, panel, row, row_end, begin, end,
+                                  (const real *)delta + panel * TILE_COLS, ldd, grads[panel - block], update);
             }
         }
     }
-    return sum_lanes(squares);
 }
 
 void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t rows, const void *delta_matrix, size_t ldd,

@@ -174,19 +174,20 @@ typedef struct {
 
     /* The error carried back through W to inputs [first, last) and batch rows [first_row, first_row + tile_cols):
      * delta_in = (delta_out W^T) * f'(kept), f being the activation below and kept what it kept.
-     * delta_out comes transposed (fan_out, rows padded to tile_cols). delta_in is written as it is (rows, fan_in)
-     * and, unless NULL, transposed as well; rows up to the padded ones are written, in both. mask (as kept), unless
-     * NULL, multiplies delta_in too: see dropout. */
-    void (*dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t, size_t ldo,
+     * Of delta_out those rows come transposed (fan_out, tile_cols). delta_in is written as it is (rows, fan_in) and,
+     * unless delta_in_t is NULL, those rows transposed as well (fan_in, tile_cols); all tile_cols rows are written, in
+     * both. mask (as kept), unless NULL, multiplies delta_in too: see dropout. */
+    void (*dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t,
                              size_t first_row, int activation_below, const void *kept, size_t ldk, const void *mask,
-                             void *delta_in, size_t ldi, void *delta_in_t, size_t ldt);
+                             void *delta_in, size_t ldi, void *delta_in_t);
 
-    /* The gradient of the panel's rows [first, last) of W, x^T delta summed over the batch, given straight to the
-     * optimizer; first is a multiple of tile_rows. Returns the sum of those weights' squares before the step (the
-     * penalty wants it). */
-    double (*dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *x, size_t panel, size_t first,
-                                 size_t last, const void *delta, size_t ldd, const fastnn_update *update);
-    /* Likewise of the panel's biases: delta summed over the batch. */
+    /* The gradient of rows [first, last) of W in panels [first_panel, last_panel), x^T delta summed over the batch,
+     * given straight to the optimizer; first is a multiple of tile_rows. squares (last_panel - first_panel) gets the
+     * sum of those weights' squares before the step (the penalty wants it), panel by panel. */
+    void (*dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *x, size_t first_panel, size_t last_panel,
+                               size_t first, size_t last, const void *delta, size_t ldd, const fastnn_update *update,
+                               double *squares);
+    /* Likewise of a panel's biases: delta summed over the batch. */
     void (*dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);
 

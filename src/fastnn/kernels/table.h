@@ -13,10 +13,10 @@ void KERNEL(link_entries)(const fastnn_entries *, size_t, size_t, size_t);
 void KERNEL(used_columns)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t);
 void KERNEL(used_rows)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t);
 void KERNEL(dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, void *, size_t, void *, size_t);
-void KERNEL(dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, size_t, int, const void *,
-                              size_t, const void *, void *, size_t, void *, size_t);
-double KERNEL(dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t, const void *,
-                                  size_t, const fastnn_update *);
+void KERNEL(dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, int, const void *, size_t,
+                              const void *, void *, size_t, void *);
+void KERNEL(dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t, size_t,
+                                const void *, size_t, const fastnn_update *, double *);
 void KERNEL(dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t, const fastnn_update *);
 void KERNEL(activate)(int, size_t, size_t, const void *, size_t, void *, size_t);
 void KERNEL(multiply_gradient)(int, size_t, size_t, const void *, size_t, void *, size_t);
