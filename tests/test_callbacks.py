@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -219,3 +220,14 @@ def test_before_scikit_learn_1_9(monkeypatch, data):
     ended.epoch_begins()
     assert ended.epoch_ended()
     ended.end()
+
+
+def test_the_functions_model_knows_the_columns_names(data):
+    """So that it takes the frame that the fit was given, without a warning."""
+    pandas = pytest.importorskip("pandas")
+    X, y = data
+    frame, scores = pandas.DataFrame(X, columns=list("abcd")), []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="X .* feature names")
+        classifier(callback=lambda model: scores.append(model.score(frame, y)), early_stopping=True).fit(frame, y)
+    assert len(scores) == 6

@@ -196,3 +196,18 @@ def test_hidden_activations(estimator, X):
         estimator(hidden_layer_sizes=(), max_iter=2).fit(X, X[:, 0] > 0).hidden_activations(X)
     with pytest.raises(NotFittedError):
         estimator().hidden_activations(X)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("method", ["partial_fit", "fit"])
+def test_scikit_learns_trains_on(method, early_stopping, X):
+    """For long enough that it counts epochs without improvement."""
+    y = TARGETS["multiclass"](X)
+    model = MLPClassifier((7,), max_iter=60, early_stopping=early_stopping, random_state=0).fit(X, y)
+    theirs = model.to_sklearn()
+    theirs.set_params(warm_start=True, early_stopping=early_stopping and method == "fit", max_iter=30)
+    if method == "partial_fit" and early_stopping:
+        theirs.best_loss_ = model.loss_  # which scikit-learn's has not either, after early stopping
+    for _ in range(15):
+        getattr(theirs, method)(X, y[::-1].copy())
+    assert not np.array_equal(theirs.coefs_[0], model.coefs_[0])

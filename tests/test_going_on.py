@@ -127,7 +127,7 @@ def test_classes_out_of_order_are_refused(data):
 
 
 def test_negative_class_weights_are_refused(data):
-    with pytest.raises(ValueError, match="class_weight must not be negative"):
+    with pytest.raises(ValueError, match="class_weight must be finite and not negative"):
         classifier(class_weight={0: -1}).fit(*data)
 
 
@@ -147,3 +147,31 @@ def test_warm_start_with_another_number_of_columns(columns, rng):
     model = MLPClassifier((4,), max_iter=2, warm_start=True).fit(X, y[:, 0])
     with pytest.raises(ValueError, match="one column"):
         model.fit(X, y)
+
+
+def test_scores_on_other_samples_do_not_compare(rng):
+    X = rng.normal(size=(400, 4))
+    y, opposite = (X[:, 0] > 0).astype(int), (X[:, 0] < 0).astype(int)
+    noisy = np.where(rng.random(400) < 0.25, 1 - opposite, opposite)
+    model = classifier(early_stopping=True, max_iter=100, n_iter_no_change=30, learning_rate_init=0.02)
+    model.fit(X, y, X_val=X, y_val=y)
+    assert model.best_validation_score_ > 0.95
+    model.fit(X, noisy, X_val=X, y_val=noisy)
+    assert model.score(X, noisy) == model.best_validation_score_ > 0.7
+
+
+def test_the_same_samples_do_not_judge_anew(data):
+    X, y = data
+    model = classifier(early_stopping=True, max_iter=20).fit(X, y, X_val=X, y_val=y)
+    whole = classifier(early_stopping=True, max_iter=40).fit(X, y, X_val=X, y_val=y)
+    model.fit(X, y, X_val=X, y_val=y)
+    assert model.validation_scores_ == whole.validation_scores_
+    assert model.best_epoch_ == whole.best_epoch_
+    np.testing.assert_array_equal(model.coefs_[0], whole.coefs_[0])
+
+
+def test_the_best_score_stays_beside_the_scores(data):
+    X, y = data
+    model = classifier(early_stopping=True).fit(X, y)
+    model.set_params(early_stopping=False).fit(X, y)
+    assert model.best_validation_score_ == max(model.validation_scores_)

@@ -189,6 +189,21 @@ def test_the_old_model_predicts_while_a_new_one_is_fitted():
     assert set(refitted.predict(X)) <= {"a", "b"}
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_the_model_predicts_as_it_did_while_it_is_trained_on(method):
+    """Not with weights of which some are the next step's."""
+    rate, seen = CallingRate(), []
+    trained = model(learning_rate=rate, warm_start=True).fit(X, y)
+    before = trained.predict_proba(X)
+    rate.at_epoch = lambda: in_thread(lambda: seen.append(trained.predict_proba(X)))
+    trained.fit(X, y) if method == "fit" else trained.partial_fit(X, y, epochs=5)
+    assert len(seen) == trained.n_iter_ > 1
+    for probabilities in seen:
+        np.testing.assert_array_equal(probabilities, before)
+    rate.at_epoch = None
+    assert not np.array_equal(trained.predict_proba(X), before)
+
+
 def test_many_threads_predict_with_one_model(fitted):
     parts = [slice(i * 7 % N, i * 7 % N + 5 * i) for i in range(1, 65)]
     expected = [fitted.predict_proba(X[part]) for part in parts]

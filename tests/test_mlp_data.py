@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 from sklearn.base import clone
 
-from fastnn import MLPClassifier
+from fastnn import MLPClassifier, Perceptron
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -309,3 +309,17 @@ def test_samples_of_any_scale(X, y, scale, dtype, solver):
         model = fitted(X, y, solver=solver)
     assert all(np.isfinite(array).all() for array in model.coefs_ + model.intercepts_)
     assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_classes_that_only_whole_numbers_tell_apart(rng):
+    """Signed and unsigned ones meet as floating-point numbers in NumPy, which are too coarse for these."""
+    X, y = rng.normal(size=(30, 3)), rng.integers(0, 2, 30)
+    for model in (MLPClassifier((3,)), Perceptron()):
+        model.partial_fit(X, (y + 2**62).astype("u8"), classes=[2**62, 2**62 + 1])
+        assert set(model.predict(X).tolist()) <= {2**62, 2**62 + 1}
+
+
+@pytest.mark.parametrize("dtype", ["O", "U3"])
+def test_texts_are_classes_of_text(dtype, rng):
+    model = fitted(rng.normal(size=(30, 3)), np.array(["no", "yes"] * 15, dtype))
+    assert model.classes_.dtype == model.predict(np.zeros((1, 3))).dtype == "U3"

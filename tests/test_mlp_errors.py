@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from fastnn import MLPClassifier
+from fastnn import MLPClassifier, MLPRegressor
 from fastnn.engine.activation import activation_names
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -254,3 +254,23 @@ def test_after_divergence_the_optimizer_starts_afresh(solver):
     assert survivor.loss_curve_ == twin.loss_curve_
     assert len(survivor.loss_curve_) == 4
     np.testing.assert_array_equal(survivor.coefs_[0], twin.coefs_[0])
+
+
+@pytest.mark.parametrize("dtype", ["M8[D]", "m8[D]"])
+def test_times_are_not_numbers(dtype):
+    times = np.array([[1, 2], [3, "NaT"]] * 20, dtype)
+    for estimator in (MLPClassifier, MLPRegressor):
+        with pytest.raises(ValueError, match=f"X must be numbers, not {times.dtype.name.partition('[')[0]}"):
+            estimator(hidden_layer_sizes=(3,)).fit(times, np.arange(40) % 2)
+
+
+def test_class_weights_that_are_no_numbers():
+    with pytest.raises(ValueError, match="class_weight must be finite"):
+        MLPClassifier(class_weight={0: np.nan}).fit(np.ones((4, 1)), [0, 1, 0, 1])
+
+
+def test_no_activations_for_no_hidden_layers():
+    X, y = np.arange(40.0).reshape(-1, 2), np.arange(20) % 2
+    plain = MLPClassifier((), max_iter=3, random_state=0).fit(X, y)
+    listed = MLPClassifier((), [], max_iter=3, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(listed.coefs_[0], plain.coefs_[0])

@@ -1,7 +1,9 @@
 """The networks among scikit-learn's tools: its own checks, pipelines, searches, routing and data frames."""
 
 import copy
+import gc
 import pickle
+import weakref
 
 import joblib
 import numpy as np
@@ -209,3 +211,32 @@ def test_pandas_columns_of_several_types(data):
     plain = frame.to_numpy(dtype=float)
     ours, same = (MLPClassifier((5,), max_iter=3, random_state=0) for _ in range(2))
     np.testing.assert_array_equal(ours.fit(frame, y).predict_proba(frame), same.fit(plain, y).predict_proba(plain))
+
+
+def test_classes_as_a_series(data):
+    pandas = pytest.importorskip("pandas")
+    X, y = data
+    classes = pandas.Series(["a", "b", "c"], index=[7, 8, 9])
+    model = MLPClassifier((3,)).partial_fit(X, y, classes=classes)
+    assert list(model.classes_) == ["a", "b", "c"]
+    again = MLPClassifier.from_weights(model.coefs_, model.intercepts_, classes=classes)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    with pytest.raises(ValueError, match="classes must be array-like, not set"):
+        MLPClassifier((3,)).partial_fit(X, y, classes={"a", "b", "c"})
+
+
+def test_names_of_parameters_follow_the_constructor():
+    class Own(MLPClassifier):
+        pass
+
+    assert Own().get_params().keys() == MLPClassifier().get_params().keys()
+
+    def constructor(self, only=1):
+        self.only = only
+
+    Own.__init__ = constructor
+    assert Own(only=2).get_params() == {"only": 2}
+    gone = weakref.ref(Own)
+    del Own, constructor
+    gc.collect()
+    assert gone() is None

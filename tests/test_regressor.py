@@ -117,7 +117,8 @@ def test_bad_parameters(parameters, message, data):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (np.array(["a", "b"] * 150), "could not convert string|unable to convert"),
+        (np.array(["a", "b"] * 150), "y must be numbers, not <U1"),
+        (np.full(300, "2026-11-23", "M8[D]"), "y must be numbers, not datetime64"),
         (np.full(300, np.nan), "Input y contains NaN"),
         (np.full(300, 1j), "Complex data not supported"),
         (np.zeros((300, 2, 2)), "Found array with dim 3|y should be a 1d array|inconsistent|dim 3"),
@@ -140,3 +141,25 @@ def test_going_on_needs_as_many_targets(data):
     for going_on in (model.partial_fit, model.set_params(warm_start=True).fit):
         with pytest.raises(ValueError, match="`y` must have 1 columns, as in the first fit"):
             going_on(X, np.stack([y, y], axis=1))
+
+
+@pytest.mark.parametrize(
+    ("X_dtype", "y_dtype", "computed_in"),
+    [
+        ("u1", "i8", "f8"), ("u1", "f8", "f8"), ("f2", "f8", "f8"), ("?", "u4", "f8"),
+        ("u1", "i2", "f4"), ("f2", "f4", "f4"), ("f4", "f8", "f4"), ("f8", "f4", "f8"),
+    ],
+)  # fmt: skip
+def test_the_type_that_holds_x_and_y(X_dtype, y_dtype, computed_in, rng):
+    X = rng.integers(0, 2, (60, 3)).astype(X_dtype)
+    y = (100 + X @ np.array([1, 2, 5])).astype(y_dtype)
+    model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2).fit(X, y)
+    assert model.predict(X).dtype == computed_in
+
+
+def test_large_numbers_of_small_ones(rng):
+    """Which float32 would round."""
+    X = rng.integers(0, 2, (200, 3)).astype(bool)
+    y = 20_000_000 + X @ np.array([1, 2, 5])
+    model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0, max_iter=2000, tol=1e-10, random_state=0)
+    assert model.fit(X, y).score(X, y) > 0.9999

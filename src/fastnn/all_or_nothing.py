@@ -61,7 +61,7 @@ def all_or_nothing(estimator):
     """A call that fails leaves the estimator as it was, fitted or not.
 
     Yields a draft of it to fit, which it becomes at the end; or sooner, by `become`, where others are to see it fitted.
-    Until then it predicts as it did.
+    Until then it predicts as it did; where training goes on with its network, by `going_on`.
     """
     with being_changed(estimator):
         attributes, draft = vars(estimator).copy(), as_it_is(estimator)
@@ -74,16 +74,18 @@ def all_or_nothing(estimator):
 
 
 @contextmanager
-def taken_back_on_error(state, network):
-    """A call that fails leaves a TrainingState, and the network it goes on with, if any, as they were."""
-    before = state.snapshot()
-    parameters = None if network is None else network.parameters.copy()
+def going_on(estimator, state):
+    """Training goes on with an estimator's network, and a TrainingState: a call that fails leaves both as they were.
+
+    Until the call ends, other threads see the estimator with a copy of the network as it was: its `draft` has this one.
+    """
+    network, before = estimator._network, state.snapshot()
+    estimator._network = network.copy()
     try:
         yield
     except BaseException:
         state.restore(before)
-        if network is not None:
-            network.parameters[:] = parameters
+        network.parameters[:] = estimator._network.parameters
         raise
 
 

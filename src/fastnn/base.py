@@ -14,8 +14,8 @@ from fastnn.all_or_nothing import (
     all_or_nothing,
     become,
     being_changed,
+    going_on,
     optimizer_afresh_on_error,
-    taken_back_on_error,
 )
 from fastnn.callbacks import Callbacks, CallbackSupportMixin
 from fastnn.conversion import checked_layers
@@ -94,9 +94,9 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
                 sample_weight = checked_weights(sample_weight, X)
             kind = draft._target_kind(y, classes, goes_on, partial)
             state = draft._state if goes_on else TrainingState(check_random_state(draft.random_state))
-            with taken_back_on_error(state, draft._network) if goes_on else nullcontext():
+            with going_on(self, state) if goes_on else nullcontext():
                 samples = draft._samples(kind, X, y, sample_weight)
-                network = draft._network_to_train(goes_on, kind, X, state)
+                network = draft._network_to_train(goes_on, kind, samples, state)
                 held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
                 if samples.total_weight() == 0:
                     raise ValueError("The weights of all samples to train on are 0.")
@@ -115,12 +115,13 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         def model():
             """The estimator as it would be if the fit ended now."""
             fitted = copy.copy(self)
-            fitted.__dict__.pop("feature_names_in_", None)  # it is to take arrays, as they are in here
             fitted._set_fitted(network, kind, trainer, state, len(state.loss_curve) - first)
             return fitted
 
         def evaluate():
-            return held_out.evaluate(model(), trainer.loss, n_threads)
+            unnamed = model()
+            vars(unnamed).pop("feature_names_in_", None)  # it is to take arrays, as they are in here
+            return held_out.evaluate(unnamed, trainer.loss, n_threads)
 
         callbacks.begin(model)
         shown = progress(self.verbose, n_epochs)
@@ -194,12 +195,14 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             weights = weights * (sample_weight if weights.ndim == 1 else sample_weight[:, None])
         return Samples(X, targets, weights)
 
-    def _network_to_train(self, goes_on, kind, X, state):
+    def _network_to_train(self, goes_on, kind, samples, state):
         """The network there is, where training goes on; else a new one."""
+        X = samples.X
         sizes = [X.shape[1], *self._hidden_sizes(), kind.n_outputs]
         activations = self._hidden_activations(len(sizes) - 2)
         if not goes_on:
-            return self._initial_network(sizes, activations, kind, self._compute_dtype(X), state.random_state)
+            dtype = self._compute_dtype(X, samples.targets if kind.are_numbers else None)
+            return self._initial_network(sizes, activations, kind, dtype, state.random_state)
         network = self._network
         if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
             raise ValueError(f"Training cannot go on in another dtype than {network.dtype}: dtype is {self.dtype!r}.")
@@ -217,7 +220,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
     def _initial_network(self, sizes, activations, kind, dtype, random_state):
         """A network with scikit-learn's initial weights: Glorot and Bengio's uniform ones, biases too."""
         network = Network(sizes, activations, kind.head, dtype, groups=kind.groups)
-        is_logistic = set(activations or [self.activation]) == {"logistic"}
+        is_logistic = set(activations) == {"logistic"} if activations else self.activation == "logistic"
         coefs, intercepts = [], []
         for fan_in, fan_out in pairwise(sizes):
             # scikit-learn has one activation for all layers, so its output layer follows the hidden ones in this.

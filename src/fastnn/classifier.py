@@ -188,7 +188,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         >>> xor.predict([[0, 0], [0, 1], [1, 0], [1, 1]])
         array([False,  True,  True, False])
         """
-        intercepts = checked_layers("intercepts", intercepts)
+        intercepts, classes = checked_layers("intercepts", intercepts), _as_sequence(classes)
         n_outputs = len(intercepts[-1])
         if multilabel:
             kind = Labels.of_kind("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
@@ -256,6 +256,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return Labels(y)
         if classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
+        classes = _as_sequence(classes)
         if len(classes) == 0:
             raise ValueError("classes must not be empty.")
         if np.ndim(classes[0]):  # what they look like decides: a part of y may hold anything
@@ -357,6 +358,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _as_sequence(classes):
+    """Classes as a list or an array: a Series counts from whatever its index says."""
+    if classes is None or isinstance(classes, (list, tuple)):
+        return classes
+    array = np.asarray(classes)
+    if array.ndim == 0:
+        raise ValueError(f"classes must be array-like, not {type(classes).__name__}: {classes!r}")
+    return array
 
 
 def _equal(classes, known):

@@ -122,4 +122,7 @@ def to_scikit_learns(model, estimator):
             setattr(estimator, name, getattr(model, name))
     for name in ("validation_scores_", "best_validation_score_", "n_layers_", "n_outputs_", "out_activation_"):
         setattr(estimator, name, getattr(model, name))
+    # What it counts and keeps by itself, and trains on with.
+    estimator._no_improvement_count = 0
+    estimator._best_coefs, estimator._best_intercepts = network.weights()
     return estimator

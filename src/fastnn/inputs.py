@@ -26,7 +26,7 @@ def check_sparse(X, name="X"):
                 raise ValueError(f"{name}.coords[{axis}] must be {len(X.data)} indices from 0 to {size - 1}")
 
 
-def readable(array):
+def readable(array, name="X"):
     """An array, or a CSR matrix, as the engine can read it: a copy for long doubles and foreign byte orders only.
 
     Raises
@@ -37,6 +37,8 @@ def readable(array):
     native = array.dtype.newbyteorder("=")
     if native == np.bool_ or native in source_dtypes:
         return array.astype(native, copy=False)
+    if native.kind != "f":
+        raise ValueError(f"{name} must be numbers, not {native}: {name}.astype(float) makes some, if they are.")
     return array.astype(np.float64)
 
 

@@ -31,6 +31,8 @@ class Monitor:
         scoring = parameters.scoring
         name = scoring if isinstance(scoring, str) else getattr(scoring, "__qualname__", repr(scoring))
         state.judge_by((self.by_score, name) if evaluate is not None else None, keeps_best=self.by_score)
+        if self.by_score and state.best_weights is not None:
+            self._score_best_again()
 
     def training_begins(self, loss):
         """To be told by a solver that knows the loss before its first epoch: there may be none."""
@@ -67,6 +69,15 @@ class Monitor:
             self._note_loss(loss, score)
         stop = self._is_stuck()
         return self.callbacks.epoch_ended() or stop
+
+    def _score_best_again(self):
+        """Where training goes on: scores on what was held out before say nothing of those on what is now."""
+        state, weights = self.state, self.network.weights()
+        self.network.set_weights(*state.best_weights)
+        _, score = self.evaluate()
+        self.network.set_weights(*weights)
+        if score != state.best_score:
+            state.best_score, state.n_epochs_without_improvement = -np.inf if np.isnan(score) else score, 0
 
     def _held_out_score(self):
         if self.evaluate is None:

@@ -1,7 +1,5 @@
 """The names of an estimator's parameters, found once."""
 
-import functools
-
 
 class KeptParameterNames:
     """An estimator whose parameters' names are kept: scikit-learn reads the signature in each fit, and for each clone
@@ -11,6 +9,10 @@ class KeptParameterNames:
     """
 
     @classmethod
-    @functools.cache
     def _get_param_names(cls):
-        return super()._get_param_names()
+        # On the class, and not in a table of classes, which would keep those alive that nobody else does.
+        constructor, names = vars(cls).get("_kept_parameter_names", (None, None))
+        if constructor is not cls.__init__:
+            names = super()._get_param_names()
+            cls._kept_parameter_names = cls.__init__, names
+        return names

@@ -57,7 +57,8 @@ verbose : int, default=False
     1: a line for each epoch. 2: a live bar, by rich or tqdm, whichever is installed.
 warm_start : bool, default=False
     Let `fit` go on where the last fit ended: its weights, its optimizer's memory, its random numbers, its order of
-    samples and the ones held out. Two fits of 5 epochs are then the same bits as one of 10, through a pickle too.
+    samples and the ones held out. Two fits of 5 epochs are then the same bits as one of 10, through a pickle too;
+    but cosine, one_cycle and the warm-up begin anew in each fit.
 momentum : float, default=0.9
     For sgd; between 0 and 1.
 nesterovs_momentum : bool, default=True
@@ -90,8 +91,8 @@ clip_norm : float, default=None
 callback : callable, default=None
     Called after each epoch with the model as it is then; the fit ends if it returns something true.
 dtype : {{"float32", "float64"}} or dtype, default=None
-    The type to compute in. None is the smallest that holds X exactly, ``np.result_type(X.dtype, np.float32)``.
-    X itself is never converted as a whole.
+    The type to compute in. None is the smallest that holds X exactly, ``np.result_type(X.dtype, np.float32)``, and a
+    regressor's y likewise, but float32 wherever X is that. X itself is never converted as a whole.
 n_threads : int, default=None
     Threads at most. None is what the environment allows: ``OMP_NUM_THREADS``, threadpoolctl, the affinity mask,
     the cgroup's quota. The model has the same bits for any number.
@@ -257,8 +258,11 @@ class MLPParameters:
             raise ValueError(f"dropout must be a rate in [0, 1) for each of {n_hidden} hidden layers, got {rates}.")
         return [float(rate) for rate in rates]
 
-    def _compute_dtype(self, X):
+    def _compute_dtype(self, X, numbers=None):
+        """The type to compute in, for samples and, in a regression, the numbers wanted of them."""
         dtype = np.result_type(X.dtype, np.float32) if self.dtype is None else np.dtype(self.dtype)
+        if self.dtype is None and X.dtype != np.float32 and numbers is not None:
+            dtype = np.result_type(dtype, numbers.dtype)
         if dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
         return dtype

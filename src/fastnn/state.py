@@ -100,8 +100,9 @@ class TrainingState:
     def judge_by(self, what, keeps_best):
         """Begin anew with what is best, where something else tells, or the best epoch's weights are no longer there."""
         if self.judged_by != what or (keeps_best and self.best_weights is None):
-            self.judged_by, self.best_score, self.n_epochs_without_improvement = what, -np.inf, 0
-            self.best_weights = None
+            self.judged_by, self.best_weights, self.n_epochs_without_improvement = what, None, 0
+            if what is not None:  # else nothing will be compared with the best score, which stays for the record
+                self.best_score = -np.inf
 
     def snapshot(self):
         """All of it as it is now, for `restore`."""

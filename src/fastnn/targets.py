@@ -26,6 +26,8 @@ def class_numbers(classes, y):
     ValueError
         For labels that are not among the classes.
     """
+    if classes.dtype.kind + y.dtype.kind in ("iu", "ui"):
+        classes, y = classes.astype(object), y.astype(object)  # NumPy would compare them as floating-point numbers
     codes = np.searchsorted(classes, y)
     known = classes[np.minimum(codes, len(classes) - 1)] == y
     if not np.all(known):
@@ -61,6 +63,8 @@ class Labels:
         When y holds no classes (continuous numbers), or one only.
     """
 
+    are_numbers = False
+
     def __init__(self, y):
         if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU":
             classes = np.unique(y)
@@ -70,9 +74,7 @@ class Labels:
                 return
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
-            self._take(kind, [np.unique(column) for column in np.asarray(y).T])
-        elif kind in ("binary", "multiclass"):
-            self._take(kind, np.unique(y))
+            self._take(kind, [unique_labels(column) for column in np.asarray(y).T])
         else:
             check_classification_targets(y)
             self._take(kind, unique_labels(y))
@@ -203,8 +205,8 @@ class Labels:
     def _column_weights(class_weight, classes, codes):
         present = np.unique(codes)
         weights = np.ones(len(classes))
-        if isinstance(class_weight, dict) and min(class_weight.values(), default=0) < 0:
-            raise ValueError("class_weight must not be negative.")
+        if isinstance(class_weight, dict) and not all(0 <= weight < np.inf for weight in class_weight.values()):
+            raise ValueError(f"class_weight must be finite and not negative, got {class_weight}.")
         if isinstance(class_weight, dict):
             unknown = set(class_weight) - set(classes.tolist())
             if unknown:
@@ -255,6 +257,7 @@ class Numbers:
     """
 
     groups = None
+    are_numbers = True
 
     def __init__(self, n_targets, loss, quantiles, huber_delta, output_activation):
         self.n_targets, self.name = n_targets, loss
@@ -272,7 +275,7 @@ class Numbers:
         ValueError
             For numbers that the loss is not for.
         """
-        y = readable(y.reshape(-1, 1) if y.ndim == 1 else y)
+        y = readable(y.reshape(-1, 1) if y.ndim == 1 else y, "y")
         if y.shape[1] != self.n_targets:
             raise ValueError(f"`y` must have {self.n_targets} columns, as in the first fit, not {y.shape[1]}")
         if self.name == "poisson" and (y < 0).any():

@@ -113,6 +113,13 @@ cdef class Network:
         if weights is not None:
             self.set_weights(*weights)
 
+    def copy(self):
+        """A network of its own with the same parameters."""
+        cdef Network copied = Network(
+            self.sizes, self.activations, self.head, self.dtype, self.kernels.level.decode(), self.groups)
+        copied.parameters[:] = self.parameters
+        return copied
+
     def set_weights(self, coefs, intercepts):
         """Take over weights: W (fan_in, fan_out) and b (fan_out,) of each layer, converted to the network's type."""
         self.pack(coefs, intercepts, self.parameters)
