@@ -86,3 +86,15 @@ def test_a_process_of_its_own(monkeypatch):
     monkeypatch.setattr(subprocess, "run", quick)
     assert bench.run_peer("NumPy").keys() == bench.PREDICTIONS.keys()
     assert commands[0][1:] == ["-m", "fastnn.bench", "NumPy"]
+
+
+def test_it_takes_no_options(capsys):
+    for arguments, status, said in (
+        (["--help"], 0, "usage: python -m fastnn bench"),
+        (["--epochs", "3"], 2, "--epochs 3"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(["bench", *arguments])
+        assert ended.value.code == status
+        printed = capsys.readouterr()
+        assert said in printed.out + printed.err

@@ -110,7 +110,9 @@ def test_what_is_not_for_it(X, rng):
     assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit")
     assert not hasattr(MLPRegressor(solver="lbfgs"), "partial_fit")
     for parameters in ({"dropout": 0.5}, {"clip_norm": 1.0}, {"weight_decay": 0.1}):
-        with pytest.raises(ValueError, match="are for stochastic solvers, not for lbfgs"):
+        with pytest.raises(
+            ValueError, match=f"Not for lbfgs, but for stochastic solvers only: {next(iter(parameters))}."
+        ):
             MLPClassifier(solver="lbfgs", **parameters).fit(X, y)
 
 

@@ -269,6 +269,12 @@ def test_a_disk_that_fills_up(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_no_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder to write to") as caught:
+        fastnn.save(MLPClassifier(), tmp_path / "none" / "model")
+    assert caught.value.filename == str(tmp_path / "none")
+
+
 def test_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fastnn.save(Perceptron(), "model")

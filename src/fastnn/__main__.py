@@ -298,7 +298,8 @@ def main(arguments=None):
         The exit status.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments == ["bench"]:
+    if arguments[:1] == ["bench"]:
+        argparse.ArgumentParser("python -m fastnn bench", description=bench.__doc__).parse_args(arguments[1:])
         bench()
         return 0
     parser, options = parse(arguments)

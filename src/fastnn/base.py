@@ -261,8 +261,10 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         settings = {"dropout": dropout if any(dropout) else (), "clip_norm": self.clip_norm}
         if any(dropout):
             settings["seed"] = state.drawn_dropout_seed()
-        if self.solver == "lbfgs" and (any(dropout) or self.clip_norm or self.weight_decay):
-            raise ValueError("dropout, clip_norm and weight_decay are for stochastic solvers, not for lbfgs.")
+        stochastic = {"dropout": any(dropout), "clip_norm": self.clip_norm, "weight_decay": self.weight_decay}
+        if self.solver == "lbfgs" and any(stochastic.values()):
+            names = " and ".join(name for name, value in stochastic.items() if value)
+            raise ValueError(f"Not for lbfgs, but for stochastic solvers only: {names}.")
         arguments = self._loss(kind), optimizer_for(self), self._batch_size(len(samples)), n_threads
         last = getattr(self, "_trainer", None)
         if last is None or last.network is not network:

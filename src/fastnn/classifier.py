@@ -75,6 +75,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
     _y_checks: ClassVar[dict] = {}
+    loss: ClassVar[str] = "log_loss"  # no parameter: scikit-learn's says so, too
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):

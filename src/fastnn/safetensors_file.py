@@ -126,7 +126,7 @@ def read(file):
         raise ValueError(f"it ends after {len(start)} bytes")
     n_header = int.from_bytes(start, "little")
     if n_header > min(n_bytes - LENGTH_BYTES, MOST_HEADER_BYTES):
-        raise ValueError(f"a header of {n_header} bytes, in a file of {n_bytes}")
+        raise ValueError(f"it is no safetensors file: a header of {n_header} bytes, in a file of {n_bytes}")
     header = parsed(file.read(n_header).decode())
     if not isinstance(header, dict):
         raise ValueError("the header is no JSON object")

@@ -143,7 +143,10 @@ def _write(parts, path):
     path = os.path.realpath(path)  # where a link leads, that the link stays one
     if os.path.exists(path) and not os.path.isfile(path):  # a device, say, whose place a file would take
         raise FileExistsError(errno.EEXIST, "is no regular file", path)
-    temporary = os.path.join(os.path.dirname(path), f".fastnn-{os.urandom(8).hex()}.tmp")
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "there is no folder to write to", folder)
+    temporary = os.path.join(folder, f".fastnn-{os.urandom(8).hex()}.tmp")
     with open(temporary, "xb") as file:
         try:
             for part in parts:
