@@ -8,10 +8,10 @@
 #include "table.h"
 #include "tile.h"
 
-/* So many samples at a time: their part of a panel of delta (16 KiB at most) stays in the first-level cache while a
- * block's tiles pass over it; what a block of so many tiles by so many panels needs of x and delta, in the second-level
- * one. */
-enum { DEPTH = 128, BLOCK_TILES = 16, BLOCK_PANELS = 2 };
+/* So many samples at a time at most, in equal parts: those of a panel of delta (25 KiB) stay in the first-level cache
+ * while a block's tiles pass over them; what a block of so many tiles by so many panels needs of x and delta, in the
+ * second-level one. */
+enum { DEPTH = 200, BLOCK_TILES = 16, BLOCK_PANELS = 2 };
 
 /* grad (+)= x^T delta, over the samples listed. */
 INLINE void grad_tile(const int rows, const int width, const real *x, size_t ldx, const uint32_t *samples,
@@ -140,7 +140,8 @@ void KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *b
 {
     enum { BLOCK_ROWS = BLOCK_TILES * TILE_ROWS };
     real grads[BLOCK_PANELS][BLOCK_ROWS * TILE_COLS];
-    const size_t depth = batch->entries.starts ? batch->rows : DEPTH;
+    const size_t n_parts = batch->entries.starts || batch->rows <= DEPTH ? 1 : (batch->rows + DEPTH - 1) / DEPTH;
+    const size_t depth = (batch->rows + n_parts - 1) / n_parts;
 
     for (size_t panel = first_panel; panel < last_panel; panel++)
         squares[panel - first_panel] = 0;
