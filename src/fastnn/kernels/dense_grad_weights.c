@@ -13,9 +13,24 @@
  * second-level one. */
 enum { DEPTH = 200, BLOCK_TILES = 16, BLOCK_PANELS = 2 };
 
+/* A tile's weights and what the optimizer remembers of them; a stride of 0: it is one thing, or nothing. */
+typedef struct {
+    real *weights, *memory;
+    size_t stride;
+} tile_state;
+
+/* Has a line of each brought into the second-level cache. */
+INLINE void fetch_line(tile_state state, size_t at)
+{
+    __builtin_prefetch(state.weights + at, 1, 2);
+    __builtin_prefetch(state.memory + at, 1, 2);
+    if (state.stride)
+        __builtin_prefetch(state.memory + state.stride + at, 1, 2);
+}
+
 /* grad (+)= x^T delta, over the samples listed. */
 INLINE void grad_tile(const int rows, const int width, const real *x, size_t ldx, const uint32_t *samples,
-                      size_t n_samples, const real *delta, size_t ldd, real *grad, int first)
+                      size_t n_samples, const real *delta, size_t ldd, real *grad, int first, tile_state state)
 {
     tile sums;
 #pragma GCC unroll 16
@@ -23,10 +38,17 @@ INLINE void grad_tile(const int rows, const int width, const real *x, size_t ldx
 #pragma GCC unroll 8
         for (int j = 0; j < width; j++)
             sums[i][j] = first ? (vreal){0} : load(grad + i * TILE_COLS + j * LANES);
-    for (size_t k = 0; k < n_samples; k++) {
-        size_t b = samples[k];
-        add_outer_product(rows, width, sums, x + b * ldx, 1, delta + b * ldd);
+    /* What the step will want is fetched during the sum, a line at every fourth sample: all at once, or never, it cost
+     * a network of 1024-unit layers a twelfth of its time. */
+    enum { LINE = 64 / sizeof(real), EVERY = 4 };
+    const uint32_t *sample = samples, *end = samples + n_samples;
+    for (size_t at = 0; at < (size_t)rows * TILE_COLS && end - sample >= EVERY; at += LINE) {
+        fetch_line(state, at);
+        for (const uint32_t *next = sample + EVERY; sample < next; sample++)
+            add_outer_product(rows, width, sums, x + *sample * ldx, 1, delta + *sample * ldd);
     }
+    for (; sample < end; sample++)
+        add_outer_product(rows, width, sums, x + *sample * ldx, 1, delta + *sample * ldd);
     store_tile(rows, width, sums, grad, TILE_COLS);
 }
 
@@ -77,6 +99,12 @@ static __attribute__((noinline)) void grad_sparse_tile(size_t rows, int width, c
 #include "optimizers.def"
 #undef OPTIMIZER
 
+static const int n_memories[] = {
+#define OPTIMIZER(name, memories) memories,
+#include "optimizers.def"
+#undef OPTIMIZER
+};
+
 INLINE vreal update_rows(int optimizer, update_constants c, size_t rows, int width, const real *grad, real *weights,
                          real *memory, size_t stride, vreal squares)
 {
@@ -94,7 +122,7 @@ INLINE vreal update_rows(int optimizer, update_constants c, size_t rows, int wid
 
 /* The part of a tile's gradient that the samples [begin, end) have, added to what those before them had. */
 static void grad_of_samples(const fastnn_batch *batch, size_t column, size_t rows, int width, size_t begin, size_t end,
-                            const real *delta, size_t ldd, real *grad)
+                            const real *delta, size_t ldd, real *grad, tile_state state)
 {
     const fastnn_terms *used = &batch->samples;
     const uint32_t *samples = used->terms + column / TILE_ROWS * used->stride;
@@ -105,7 +133,7 @@ static void grad_of_samples(const fastnn_batch *batch, size_t column, size_t row
         to = end < batch->rows ? count_below(samples, n, end) : n;
     }
     WITH_CONSTANT_SIZE(rows, width, grad_tile, (const real *)batch->values + column, batch->ld, samples + from,
-                       to - from, delta, ldd, grad, begin == 0)
+                       to - from, delta, ldd, grad, begin == 0, state)
 }
 
 /* What the samples [begin, end) add to the gradient of the panel's rows [first, last), and, once they are the batch's
@@ -116,20 +144,21 @@ static double grad_rows(const fastnn_dense *layer, const fastnn_batch *batch, si
 {
     const update_constants c = constants_of(update);
     const size_t at = (panel * (1 + layer->fan_in) + 1) * TILE_COLS; /* past the biases */
-    real *weights = (real *)layer->weights + at;
-    real *memory = (real *)layer->state + at;
+    const size_t stride = n_memories[update->optimizer] > 1 ? layer->state_stride : 0;
     const int width = panel_vectors(layer->fan_out, panel);
     vreal squares = {0};
 
     for (size_t i = first; i < last; i += TILE_ROWS, grad += TILE_ROWS * TILE_COLS) {
         size_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
+        const tile_state state = {(real *)layer->weights + at + i * TILE_COLS,
+                                  (real *)layer->state + at + i * TILE_COLS, stride};
         if (batch->entries.starts)
             grad_sparse_tile(rows, width, &batch->entries, i, delta, ldd, grad);
         else
-            grad_of_samples(batch, i, rows, width, begin, end, delta, ldd, grad);
+            grad_of_samples(batch, i, rows, width, begin, end, delta, ldd, grad, state);
         if (end == batch->rows)
-            squares = update_rows(update->optimizer, c, rows, width, grad, weights + i * TILE_COLS,
-                                  memory + i * TILE_COLS, layer->state_stride, squares);
+            squares =
+                update_rows(update->optimizer, c, rows, width, grad, state.weights, state.memory, stride, squares);
     }
     return sum_lanes(squares);
 }
