@@ -51,7 +51,7 @@ static void test_activation(int activation, size_t cols, size_t gap)
         }
     K->activate(activation, ROWS, cols, z.values, z.ld, a.values, a.ld);
     K->activate(activation, ROWS, cols, in_place.values, in_place.ld, in_place.values, in_place.ld);
-    K->multiply_gradient(activation, ROWS, cols, kept.values, kept.ld, delta.values, delta.ld);
+    K->multiply_gradient(activation, ROWS, cols, kept.values, NULL, kept.ld, delta.values, delta.ld);
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < cols; j++) {
             const double wanted = activations[activation].function(at(z, i, j));

@@ -63,5 +63,5 @@ def gradient(str name, kept, level=None):
     cdef int activation = number(name)
     cdef size_t n = source.size
     with nogil:
-        kernels.multiply_gradient(activation, 1, n, cnp.PyArray_DATA(source), n, cnp.PyArray_DATA(delta), n)
+        kernels.multiply_gradient(activation, 1, n, cnp.PyArray_DATA(source), NULL, n, cnp.PyArray_DATA(delta), n)
     return delta

@@ -17,7 +17,8 @@ cdef struct LayerSpace:
     char *mask  # (rows, fan_out) what dropout multiplied a by; NULL: there is none
     double dropout  # its rate
     char *delta  # (rows, fan_out) the loss's gradient by the activation's input
-    char *delta_t  # its transpose, in tiles (fan_out, tile_cols), where there is a layer below to carry it back to
+    char *delta_t  # its transpose, in tiles (fan_out, tile_cols), where dense_grad_input is to carry it back
+    fastnn_dense transposed  # W^T, packed as a layer, of a layer whose rows' errors go back one by one; else no weights
 
 
 # What all threads share.
@@ -27,7 +28,7 @@ cdef struct Segment:
     LayerSpace *spaces
     size_t n_layers
     size_t first_by_rows  # the first of the layers that each thread takes rows of its own through
-    size_t first_back  # the first of those through whose upper neighbours it carries their error back, too
+    size_t first_back  # the first of those through which it carries their error back, too
     size_t chunk_rows  # so many rows at a time
     size_t batch_size, batch_rows  # batch_rows: padded to whole tiles
     const fastnn_samples *X

@@ -19,8 +19,8 @@ from libc.stddef cimport size_t
 
 from fastnn.engine.crowd cimport MOST_STALLS
 from fastnn.engine.dense cimport (
-    batch_part, dense_forward, dense_forward_alone, dense_grad_input, dense_grad_input_alone, dense_grad_weights,
-    n_panels, n_tiles, n_weight_tasks, sparse_batch, transpose_rows, whole_batch,
+    batch_part, dense_forward, dense_forward_alone, dense_grad_input, dense_grad_weights, n_panels, n_tiles,
+    n_weight_tasks, sparse_batch, transpose_rows, transpose_weights, whole_batch,
 )
 from fastnn.engine.kernels cimport (
     FASTNN_accumulate, FASTNN_gradient, fastnn_batch, fastnn_dense, fastnn_kernels, fastnn_terms, fastnn_update,
@@ -123,7 +123,7 @@ cdef bint train_batch(Segment *segment, size_t first, size_t parity) noexcept no
     goes_on = segment.goes_on  # before the batch's last meeting, after which it is the next one's
     if team_rank() == 0:  # now: without hidden layers, the next batch's losses follow the next barrier at once
         segment.loss += segment.loss_scale * summed(segment.losses, n_output_tasks(segment, rows))
-    for i in range(segment.first_back, 0, -1):
+    for i in range(segment.first_back - 1, 0, -1):
         dense_grad_input(kernels, &layers[i], rows, spaces[i].delta_t, layers[i - 1].activation, spaces[i - 1].kept,
                          spaces[i - 1].ld, spaces[i - 1].mask, spaces[i - 1].delta, spaces[i - 1].ld,
                          spaces[i - 1].delta_t)
@@ -203,6 +203,9 @@ cdef void clipped_step(Segment *segment) noexcept nogil:
         for panel in range(n_panels(kernels, &segment.layers[i])):
             if mine.first <= task < mine.last:
                 kernels.dense_step(&segment.layers[i], panel, segment.gradient_layers[i].state, &step)
+                if segment.spaces[i].transposed.weights != NULL:
+                    transpose_weights(kernels, &segment.layers[i], panel, 0, segment.layers[i].fan_in,
+                                      &segment.spaces[i].transposed)
             task += 1
     team_barrier(&segment.meeting)
 
@@ -225,7 +228,13 @@ cdef void step_layers(Segment *segment, size_t first, size_t end, const fastnn_b
         batch = layer_input(segment, i - 1, x)
         dense_grad_weights(segment.kernels, &layers[i - 1], &batch, segment.spaces[i - 1].delta,
                            segment.spaces[i - 1].ld, &segment.update,
-                           segment.squares + first_weight_task(segment, i - 1))
+                           segment.squares + first_weight_task(segment, i - 1),
+                           NULL if segment.clip_norm > 0 else transposed_weights(segment, i - 1))
+
+
+cdef const fastnn_dense *transposed_weights(Segment *segment, size_t i) noexcept nogil:
+    """Where a layer's W^T is kept; NULL if it is not."""
+    return &segment.spaces[i].transposed if segment.spaces[i].transposed.weights != NULL else NULL
 
 
 cdef size_t first_weight_task(Segment *segment, size_t layer) noexcept nogil:
@@ -260,11 +269,26 @@ cdef void rows_to_loss_and_back(Segment *segment, const fastnn_batch *x, long lo
             if space.mask != NULL:
                 drop_units(segment, i, step, row, row + batch.rows)
         segment.losses[task] = loss_of_rows(segment, row, batch.rows, parity)
-        for i in range(segment.n_layers - 1, segment.first_back, -1):
-            space = &segment.spaces[i - 1]
-            dense_grad_input_alone(kernels, &segment.layers[i], row, row + batch.rows, segment.spaces[i].delta_t,
-                                   segment.layers[i - 1].activation, space.kept, space.ld, space.mask, space.delta,
-                                   space.ld, space.delta_t)
+        for i in range(segment.n_layers - 1, segment.first_back - 1, -1):
+            error_of_rows_back(segment, i, row, batch.rows)
+
+
+cdef void error_of_rows_back(Segment *segment, size_t i, size_t row, size_t rows) noexcept nogil:
+    """The error of a batch's rows from `row` on, from layer i to the one below.
+
+    By the forward product with W^T, which costs little to keep where layers are small and batches long.
+    """
+    cdef const fastnn_kernels *kernels = segment.kernels
+    cdef LayerSpace *space = &segment.spaces[i]
+    cdef LayerSpace *below = &segment.spaces[i - 1]
+    cdef size_t itemsize = kernels.itemsize, skipped = row * below.ld * itemsize
+    cdef fastnn_batch delta = whole_batch(rows, space.delta + row * space.ld * itemsize, space.ld, segment.all_terms)
+    dense_forward_alone(kernels, &space.transposed, &delta, NULL, 0, below.delta + skipped, below.ld)
+    kernels.multiply_gradient(segment.layers[i - 1].activation, rows, segment.layers[i].fan_in, below.kept + skipped,
+                              below.mask + skipped if below.mask != NULL else NULL, below.ld, below.delta + skipped,
+                              below.ld)
+    if below.delta_t != NULL:
+        transpose_rows(kernels, row, row + rows, segment.layers[i].fan_in, below.delta, below.ld, below.delta_t)
 
 
 cdef double loss_of_rows(Segment *segment, size_t row, size_t rows, size_t parity) noexcept nogil:
@@ -276,7 +300,8 @@ cdef double loss_of_rows(Segment *segment, size_t row, size_t rows, size_t parit
     cdef char *delta = space.delta + skipped
     cdef double loss = rows_loss(kernels, &segment.wanted_rows[parity], row, rows, space.a + skipped, space.ld, delta,
                                  space.ld)
-    kernels.multiply_gradient(layer.activation, rows, layer.fan_out, space.kept + skipped, space.ld, delta, space.ld)
+    kernels.multiply_gradient(layer.activation, rows, layer.fan_out, space.kept + skipped, NULL, space.ld, delta,
+                              space.ld)
     if space.delta_t != NULL:
         transpose_rows(kernels, row, row + rows, layer.fan_out, space.delta, space.ld, space.delta_t)
     return loss

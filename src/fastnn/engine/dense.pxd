@@ -25,12 +25,11 @@ cdef void dense_forward_alone(const fastnn_kernels *kernels, const fastnn_dense 
 cdef void dense_grad_input(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t rows,
                            const char *delta_out_t, int activation_below, const char *kept, size_t ldk,
                            const char *mask, char *delta_in, size_t ldi, char *delta_in_t) noexcept nogil
-cdef void dense_grad_input_alone(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t first, size_t last,
-                                 const char *delta_out_t, int activation_below, const char *kept, size_t ldk,
-                                 const char *mask, char *delta_in, size_t ldi, char *delta_in_t) noexcept nogil
+cdef void transpose_weights(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t panel, size_t first,
+                            size_t last, const fastnn_dense *transposed) noexcept nogil
 cdef void transpose_rows(const fastnn_kernels *kernels, size_t first, size_t last, size_t cols, const char *matrix,
                          size_t ld, char *matrix_t) noexcept nogil
 cdef size_t n_weight_tasks(const fastnn_kernels *kernels, const fastnn_dense *layer) noexcept nogil
 cdef void dense_grad_weights(const fastnn_kernels *kernels, const fastnn_dense *layer, const fastnn_batch *x,
-                             const char *delta, size_t ldd, const fastnn_update *update,
-                             double *squares) noexcept nogil
+                             const char *delta, size_t ldd, const fastnn_update *update, double *squares,
+                             const fastnn_dense *transposed) noexcept nogil

@@ -119,7 +119,7 @@ cdef void dense_grad_input(const fastnn_kernels *kernels, const fastnn_dense *la
 
     mask, unless NULL, multiplies both. Transposed matrices are in tiles: see transpose_rows.
     """
-    cdef size_t task, first
+    cdef size_t task, first, row
     cdef Spot spot
     cdef size_t n_tiles = (rows + kernels.tile_cols - 1) // kernels.tile_cols
     cdef size_t n_blocks = (layer.fan_in + INPUT_BLOCK - 1) // INPUT_BLOCK
@@ -127,29 +127,11 @@ cdef void dense_grad_input(const fastnn_kernels *kernels, const fastnn_dense *la
     for task in range(mine.first, mine.last):
         spot = task_spot(task, n_blocks, n_tiles, INPUT_TILES)
         first = spot.row * INPUT_BLOCK
-        grad_input_tile(kernels, layer, first, min(first + INPUT_BLOCK, layer.fan_in), delta_out_t,
-                        spot.column * kernels.tile_cols, activation_below, kept, ldk, mask, delta_in, ldi, delta_in_t)
-
-
-cdef void dense_grad_input_alone(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t first, size_t last,
-                                 const char *delta_out_t, int activation_below, const char *kept, size_t ldk,
-                                 const char *mask, char *delta_in, size_t ldi, char *delta_in_t) noexcept nogil:
-    """The same of rows [first, last), first being a multiple of tile_cols, by the calling thread alone."""
-    cdef size_t row = first
-    while row < last:
-        grad_input_tile(kernels, layer, 0, layer.fan_in, delta_out_t, row, activation_below, kept, ldk, mask,
-                        delta_in, ldi, delta_in_t)
-        row += kernels.tile_cols
-
-
-cdef inline void grad_input_tile(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t first, size_t last,
-                                 const char *delta_out_t, size_t row, int activation_below, const char *kept,
-                                 size_t ldk, const char *mask, char *delta_in, size_t ldi,
-                                 char *delta_in_t) noexcept nogil:
-    """Inputs [first, last) of the batch tile that begins with that row."""
-    kernels.dense_grad_input(
-        layer, first, last, delta_out_t + row * layer.fan_out * kernels.itemsize, row, activation_below, kept, ldk,
-        mask, delta_in, ldi, delta_in_t + row * layer.fan_in * kernels.itemsize if delta_in_t != NULL else NULL)
+        row = spot.column * kernels.tile_cols
+        kernels.dense_grad_input(
+            layer, first, min(first + INPUT_BLOCK, layer.fan_in), delta_out_t + row * layer.fan_out * kernels.itemsize,
+            row, activation_below, kept, ldk, mask, delta_in, ldi,
+            delta_in_t + row * layer.fan_in * kernels.itemsize if delta_in_t != NULL else NULL)
 
 
 cdef void transpose_rows(const fastnn_kernels *kernels, size_t first, size_t last, size_t cols, const char *matrix,
@@ -158,12 +140,27 @@ cdef void transpose_rows(const fastnn_kernels *kernels, size_t first, size_t las
 
     Whole, its rows would be as far apart as a batch is long: each step of a sum would be on another page of memory.
     """
+    rows_into_tiles(kernels, first, last, cols, matrix, ld, matrix_t, cols)
+
+
+cdef void transpose_weights(const fastnn_kernels *kernels, const fastnn_dense *layer, size_t panel, size_t first,
+                            size_t last, const fastnn_dense *transposed) noexcept nogil:
+    """Rows [first, last) of a panel of W into W^T, which is packed as a layer from fan_out to fan_in without biases."""
+    cdef size_t width = kernels.tile_cols, column = panel * width, past_bias = width * kernels.itemsize
+    cdef const char *W = <const char *> layer.weights + (panel * (1 + layer.fan_in) * width) * kernels.itemsize
+    rows_into_tiles(kernels, first, last, min(width, layer.fan_out - column), W + past_bias, width,
+                    <char *> transposed.weights + past_bias + column * width * kernels.itemsize, 1 + layer.fan_out)
+
+
+cdef inline void rows_into_tiles(const fastnn_kernels *kernels, size_t first, size_t last, size_t cols,
+                                 const char *matrix, size_t ld, char *tiles, size_t tile_rows) noexcept nogil:
+    """Rows [first, last) of matrix (rows, cols) as columns of tiles, each of tile_rows rows of tile_cols numbers."""
     cdef size_t end, row = first, tile
     while row < last:
         tile = row - row % kernels.tile_cols
         end = min(tile + kernels.tile_cols, last)
         kernels.transpose(end - row, cols, matrix + row * ld * kernels.itemsize, ld,
-                          matrix_t + (tile * cols + row - tile) * kernels.itemsize, kernels.tile_cols)
+                          tiles + (tile * tile_rows + row - tile) * kernels.itemsize, kernels.tile_cols)
         row = end
 
 
@@ -177,11 +174,12 @@ cdef size_t n_weight_tasks(const fastnn_kernels *kernels, const fastnn_dense *la
 
 
 cdef void dense_grad_weights(const fastnn_kernels *kernels, const fastnn_dense *layer, const fastnn_batch *x,
-                             const char *delta, size_t ldd, const fastnn_update *update,
-                             double *squares) noexcept nogil:
+                             const char *delta, size_t ldd, const fastnn_update *update, double *squares,
+                             const fastnn_dense *transposed) noexcept nogil:
     """One optimizer step on W and b with their gradients x^T delta and sum(delta).
 
-    squares (n_weight_tasks) gets the sums of the squares of W before the step, task by task.
+    squares (n_weight_tasks) gets the sums of the squares of W before the step, task by task; transposed, unless NULL,
+    W^T after it.
     """
     cdef size_t panel, end, first, chunk = WEIGHT_TILES * kernels.tile_rows
     cdef size_t panels = n_panels(kernels, layer), n_chunks = weight_chunks(kernels, layer)
@@ -194,9 +192,11 @@ cdef void dense_grad_weights(const fastnn_kernels *kernels, const fastnn_dense *
         kernels.dense_grad_weights(layer, x, spot.column, end, first, min(first + chunk, layer.fan_in), delta, ldd,
                                    update, squares + task)
         task += end - spot.column
-        if first == 0:
-            for panel in range(spot.column, end):
+        for panel in range(spot.column, end):
+            if first == 0:
                 kernels.dense_grad_bias(layer, panel, x.rows, delta, ldd, update)
+            if transposed != NULL:
+                transpose_weights(kernels, layer, panel, first, min(first + chunk, layer.fan_in), transposed)
 
 
 cdef class Dense:
@@ -358,7 +358,7 @@ cdef class Dense:
         update.keep = 1
         with nogil, parallel(num_threads=self.n_threads):
             dense_grad_weights(self.kernels, &self.layer, &batch, <char *> cnp.PyArray_DATA(rows), ld, &update,
-                               <double *> cnp.PyArray_DATA(squares))
+                               <double *> cnp.PyArray_DATA(squares), NULL)
         if not unpack:
             return None
         dW, db = np.empty((self.layer.fan_in, self.layer.fan_out), self.dtype), np.empty(self.layer.fan_out, self.dtype)

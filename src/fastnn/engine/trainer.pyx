@@ -1,7 +1,5 @@
 """A network in training: its optimizer's memories, the space for a batch, and runs over segments of an epoch."""
 
-import math
-
 import numpy as np
 
 cimport numpy as cnp
@@ -15,8 +13,8 @@ from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arr
 from fastnn.engine.arrays cimport names_rows, round_up, row_length, samples_of
 from fastnn.engine.backprop cimport LayerSpace, Segment, n_output_tasks, run_segment
 from fastnn.engine.crowd cimport is_crowded, note_stalls, recent_stalls
-from fastnn.engine.dense cimport n_panels, n_tiles, n_weight_tasks
-from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples
+from fastnn.engine.dense cimport n_panels, n_tiles, n_weight_tasks, packed_size, transpose_weights
+from fastnn.engine.kernels cimport FASTNN_IDENTITY, FASTNN_NO_ENTRY, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples
 from fastnn.engine.loss cimport Loss, LossRows, Wanted
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
@@ -31,13 +29,11 @@ cdef double PARALLEL_FLOPS = 1e6
 cdef double LEAST_PATIENCE = 1e-4
 cdef double SLOW_FLOPS = 5e10
 cdef double TURN = 1e-2
-# As many parameters of a network's last layers stay in a core's cache while it takes a few rows at a time through them:
-# threads then need not wait for each other between these layers.
+# As many parameters of a network's last layers stay in a core's cache while it takes a few rows at a time through them,
+# and their error back: threads then need not wait for each other between these layers.
 cdef size_t BY_ROWS = 32_000
-# The rows are taken so many at a time, or a few more; and where that makes fewer chunks, for all the threads there may
-# be, these are smaller, and end at the loss.
+# The rows are taken so many at a time, or a few more.
 cdef size_t LEAST_CHUNK = 16
-cdef size_t BACK_CHUNKS = 4
 
 
 cdef class Trainer:
@@ -142,11 +138,12 @@ cdef class Trainer:
         self.n_threads = n_threads if self.step_flops > PARALLEL_FLOPS else 1
         self.patience = LEAST_PATIENCE + self.step_flops / SLOW_FLOPS
         segment.settings = &optimizer.settings
-        segment.batch_size, segment.first_by_rows = batch_size, network.n_dense - 1
-        while segment.first_by_rows > 0 and (
-                n_parameters - network._offset(segment.first_by_rows - 1) // network.kernels.itemsize <= BY_ROWS):
-            segment.first_by_rows -= 1
-        self._set_chunk()
+        segment.batch_size, segment.chunk_rows = batch_size, round_up(LEAST_CHUNK, network.kernels.tile_rows)
+        first = network.n_dense
+        while first > 0 and n_parameters - network._offset(first - 1) // network.kernels.itemsize <= BY_ROWS:
+            first -= 1
+        segment.first_back = max(1, first)
+        segment.first_by_rows = min(first, network.n_dense - 1)  # the last layer's rows in any case: the loss is theirs
         if not loss.from_logits:  # outputs, then, are what the loss and its gradient are computed from
             segment.layers[network.n_dense - 1].activation = number(network.head)
         segment.dropout_seed, segment.clip_norm = seed, 0 if clip_norm is None else clip_norm
@@ -185,23 +182,13 @@ cdef class Trainer:
         (self.space if space is None else space).append(array)
         return <char *> cnp.PyArray_DATA(array)
 
-    cdef _set_chunk(self):
-        """How many rows a thread takes at a time to the loss, and whether it brings their error back."""
-        cdef Segment *segment = &self.segment
-        cdef const fastnn_kernels *kernels = segment.kernels
-        cdef size_t last = self.network.n_dense - 1
-        tiles = math.lcm(kernels.tile_rows, kernels.tile_cols)  # whole ones, forward and back
-        if segment.first_by_rows < last and segment.batch_size >= BACK_CHUNKS * tiles:
-            segment.first_back, segment.chunk_rows = segment.first_by_rows, round_up(LEAST_CHUNK, tiles)
-        else:
-            segment.first_back, segment.chunk_rows = last, round_up(LEAST_CHUNK, kernels.tile_rows)
-
     cdef _make_space(self):
         cdef Segment *segment = &self.segment
         cdef const fastnn_kernels *kernels = segment.kernels
         cdef cnp.ndarray all_terms
         cdef char *gradient
         cdef LayerSpace *layer
+        cdef fastnn_dense transposed
         cdef size_t i, n_tasks = 0, panels = 0
         dtype = self.network.dtype
         n_outputs = self.network.sizes[-1]
@@ -223,7 +210,13 @@ cdef class Trainer:
                 layer.dropout, layer.mask = self.dropout[i], self._array(n, dtype)
                 if layer.z == NULL:
                     layer.kept = self._array(n, dtype)
-            if i > 0:
+            if i >= segment.first_back:
+                layer.transposed = transposed = segment.layers[i]
+                layer.transposed.fan_in, layer.transposed.fan_out = transposed.fan_out, transposed.fan_in
+                layer.transposed.weights = self._array(
+                    packed_size(kernels, transposed.fan_out, transposed.fan_in), dtype)
+                layer.transposed.activation = FASTNN_IDENTITY
+            elif i > 0:
                 layer.delta_t = self._array(rows * <object> segment.layers[i].fan_out, dtype)
             n_tasks += n_weight_tasks(kernels, &segment.layers[i])
             panels += n_panels(kernels, &segment.layers[i])
@@ -245,6 +238,16 @@ cdef class Trainer:
                 segment.gradient_layers[i] = segment.layers[i]
                 segment.gradient_layers[i].state = gradient + (
                     <char *> segment.layers[i].weights - <char *> segment.layers[0].weights)
+
+    cdef _transpose_weights(self):
+        """W^T of those layers that keep it: their weights may have been set since the last run."""
+        cdef const fastnn_kernels *kernels = self.segment.kernels
+        cdef fastnn_dense *layer
+        cdef size_t i, panel
+        for i in range(self.segment.first_back, self.segment.n_layers):
+            layer = &self.segment.layers[i]
+            for panel in range(n_panels(kernels, layer)):
+                transpose_weights(kernels, layer, panel, 0, layer.fan_in, &self.segment.spaces[i].transposed)
 
     cdef _make_dense_input(self):
         cdef Segment segment = self.segment  # a copy: what is there stays, if there is no space for all of it
@@ -363,6 +366,7 @@ cdef class Trainer:
             n_entries = most_entries(arrays, order, self.batch_size)
             if segment.entries[0].capacity < max(1, n_entries):
                 self._make_sparse_input(max(1, n_entries))
+        self._transpose_weights()
         segment.X = &samples
         segment.steps_before = segment.step_count = self.optimizer.step_count
         segment.loss, segment.n_done = loss, 0

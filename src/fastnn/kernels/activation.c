@@ -42,18 +42,19 @@ void KERNEL(activate)(int activation, size_t rows, size_t cols, const real *z, s
     }
 }
 
-void KERNEL(multiply_gradient)(int activation, size_t rows, size_t cols, const real *kept, size_t ldk, real *delta,
-                               size_t ldd)
+void KERNEL(multiply_gradient)(int activation, size_t rows, size_t cols, const real *kept, const real *mask, size_t ldk,
+                               real *delta, size_t ldd)
 {
-    if (activation == FASTNN_IDENTITY)
-        return;
     if (ldk == cols && ldd == cols)
         cols *= rows, rows = 1;
-    switch ((enum fastnn_activation)activation) {
+    if (activation != FASTNN_IDENTITY)
+        switch ((enum fastnn_activation)activation) {
 #define ACTIVATION(NAME, name, keeps) \
-    case FASTNN_##NAME: multiply_rows(gradient_##name, rows, cols, kept, ldk, delta, ldd); break;
+        case FASTNN_##NAME: multiply_rows(gradient_##name, rows, cols, kept, ldk, delta, ldd); break;
 #include "activations.def"
 #undef ACTIVATION
-    case FASTNN_N_ACTIVATIONS: break;
-    }
+        case FASTNN_N_ACTIVATIONS: break;
+        }
+    if (mask)
+        multiply_rows(forward_identity, rows, cols, mask, ldk, delta, ldd);
 }

@@ -36,13 +36,6 @@ INLINE void grad_input_tile(const int rows, const int width, const real *W, size
     store_tile(rows, width, sums, block, TILE_COLS);
 }
 
-static void multiply_rows(size_t rows, size_t cols, const real *mask, size_t ldm, real *delta, size_t ldd)
-{
-    for (size_t row = 0; row < rows; row++)
-        for (size_t col = 0; col < cols; col++)
-            delta[row * ldd + col] *= mask[row * ldm + col];
-}
-
 void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t,
                               size_t first_row, int activation_below, const void *kept, size_t ldk, const void *mask,
                               void *delta_in, size_t ldi, void *delta_in_t)
@@ -63,10 +56,8 @@ void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t la
         }
         real *in = (real *)delta_in + first_row * ldi + i;
         KERNEL(transpose)(inputs, TILE_COLS, block, TILE_COLS, in, ldi);
-        KERNEL(multiply_gradient)(activation_below, TILE_COLS, inputs, (const real *)kept + first_row * ldk + i, ldk,
-                                  in, ldi);
-        if (mask)
-            multiply_rows(TILE_COLS, inputs, (const real *)mask + first_row * ldk + i, ldk, in, ldi);
+        KERNEL(multiply_gradient)(activation_below, TILE_COLS, inputs, (const real *)kept + first_row * ldk + i,
+                                  mask ? (const real *)mask + first_row * ldk + i : NULL, ldk, in, ldi);
         if (delta_in_t)
             KERNEL(transpose)(TILE_COLS, inputs, in, ldi, (real *)delta_in_t + i * TILE_COLS, TILE_COLS);
     }

@@ -202,10 +202,11 @@ typedef struct {
     void (*dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first, size_t rows, size_t cols, double rate,
                     void *a, void *kept, void *mask, size_t ld);
 
-    /* a = f(z), and delta *= f'(kept), element by element. In place is allowed. */
+    /* a = f(z), and delta *= f'(kept), element by element, and delta *= mask (as kept) unless that is NULL. In place is
+     * allowed. */
     void (*activate)(int activation, size_t rows, size_t cols, const void *z, size_t ldz, void *a, size_t lda);
-    void (*multiply_gradient)(int activation, size_t rows, size_t cols, const void *kept, size_t ldk, void *delta,
-                              size_t ldd);
+    void (*multiply_gradient)(int activation, size_t rows, size_t cols, const void *kept, const void *mask, size_t ldk,
+                              void *delta, size_t ldd);
 
     /* The loss of z (rows, n_outputs), times its weights, summed; delta gets its gradient by z, and may be z itself.
      * softmax_loss: of logits z, with a class (rows, at distance ldl) and a weight (rows, at distance ldw) a row;

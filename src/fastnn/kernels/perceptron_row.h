@@ -10,6 +10,8 @@
 #include "kernels.h"
 #include "simd.h"
 
+#include <math.h>
+
 /* How rows are stored: a constant once inlined. */
 enum { DENSE, SPARSE_32, SPARSE_64 };
 

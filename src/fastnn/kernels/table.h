@@ -19,7 +19,7 @@ void KERNEL(dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size
                                 const void *, size_t, const fastnn_update *, double *);
 void KERNEL(dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t, const fastnn_update *);
 void KERNEL(activate)(int, size_t, size_t, const void *, size_t, void *, size_t);
-void KERNEL(multiply_gradient)(int, size_t, size_t, const void *, size_t, void *, size_t);
+void KERNEL(multiply_gradient)(int, size_t, size_t, const void *, const void *, size_t, void *, size_t);
 double KERNEL(softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, size_t, const void *, size_t, double,
                             void *, size_t);
 double KERNEL(elementwise_loss)(int, size_t, size_t, const void *, size_t, const void *, size_t, const void *, size_t,
