@@ -62,7 +62,7 @@ def fma_peak_work(dtype):
 
 
 def figures(flops, fastnn, numpy, dtype):
-    """What a work comes to, by times taken in turn: the rows of `Tracked`.
+    """What a work comes to, by times taken in turn: the rows of `_Tracked`.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def figures(flops, fastnn, numpy, dtype):
     }
 
 
-class Tracked:
+class _Tracked:  # asv would take it for a benchmark itself
     """Benchmarks of figures: `setup_cache` of a subclass measures them all, a dict of them for each set of parameters.
 
     asv tells caches apart by the line they are made in, so that each subclass needs one of its own.

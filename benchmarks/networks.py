@@ -16,8 +16,7 @@ from sklearn.model_selection import train_test_split
 from fastnn import MLPClassifier
 from fastnn.baseline import NumpyNetwork
 
-from .measuring import Tracked as _Tracked  # asv would take it for a benchmark of this file's
-from .measuring import figures
+from .measuring import _Tracked, figures
 
 DTYPES = ["float32", "float64"]
 

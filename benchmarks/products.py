@@ -11,8 +11,7 @@ import numpy as np
 from fastnn.engine.dense import Dense
 from fastnn.threads import effective_n_threads
 
-from .measuring import Tracked as _Tracked  # asv would take it for a benchmark of this file's
-from .measuring import figures
+from .measuring import _Tracked, figures
 
 #: (rows, fan_in, fan_out) of a batch and a layer: the reference network's hidden ones, and a large square.
 SHAPES = {"64 x 784 x 512": (64, 784, 512), "64 x 512 x 256": (64, 512, 256), "2048 x 2048 x 2048": (2048,) * 3}

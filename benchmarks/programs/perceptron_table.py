@@ -2,20 +2,30 @@
 
 import ctypes
 import statistics
+import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 from peak_memory import resident_megabytes
-from perceptron import WORKLOADS
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Perceptron as SklearnPerceptron
 
 from fastnn import Perceptron
 
+sys.path.append(str(Path(__file__).parents[1]))  # where asv's workloads are
+from perceptron import WORKLOADS
+
 N_ROUNDS = 7
 # Epochs of `fit`, all of them taken; None: `partial_fit`, so often that it can be timed.
-EPOCHS = dict(zip(WORKLOADS, (20, 10, 5, None), strict=True))
+EPOCHS = {
+    "20000 x 50 float32, 5 classes": 20,
+    "20000 x 50 float64, 5 classes": 20,
+    "100000 x 100 float64, 2 classes": 10,
+    "50000 x 100000 sparse, 20 classes": 5,
+    "100 x 50 float64, 5 classes": None,
+}
 N_CALLS = 500
 
 
