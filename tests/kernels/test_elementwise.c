@@ -41,6 +41,7 @@ static void test_activation(int activation, size_t cols, size_t gap)
     enum { ROWS = 3 };
     matrix z = random_matrix(ROWS, cols, gap), a = new_matrix(ROWS, cols, gap), in_place = new_matrix(ROWS, cols, gap);
     matrix kept = new_matrix(ROWS, cols, gap), delta = new_matrix(ROWS, cols, gap);
+    matrix mask = random_matrix(ROWS, cols, gap), masked = new_matrix(ROWS, cols, gap);
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < cols; j++) {
             set(z, i, j, 4 * at(z, i, j));
@@ -48,10 +49,12 @@ static void test_activation(int activation, size_t cols, size_t gap)
             set(kept, i, j,
                 activations[activation].keeps == INPUT ? at(z, i, j) : activations[activation].function(at(z, i, j)));
             set(delta, i, j, (double)j - 2);
+            set(masked, i, j, (double)j - 2);
         }
     K->activate(activation, ROWS, cols, z.values, z.ld, a.values, a.ld);
     K->activate(activation, ROWS, cols, in_place.values, in_place.ld, in_place.values, in_place.ld);
     K->multiply_gradient(activation, ROWS, cols, kept.values, NULL, kept.ld, delta.values, delta.ld);
+    K->multiply_gradient(activation, ROWS, cols, kept.values, mask.values, kept.ld, masked.values, masked.ld);
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < cols; j++) {
             const double wanted = activations[activation].function(at(z, i, j));
@@ -59,9 +62,11 @@ static void test_activation(int activation, size_t cols, size_t gap)
             expect(at(a, i, j), wanted, 8 * EPS * fabs(wanted), activations[activation].name, i, j);
             expect(at(in_place, i, j), at(a, i, j), 0, "in place", i, j);
             expect(at(delta, i, j), slope, 8 * EPS * fmax(fabs((double)j - 2), fabs(slope)), "delta", i, j);
+            expect(at(masked, i, j), at(delta, i, j) * at(mask, i, j), EPS * fabs(at(masked, i, j)), "masked", i, j);
         }
     expect_gaps(a, "the gap of a");
     expect_gaps(delta, "the gap of delta");
+    expect_gaps(masked, "the gap of masked");
 }
 
 void test_activations(void)

@@ -117,7 +117,8 @@ cdef extern from "kernels.h" nogil:
         void (*dropout)(uint64_t, uint64_t, uint64_t, size_t, size_t, size_t, double, void *, void *, void *,
                         size_t) noexcept nogil
         void (*activate)(int, size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
-        void (*multiply_gradient)(int, size_t, size_t, const void *, const void *, size_t, void *, size_t) noexcept nogil
+        void (*multiply_gradient)(int, size_t, size_t, const void *, const void *, size_t, void *,
+                                  size_t) noexcept nogil
         double (*softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, size_t, const void *, size_t,
                                double, void *, size_t) noexcept nogil
         double (*elementwise_loss)(int, size_t, size_t, const void *, size_t, const void *, size_t, const void *,

@@ -14,7 +14,9 @@ from fastnn.engine.arrays cimport names_rows, round_up, row_length, samples_of
 from fastnn.engine.backprop cimport LayerSpace, Segment, n_output_tasks, run_segment
 from fastnn.engine.crowd cimport is_crowded, note_stalls, recent_stalls
 from fastnn.engine.dense cimport n_panels, n_tiles, n_weight_tasks, packed_size, transpose_weights
-from fastnn.engine.kernels cimport FASTNN_IDENTITY, FASTNN_NO_ENTRY, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples
+from fastnn.engine.kernels cimport (
+    FASTNN_IDENTITY, FASTNN_NO_ENTRY, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples,
+)
 from fastnn.engine.loss cimport Loss, LossRows, Wanted
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer

@@ -1,35 +1,61 @@
 /* Which columns, and which rows, of a matrix a register tile can leave out, being zero throughout: see fastnn_terms. */
 #include "table.h"
 
-/* The numbers' bits, or-ed: zero if all are +0. (-0 counts as something, which is harmless.) */
-INLINE real_bits bits_of(const real *p)
+/* A number is something if any of its bits is set: -0 is, which is harmless. A term is written always and counted if it
+ * is used: no branch to mispredict. */
+
+/* The columns [j, j + width) that any of the rows uses, after the n found before them. */
+INLINE uint32_t used_of_block(size_t rows, size_t width, const real *x, size_t ldx, size_t j, uint32_t *terms,
+                              uint32_t n)
 {
-    real_bits bits;
-    memcpy(&bits, p, sizeof bits);
-    return bits;
+    vbits used = {0};
+    for (size_t i = 0; i < rows; i++)
+        used |= (vbits)(width == LANES ? load(x + i * ldx + j) : load_part(x + i * ldx + j, width, 0));
+    for (size_t k = 0; k < width; k++) {
+        terms[n] = (uint32_t)(j + k);
+        n += used[k] != 0;
+    }
+    return n;
 }
 
 void KERNEL(used_columns)(size_t rows, size_t cols, const void *x_matrix, size_t ldx, uint32_t *terms, uint32_t *counts,
                           size_t stride)
 {
+    const size_t whole = cols - cols % LANES;
     for (size_t tile = 0; tile * TILE_ROWS < rows; tile++, terms += stride) {
         const real *x = (const real *)x_matrix + tile * TILE_ROWS * ldx;
         size_t height = rows - tile * TILE_ROWS < TILE_ROWS ? rows - tile * TILE_ROWS : TILE_ROWS;
         uint32_t n = 0;
-        for (size_t j = 0; j < cols; j += LANES) {
-            size_t width = cols - j < LANES ? cols - j : LANES;
-            real_bits used[LANES] = {0};
-            for (size_t i = 0; i < height; i++)
-                for (size_t k = 0; k < width; k++)
-                    used[k] |= bits_of(x + i * ldx + j + k);
-            /* Written always, counted if used: no branch to mispredict. */
-            for (size_t k = 0; k < width; k++) {
-                terms[n] = (uint32_t)(j + k);
-                n += used[k] != 0;
-            }
-        }
+        for (size_t j = 0; j < whole; j += LANES)
+            n = used_of_block(height, LANES, x, ldx, j, terms, n);
+        if (whole < cols)
+            n = used_of_block(height, cols - whole, x, ldx, whole, terms, n);
         counts[tile] = n;
     }
+}
+
+/* The bits of so many numbers, or-ed; constants once inlined, it is a few words. */
+INLINE uint64_t bits_of(const real *x, size_t n)
+{
+    uint64_t bits = 0, word;
+    size_t size = n * sizeof(real), at = 0;
+    for (; at + sizeof word <= size; at += sizeof word) {
+        memcpy(&word, (const char *)x + at, sizeof word);
+        bits |= word;
+    }
+    word = 0;
+    memcpy(&word, (const char *)x + at, size - at);
+    return bits | word;
+}
+
+INLINE uint32_t used_of_tile(size_t rows, size_t width, const real *x, size_t ldx, uint32_t *terms)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < rows; i++) {
+        terms[n] = (uint32_t)i;
+        n += bits_of(x + i * ldx, width) != 0;
+    }
+    return n;
 }
 
 void KERNEL(used_rows)(size_t rows, size_t cols, const void *x_matrix, size_t ldx, uint32_t *terms, uint32_t *counts,
@@ -37,15 +63,9 @@ void KERNEL(used_rows)(size_t rows, size_t cols, const void *x_matrix, size_t ld
 {
     for (size_t tile = 0; tile * TILE_ROWS < cols; tile++, terms += stride) {
         const real *x = (const real *)x_matrix + tile * TILE_ROWS;
-        size_t width = cols - tile * TILE_ROWS < TILE_ROWS ? cols - tile * TILE_ROWS : TILE_ROWS;
-        uint32_t n = 0;
-        for (size_t i = 0; i < rows; i++) {
-            real_bits used = 0;
-            for (size_t k = 0; k < width; k++)
-                used |= bits_of(x + i * ldx + k);
-            terms[n] = (uint32_t)i;
-            n += used != 0;
-        }
-        counts[tile] = n;
+        if (cols - tile * TILE_ROWS >= TILE_ROWS)
+            counts[tile] = used_of_tile(rows, TILE_ROWS, x, ldx, terms);
+        else
+            counts[tile] = used_of_tile(rows, cols - tile * TILE_ROWS, x, ldx, terms);
     }
 }
