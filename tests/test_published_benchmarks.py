@@ -17,16 +17,23 @@ pytest.importorskip("asv")
 
 ROOT = Path(__file__).parents[1]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# asv's pages fetch these from elsewhere; Debian has them in libjs-jquery, libjs-jquery-flot and so on.
+# asv's pages fetch these from elsewhere; Debian has them in packages.
 SCRIPTS = Path("/usr/share/javascript")
+PACKAGES = {
+    "jquery": "libjs-jquery",
+    "jquery-flot": "libjs-jquery-flot",
+    "jquery-stupidtable": "libjs-jquery-stupidtable",
+    "bootstrap": "libjs-bootstrap",
+    "blueimp-md5": "node-blueimp-md5",
+}
 BENCHMARK = "activations.Activation.time_activation"
 
 pytestmark = [
     pytest.mark.skipif(BROWSER is None, reason="no Chromium"),
     pytest.mark.skipif(not (ROOT / ".git").exists(), reason="asv needs the repository"),
     pytest.mark.skipif(
-        not all((SCRIPTS / name).exists() for name in ("jquery", "jquery-flot", "jquery-stupidtable", "blueimp-md5")),
-        reason="needs Debian's libjs-jquery, libjs-jquery-flot, libjs-jquery-stupidtable and node-blueimp-md5",
+        not all((SCRIPTS / folder).exists() for folder in PACKAGES),
+        reason=f"needs Debian's {', '.join(PACKAGES.values())}",
     ),
 ]
 

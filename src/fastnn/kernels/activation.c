@@ -50,7 +50,7 @@ void KERNEL(multiply_gradient)(int activation, size_t rows, size_t cols, const r
     if (activation != FASTNN_IDENTITY)
         switch ((enum fastnn_activation)activation) {
 #define ACTIVATION(NAME, name, keeps) \
-        case FASTNN_##NAME: multiply_rows(gradient_##name, rows, cols, kept, ldk, delta, ldd); break;
+    case FASTNN_##NAME: multiply_rows(gradient_##name, rows, cols, kept, ldk, delta, ldd); break;
 #include "activations.def"
 #undef ACTIVATION
         case FASTNN_N_ACTIVATIONS: break;
