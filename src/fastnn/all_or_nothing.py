@@ -61,7 +61,7 @@ def all_or_nothing(estimator):
     """A call that fails leaves the estimator as it was, fitted or not.
 
     Yields a draft of it to fit, which it becomes at the end; or sooner, by `become`, where others are to see it fitted.
-    Until then it predicts as it did; where training goes on with its network, by `going_on`.
+    Until then it predicts as it did.
     """
     with being_changed(estimator):
         attributes, draft = vars(estimator).copy(), as_it_is(estimator)
@@ -75,17 +75,17 @@ def all_or_nothing(estimator):
 
 @contextmanager
 def going_on(estimator, state):
-    """Training goes on with an estimator's network, and a TrainingState: a call that fails leaves both as they were.
+    """Training goes on from an estimator and its TrainingState: a call that fails leaves both as they were.
 
-    Until the call ends, other threads see the estimator with a copy of the network as it was: its `draft` has this one.
+    What is trained is a copy of the network, since other threads may be in the middle of a prediction with this one.
     """
-    network, before = estimator._network, state.snapshot()
-    estimator._network = network.copy()
+    before = state.snapshot()
     try:
         yield
     except BaseException:
         state.restore(before)
-        network.parameters[:] = estimator._network.parameters
+        if estimator._trainer is not None:
+            estimator._trainer.move_to(estimator._network)
         raise
 
 

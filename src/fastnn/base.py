@@ -75,10 +75,14 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         check_is_fitted(self)
         with being_changed(self):
             old_coefs, old_intercepts = self._unpacked()
-            self._network.set_weights(
+            network = self._network.copy()  # other threads may be in the middle of a prediction with this one
+            network.set_weights(
                 old_coefs if coefs is None else checked_layers("coefs", coefs),
                 old_intercepts if intercepts is None else checked_layers("intercepts", intercepts),
             )
+            self._network = network
+            if self._trainer is not None:
+                self._trainer.move_to(network)
             self._state.forget_weights()  # training goes on from these
 
     # -- training -----------------------------------------------------------------------------------------------------
@@ -203,7 +207,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         if not goes_on:
             dtype = self._compute_dtype(X, samples.targets if kind.are_numbers else None)
             return self._initial_network(sizes, activations, kind, dtype, state.random_state)
-        network = self._network
+        network = self._network.copy()
         if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
             raise ValueError(f"Training cannot go on in another dtype than {network.dtype}: dtype is {self.dtype!r}.")
         if list(network.sizes) != sizes or [*network.activations, network.head] != [*activations, kind.head]:
@@ -212,6 +216,8 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
                 f"{[*network.activations, network.head]}, the parameters ask for {sizes} and "
                 f"{[*activations, kind.head]}."
             )
+        if self._trainer is not None:
+            self._trainer.move_to(network)
         if state.last_weights is not None:  # training goes on from there, not from the best
             network.set_weights(*state.last_weights)
             state.last_weights = None

@@ -22,7 +22,7 @@ from fastnn.engine.perceptron import Perceptrons
 from fastnn.inputs import check_sparse
 from fastnn.parameter_names import KeptParameterNames
 from fastnn.perceptron_run import run
-from fastnn.perceptron_state import Averages, Running, writeable
+from fastnn.perceptron_state import Averages, Running
 from fastnn.targets import class_numbers
 from fastnn.threads import effective_n_threads
 
@@ -249,8 +249,8 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         ------
         ValueError
             As for `fit`; in the first call without `classes`, and for labels that are not among them; with
-            `early_stopping`, and with ``class_weight="balanced"``. Where weights overflow, or after Ctrl-C, what was
-            learnt until then stays.
+            `early_stopping`, and with ``class_weight="balanced"``. The estimator is then as it was before, as it is
+            where weights overflow, and after Ctrl-C.
         """
         if self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit")
@@ -335,14 +335,14 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         return Running(coef, intercept)
 
     def _going_on(self):
-        """What the last call left: with averaging not what it shows as coef_."""
+        """Copies of what the last call left, since others may be predicting with it: averaged, not what coef_ shows."""
         if self.average and hasattr(self, "_running"):
             last, averages = self._running, self._running.averages
-            averages = Averages(writeable(averages.coef), averages.intercept.copy(), averages.counts.copy())
-            return Running(writeable(last.coef), last.intercept, averages)
+            averages = Averages(averages.coef.copy(), averages.intercept.copy(), averages.counts.copy())
+            return Running(last.coef.copy(), last.intercept, averages)
         if sp.issparse(self.coef_):
             raise ValueError("coef_ is sparse: call densify() before partial_fit")
-        return Running(writeable(self.coef_), self.intercept_)
+        return Running(self.coef_.copy(), self.intercept_)
 
     def _is_plain(self, X, y):
         """Whether X and y need none of scikit-learn's checks, which take longer than learning from few samples."""

@@ -21,8 +21,3 @@ class Running:
     coef: np.ndarray
     intercept: np.ndarray
     averages: Averages | None = None
-
-
-def writeable(coef):
-    """Weights that can be learnt in place: themselves, unless they are read-only, as from a memory-mapped pickle."""
-    return coef if coef.flags.writeable and coef.flags.c_contiguous else coef.copy()

@@ -172,6 +172,18 @@ cdef class Trainer:
             other.memories[:] = self.memories
         return other
 
+    def move_to(self, Network network not None):
+        """Train this network from now on, which has the same layers as the last one."""
+        cdef size_t i
+        if self.running:
+            raise RuntimeError("this network is being trained by another thread")
+        mine, its = ((one.sizes, one.activations, one.head, one.groups, one.dtype) for one in (self.network, network))
+        if mine != its or network.kernels != self.network.kernels:
+            raise ValueError(f"a network of other layers than {mine}: {its}")
+        self.network = network
+        for i in range(network.n_dense):
+            self.segment.layers[i].weights = self.segment.gradient_layers[i].weights = network.dense[i].weights
+
     def __reduce__(self):
         memories = [self.network.unpack(memory) for memory in self.memories]
         return Trainer, (
