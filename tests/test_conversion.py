@@ -174,11 +174,24 @@ def test_weights_can_be_set(X):
         model.coefs_ = coefs[:1]
     with pytest.raises(ValueError, match="coefs must be a list of one array for each layer, and is empty"):
         model.coefs_ = []
+    with pytest.raises(ValueError, match="intercepts must be a list of one array for each layer, not None"):
+        model.intercepts_ = None
     with pytest.raises(ValueError, match=r"coefs\[1\] contains NaN or infinity"):
         model.coefs_ = [coefs[0], coefs[1] * np.inf]
     np.testing.assert_array_equal(model.coefs_[0], coefs[0])
     with pytest.raises(NotFittedError):
         MLPClassifier().coefs_ = coefs
+
+
+def test_a_layer_cannot_be_set_by_itself(X):
+    """It would be set in a copy, and lost; scikit-learn's own model has lists of its own."""
+    model = MLPClassifier((6,), max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
+    for layers in (model.coefs_, model.intercepts_):
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            layers[0] = 2 * layers[0]
+    other = model.to_sklearn()
+    other.coefs_[0] = 0 * other.coefs_[0]
+    assert not np.allclose(other.predict_proba(X), model.predict_proba(X))
 
 
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])

@@ -47,38 +47,36 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
 
     @property
     def coefs_(self):
-        """list of ndarray of shape (fan_in, fan_out): the weights of each layer, read-only copies."""
+        """tuple of ndarray of shape (fan_in, fan_out): the weights of each layer, read-only copies."""
         return self._unpacked()[0]
 
     @coefs_.setter
     def coefs_(self, coefs):
-        self._set_weights(coefs=coefs)
+        self._set_weights("coefs", coefs)
 
     @property
     def intercepts_(self):
-        """list of ndarray of shape (fan_out,): the biases of each layer, read-only copies."""
+        """tuple of ndarray of shape (fan_out,): the biases of each layer, read-only copies."""
         return self._unpacked()[1]
 
     @intercepts_.setter
     def intercepts_(self, intercepts):
-        self._set_weights(intercepts=intercepts)
+        self._set_weights("intercepts", intercepts)
 
     def _unpacked(self):
         if not hasattr(self, "_network"):
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
-        coefs, intercepts = self._network.weights()
-        for array in (*coefs, *intercepts):
-            array.flags.writeable = False  # the network would not notice a change: better an error than silence
+        coefs, intercepts = map(tuple, self._network.weights())
+        for array in (*coefs, *intercepts):  # the network would not notice a change: better an error than silence
+            array.flags.writeable = False
         return coefs, intercepts
 
-    def _set_weights(self, coefs=None, intercepts=None):
+    def _set_weights(self, name, layers):
         check_is_fitted(self)
+        layers = checked_layers(name, layers)
         with being_changed(self):
-            old_coefs, old_intercepts = self._unpacked()
-            self._network.set_weights(
-                old_coefs if coefs is None else checked_layers("coefs", coefs),
-                old_intercepts if intercepts is None else checked_layers("intercepts", intercepts),
-            )
+            coefs, intercepts = self._network.weights()
+            self._network.set_weights(**{"coefs": coefs, "intercepts": intercepts, name: layers})
             self._state.forget_weights()  # training goes on from these
 
     # -- training -----------------------------------------------------------------------------------------------------

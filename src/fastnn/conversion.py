@@ -19,6 +19,8 @@ def checked_layers(name, layers):
     ValueError
         Names the layer.
     """
+    if not np.iterable(layers):
+        raise ValueError(f"{name} must be a list of one array for each layer, not {layers!r}.")
     layers = [np.asarray(layer) for layer in layers]
     n_axes = {"coefs": 2, "intercepts": 1}[name]
     if not layers:

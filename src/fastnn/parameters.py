@@ -129,9 +129,9 @@ best_epoch_ : int
     The epoch of the highest score, or of the lowest loss if none are held out; the first is number 1.
 t_ : int
     Samples seen in the epochs completed.
-coefs_ : list of ndarray of shape (fan_in, fan_out)
+coefs_ : tuple of ndarray of shape (fan_in, fan_out)
     Each layer's weights: copies, read-only. Assign a list to set them all.
-intercepts_ : list of ndarray of shape (fan_out,)
+intercepts_ : tuple of ndarray of shape (fan_out,)
     Each layer's biases, likewise.
 n_features_in_ : int
     Columns of X.
