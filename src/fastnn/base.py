@@ -197,7 +197,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         """The network there is, where training goes on; else a new one."""
         X = samples.X
         sizes = [X.shape[1], *self._hidden_sizes(), kind.n_outputs]
-        activations = self._hidden_activations(len(sizes) - 2)
+        activations = self._activation_names(len(sizes) - 2)
         if not goes_on:
             dtype = self._compute_dtype(X, samples.targets if kind.are_numbers else None)
             return self._initial_network(sizes, activations, kind, dtype, state.random_state)

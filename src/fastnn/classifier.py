@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
 from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
+from fastnn.inputs import checked_epochs
 from fastnn.parameters import MLPParameters, documented
 from fastnn.targets import Labels
 
@@ -376,10 +377,3 @@ def _equal(classes, known):
     if isinstance(known, list):
         return len(classes) == len(known) and all(map(_equal, classes, known))
     return np.array_equal(unique_labels(classes), known)
-
-
-def checked_epochs(epochs):
-    """The number of epochs, if it is one."""
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"epochs must be an integer of at least 1, got {epochs!r}.")
-    return int(epochs)

@@ -62,7 +62,7 @@ def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     coefs, intercepts = checked_layers("coefs", coefs), checked_layers("intercepts", intercepts)
     sizes = [len(coefs[0]), *(W.shape[1] for W in coefs)]
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
-    network = Network(sizes, model._hidden_activations(len(sizes) - 2), kind.head, dtype, groups=kind.groups)
+    network = Network(sizes, model._activation_names(len(sizes) - 2), kind.head, dtype, groups=kind.groups)
     network.set_weights(coefs, intercepts)
     state = TrainingState(check_random_state(model.random_state))
     vars(state).update(training)

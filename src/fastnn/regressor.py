@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
-from fastnn.classifier import checked_epochs
 from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
 from fastnn.engine.activation import activation_names
+from fastnn.inputs import checked_epochs
 from fastnn.parameters import MLPParameters, documented
 from fastnn.targets import Numbers
 

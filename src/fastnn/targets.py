@@ -83,10 +83,10 @@ class Labels:
     def of_kind(cls, kind, classes):
         """Labels of a known kind, from the classes there are; of several columns, from each one's."""
         columns = kind == "multiclass-multioutput"
-        return cls.sorted(kind, [unique_labels(column) for column in classes] if columns else unique_labels(classes))
+        return cls.of_sorted(kind, [unique_labels(column) for column in classes] if columns else unique_labels(classes))
 
     @classmethod
-    def sorted(cls, kind, classes):
+    def of_sorted(cls, kind, classes):
         """The same, from classes that are sorted arrays already: they are kept as they are."""
         labels = cls.__new__(cls)
         labels._take(kind, classes)
