@@ -8,6 +8,7 @@ from older import scikit_learns_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
+from sklearn.tree import DecisionTreeClassifier
 
 from fastnn import MLPClassifier, MLPRegressor
 
@@ -69,6 +70,21 @@ def test_names_go_along(X):
     assert model.to_sklearn().feature_names_in_.tolist() == list("wxyz")
 
 
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_it_says_which_estimator_it_takes(estimator, X):
+    """And nothing else, fitted or not: a classifier would pass for a regressor of its logits."""
+    wanted = {MLPClassifier: SklearnMLPClassifier, MLPRegressor: SklearnMLPRegressor}[estimator]
+    message = rf"must be a sklearn.neural_network.{wanted.__name__}, not a [\w.]+"
+    for other in (SklearnMLPClassifier, SklearnMLPRegressor, DecisionTreeClassifier, MLPClassifier, MLPRegressor):
+        if other is not wanted:
+            with pytest.raises(TypeError, match=message + other.__name__):
+                estimator.from_sklearn(other().fit(X, X[:, 0] > 0))
+    with pytest.raises(TypeError, match=message + "NoneType"):
+        estimator.from_sklearn(None)
+    with pytest.raises(NotFittedError):
+        estimator.from_sklearn(wanted())
+
+
 @pytest.mark.parametrize("kind", TARGETS)
 def test_from_weights(kind, X):
     ours, _, parameters = pair(kind)
@@ -106,7 +122,7 @@ def test_from_weights_of_several_columns(X):
         (lambda W, b: MLPClassifier.from_weights(W, b, classes=[0, 1]), "3 outputs for the classes .* need 1"),
         (lambda W, b: MLPClassifier.from_weights(W[:1], b), "activation|arrays of weights|layers"),
         (lambda W, b: MLPClassifier.from_weights(W[::-1], b), "weights of shape"),
-        (lambda W, b: MLPClassifier.from_weights(W, b, activation="swish"), "unknown activation 'swish'"),
+        (lambda W, b: MLPClassifier.from_weights(W, b, activation="swish"), "'activation' parameter of MLPClassifier"),
         (lambda W, b: MLPClassifier.from_weights(b, b), r"coefs\[0\] must have 2 axes, not 1"),
         (lambda W, b: MLPClassifier.from_weights([], []), "intercepts must be a list of one array for each layer"),
         (lambda W, b: MLPClassifier.from_weights([], b), "coefs must be a list of one array for each layer"),
@@ -118,6 +134,13 @@ def test_from_weights_of_several_columns(X):
             lambda W, b: MLPRegressor.from_weights(W, b, loss="quantile", quantile=[0.1, 0.9]),
             "3 outputs for 2 quantiles",
         ),
+        (lambda W, b: MLPClassifier.from_weights(W, b, solver="x"), "'solver' parameter of MLPClassifier"),
+        (lambda W, b: MLPClassifier.from_weights(W, b, dropout=[0.1, 0.2]), "dropout must be a rate .* for each of 1"),
+        (lambda W, b: MLPRegressor.from_weights(W, b, loss="softmax"), "'loss' parameter of MLPRegressor"),
+        (lambda W, b: MLPRegressor.from_weights(W, b, huber_delta=-1), "'huber_delta' parameter"),
+        (lambda W, b: MLPRegressor.from_weights(W, b, loss="quantile", quantile=2), "'quantile' parameter"),
+        (lambda W, b: MLPRegressor.from_weights(W, b, output_activation="nope"), "'output_activation' parameter"),
+        (lambda W, b: MLPRegressor.from_weights(W, b, activation="nope"), "'activation' parameter"),
     ],
 )
 def test_weights_that_make_no_network(make, message):

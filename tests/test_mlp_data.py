@@ -102,6 +102,24 @@ def test_multilabel_indicators(X, convert):
     np.testing.assert_array_equal(predicted, model.predict_proba(X) > 0.5)
 
 
+def test_the_score_of_several_columns(X):
+    """The part of the samples right in all of them, of a y that is as long and as wide: nothing is broadcast."""
+    y = (X[:, :3] // 17).astype(int)
+    model = fitted(X / 50, y, max_iter=30, learning_rate_init=0.05)
+    right = (model.predict(X / 50) == y).all(axis=1)
+    assert 0 < right.mean() < 1
+    assert model.score(X / 50, y) == model.score(X / 50, y.tolist()) == right.mean()
+    assert model.score(X / 50, y, X[:, 4]) == pytest.approx(np.average(right, weights=X[:, 4]))
+    for wrong in (y[:1], y[0], y[:-1]):
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            model.score(X / 50, wrong)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(X / 50, y, X[:1, 4])
+    for wrong in (y[:, 0], y[:, :1], y[:, :2], y[..., None]):
+        with pytest.raises(ValueError, match=r"`y` must have 3 columns of classes, not be of shape \(120,"):
+            model.score(X / 50, wrong)
+
+
 def test_a_label_that_no_sample_has(X):
     Y = np.column_stack([X[:, 0] > 25, np.zeros(N)]).astype(int)
     assert not fitted(X / 50, Y, max_iter=30, learning_rate_init=0.05).predict(X / 50)[:, 1].any()

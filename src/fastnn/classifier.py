@@ -12,11 +12,18 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
-from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
+from fastnn.conversion import (
+    adopt,
+    adopt_scikit_learns,
+    check_scikit_learns,
+    checked_layers,
+    sklearn_estimator,
+    to_scikit_learns,
+)
 from fastnn.inputs import checked_epochs
 from fastnn.parameters import MLPParameters, documented
 from fastnn.targets import Labels
@@ -179,7 +186,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For weights of shapes that make no network, or none for such classes.
+            For weights of shapes that make no network, or none for such classes, and for parameters that `fit` refuses.
 
         Examples
         --------
@@ -191,6 +198,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         array([False,  True,  True, False])
         """
         intercepts, classes = checked_layers("intercepts", intercepts), _as_sequence(classes)
+        model = cls(tuple(map(len, intercepts[:-1])), activation, **parameters)
+        model._validate_params()
         n_outputs = len(intercepts[-1])
         if multilabel:
             kind = Labels.of_kind("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
@@ -204,8 +213,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, not {classes}.")
         if kind.n_outputs != n_outputs:
             raise ValueError(f"{n_outputs} outputs for the classes {kind.classes}, which need {kind.n_outputs}.")
-        sizes = tuple(map(len, intercepts[:-1]))
-        return adopt(cls(sizes, activation, **parameters), kind, coefs, intercepts)
+        return adopt(model, kind, coefs, intercepts)
 
     @classmethod
     def from_sklearn(cls, fitted):
@@ -219,8 +227,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         MLPClassifier
             With its parameters and weights: it predicts the same, and can be trained further, with a fresh optimizer.
+
+        Raises
+        ------
+        TypeError
+            For another estimator.
         """
-        check_is_fitted(fitted)
+        check_scikit_learns(fitted, SklearnClassifier)
         kind = Labels.of_kind(fitted._label_binarizer.y_type_, fitted.classes_)
         return adopt_scikit_learns(cls(**fitted.get_params()), kind, fitted)
 
@@ -353,7 +366,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         if not self._targets.groups:
             return super().score(X, y, sample_weight)
-        right = (self.predict(X) == np.asarray(y)).all(axis=1)
+        y = np.asarray(y)
+        check_consistent_length(X, y, sample_weight)
+        if y.ndim != 2 or y.shape[1] != len(self.classes_):
+            raise ValueError(f"`y` must have {len(self.classes_)} columns of classes, not be of shape {y.shape}.")
+        right = (self.predict(X) == y).all(axis=1)
         return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self):

@@ -15,7 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
-from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
+from fastnn.conversion import (
+    adopt,
+    adopt_scikit_learns,
+    check_scikit_learns,
+    checked_layers,
+    sklearn_estimator,
+    to_scikit_learns,
+)
 from fastnn.engine.activation import activation_names
 from fastnn.inputs import checked_epochs
 from fastnn.parameters import MLPParameters, documented
@@ -176,11 +183,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For weights of shapes that make no network, or none for such quantiles.
+            For weights of shapes that make no network, or none for such quantiles, and for parameters that `fit`
+            refuses.
         """
         intercepts = checked_layers("intercepts", intercepts)
         sizes = tuple(map(len, intercepts))
         model = cls(hidden_layer_sizes=sizes[:-1], activation=activation, **parameters)
+        model._validate_params()
         n_quantiles = len(model._quantiles()) if model.loss == "quantile" else 1
         if sizes[-1] % n_quantiles:
             raise ValueError(f"{sizes[-1]} outputs for {n_quantiles} quantiles.")
@@ -198,8 +207,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         MLPRegressor
             With its parameters and weights: it predicts the same, and can be trained further, with a fresh optimizer.
+
+        Raises
+        ------
+        TypeError
+            For another estimator.
         """
-        check_is_fitted(fitted)
+        check_scikit_learns(fitted, SklearnRegressor)
         model = cls(**fitted.get_params())
         return adopt_scikit_learns(model, model._numbers(fitted.n_outputs_), fitted)
 
