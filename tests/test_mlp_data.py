@@ -102,6 +102,35 @@ def test_multilabel_indicators(X, convert):
     np.testing.assert_array_equal(predicted, model.predict_proba(X) > 0.5)
 
 
+@pytest.mark.parametrize("values", [(1, 2), (-1, 1), (0.0, 2.0), (False, True)], ids=str)
+def test_columns_of_two_values(X, values):
+    """Zeros and ones are indicators; any other two values are classes, and what is predicted is of them."""
+    Y = (X[:, :3] > 25).astype(int)
+    y, X = np.array(values)[Y], X / 50
+    model = fitted(X, y, **LEARN)
+    assert model.score(X, y) > 0.8
+    predicted = model.predict(X)
+    assert np.mean(predicted == y) > 0.9
+    if values == (False, True):
+        assert_same_bits(model, fitted(X, Y, **LEARN))
+        return
+    assert predicted.dtype == y.dtype
+    assert [classes.tolist() for classes in model.classes_] == [list(values)] * 3
+    assert_same_bits(model, fitted(X, np.array(["a", "b"])[Y], **LEARN))
+    model.set_params(warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="same classes"):
+        model.fit(X, Y + 5)
+    for sparse in (model.fit, model.partial_fit):
+        with pytest.raises(TypeError, match=r"y.toarray\(\)"):
+            sparse(X, scipy.sparse.csr_array(y))
+    part = MLPClassifier((3,)).partial_fit(X, y, classes=[values] * 3)
+    assert set(np.unique(part.predict(X))) <= set(values)
+    with pytest.raises(ValueError, match="a list of the classes of each of the 3 columns"):
+        MLPClassifier((3,)).partial_fit(X, y, classes=values)
+    with pytest.raises(ValueError, match="an indicator matrix of zeros and ones"):
+        fitted(X, Y).partial_fit(X, y)
+
+
 def test_the_score_of_several_columns(X):
     """The part of the samples right in all of them, of a y that is as long and as wide: nothing is broadcast."""
     y = (X[:, :3] // 17).astype(int)

@@ -50,14 +50,16 @@ BAD_INPUT = {
 BAD_LABELS = {
     "continuous": (X[:, 0], ValueError, "Unknown label type: continuous"),
     "one class": (np.full(N, "ham"), ValueError, "only one class: ham$"),
-    "a column of one class": (Y * [1, 0, 1] + np.arange(3), ValueError, "only one class: 1$"),
+    "a column of one class": (Y * [1, 0, 1] + np.arange(3), ValueError, "column 1 of `y` contains only one class: 1$"),
+    "a column of two, one of one": (Y * [1, 0, 1] + 1, ValueError, "column 1 of `y` contains only one class: 1$"),
     "a missing label": (np.array([None, "a"] * (N // 2), dtype=object), ValueError, "Unknown label type: unknown"),
     "bytes": (
         np.array([b"a", b"b"] * (N // 2)),
         (TypeError, FutureWarning),
         "as bytes is (not supported|deprecated)",
     ),
-    "an indicator of -1 and 1": (2 * Y - 1, ValueError, "indicator matrix of zeros and ones"),
+    "sparse -1 and 1": (scipy.sparse.csr_array(2 * Y - 1), TypeError, r"must be an array: y.toarray\(\)"),
+    "sparse classes": (scipy.sparse.csr_array(Y + Y[::-1]), TypeError, r"must be an array: y.toarray\(\)"),
     "complex": (y + 1j, ValueError, "Complex data not supported"),
 }
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.metrics import d2_pinball_score, r2_score
 
 from fastnn import MLPRegressor
@@ -128,6 +129,14 @@ def test_bad_parameters(parameters, message, data):
 def test_bad_targets(y, message, data):
     with pytest.raises(ValueError, match=message):
         MLPRegressor(max_iter=2).fit(data[0], y)
+
+
+def test_sparse_targets(data):
+    """Of one column scikit-learn speaks, too."""
+    X, y = data
+    for wrong in (np.stack([y, -y], axis=1), y[:, None]):
+        with pytest.raises(TypeError, match=r"toarray\(\)"):
+            MLPRegressor(max_iter=2).fit(X, scipy.sparse.csr_array(wrong))
 
 
 def test_poisson_is_for_counts(data):

@@ -26,7 +26,7 @@ from fastnn.conversion import (
 )
 from fastnn.inputs import checked_epochs
 from fastnn.parameters import MLPParameters, documented
-from fastnn.targets import Labels
+from fastnn.targets import Labels, indicates
 
 
 @documented
@@ -94,7 +94,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Of any real type. CSR is taken as it is, other sparse formats are converted to it.
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Class labels of any type; an indicator matrix of labels; or several columns of classes.
+            Class labels of any type; an indicator matrix of labels, of zeros and ones; or several columns of classes.
         sample_weight : array-like of shape (n_samples,), default=None
             What each sample's loss is multiplied by.
         X_val, y_val, sample_weight_val : array-like, default=None
@@ -276,7 +276,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError("classes must not be empty.")
         if np.ndim(classes[0]):  # what they look like decides: a part of y may hold anything
             kind = Labels.of_kind("multiclass-multioutput", classes)
-        elif type_of_target(y).startswith("multilabel"):
+        elif type_of_target(y).startswith("multilabel") and indicates(y):
             kind = Labels(y)
         elif y.ndim == 2:
             raise ValueError(f"`classes` must be a list of the classes of each of the {y.shape[1]} columns of y.")
@@ -376,6 +376,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
         return tags
 
 
