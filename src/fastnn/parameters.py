@@ -128,7 +128,7 @@ best_validation_score_ : float or None
 best_epoch_ : int
     The epoch of the highest score, or of the lowest loss if none are held out; the first is number 1.
 t_ : int
-    Samples seen in the epochs completed.
+    Samples seen in the epochs completed, but for lbfgs's.
 coefs_ : tuple of ndarray of shape (fan_in, fan_out)
     Each layer's weights: copies, read-only. Assign a list to set them all.
 intercepts_ : tuple of ndarray of shape (fan_out,)
