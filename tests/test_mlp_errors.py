@@ -78,6 +78,11 @@ def test_bad_labels(y, error, message):
         model().fit(X, y)
 
 
+def test_a_single_class_to_come():
+    with pytest.raises(ValueError, match=r"only one class: 0$"):
+        model().partial_fit(X, np.zeros(N, int), classes=[0])
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
