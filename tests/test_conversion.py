@@ -228,6 +228,9 @@ def test_hidden_activations(estimator, X):
     for layer in (2, -3):
         with pytest.raises(ValueError, match="the network has 2 hidden layers"):
             model.hidden_activations(X, layer)
+    for layer in (1.0, "first", None):
+        with pytest.raises(TypeError, match=f"layer must be an integer, not {layer!r}"):
+            model.hidden_activations(X, layer)
     with pytest.raises(ValueError, match="the network has 0 hidden layers"):
         estimator(hidden_layer_sizes=(), max_iter=2).fit(X, X[:, 0] > 0).hidden_activations(X)
     with pytest.raises(NotFittedError):

@@ -152,6 +152,16 @@ def test_going_on_needs_as_many_targets(data):
             going_on(X, np.stack([y, y], axis=1))
 
 
+@pytest.mark.parametrize("changes", [{"quantile": [0.1, 0.5, 0.9]}, {"quantile": 0.5}, {"loss": "huber"}], ids=str)
+def test_going_on_needs_as_many_quantiles(changes, data):
+    model = MLPRegressor("quantile", (5,), quantile=[0.1, 0.9], max_iter=2).fit(*data)
+    model.set_params(quantile=[0.2, 0.8]).partial_fit(*data)
+    model.set_params(warm_start=True, **changes)
+    for going_on in (model.partial_fit, model.fit):
+        with pytest.raises(ValueError, match=r"loss='\w+' and quantile=.*: the network has 2 outputs for each target"):
+            going_on(*data)
+
+
 @pytest.mark.parametrize(
     ("X_dtype", "y_dtype", "computed_in"),
     [

@@ -3,6 +3,7 @@
 import copy
 from contextlib import closing, nullcontext
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -302,8 +303,12 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         ------
         ValueError
             When there is no such layer.
+        TypeError
+            When `layer` is not an integer.
         """
         check_is_fitted(self)
+        if not isinstance(layer, Integral):
+            raise TypeError(f"layer must be an integer, not {layer!r}.")
         n_hidden = len(self._network.sizes) - 2
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(f"layer={layer}, but the network has {n_hidden} hidden layers.")

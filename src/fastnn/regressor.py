@@ -241,6 +241,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         kind = self._numbers(1 if y.ndim == 1 else y.shape[1])
         if goes_on and kind.n_targets != self._targets.n_targets:
             raise ValueError(f"`y` must have {self._targets.n_targets} columns, as in the first fit")
+        if goes_on and len(kind.quantiles) != len(self._targets.quantiles):
+            raise ValueError(
+                f"Training cannot go on with loss={self.loss!r} and quantile={self.quantile!r}: the network has "
+                f"{len(self._targets.quantiles)} outputs for each target, not {len(kind.quantiles)}."
+            )
         return kind
 
     def _numbers(self, n_targets):

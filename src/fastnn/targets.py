@@ -1,5 +1,7 @@
 """What is to be predicted, of any kind, as the numbers a network learns, and back."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import compute_class_weight
@@ -233,8 +235,11 @@ class Labels:
     def _column_weights(class_weight, classes, codes):
         present = np.unique(codes)
         weights = np.ones(len(classes))
-        if isinstance(class_weight, dict) and not all(0 <= weight < np.inf for weight in class_weight.values()):
+        given = class_weight.values() if isinstance(class_weight, dict) else ()
+        if not all(isinstance(weight, Real) and 0 <= weight < np.inf for weight in given):
             raise ValueError(f"class_weight must be finite and not negative, got {class_weight}.")
+        if not isinstance(class_weight, dict) and class_weight not in ("balanced", None):
+            raise ValueError(f"class_weight must be a dict or 'balanced' for each column of y, got {class_weight!r}.")
         if isinstance(class_weight, dict):
             unknown = set(class_weight) - set(classes.tolist())
             if unknown:
