@@ -8,6 +8,7 @@ from older import scikit_learns_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
+from sklearn.tree import DecisionTreeClassifier
 
 from fastnn import MLPClassifier, MLPRegressor
 
@@ -69,6 +70,21 @@ def test_names_go_along(X):
     assert model.to_sklearn().feature_names_in_.tolist() == list("wxyz")
 
 
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_it_says_which_estimator_it_takes(estimator, X):
+    """And nothing else, fitted or not: a classifier would pass for a regressor of its logits."""
+    wanted = {MLPClassifier: SklearnMLPClassifier, MLPRegressor: SklearnMLPRegressor}[estimator]
+    message = rf"must be a sklearn.neural_network.{wanted.__name__}, not a [\w.]+"
+    for other in (SklearnMLPClassifier, SklearnMLPRegressor, DecisionTreeClassifier, MLPClassifier, MLPRegressor):
+        if other is not wanted:
+            with pytest.raises(TypeError, match=message + other.__name__):
+                estimator.from_sklearn(other().fit(X, X[:, 0] > 0))
+    with pytest.raises(TypeError, match=message + "NoneType"):
+        estimator.from_sklearn(None)
+    with pytest.raises(NotFittedError):
+        estimator.from_sklearn(wanted())
+
+
 @pytest.mark.parametrize("kind", TARGETS)
 def test_from_weights(kind, X):
     ours, _, parameters = pair(kind)
@@ -106,7 +122,7 @@ def test_from_weights_of_several_columns(X):
         (lambda W, b: MLPClassifier.from_weights(W, b, classes=[0, 1]), "3 outputs for the classes .* need 1"),
         (lambda W, b: MLPClassifier.from_weights(W[:1], b), "activation|arrays of weights|layers"),
         (lambda W, b: MLPClassifier.from_weights(W[::-1], b), "weights of shape"),
-        (lambda W, b: MLPClassifier.from_weights(W, b, activation="swish"), "unknown activation 'swish'"),
+        (lambda W, b: MLPClassifier.from_weights(W, b, activation="swish"), "'activation' parameter of MLPClassifier"),
         (lambda W, b: MLPClassifier.from_weights(b, b), r"coefs\[0\] must have 2 axes, not 1"),
         (lambda W, b: MLPClassifier.from_weights([], []), "intercepts must be a list of one array for each layer"),
         (lambda W, b: MLPClassifier.from_weights([], b), "coefs must be a list of one array for each layer"),
@@ -118,6 +134,13 @@ def test_from_weights_of_several_columns(X):
             lambda W, b: MLPRegressor.from_weights(W, b, loss="quantile", quantile=[0.1, 0.9]),
             "3 outputs for 2 quantiles",
         ),
+        (lambda W, b: MLPClassifier.from_weights(W, b, solver="x"), "'solver' parameter of MLPClassifier"),
+        (lambda W, b: MLPClassifier.from_weights(W, b, dropout=[0.1, 0.2]), "dropout must be a rate .* for each of 1"),
+        (lambda W, b: MLPRegressor.from_weights(W, b, loss="softmax"), "'loss' parameter of MLPRegressor"),
+        (lambda W, b: MLPRegressor.from_weights(W, b, huber_delta=-1), "'huber_delta' parameter"),
+        (lambda W, b: MLPRegressor.from_weights(W, b, loss="quantile", quantile=2), "'quantile' parameter"),
+        (lambda W, b: MLPRegressor.from_weights(W, b, output_activation="nope"), "'output_activation' parameter"),
+        (lambda W, b: MLPRegressor.from_weights(W, b, activation="nope"), "'activation' parameter"),
     ],
 )
 def test_weights_that_make_no_network(make, message):
@@ -174,11 +197,24 @@ def test_weights_can_be_set(X):
         model.coefs_ = coefs[:1]
     with pytest.raises(ValueError, match="coefs must be a list of one array for each layer, and is empty"):
         model.coefs_ = []
+    with pytest.raises(ValueError, match="intercepts must be a list of one array for each layer, not None"):
+        model.intercepts_ = None
     with pytest.raises(ValueError, match=r"coefs\[1\] contains NaN or infinity"):
         model.coefs_ = [coefs[0], coefs[1] * np.inf]
     np.testing.assert_array_equal(model.coefs_[0], coefs[0])
     with pytest.raises(NotFittedError):
         MLPClassifier().coefs_ = coefs
+
+
+def test_a_layer_cannot_be_set_by_itself(X):
+    """It would be set in a copy, and lost; scikit-learn's own model has lists of its own."""
+    model = MLPClassifier((6,), max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
+    for layers in (model.coefs_, model.intercepts_):
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            layers[0] = 2 * layers[0]
+    other = model.to_sklearn()
+    other.coefs_[0] = 0 * other.coefs_[0]
+    assert not np.allclose(other.predict_proba(X), model.predict_proba(X))
 
 
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
@@ -191,6 +227,9 @@ def test_hidden_activations(estimator, X):
     np.testing.assert_array_equal(model.hidden_activations(X), model.hidden_activations(X, 1))
     for layer in (2, -3):
         with pytest.raises(ValueError, match="the network has 2 hidden layers"):
+            model.hidden_activations(X, layer)
+    for layer in (1.0, "first", None):
+        with pytest.raises(TypeError, match=f"layer must be an integer, not {layer!r}"):
             model.hidden_activations(X, layer)
     with pytest.raises(ValueError, match="the network has 0 hidden layers"):
         estimator(hidden_layer_sizes=(), max_iter=2).fit(X, X[:, 0] > 0).hidden_activations(X)

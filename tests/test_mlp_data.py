@@ -102,6 +102,53 @@ def test_multilabel_indicators(X, convert):
     np.testing.assert_array_equal(predicted, model.predict_proba(X) > 0.5)
 
 
+@pytest.mark.parametrize("values", [(1, 2), (-1, 1), (0.0, 2.0), (False, True)], ids=str)
+def test_columns_of_two_values(X, values):
+    """Zeros and ones are indicators; any other two values are classes, and what is predicted is of them."""
+    Y = (X[:, :3] > 25).astype(int)
+    y, X = np.array(values)[Y], X / 50
+    model = fitted(X, y, **LEARN)
+    assert model.score(X, y) > 0.8
+    predicted = model.predict(X)
+    assert np.mean(predicted == y) > 0.9
+    if values == (False, True):
+        assert_same_bits(model, fitted(X, Y, **LEARN))
+        return
+    assert predicted.dtype == y.dtype
+    assert [classes.tolist() for classes in model.classes_] == [list(values)] * 3
+    assert_same_bits(model, fitted(X, np.array(["a", "b"])[Y], **LEARN))
+    model.set_params(warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="same classes"):
+        model.fit(X, Y + 5)
+    for sparse in (model.fit, model.partial_fit):
+        with pytest.raises(TypeError, match=r"y.toarray\(\)"):
+            sparse(X, scipy.sparse.csr_array(y))
+    part = MLPClassifier((3,)).partial_fit(X, y, classes=[values] * 3)
+    assert set(np.unique(part.predict(X))) <= set(values)
+    with pytest.raises(ValueError, match="a list of the classes of each of the 3 columns"):
+        MLPClassifier((3,)).partial_fit(X, y, classes=values)
+    with pytest.raises(ValueError, match="an indicator matrix of zeros and ones"):
+        fitted(X, Y).partial_fit(X, y)
+
+
+def test_the_score_of_several_columns(X):
+    """The part of the samples right in all of them, of a y that is as long and as wide: nothing is broadcast."""
+    y = (X[:, :3] // 17).astype(int)
+    model = fitted(X / 50, y, max_iter=30, learning_rate_init=0.05)
+    right = (model.predict(X / 50) == y).all(axis=1)
+    assert 0 < right.mean() < 1
+    assert model.score(X / 50, y) == model.score(X / 50, y.tolist()) == right.mean()
+    assert model.score(X / 50, y, X[:, 4]) == pytest.approx(np.average(right, weights=X[:, 4]))
+    for wrong in (y[:1], y[0], y[:-1]):
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            model.score(X / 50, wrong)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(X / 50, y, X[:1, 4])
+    for wrong in (y[:, 0], y[:, :1], y[:, :2], y[..., None]):
+        with pytest.raises(ValueError, match=r"`y` must have 3 columns of classes, not be of shape \(120,"):
+            model.score(X / 50, wrong)
+
+
 def test_a_label_that_no_sample_has(X):
     Y = np.column_stack([X[:, 0] > 25, np.zeros(N)]).astype(int)
     assert not fitted(X / 50, Y, max_iter=30, learning_rate_init=0.05).predict(X / 50)[:, 1].any()

@@ -50,14 +50,16 @@ BAD_INPUT = {
 BAD_LABELS = {
     "continuous": (X[:, 0], ValueError, "Unknown label type: continuous"),
     "one class": (np.full(N, "ham"), ValueError, "only one class: ham$"),
-    "a column of one class": (Y * [1, 0, 1] + np.arange(3), ValueError, "only one class: 1$"),
+    "a column of one class": (Y * [1, 0, 1] + np.arange(3), ValueError, "column 1 of `y` contains only one class: 1$"),
+    "a column of two, one of one": (Y * [1, 0, 1] + 1, ValueError, "column 1 of `y` contains only one class: 1$"),
     "a missing label": (np.array([None, "a"] * (N // 2), dtype=object), ValueError, "Unknown label type: unknown"),
     "bytes": (
         np.array([b"a", b"b"] * (N // 2)),
         (TypeError, FutureWarning),
         "as bytes is (not supported|deprecated)",
     ),
-    "an indicator of -1 and 1": (2 * Y - 1, ValueError, "indicator matrix of zeros and ones"),
+    "sparse -1 and 1": (scipy.sparse.csr_array(2 * Y - 1), TypeError, r"must be an array: y.toarray\(\)"),
+    "sparse classes": (scipy.sparse.csr_array(Y + Y[::-1]), TypeError, r"must be an array: y.toarray\(\)"),
     "complex": (y + 1j, ValueError, "Complex data not supported"),
 }
 
@@ -74,6 +76,11 @@ def test_bad_input(X, y, error, message):
 def test_bad_labels(y, error, message):
     with pytest.raises(error, match=message):
         model().fit(X, y)
+
+
+def test_a_single_class_to_come():
+    with pytest.raises(ValueError, match=r"only one class: 0$"):
+        model().partial_fit(X, np.zeros(N, int), classes=[0])
 
 
 @pytest.mark.parametrize(

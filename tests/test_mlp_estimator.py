@@ -17,6 +17,8 @@ from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastnn import MLPClassifier, MLPRegressor
@@ -40,6 +42,11 @@ def data(rng):
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
+
+
+def test_it_takes_the_targets_that_trees_take():
+    assert get_tags(MLPClassifier()).target_tags == get_tags(DecisionTreeClassifier()).target_tags
+    assert get_tags(MLPRegressor()).target_tags == get_tags(DecisionTreeRegressor()).target_tags
 
 
 def test_parameters_come_back():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.metrics import d2_pinball_score, r2_score
 
 from fastnn import MLPRegressor
@@ -130,6 +131,14 @@ def test_bad_targets(y, message, data):
         MLPRegressor(max_iter=2).fit(data[0], y)
 
 
+def test_sparse_targets(data):
+    """Of one column scikit-learn speaks, too."""
+    X, y = data
+    for wrong in (np.stack([y, -y], axis=1), y[:, None]):
+        with pytest.raises(TypeError, match=r"toarray\(\)"):
+            MLPRegressor(max_iter=2).fit(X, scipy.sparse.csr_array(wrong))
+
+
 def test_poisson_is_for_counts(data):
     with pytest.raises(ValueError, match="loss='poisson' is for y >= 0"):
         MLPRegressor("poisson").fit(*data)
@@ -141,6 +150,16 @@ def test_going_on_needs_as_many_targets(data):
     for going_on in (model.partial_fit, model.set_params(warm_start=True).fit):
         with pytest.raises(ValueError, match="`y` must have 1 columns, as in the first fit"):
             going_on(X, np.stack([y, y], axis=1))
+
+
+@pytest.mark.parametrize("changes", [{"quantile": [0.1, 0.5, 0.9]}, {"quantile": 0.5}, {"loss": "huber"}], ids=str)
+def test_going_on_needs_as_many_quantiles(changes, data):
+    model = MLPRegressor("quantile", (5,), quantile=[0.1, 0.9], max_iter=2).fit(*data)
+    model.set_params(quantile=[0.2, 0.8]).partial_fit(*data)
+    model.set_params(warm_start=True, **changes)
+    for going_on in (model.partial_fit, model.fit):
+        with pytest.raises(ValueError, match=r"loss='\w+' and quantile=.*: the network has 2 outputs for each target"):
+            going_on(*data)
 
 
 @pytest.mark.parametrize(

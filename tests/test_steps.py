@@ -1,4 +1,7 @@
-"""What changes an optimizer's steps, against the reference: rates, decay, clipping, dropout; over every optimizer."""
+"""What changes an optimizer's steps, against the reference: rates, decay, clipping, dropout; over every optimizer.
+
+By the engine's settings, and by an estimator's parameters.
+"""
 
 import copy
 import pickle
@@ -9,10 +12,12 @@ import pytest
 import reference
 from problems import SETTINGS, all_weights, make_loss, make_trainer, random_targets, random_weights
 
+from fastnn import MLPClassifier
 from fastnn.engine.isa import available_levels
 from fastnn.engine.loss import Loss
 from fastnn.engine.optimizer import Optimizer, optimizer_names
 from fastnn.engine.trainer import Trainer
+from fastnn.solvers import SOLVERS
 
 SIZES, N, BATCH_SIZE = (17, 20, 11, 3), 45, 8
 N_BATCHES = -(-N // BATCH_SIZE)
@@ -308,3 +313,52 @@ def test_run_refuses(keywords, message, data, rng):
     trainer = make_trainer(random_weights(rng, SIZES), ACTIVATIONS, "softmax", "sgd", BATCH_SIZE, learning_rate=0.1)
     with pytest.raises(ValueError, match=message):
         trainer.run(*data, **keywords)
+
+
+# -- by an estimator's parameters --------------------------------------------------------------------------------------
+
+# What each stochastic solver is by default in the reference, and which parameters its decays are.
+SOLVED_BY = {
+    "sgd": ("nesterov", {"decay_1": "momentum"}),
+    "rmsprop": ("rmsprop", {"decay_1": "rho"}),
+    "adam": ("adam", {"decay_1": "beta_1", "decay_2": "beta_2"}),
+    "adamw": ("adam", {"decay_1": "beta_1", "decay_2": "beta_2"}),
+    "adagrad": ("adagrad", {}),
+}
+PARAMETERS = {
+    "defaults": {},
+    "the optimizer's": {"momentum": 0.6, "rho": 0.7, "beta_1": 0.6, "beta_2": 0.9, "epsilon": 0.01},
+    "rate and penalty": {"learning_rate_init": 0.02, "alpha": 0.3},
+    "weight decay": {"weight_decay": 0.7},
+    "clipping": {"clip_norm": 0.2},
+    "dropout": {"dropout": 0.3},
+    "dropout, first layer": {"dropout": (0.5, 0.0)},
+    "dropout, second layer": {"dropout": (0.0, 0.5)},
+    "label smoothing": {"label_smoothing": 0.3},
+}
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS)
+@pytest.mark.parametrize("solver", [solver for solver in SOLVERS if solver != "lbfgs"])
+def test_every_parameter_reaches_the_engine(solver, parameters, data, rng):
+    X, targets, _ = data
+    weights = random_weights(rng, SIZES)
+    model = MLPClassifier.from_weights(
+        *weights, activation=ACTIVATIONS, solver=solver, batch_size=BATCH_SIZE, shuffle=False, random_state=0,
+        **parameters,
+    )  # fmt: skip
+    p = model.get_params()
+    optimizer, decays = SOLVED_BY[solver]
+    dropout = np.broadcast_to(p["dropout"], 2)
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    wanted, loss, _ = reference.train(
+        weights, ACTIVATIONS, Loss("softmax", "softmax", 3, p["label_smoothing"]), X, targets, np.arange(N), BATCH_SIZE,
+        optimizer, clip_norm=p["clip_norm"] or np.inf, masks=numpy_masks(seed, dropout) if dropout.any() else None,
+        learning_rate=p["learning_rate_init"], l2=p["alpha"], epsilon=p["epsilon"],
+        weight_decay=parameters.get("weight_decay", 0.01 if solver == "adamw" else 0.0),
+        **{setting: p[name] for setting, name in decays.items()},
+    )  # fmt: skip
+    model.partial_fit(X, targets)
+    assert model.loss_ == pytest.approx(loss / N, rel=1e-12)
+    for got, its in zip(chain(model.coefs_, model.intercepts_), chain(*wanted), strict=True):
+        np.testing.assert_allclose(got, its, rtol=0, atol=1e-11)

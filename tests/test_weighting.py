@@ -134,6 +134,10 @@ def test_bad_weights(estimator, weights, message, X, rng):
         ("multilabel", {0: 1}, "class_weight must be 'balanced' or a list of 3, one for each column of y"),
         ("columns", [{3: 1}], "class_weight is a list of 1 for 2 columns of y"),
         ("binary", "even", "'class_weight' parameter"),
+        ("binary", {"a": None}, "class_weight must be finite and not negative, got {'a': None}"),
+        ("binary", {"a": "1"}, "class_weight must be finite and not negative"),
+        ("columns", [{3: 1}, 2.0], "class_weight must be a dict or 'balanced' for each column of y, got 2.0"),
+        ("columns", [{3: 1}, "even"], "class_weight must be a dict or 'balanced' for each column of y, got 'even'"),
     ],
 )
 def test_bad_class_weights(kind, class_weight, message, X, rng):

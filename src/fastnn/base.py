@@ -3,6 +3,7 @@
 import copy
 from contextlib import closing, nullcontext
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -47,39 +48,37 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
 
     @property
     def coefs_(self):
-        """list of ndarray of shape (fan_in, fan_out): the weights of each layer, read-only copies."""
+        """tuple of ndarray of shape (fan_in, fan_out): the weights of each layer, read-only copies."""
         return self._unpacked()[0]
 
     @coefs_.setter
     def coefs_(self, coefs):
-        self._set_weights(coefs=coefs)
+        self._set_weights("coefs", coefs)
 
     @property
     def intercepts_(self):
-        """list of ndarray of shape (fan_out,): the biases of each layer, read-only copies."""
+        """tuple of ndarray of shape (fan_out,): the biases of each layer, read-only copies."""
         return self._unpacked()[1]
 
     @intercepts_.setter
     def intercepts_(self, intercepts):
-        self._set_weights(intercepts=intercepts)
+        self._set_weights("intercepts", intercepts)
 
     def _unpacked(self):
         if not hasattr(self, "_network"):
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
-        coefs, intercepts = self._network.weights()
-        for array in (*coefs, *intercepts):
-            array.flags.writeable = False  # the network would not notice a change: better an error than silence
+        coefs, intercepts = map(tuple, self._network.weights())
+        for array in (*coefs, *intercepts):  # the network would not notice a change: better an error than silence
+            array.flags.writeable = False
         return coefs, intercepts
 
-    def _set_weights(self, coefs=None, intercepts=None):
+    def _set_weights(self, name, layers):
         check_is_fitted(self)
+        layers = checked_layers(name, layers)
         with being_changed(self):
-            old_coefs, old_intercepts = self._unpacked()
+            coefs, intercepts = self._network.weights()
             network = self._network.copy()  # other threads may be in the middle of a prediction with this one
-            network.set_weights(
-                old_coefs if coefs is None else checked_layers("coefs", coefs),
-                old_intercepts if intercepts is None else checked_layers("intercepts", intercepts),
-            )
+            network.set_weights(**{"coefs": coefs, "intercepts": intercepts, name: layers})
             self._network = network
             if self._trainer is not None:
                 self._trainer.move_to(network)
@@ -203,7 +202,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         """The network there is, where training goes on; else a new one."""
         X = samples.X
         sizes = [X.shape[1], *self._hidden_sizes(), kind.n_outputs]
-        activations = self._hidden_activations(len(sizes) - 2)
+        activations = self._activation_names(len(sizes) - 2)
         if not goes_on:
             dtype = self._compute_dtype(X, samples.targets if kind.are_numbers else None)
             return self._initial_network(sizes, activations, kind, dtype, state.random_state)
@@ -310,8 +309,12 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         ------
         ValueError
             When there is no such layer.
+        TypeError
+            When `layer` is not an integer.
         """
         check_is_fitted(self)
+        if not isinstance(layer, Integral):
+            raise TypeError(f"layer must be an integer, not {layer!r}.")
         n_hidden = len(self._network.sizes) - 2
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(f"layer={layer}, but the network has {n_hidden} hidden layers.")

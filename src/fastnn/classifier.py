@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -12,13 +12,21 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
-from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
+from fastnn.conversion import (
+    adopt,
+    adopt_scikit_learns,
+    check_scikit_learns,
+    checked_layers,
+    sklearn_estimator,
+    to_scikit_learns,
+)
+from fastnn.inputs import checked_epochs
 from fastnn.parameters import MLPParameters, documented
-from fastnn.targets import Labels
+from fastnn.targets import Labels, indicates
 
 
 @documented
@@ -86,7 +94,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Of any real type. CSR is taken as it is, other sparse formats are converted to it.
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Class labels of any type; an indicator matrix of labels; or several columns of classes.
+            Class labels of any type; an indicator matrix of labels, of zeros and ones; or several columns of classes.
         sample_weight : array-like of shape (n_samples,), default=None
             What each sample's loss is multiplied by.
         X_val, y_val, sample_weight_val : array-like, default=None
@@ -178,7 +186,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For weights of shapes that make no network, or none for such classes.
+            For weights of shapes that make no network, or none for such classes, and for parameters that `fit` refuses.
 
         Examples
         --------
@@ -190,6 +198,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         array([False,  True,  True, False])
         """
         intercepts, classes = checked_layers("intercepts", intercepts), _as_sequence(classes)
+        model = cls(tuple(map(len, intercepts[:-1])), activation, **parameters)
+        model._validate_params()
         n_outputs = len(intercepts[-1])
         if multilabel:
             kind = Labels.of_kind("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
@@ -203,8 +213,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, not {classes}.")
         if kind.n_outputs != n_outputs:
             raise ValueError(f"{n_outputs} outputs for the classes {kind.classes}, which need {kind.n_outputs}.")
-        sizes = tuple(map(len, intercepts[:-1]))
-        return adopt(cls(sizes, activation, **parameters), kind, coefs, intercepts)
+        return adopt(model, kind, coefs, intercepts)
 
     @classmethod
     def from_sklearn(cls, fitted):
@@ -218,8 +227,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         MLPClassifier
             With its parameters and weights: it predicts the same, and can be trained further, with a fresh optimizer.
+
+        Raises
+        ------
+        TypeError
+            For another estimator.
         """
-        check_is_fitted(fitted)
+        check_scikit_learns(fitted, SklearnClassifier)
         kind = Labels.of_kind(fitted._label_binarizer.y_type_, fitted.classes_)
         return adopt_scikit_learns(cls(**fitted.get_params()), kind, fitted)
 
@@ -262,7 +276,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError("classes must not be empty.")
         if np.ndim(classes[0]):  # what they look like decides: a part of y may hold anything
             kind = Labels.of_kind("multiclass-multioutput", classes)
-        elif type_of_target(y).startswith("multilabel"):
+        elif type_of_target(y).startswith("multilabel") and indicates(y):
             kind = Labels(y)
         elif y.ndim == 2:
             raise ValueError(f"`classes` must be a list of the classes of each of the {y.shape[1]} columns of y.")
@@ -352,12 +366,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         if not self._targets.groups:
             return super().score(X, y, sample_weight)
-        right = (self.predict(X) == np.asarray(y)).all(axis=1)
+        y = np.asarray(y)
+        check_consistent_length(X, y, sample_weight)
+        if y.ndim != 2 or y.shape[1] != len(self.classes_):
+            raise ValueError(f"`y` must have {len(self.classes_)} columns of classes, not be of shape {y.shape}.")
+        right = (self.predict(X) == y).all(axis=1)
         return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
         return tags
 
 
@@ -376,10 +395,3 @@ def _equal(classes, known):
     if isinstance(known, list):
         return len(classes) == len(known) and all(map(_equal, classes, known))
     return np.array_equal(unique_labels(classes), known)
-
-
-def checked_epochs(epochs):
-    """The number of epochs, if it is one."""
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"epochs must be an integer of at least 1, got {epochs!r}.")
-    return int(epochs)

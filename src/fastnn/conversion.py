@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import make_constraint
+from sklearn.utils.validation import check_is_fitted
 
 from fastnn.engine.network import Network
 from fastnn.state import TrainingState
@@ -19,6 +20,8 @@ def checked_layers(name, layers):
     ValueError
         Names the layer.
     """
+    if not np.iterable(layers):
+        raise ValueError(f"{name} must be a list of one array for each layer, not {layers!r}.")
     layers = [np.asarray(layer) for layer in layers]
     n_axes = {"coefs": 2, "intercepts": 1}[name]
     if not layers:
@@ -59,14 +62,31 @@ def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     """
     coefs, intercepts = checked_layers("coefs", coefs), checked_layers("intercepts", intercepts)
     sizes = [len(coefs[0]), *(W.shape[1] for W in coefs)]
+    model._dropout_rates(len(sizes) - 2)  # refused now, rather than in a later fit
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
-    network = Network(sizes, model._hidden_activations(len(sizes) - 2), kind.head, dtype, groups=kind.groups)
+    network = Network(sizes, model._activation_names(len(sizes) - 2), kind.head, dtype, groups=kind.groups)
     network.set_weights(coefs, intercepts)
     state = TrainingState(check_random_state(model.random_state))
     vars(state).update(training)
     model.n_features_in_ = sizes[0]
     model._set_fitted(network, kind, None, state, n_epochs)
     return model
+
+
+def check_scikit_learns(fitted, cls):
+    """Refuse what is not a fitted estimator of this class of scikit-learn's.
+
+    Raises
+    ------
+    TypeError
+    NotFittedError
+    """
+    if not isinstance(fitted, cls):
+        given = type(fitted)
+        raise TypeError(
+            f"fitted must be a sklearn.neural_network.{cls.__name__}, not a {given.__module__}.{given.__qualname__}."
+        )
+    check_is_fitted(fitted)
 
 
 def adopt_scikit_learns(model, kind, fitted):

@@ -1,5 +1,7 @@
 """Samples, numbers and weights as users give them, made into what the engine reads: rarely a copy."""
 
+from numbers import Integral
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import _check_sample_weight
@@ -98,3 +100,10 @@ def checked_weights(sample_weight, X):
     if (weights < 0).any():
         raise ValueError("sample_weight must not be negative.")
     return weights
+
+
+def checked_epochs(epochs):
+    """The number of epochs, if it is one."""
+    if not isinstance(epochs, Integral) or epochs < 1:
+        raise ValueError(f"epochs must be an integer of at least 1, got {epochs!r}.")
+    return int(epochs)

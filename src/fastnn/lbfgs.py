@@ -133,7 +133,7 @@ class _Objective:
         loss = self.loss if np.array_equal(x, self.x) else self(x)[0]
         self.trainer.network.parameters[:] = x
         self.in_step = False
-        return self.monitor.epoch_ended(loss, len(self.samples))
+        return self.monitor.epoch_ended(loss, n_samples=0)  # scikit-learn's t_ does not count what lbfgs looks at
 
 
 def _packed_mask(network):

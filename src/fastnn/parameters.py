@@ -50,7 +50,7 @@ max_iter : int, default=200
 shuffle : bool, default=True
     Take the samples in a new order in each epoch.
 random_state : int, RandomState instance or None, default=None
-    For the initial weights, the samples held out, the orders of samples and the dropped units.
+    For the initial weights [9]_, the samples held out, the orders of samples and the dropped units.
 tol : float, default=1e-4
     See `n_iter_no_change`. For lbfgs, the largest component of the gradient at which it ends.
 verbose : int, default=False
@@ -109,7 +109,7 @@ REFERENCES = """\
 .. [7] N. Srivastava et al.: "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15 (2014).
 .. [8] R. Pascanu, T. Mikolov, Y. Bengio: "On the difficulty of training recurrent neural networks", ICML (2013).
 .. [9] X. Glorot, Y. Bengio: "Understanding the difficulty of training deep feedforward neural networks",
-   AISTATS (2010): the initial weights.
+   AISTATS (2010).
 """
 
 SHARED_ATTRIBUTES = """\
@@ -128,10 +128,10 @@ best_validation_score_ : float or None
 best_epoch_ : int
     The epoch of the highest score, or of the lowest loss if none are held out; the first is number 1.
 t_ : int
-    Samples seen in the epochs completed.
-coefs_ : list of ndarray of shape (fan_in, fan_out)
+    Samples seen in the epochs completed, but for lbfgs's.
+coefs_ : tuple of ndarray of shape (fan_in, fan_out)
     Each layer's weights: copies, read-only. Assign a list to set them all.
-intercepts_ : list of ndarray of shape (fan_out,)
+intercepts_ : tuple of ndarray of shape (fan_out,)
     Each layer's biases, likewise.
 n_features_in_ : int
     Columns of X.
@@ -242,7 +242,7 @@ class MLPParameters:
             raise ValueError(f"hidden_layer_sizes must be integers > 0 and < 2**31, got {sizes}.")
         return [int(n) for n in sizes]
 
-    def _hidden_activations(self, n_hidden):
+    def _activation_names(self, n_hidden):
         if isinstance(self.activation, str):
             return [str(self.activation)] * n_hidden  # the engine takes no np.str_, as a grid search may set
         activations = [str(name) for name in self.activation]

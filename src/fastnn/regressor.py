@@ -15,9 +15,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
-from fastnn.classifier import checked_epochs
-from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
+from fastnn.conversion import (
+    adopt,
+    adopt_scikit_learns,
+    check_scikit_learns,
+    checked_layers,
+    sklearn_estimator,
+    to_scikit_learns,
+)
 from fastnn.engine.activation import activation_names
+from fastnn.inputs import checked_epochs
 from fastnn.parameters import MLPParameters, documented
 from fastnn.targets import Numbers
 
@@ -176,11 +183,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For weights of shapes that make no network, or none for such quantiles.
+            For weights of shapes that make no network, or none for such quantiles, and for parameters that `fit`
+            refuses.
         """
         intercepts = checked_layers("intercepts", intercepts)
         sizes = tuple(map(len, intercepts))
         model = cls(hidden_layer_sizes=sizes[:-1], activation=activation, **parameters)
+        model._validate_params()
         n_quantiles = len(model._quantiles()) if model.loss == "quantile" else 1
         if sizes[-1] % n_quantiles:
             raise ValueError(f"{sizes[-1]} outputs for {n_quantiles} quantiles.")
@@ -198,8 +207,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         MLPRegressor
             With its parameters and weights: it predicts the same, and can be trained further, with a fresh optimizer.
+
+        Raises
+        ------
+        TypeError
+            For another estimator.
         """
-        check_is_fitted(fitted)
+        check_scikit_learns(fitted, SklearnRegressor)
         model = cls(**fitted.get_params())
         return adopt_scikit_learns(model, model._numbers(fitted.n_outputs_), fitted)
 
@@ -227,6 +241,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         kind = self._numbers(1 if y.ndim == 1 else y.shape[1])
         if goes_on and kind.n_targets != self._targets.n_targets:
             raise ValueError(f"`y` must have {self._targets.n_targets} columns, as in the first fit")
+        if goes_on and len(kind.quantiles) != len(self._targets.quantiles):
+            raise ValueError(
+                f"Training cannot go on with loss={self.loss!r} and quantile={self.quantile!r}: the network has "
+                f"{len(self._targets.quantiles)} outputs for each target, not {len(kind.quantiles)}."
+            )
         return kind
 
     def _numbers(self, n_targets):

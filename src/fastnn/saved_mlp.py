@@ -149,7 +149,7 @@ def _labels(parts, head, n_outputs):
     most = {"binary": 2, "multiclass": np.inf, "multilabel-indicator": np.inf, "multiclass-multioutput": np.inf}
     if kind not in most or len(classes) > most[kind]:
         raise ValueError(f"{len(classes)} classes of the kind {kind!r}")
-    labels = Labels.sorted(kind, classes)
+    labels = Labels.of_sorted(kind, classes)
     if labels.n_outputs != n_outputs or labels.head != head:
         raise ValueError(f"{n_outputs} outputs of {head!r} for classes that need {labels.n_outputs} of {labels.head!r}")
     return labels

@@ -1,6 +1,9 @@
 """What is to be predicted, of any kind, as the numbers a network learns, and back."""
 
+from numbers import Real
+
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
@@ -37,13 +40,30 @@ def class_numbers(classes, y):
     return codes.astype(np.int32)
 
 
+def indicates(y):
+    """Whether a matrix of two values in all, or a sparse one, holds zeros and ones only."""
+    values = y.data if issparse(y) else np.asarray(y)
+    return bool(((values == 0) | (values == 1)).all())
+
+
+def check_dense(y):
+    """Refuse a sparse y: of what is no indicator, zero is as good a value as any other.
+
+    Raises
+    ------
+    TypeError
+    """
+    if issparse(y):
+        raise TypeError("`y` must be an array: y.toarray(). Only indicator matrices of zeros and ones may be sparse.")
+
+
 class Labels:
     """Class labels: what kind they are, which there are, and how they are written as numbers.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,) or (n_samples, n_columns)
-        All labels there are, each at least once; for multilabel targets any indicator matrix.
+        All labels there are, each at least once; for multilabel targets any matrix of zeros and ones.
 
     Attributes
     ----------
@@ -61,6 +81,8 @@ class Labels:
     ------
     ValueError
         When y holds no classes (continuous numbers), or one only.
+    TypeError
+        For columns of classes in a sparse matrix.
     """
 
     are_numbers = False
@@ -73,8 +95,10 @@ class Labels:
                 self._take("binary" if len(classes) <= 2 else "multiclass", classes)
                 return
         kind = type_of_target(y, input_name="y")
-        if kind == "multiclass-multioutput":
-            self._take(kind, [unique_labels(column) for column in np.asarray(y).T])
+        # scikit-learn says multilabel of any two values; but it, too, predicts zeros and ones then.
+        if kind == "multiclass-multioutput" or (kind == "multilabel-indicator" and not indicates(y)):
+            check_dense(y)
+            self._take("multiclass-multioutput", [unique_labels(column) for column in np.asarray(y).T])
         else:
             check_classification_targets(y)
             self._take(kind, unique_labels(y))
@@ -83,10 +107,10 @@ class Labels:
     def of_kind(cls, kind, classes):
         """Labels of a known kind, from the classes there are; of several columns, from each one's."""
         columns = kind == "multiclass-multioutput"
-        return cls.sorted(kind, [unique_labels(column) for column in classes] if columns else unique_labels(classes))
+        return cls.of_sorted(kind, [unique_labels(column) for column in classes] if columns else unique_labels(classes))
 
     @classmethod
-    def sorted(cls, kind, classes):
+    def of_sorted(cls, kind, classes):
         """The same, from classes that are sorted arrays already: they are kept as they are."""
         labels = cls.__new__(cls)
         labels._take(kind, classes)
@@ -95,10 +119,11 @@ class Labels:
     def _take(self, kind, classes):
         self.kind, self.classes = kind, classes
         self.groups = [len(column) for column in classes] if kind == "multiclass-multioutput" else None
-        for column in classes if self.groups else [classes]:
+        for i, column in enumerate(classes if self.groups else [classes]):
             if len(column) == 1 and self.kind != "multilabel-indicator":
+                where = f"column {i} of `y`" if self.groups else "the data"
                 raise ValueError(
-                    "This solver needs samples of at least 2 classes in the data, but the data contains only one "
+                    f"This solver needs samples of at least 2 classes in the data, but {where} contains only one "
                     f"class: {column[0]}"
                 )
         self.head = "softmax" if self.kind.startswith("multiclass") else "logistic"
@@ -115,6 +140,8 @@ class Labels:
             n_columns = len(self.groups or self.classes)
             wanted = "one column" if self.kind in ("binary", "multiclass") else f"{n_columns} columns"
             raise ValueError(f"warm_start needs `y` of {wanted}, as in the previous call to fit, not {np.shape(y)}")
+        if self.groups:
+            check_dense(y)
         columns = zip(self.classes, np.asarray(y).T, strict=False) if self.groups else [(self.classes, y)]
         for classes, column in columns:
             labels = unique_labels(column)
@@ -141,18 +168,21 @@ class Labels:
         ------
         ValueError
             For labels that are not among `classes`, or are of another kind.
+        TypeError
+            For columns of classes in a sparse matrix.
         """
         if self.kind == "multilabel-indicator":
-            y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+            y = y.toarray() if issparse(y) else np.asarray(y)
             if y.ndim != 2 or y.shape[1] != self.n_outputs:
                 raise ValueError(f"`y` must be an indicator matrix of {self.n_outputs} labels, as in the first fit")
-            if not ((y == 0) | (y == 1)).all():
+            if not indicates(y):
                 raise ValueError(
                     "`y` must be an indicator matrix of zeros and ones: `(y > 0).astype(int)` makes one of -1 and 1, "
                     "sklearn.preprocessing.MultiLabelBinarizer one of sets of labels"
                 )
             return np.ascontiguousarray(y != 0).view(np.uint8)
         if self.groups:
+            check_dense(y)
             if y.ndim != 2 or y.shape[1] != len(self.groups):
                 raise ValueError(f"`y` must have {len(self.groups)} columns of classes, as in the first fit")
             codes = [class_numbers(classes, column) for classes, column in zip(self.classes, y.T, strict=True)]
@@ -205,8 +235,11 @@ class Labels:
     def _column_weights(class_weight, classes, codes):
         present = np.unique(codes)
         weights = np.ones(len(classes))
-        if isinstance(class_weight, dict) and not all(0 <= weight < np.inf for weight in class_weight.values()):
+        given = class_weight.values() if isinstance(class_weight, dict) else ()
+        if not all(isinstance(weight, Real) and 0 <= weight < np.inf for weight in given):
             raise ValueError(f"class_weight must be finite and not negative, got {class_weight}.")
+        if not isinstance(class_weight, dict) and class_weight not in ("balanced", None):
+            raise ValueError(f"class_weight must be a dict or 'balanced' for each column of y, got {class_weight!r}.")
         if isinstance(class_weight, dict):
             unknown = set(class_weight) - set(classes.tolist())
             if unknown:
@@ -274,7 +307,10 @@ class Numbers:
         ------
         ValueError
             For numbers that the loss is not for.
+        TypeError
+            For a sparse matrix.
         """
+        check_dense(y)
         y = readable(y.reshape(-1, 1) if y.ndim == 1 else y, "y")
         if y.shape[1] != self.n_targets:
             raise ValueError(f"`y` must have {self.n_targets} columns, as in the first fit, not {y.shape[1]}")
