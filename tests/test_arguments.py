@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from problems import make_loss, make_trainer, random_weights
 
+from fastnn.engine.dense import Dense
+from fastnn.engine.loss import Loss
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.trainer import Trainer
@@ -128,6 +130,56 @@ def test_no_threads_are_refused(n_threads):
         Trainer(network, make_loss("softmax", 3), Optimizer("sgd", 0.1), 2, n_threads)
     with pytest.raises(ValueError, match="threads"):
         network.forward(X, n_threads)
+    with pytest.raises(ValueError, match="threads"):
+        Dense(np.ones((4, 5)), np.ones(5), n_threads=n_threads)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [Loss("softmax", "softmax", 4), Loss("squared_error", "softplus", 3), Loss("softmax", "softmax", 3, groups=[1, 2])],
+)
+def test_losses_of_other_outputs_are_refused(loss):
+    network = trainer().network
+    with pytest.raises(ValueError, match="a loss of"):
+        network.loss(X, LABELS, None, loss, 1)
+    with pytest.raises(ValueError, match="a loss of"):
+        Trainer(network, loss, Optimizer("sgd", 0.1), 2, 1)
+
+
+@pytest.mark.parametrize("missing", range(3))
+def test_nothing_is_not_taken_for_something(missing):
+    arguments = [trainer().network, make_loss("softmax", 3), Optimizer("sgd", 0.1)]
+    arguments[missing] = None
+    with pytest.raises(TypeError, match="None"):
+        Trainer(*arguments, 2, 1)
+    with pytest.raises(TypeError, match="None"):
+        trainer().move_to(None)
+
+
+def test_a_trainer_moves_to_a_network_of_the_same_layers_only():
+    subject, same = trainer(), trainer().network
+    before = same.parameters.copy()
+    subject.move_to(same)
+    assert subject.network is same
+    subject.run(X, LABELS, ORDER)
+    assert not np.array_equal(same.parameters, before)
+    for other in (trainer("logistic").network, trainer(dtype="float32").network):
+        with pytest.raises(ValueError, match="other layers"):
+            subject.move_to(other)
+
+
+def test_a_layer_by_itself_refuses_what_does_not_fit():
+    layer = Dense(np.ones((4, 5)), np.ones(5))
+    out = layer.empty(6, 5)
+    for wrong in (out[:, ::2], out[:3], out.astype("float32")):
+        with pytest.raises(ValueError, match="out must come from"):
+            layer.forward(X, out=wrong)
+    out.flags.writeable = False
+    with pytest.raises(ValueError, match="out must come from"):
+        layer.forward(X, out=out)
+    for wrong in (np.ones((6, 4)), np.ones(6)):
+        with pytest.raises(ValueError, match="delta must have shape"):
+            layer.grad_input(wrong, X)
 
 
 def test_optimizer_refuses_unknown_names():

@@ -125,6 +125,8 @@ cdef void skip_samples(fastnn_samples *samples, size_t n) noexcept nogil:
 
 def has_contiguous_rows(cnp.ndarray X):
     """Whether the numbers of each row follow each other, aligned, and rows are whole numbers apart, onwards."""
+    if X.ndim != 2:
+        return False
     return (X.flags.aligned and (X.shape[1] == 1 or X.strides[1] == X.itemsize)
             and (X.shape[0] == 1 or (X.strides[0] >= 0 and X.strides[0] % X.itemsize == 0)))
 

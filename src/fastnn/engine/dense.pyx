@@ -14,7 +14,7 @@ from fastnn.engine.arrays cimport round_up, row_length
 from fastnn.engine.kernels cimport (
     FASTNN_gradient, fastnn_batch, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_terms, fastnn_update,
 )
-from fastnn.engine.team cimport Share, my_share
+from fastnn.engine.team cimport Share, affordable_team, my_share
 
 cnp.import_array()
 
@@ -230,7 +230,9 @@ cdef class Dense:
         cdef cnp.ndarray W_array, b_array, weights, state
         self.dtype = np.result_type(W)
         self.kernels = isa.kernels_for(self.dtype, level)
-        self.n_threads = n_threads
+        if n_threads < 1:
+            raise ValueError(f"{n_threads} threads")
+        self.n_threads = affordable_team(n_threads)
         self.layer.fan_in, self.layer.fan_out = W.shape
         self.layer.activation = number(activation)
         size = packed_size(self.kernels, self.layer.fan_in, self.layer.fan_out)
@@ -281,7 +283,8 @@ cdef class Dense:
         cdef cnp.ndarray a = self.empty(batch.rows, self.layer.fan_out) if out is None else out
         cdef size_t ld = a.strides[0] // self.kernels.itemsize
         cdef size_t whole_panels = round_up(self.layer.fan_out, self.kernels.tile_cols)
-        if a.dtype != self.dtype or a.shape[0] < batch.rows or ld < whole_panels:
+        if (a.dtype != self.dtype or a.shape[0] < batch.rows or ld < whole_panels or not a.flags.writeable
+                or not a.flags.aligned or a.strides[1] != a.itemsize):
             raise ValueError("out must come from empty(n, fan_out)")
         with nogil, parallel(num_threads=self.n_threads):
             dense_forward(self.kernels, &self.layer, &batch, NULL, 0, <char *> cnp.PyArray_DATA(a), ld)
@@ -314,6 +317,8 @@ cdef class Dense:
             A view of out.
         """
         cdef size_t n = len(delta), fan_in = self.layer.fan_in, fan_out = self.layer.fan_out
+        if np.shape(delta) != (n, fan_out):
+            raise ValueError(f"delta must have shape (n, {fan_out}), not {np.shape(delta)}")
         cdef cnp.ndarray kept_rows = self._padded(kept, n, fan_in)
         cdef cnp.ndarray delta_in = self.empty(n, fan_in) if out is None else self._padded(out, n, fan_in)
         cdef cnp.ndarray delta_out = np.ascontiguousarray(delta, self.dtype), delta_out_t

@@ -102,6 +102,14 @@ cdef class Loss:
         self.settings, self.groups, self.from_logits = settings, groups, link is not None
         self.starts = np.cumsum((0, *groups)).astype(np.uintp)
 
+    def check(self, network):
+        """Raise ValueError unless the network has the outputs that this is a loss of."""
+        if (self.head, self.n_outputs) != (network.head, network.sizes[-1]):
+            raise ValueError(f"a loss of {self.n_outputs} outputs of {self.head}, but the network has "
+                             f"{network.sizes[-1]} of {network.head}")
+        if self.name == "softmax" and self.groups != network.groups:
+            raise ValueError(f"a loss of groups of {self.groups} outputs, but the network has {network.groups}")
+
     @property
     def n_targets(self):
         return len(self.groups) if self.name == "softmax" else self.n_outputs

@@ -103,6 +103,7 @@ cdef class Network:
         counts = [(1 + n) * (-(-m // panel) * panel) for n, m in zip(self.sizes, self.sizes[1:])]
         self.parameters = parameters = aligned_zeros(sum(counts), self.dtype)
         self.all_terms = np.arange(max(self.sizes), dtype=np.uint32)
+        self.all_terms.flags.writeable = False
         offset = 0
         for i in range(self.n_dense):
             self.dense[i].fan_in, self.dense[i].fan_out = self.sizes[i], self.sizes[i + 1]
@@ -209,7 +210,7 @@ cdef class Network:
         self._run(&job, X, n_threads)
         return out
 
-    def loss(self, X, targets, weights, Loss loss, int n_threads):
+    def loss(self, X, targets, weights, Loss loss not None, int n_threads):
         """The loss of samples, times their weights, summed.
 
         Parameters
@@ -227,6 +228,7 @@ cdef class Network:
         """
         cdef Forward job
         cdef cnp.ndarray losses = np.zeros(-(-n_rows(X) // <object> FORWARD_ROWS))
+        loss.check(self)
         cdef Wanted wanted = Wanted(loss, self.dtype, targets, weights, X.shape[0])
         job.n_layers, job.out, job.losses = self.n_dense, NULL, <double *> cnp.PyArray_DATA(losses)
         job.head = FASTNN_IDENTITY if loss.from_logits else heads.index(self.head)

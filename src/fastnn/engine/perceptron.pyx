@@ -120,6 +120,8 @@ cdef class Perceptrons:
         job.max_iter, job.n_iter_no_change, job.tol = max_iter, n_iter_no_change, tol
         job.segment_epochs = min(segment_epochs, SEGMENT_EPOCHS)
 
+        if n_threads < 1:
+            raise ValueError(f"{n_threads} threads")
         terms = <double> job.row_terms * n_samples * job.n_units * min(max_iter, 1000)
         job.n_threads = affordable_team(min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1)
         self.mistakes = mistakes = np.zeros((job.n_units, SEGMENT_EPOCHS), np.uint64)

@@ -86,7 +86,7 @@ cdef class Trainer:
     cdef Segment segment
     cdef int n_threads, asked_threads  # of which a small network's steps use one only
 
-    def __cinit__(self, Network network, *arguments, **settings):
+    def __cinit__(self, Network network not None, *arguments, **settings):
         self.segment.layers = <fastnn_dense *> calloc(network.n_dense, sizeof(fastnn_dense))
         self.segment.spaces = <LayerSpace *> calloc(network.n_dense, sizeof(LayerSpace))
         self.segment.gradient_layers = <fastnn_dense *> calloc(network.n_dense, sizeof(fastnn_dense))
@@ -107,8 +107,8 @@ cdef class Trainer:
     def patience(self, double seconds):
         self.segment.meeting.patience = seconds
 
-    def __init__(self, Network network, Loss loss, Optimizer optimizer, batch_size, n_threads, dropout=(),
-                 clip_norm=None, seed=0, memories=()):
+    def __init__(self, Network network not None, Loss loss not None, Optimizer optimizer not None, batch_size,
+                 n_threads, dropout=(), clip_norm=None, seed=0, memories=()):
         cdef cnp.ndarray packed
         cdef size_t i, n_parameters = len(network.parameters)
         cdef Segment *segment = &self.segment
@@ -116,9 +116,7 @@ cdef class Trainer:
             raise ValueError(f"batches of {batch_size} samples")
         if n_threads < 1:
             raise ValueError(f"{n_threads} threads")
-        if loss.head != network.head or loss.n_outputs != <size_t> network.sizes[-1]:
-            raise ValueError(f"a loss of {loss.n_outputs} outputs of {loss.head}, but the network has "
-                             f"{network.sizes[-1]} of {network.head}")
+        loss.check(network)
         if len(dropout) not in (0, network.n_dense - 1) or not all(0 <= rate < 1 for rate in dropout):
             raise ValueError(f"dropout rates of {tuple(dropout)} for {network.n_dense - 1} hidden layers")
         if clip_norm is not None and not clip_norm > 0:
@@ -152,7 +150,8 @@ cdef class Trainer:
         self.space, self.input_space = [], []
         self._make_space()
 
-    def adapted(self, Loss loss, Optimizer optimizer, batch_size, n_threads, *, dropout=(), clip_norm=None, seed=0):
+    def adapted(self, Loss loss not None, Optimizer optimizer not None, batch_size, n_threads, *, dropout=(),
+                clip_norm=None, seed=0):
         """A trainer with other settings that goes on where this one is: itself, if nothing but numbers differ.
 
         An optimizer of the same name keeps its memories and its count of steps; another one starts afresh.
