@@ -132,7 +132,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             evaluate=None if held_out is None else evaluate,
             callbacks=callbacks,
             progress=shown,
-            judges=not partial and (self.solver != "lbfgs" or self.early_stopping),
+            judges=not partial,
         )
         with optimizer_afresh_on_error(trainer), closing(shown):
             if self.solver == "lbfgs":

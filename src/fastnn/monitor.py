@@ -20,14 +20,17 @@ class Monitor:
     callbacks : Callbacks
     progress : Silence
     judges : bool
-        Whether want of improvement ends the fit: a partial fit, or lbfgs, has an end of its own.
+        Whether want of improvement may end the fit: a partial fit has an end of its own.
     """
 
     def __init__(self, parameters, state, network, evaluate, callbacks, progress, judges):
         self.parameters, self.state, self.network, self.evaluate = parameters, state, network, evaluate
-        self.callbacks, self.progress, self.judges = callbacks, progress, judges
+        self.callbacks, self.progress = callbacks, progress
         self.n_epochs, self.warned_of_nan = 0, False
         self.by_score = parameters.early_stopping and evaluate is not None
+        has_rate = parameters.solver != "lbfgs"  # which ends by itself, too, when its loss can fall no more
+        self.judges = judges and (has_rate or self.by_score)
+        self.adapts = has_rate and parameters.learning_rate == "adaptive"
         scoring = parameters.scoring
         name = scoring if isinstance(scoring, str) else getattr(scoring, "__qualname__", repr(scoring))
         state.judge_by((self.by_score, name) if evaluate is not None else None, keeps_best=self.by_score)
@@ -127,12 +130,11 @@ class Monitor:
             f"{what} did not improve more than tol={parameters.tol:f} for {parameters.n_iter_no_change} consecutive "
             "epochs."
         )
-        if parameters.solver != "lbfgs" and drop_rate(parameters, state):
+        if self.adapts and drop_rate(parameters, state):
             rate = parameters.learning_rate_init * ADAPTIVE_FACTOR**state.n_rate_drops
             self.progress.say(f"{message} Setting learning rate to {rate:f}")
             state.n_epochs_without_improvement = 0
             return False
-        adaptive = parameters.learning_rate == "adaptive" and parameters.solver != "lbfgs"
-        too_small = " Learning rate too small." if adaptive else ""
+        too_small = " Learning rate too small." if self.adapts else ""
         self.progress.say(f"{message}{too_small} Stopping.")
         return True

@@ -106,8 +106,6 @@ def drop_rate(parameters, state):
     bool
         Whether there was a rate to lower: if not, training is to stop.
     """
-    if parameters.learning_rate != "adaptive":
-        return False
     if parameters.learning_rate_init * ADAPTIVE_FACTOR**state.n_rate_drops <= ADAPTIVE_LEAST:
         return False
     state.n_rate_drops += 1
