@@ -31,6 +31,9 @@ class Monitor:
         has_rate = parameters.solver != "lbfgs"  # which ends by itself, too, when its loss can fall no more
         self.judges = judges and (has_rate or self.by_score)
         self.adapts = has_rate and parameters.learning_rate == "adaptive"
+        # A partial fit goes on with what the last fit came to; one that is to converge, and has, is to learn anew.
+        state.drop_from(float(parameters.learning_rate_init), anew=judges and state.converged)
+        state.converged = state.converged and not judges
         scoring = parameters.scoring
         name = scoring if isinstance(scoring, str) else getattr(scoring, "__qualname__", repr(scoring))
         state.judge_by((self.by_score, name) if evaluate is not None else None, keeps_best=self.by_score)
@@ -137,4 +140,5 @@ class Monitor:
             return False
         too_small = " Learning rate too small." if self.adapts else ""
         self.progress.say(f"{message}{too_small} Stopping.")
+        state.converged = True
         return True

@@ -35,7 +35,9 @@ learning_rate : {{{schedules}}} or callable, default="constant"
 
     - "constant";
     - "invscaling": after each epoch, ``learning_rate_init / (t_ + 1) ** power_t``;
-    - "adaptive": a fifth, each time that training would have stopped for want of improvement, down to 1e-6;
+    - "adaptive": a fifth, each time that training would have stopped for want of improvement, down to 1e-6; with
+      `warm_start` it goes on from there, but begins anew once a fit has ended so, or with another
+      `learning_rate_init`;
     - "cosine": half a period of a cosine over `max_iter` epochs, down to 0 [5]_;
     - "one_cycle": up from a 25th, and down to a 250,000th, along cosines [6]_;
     - a function of the epoch, the model's first being number 0, that returns the step size.
