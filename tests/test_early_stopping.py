@@ -146,6 +146,19 @@ def test_too_few_samples_to_hold_out(data):
         classifier(early_stopping=True, validation_fraction=0.1).fit(X[:8], [0, 1, 2, 0, 1, 2, 0, 1])
 
 
+def test_infinite_predictions_have_a_score_of_nan(rng):
+    """By default; a scorer of the user's says itself what it has to."""
+    X, y = rng.normal(size=(N, 5)), rng.poisson(2, N) * 1.0
+    model = MLPRegressor("poisson", (10,), max_iter=3, random_state=0)
+    model.fit(X, y, X_val=6000 * X, y_val=y)
+    np.testing.assert_array_equal(model.validation_scores_, [np.nan] * 3)
+    np.testing.assert_array_equal(model.coefs_[0], model.fit(X, y).coefs_[0])
+    with pytest.warns(UserWarning, match="The score of epoch 1 is nan"):
+        model.set_params(early_stopping=True).fit(X, y, X_val=6000 * X, y_val=y)
+    with pytest.raises(ValueError, match="contains infinity"):
+        model.set_params(scoring="r2").fit(X, y, X_val=6000 * X, y_val=y)
+
+
 def test_a_score_of_nan_is_no_improvement(data):
     X, y = data
     with pytest.warns(UserWarning, match="The score of epoch 1 is nan, which is no improvement") as caught:
