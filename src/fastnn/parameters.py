@@ -60,7 +60,7 @@ verbose : int, default=False
 warm_start : bool, default=False
     Let `fit` go on where the last fit ended: its weights, its optimizer's memory, its random numbers, its order of
     samples and the ones held out. Two fits of 5 epochs are then the same bits as one of 10, through a pickle too;
-    but cosine, one_cycle and the warm-up begin anew in each fit.
+    but cosine, one_cycle, the warm-up and lbfgs's memory of curvature begin anew in each fit.
 momentum : float, default=0.9
     For sgd; between 0 and 1.
 nesterovs_momentum : bool, default=True
