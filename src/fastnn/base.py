@@ -95,6 +95,8 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             kind = draft._target_kind(y, classes, goes_on, partial)
             state = draft._state if goes_on else TrainingState(check_random_state(draft.random_state))
             with going_on(self, state) if goes_on else nullcontext():
+                if partial:
+                    state.forget_weights()  # it goes on from the model as it is, not from the last epoch's weights
                 samples = draft._samples(kind, X, y, sample_weight)
                 network = draft._network_to_train(goes_on, kind, samples, state)
                 held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
