@@ -57,7 +57,7 @@ def test_one_cycle():
     assert np.argmax(curve(learning_rate="one_cycle", warmup_fraction=0.0)) == 0
 
 
-@pytest.mark.parametrize("learning_rate", ["constant", "adaptive", "invscaling"])
+@pytest.mark.parametrize("learning_rate", ["constant", "adaptive", "invscaling", lambda epoch: 0.01 / (1 + epoch)])
 def test_warm_up(learning_rate):
     plain, warm = (curve(learning_rate=learning_rate, warmup_fraction=f) for f in (None, 0.2))
     ramp = np.minimum(np.arange(1, 10 * N_BATCHES + 1) / (2 * N_BATCHES), 1)

@@ -40,7 +40,7 @@ learning_rate : {{{schedules}}} or callable, default="constant"
       `learning_rate_init`;
     - "cosine": half a period of a cosine over `max_iter` epochs, down to 0 [5]_;
     - "one_cycle": up from a 25th, and down to a 250,000th, along cosines [6]_;
-    - a function of the epoch, the model's first being number 0, that returns the step size.
+    - a function of the epoch, the model's first being number 0, that returns the step size (after a warm-up).
 learning_rate_init : float, default=0.001
     The step size.
 power_t : float, default=0.5
