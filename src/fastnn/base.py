@@ -188,9 +188,10 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             y = column_or_1d(y, warn=True)
         return readable(X), y
 
-    def _samples(self, kind, X, y, sample_weight):
+    def _samples(self, kind, X, y, sample_weight, counted=None):
+        """Samples to train on; or to watch, where classes are weighed as `counted`, the targets trained on, tells."""
         targets = kind.encode(y)
-        weights = self._target_weights(kind, targets)
+        weights = self._target_weights(kind, targets, counted)
         if weights is None:
             weights = sample_weight
         elif sample_weight is not None:
@@ -235,7 +236,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
     def _hold_out(self, kind, samples, y, sample_weight, validation, state):
         """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
         if validation is not None:
-            return self._validation(kind, validation)
+            return self._validation(kind, samples, validation)
         if not self.early_stopping:
             return None
         n_samples = len(samples)
@@ -248,14 +249,15 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         score_weight = None if sample_weight is None else sample_weight[rows]
         return Holdout(held_out, y[rows], score_weight, self, self.scoring)
 
-    def _validation(self, kind, validation):
+    def _validation(self, kind, samples, validation):
         X, y, sample_weight = validation
         if X is None or y is None:
             raise ValueError("X_val and y_val, and with them sample_weight_val, are to be given together.")
         X, y = self._validated(X, y, reset=False)
         if sample_weight is not None:
             sample_weight = checked_weights(sample_weight, X)
-        return Holdout(self._samples(kind, X, y, sample_weight), y, sample_weight, self, self.scoring)
+        held_out = self._samples(kind, X, y, sample_weight, counted=samples.targets)
+        return Holdout(held_out, y, sample_weight, self, self.scoring)
 
     def _trainer_for(self, network, kind, samples, state, n_threads):
         """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""
