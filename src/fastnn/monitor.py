@@ -86,12 +86,16 @@ class Monitor:
             state.best_score, state.n_epochs_without_improvement = -np.inf if np.isnan(score) else score, 0
 
     def _held_out_score(self):
+        state = self.state
         if self.evaluate is None:
+            if state.validation_scores is not None:  # of epochs before: each goes on having its own
+                state.validation_losses.append(np.nan)
+                state.validation_scores.append(np.nan)
             return None
         loss, score = self.evaluate()
-        state = self.state
         if state.validation_scores is None:
-            state.validation_scores, state.validation_losses = [], []
+            n_before = len(state.loss_curve) - 1
+            state.validation_scores, state.validation_losses = [np.nan] * n_before, [np.nan] * n_before
         state.validation_losses.append(loss)
         state.validation_scores.append(score)
         return score
@@ -120,7 +124,7 @@ class Monitor:
         if score is not None:
             if score > state.best_score:
                 state.best_score, state.best_epoch = score, len(state.loss_curve)
-        elif loss < state.best_loss:
+        elif loss < state.best_loss and state.validation_scores is None:  # else it stays the best score's
             state.best_epoch = len(state.loss_curve)
         state.best_loss = min(loss, state.best_loss)
 

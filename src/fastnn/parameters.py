@@ -122,13 +122,14 @@ best_loss_ : float or None
 loss_curve_ : list of float
     Each epoch's, since training began.
 validation_scores_ : list of float or None
-    Each epoch's score on the samples held out, if any are.
+    Each epoch's score on the samples held out, if any are; NaN of epochs without.
 validation_loss_curve_ : list of float or None
-    Each epoch's mean loss on them, without penalty.
+    Each epoch's mean loss on them, without penalty; likewise.
 best_validation_score_ : float or None
     The highest score.
 best_epoch_ : int
-    The epoch of the highest score, or of the lowest loss if none are held out; the first is number 1.
+    The epoch, since training began, of `best_validation_score_`, or of `best_loss_` if nothing was ever held out. The
+    first is number 1: its place in the curves is ``best_epoch_ - 1``. 0 is none yet.
 t_ : int
     Samples seen in the epochs completed.
 coefs_ : list of ndarray of shape (fan_in, fan_out)

@@ -48,10 +48,10 @@ class TrainingState:
     loss_curve : list of float
         The mean loss of each epoch.
     validation_scores, validation_losses : list of float, or None
-        Of each epoch, where samples are held out.
+        Of each epoch, NaN of those with nothing held out; None until samples are.
     best_loss, best_score : float
     best_epoch : int
-        The first is number 1.
+        Of the best score, or until there are any of the lowest loss; the first is number 1, 0 is none yet.
     best_weights, last_weights : (coefs, intercepts), or None
         Of the best epoch, and of the last one where the best one's are the model's now: training goes on from there.
     judged_by : object
@@ -110,7 +110,7 @@ class TrainingState:
         if self.judged_by != what or (keeps_best and self.best_weights is None):
             self.judged_by, self.best_weights, self.n_epochs_without_improvement = what, None, 0
             if what is not None:  # else nothing will be compared with the best score, which stays for the record
-                self.best_score = -np.inf
+                self.best_score, self.best_epoch = -np.inf, 0
 
     def drop_from(self, learning_rate_init, anew):
         """Begin with the whole learning rate, where asked to or where it is another; else it stays as low as it was."""
