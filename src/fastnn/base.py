@@ -114,10 +114,15 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         n_threads = effective_n_threads(self.n_threads)
         trainer = self._trainer_for(network, kind, samples, state, n_threads)
 
-        def model():
-            """The estimator as it would be if the fit ended now."""
-            fitted = copy.copy(self)
-            fitted._set_fitted(network, kind, trainer, state, len(state.loss_curve) - first)
+        def model(to_keep=False):
+            """The estimator as it would be if the fit ended now.
+
+            Unless it is to be kept, it shares what training changes: to copy the curves after each epoch would take
+            time quadratic in epochs.
+            """
+            fitted, its_network = copy.copy(self), network.copy() if to_keep else network
+            n_iter = len(state.loss_curve) - first
+            fitted._set_fitted(its_network, kind, trainer, state, n_iter, shares_curves=not to_keep)
             return fitted
 
         def evaluate():
@@ -155,22 +160,23 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             state.forget_samples()
         self._set_fitted(network, kind, trainer, state, len(state.loss_curve) - first)
 
-    def _set_fitted(self, network, kind, trainer, state, n_epochs):
+    def _set_fitted(self, network, kind, trainer, state, n_epochs, shares_curves=False):
         """All that a fitted estimator has; without a trainer, training would go on with a fresh optimizer."""
+        own = (lambda curve: curve) if shares_curves else list
         self._network, self._targets, self._trainer, self._state = network, kind, trainer, state
         self.n_iter_ = n_epochs
         self.n_layers_ = len(network.sizes)
         self.n_outputs_ = network.sizes[-1]
         self.out_activation_ = network.head
         self.t_ = state.n_samples_seen
-        self.loss_curve_ = list(state.loss_curve)
+        self.loss_curve_ = own(state.loss_curve)
         self.loss_ = state.loss_curve[-1] if state.loss_curve else state.initial_loss
         self.best_epoch_ = state.best_epoch
         by_score = self.early_stopping and state.validation_scores is not None
         self.best_loss_ = None if by_score else state.best_loss if state.loss_curve else state.initial_loss
         held_out = state.validation_scores is not None
-        self.validation_scores_ = list(state.validation_scores) if held_out else None
-        self.validation_loss_curve_ = list(state.validation_losses) if held_out else None
+        self.validation_scores_ = own(state.validation_scores) if held_out else None
+        self.validation_loss_curve_ = own(state.validation_losses) if held_out else None
         self.best_validation_score_ = state.best_score if held_out else None
 
     def _validated(self, X, y, reset):

@@ -91,7 +91,8 @@ dropout : float or list of float, default=0.0
 clip_norm : float, default=None
     Scale down gradients whose norm, over all layers, is larger [8]_. Not for lbfgs.
 callback : callable, default=None
-    Called after each epoch with the model as it is then; the fit ends if it returns something true.
+    Called after each epoch with the model as it is then; the fit ends if it returns something true. That model goes on
+    changing: deepcopy what is to be kept. What is set on the estimator itself stays, and is for the next fit.
 dtype : {{"float32", "float64"}} or dtype, default=None
     The type to compute in. None is the smallest that holds X exactly, ``np.result_type(X.dtype, np.float32)``, and a
     regressor's y likewise, but float32 wherever X is that. X itself is never converted as a whole.
