@@ -96,6 +96,51 @@ def test_a_function_stops_the_fit(solver, data):
     np.testing.assert_array_equal(stopped.coefs_[0], at_end.coefs_[0])
 
 
+def test_what_a_function_sets_on_the_estimator_stays(data):
+    X, y = data
+    fitting = classifier(max_iter=4).fit(X, y)
+    fitting.history, old = [], fitting.coefs_[0]
+    fitting.in_use = True
+
+    def note(model):
+        fitting.history = [*fitting.history, model.n_iter_]
+        fitting.newest = model.n_iter_
+        fitting.set_params(max_iter=fitting.max_iter + 1)
+        vars(fitting).pop("in_use", None)
+
+    for warm_start in (False, True):
+        fitting.set_params(max_iter=4, warm_start=warm_start, callback=note, random_state=1).fit(X, y)
+        assert fitting.n_iter_ == 4
+        assert fitting.max_iter == 8  # for the next fit
+        assert fitting.newest == 4
+        assert not np.array_equal(fitting.coefs_[0], old)
+    assert fitting.history == 2 * [1, 2, 3, 4]
+    assert not hasattr(fitting, "in_use")
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "coefs_"])
+def test_a_function_cannot_fit_the_estimator_itself(method, data):
+    def again(model):
+        setattr(fitting, method, fitting.coefs_) if method == "coefs_" else getattr(fitting, method)(*data)
+
+    fitting = classifier().fit(*data).set_params(callback=again)
+    with pytest.raises(RuntimeError, match=r"is being fitted: a function that its fit calls.* cannot change it"):
+        fitting.fit(*data)
+    fitting.set_params(callback=None).fit(*data)
+
+
+def test_a_functions_model_goes_on_changing_and_the_fitted_one_does_not(data):
+    """It has no copies of the curves, of which each epoch's would take time."""
+    X, y = data
+    kept = []
+    fitting = classifier(callback=kept.append, warm_start=True).fit(X, y, X_val=X, y_val=y)
+    for name in ("loss_curve_", "validation_scores_", "validation_loss_curve_"):
+        curves = [getattr(model, name) for model in kept]
+        assert all(curve is curves[0] for curve in curves)
+        assert curves[0] == getattr(fitting, name)
+        assert curves[0] is not getattr(fitting, name)
+
+
 def test_a_function_that_fails_fails_the_fit(data):
     def fail(model):
         raise KeyError(model.n_iter_)

@@ -10,13 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastnn.all_or_nothing import (
-    all_or_nothing,
-    become,
-    being_changed,
-    going_on,
-    optimizer_afresh_on_error,
-)
+from fastnn.all_or_nothing import all_or_nothing, being_changed, going_on, optimizer_afresh_on_error
 from fastnn.callbacks import Callbacks, CallbackSupportMixin
 from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
@@ -86,7 +80,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
     def _fit(self, X, y, sample_weight, *, validation=None, n_epochs=None, classes=None):
         """Fit; or, if n_epochs is given, go on for so many."""
         partial = n_epochs is not None
-        with all_or_nothing(self) as draft:
+        with all_or_nothing(self) as (draft, become):
             goes_on = hasattr(draft, "_network") and (partial or draft.warm_start)
             callbacks = Callbacks(self, X, y, sample_weight, n_epochs if partial else draft.max_iter)
             X, y = draft._validated(X, y, reset=not goes_on)
@@ -103,7 +97,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
                 if samples.total_weight() == 0:
                     raise ValueError("The weights of all samples to train on are 0.")
                 draft._train(network, kind, samples, held_out, state, callbacks, n_epochs)
-                become(self, vars(draft))
+                become()
                 callbacks.end()
         return self
 

@@ -207,7 +207,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         ConvergenceWarning
             When `max_iter` epochs were not enough for `tol`, and the last of them still made mistakes.
         """
-        with all_or_nothing(self) as draft:
+        with all_or_nothing(self) as (draft, _):
             # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
             check_sparse(X)
             X, y = validate_data(draft, X, y, accept_sparse="csr", dtype=DTYPES, ensure_all_finite=False)
@@ -261,7 +261,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
                 "sample of the full training set target to properly estimate the class frequency distributions. Pass "
                 "the resulting weights, as a dict from class to weight, as the class_weight parameter."
             )
-        with all_or_nothing(self) as draft:
+        with all_or_nothing(self) as (draft, _):
             first_call = not hasattr(draft, "coef_")
             check_sparse(X)
             if first_call or not draft._is_plain(X, y):
