@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
+import fastnn
 from fastnn import MLPClassifier, MLPRegressor
 from fastnn.progress import Lines, Silence, progress
 
@@ -251,6 +252,11 @@ def test_callbacks_survive_a_clone(data):
     recorder = Recorder()
     clone(classifier().set_callbacks(recorder)).fit(*data)
     assert ("setup", 6) in recorder.calls or any(call[0] == "setup" for call in recorder.calls)
+
+
+def test_they_cannot_be_saved(data, tmp_path):
+    with pytest.raises(TypeError, match="attributes that cannot be saved: _skl_callbacks"):
+        fastnn.save(classifier().set_callbacks(Recorder()), tmp_path / "model")
 
 
 def test_before_scikit_learn_1_9(monkeypatch, data):
