@@ -71,7 +71,8 @@ early_stopping : bool, default=False
 validation_fraction : float, default=0.1
     The part to hold out; of two classes evenly. `partial_fit` holds out nothing.
 scoring : str, callable or None, default=None
-    The score on the samples held out: a scorer or its name, "loss" for minus the loss, None for `score`.
+    The score on the samples held out: a scorer or its name, "loss" for minus the loss, None for `score`. A scorer is
+    given arrays, where `fit` was given frames, and a model without `feature_names_in_`.
 beta_1, beta_2 : float, default=0.9, 0.999
     For adam and adamw: decay of the means of gradients and of their squares; in [0, 1).
 epsilon : float, default=1e-8
