@@ -1,5 +1,6 @@
 """What is seen of a fit, and how it is steered: lines, bars, the user's function, scikit-learn's callbacks."""
 
+import copy
 import importlib.util
 import sys
 import warnings
@@ -9,6 +10,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
+import fastnn
 from fastnn import MLPClassifier, MLPRegressor
 from fastnn.progress import Lines, Silence, progress
 
@@ -94,6 +96,69 @@ def test_a_function_stops_the_fit(solver, data):
     assert stopped.n_iter_ == len(stopped.loss_curve_) == 4
     at_end = classifier(solver=solver, max_iter=4).fit(*data)
     np.testing.assert_array_equal(stopped.coefs_[0], at_end.coefs_[0])
+
+
+def test_what_a_function_sets_on_the_estimator_stays(data):
+    X, y = data
+    fitting = classifier(max_iter=4).fit(X, y)
+    fitting.history, old = [], fitting.coefs_[0]
+    fitting.in_use = True
+
+    def note(model):
+        fitting.history = [*fitting.history, model.n_iter_]
+        fitting.newest = model.n_iter_
+        fitting.set_params(max_iter=fitting.max_iter + 1)
+        vars(fitting).pop("in_use", None)
+
+    for warm_start in (False, True):
+        fitting.set_params(max_iter=4, warm_start=warm_start, callback=note, random_state=1).fit(X, y)
+        assert fitting.n_iter_ == 4
+        assert fitting.max_iter == 8  # for the next fit
+        assert fitting.newest == 4
+        assert not np.array_equal(fitting.coefs_[0], old)
+    assert fitting.history == 2 * [1, 2, 3, 4]
+    assert not hasattr(fitting, "in_use")
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "coefs_"])
+def test_a_function_cannot_fit_the_estimator_itself(method, data):
+    def again(model):
+        setattr(fitting, method, fitting.coefs_) if method == "coefs_" else getattr(fitting, method)(*data)
+
+    fitting = classifier().fit(*data).set_params(callback=again)
+    with pytest.raises(RuntimeError, match=r"is being fitted: a function that its fit calls.* cannot change it"):
+        fitting.fit(*data)
+    fitting.set_params(callback=None).fit(*data)
+
+
+def test_a_functions_model_goes_on_changing_and_the_fitted_one_does_not(data):
+    """It has no copies of the curves, of which each epoch's would take time."""
+    X, y = data
+    kept = []
+    fitting = classifier(callback=kept.append, warm_start=True).fit(X, y, X_val=X, y_val=y)
+    for name in ("loss_curve_", "validation_scores_", "validation_loss_curve_"):
+        curves = [getattr(model, name) for model in kept]
+        assert all(curve is curves[0] for curve in curves)
+        assert curves[0] == getattr(fitting, name)
+        assert curves[0] is not getattr(fitting, name)
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "coefs_"])
+def test_a_functions_model_cannot_be_trained_under_the_fit_but_a_copy_can(method, data):
+    """The two share an optimizer: the fit would go on with the other's network."""
+
+    def change(model):
+        for one in (copy.deepcopy(model), model):
+            one.set_params(callback=None)
+            setattr(one, method, one.coefs_) if method == "coefs_" else getattr(one, method)(*data)
+
+    fitting = classifier().fit(*data)
+    before = fitting.coefs_
+    with pytest.raises(RuntimeError, match="train a copy of the model"):
+        fitting.set_params(callback=change).partial_fit(*data)
+    np.testing.assert_array_equal(fitting.coefs_[0], before[0])
+    fitting.set_params(callback=None).partial_fit(*data)
+    assert not np.array_equal(fitting.coefs_[0], before[0])
 
 
 def test_a_function_that_fails_fails_the_fit(data):
@@ -206,6 +271,11 @@ def test_callbacks_survive_a_clone(data):
     recorder = Recorder()
     clone(classifier().set_callbacks(recorder)).fit(*data)
     assert ("setup", 6) in recorder.calls or any(call[0] == "setup" for call in recorder.calls)
+
+
+def test_they_cannot_be_saved(data, tmp_path):
+    with pytest.raises(TypeError, match="attributes that cannot be saved: _skl_callbacks"):
+        fastnn.save(classifier().set_callbacks(Recorder()), tmp_path / "model")
 
 
 def test_before_scikit_learn_1_9(monkeypatch, data):

@@ -124,6 +124,26 @@ def test_without_validation_the_best_epoch_is_the_one_of_the_lowest_loss(data):
     assert model.best_loss_ == min(model.loss_curve_)
 
 
+def test_the_best_epochs_place_in_the_curves(data):
+    """Whatever was held out before, or was not."""
+    X, y = data
+    model = classifier(early_stopping=True, max_iter=60, n_iter_no_change=5).fit(X, y)
+    best = model.best_epoch_
+    model.partial_fit(X, y)
+    assert model.best_epoch_ == best
+    assert np.isnan(model.validation_scores_[-1])
+    model = classifier(warm_start=True, max_iter=9).fit(X, y)
+    assert model.best_epoch_ > 0
+    model.set_params(early_stopping=True).fit(X, y)
+    assert model.best_epoch_ > 9
+    assert model.set_params(early_stopping=False).fit(X, y).n_iter_ == 9
+    for curve in (model.validation_scores_, model.validation_loss_curve_):
+        assert len(curve) == len(model.loss_curve_)
+        np.testing.assert_array_equal(np.isnan(curve), np.repeat([True, False, True], 9))
+    assert model.validation_scores_[model.best_epoch_ - 1] == model.best_validation_score_
+    assert model.best_validation_score_ == np.nanmax(model.validation_scores_)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -144,6 +164,19 @@ def test_too_few_samples_to_hold_out(data):
     X, _ = data
     with pytest.raises(ValueError, match="validation set is too small"):
         classifier(early_stopping=True, validation_fraction=0.1).fit(X[:8], [0, 1, 2, 0, 1, 2, 0, 1])
+
+
+def test_infinite_predictions_have_a_score_of_nan(rng):
+    """By default; a scorer of the user's says itself what it has to."""
+    X, y = rng.normal(size=(N, 5)), rng.poisson(2, N) * 1.0
+    model = MLPRegressor("poisson", (10,), max_iter=3, random_state=0)
+    model.fit(X, y, X_val=6000 * X, y_val=y)
+    np.testing.assert_array_equal(model.validation_scores_, [np.nan] * 3)
+    np.testing.assert_array_equal(model.coefs_[0], model.fit(X, y).coefs_[0])
+    with pytest.warns(UserWarning, match="The score of epoch 1 is nan"):
+        model.set_params(early_stopping=True).fit(X, y, X_val=6000 * X, y_val=y)
+    with pytest.raises(ValueError, match="contains infinity"):
+        model.set_params(scoring="r2").fit(X, y, X_val=6000 * X, y_val=y)
 
 
 def test_a_score_of_nan_is_no_improvement(data):

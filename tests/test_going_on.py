@@ -38,6 +38,22 @@ def test_weights_that_were_set_are_gone_on_from(data):
     assert abs(model.coefs_[0]).max() < 1e-6
 
 
+def test_partial_fit_goes_on_from_the_model_as_it_is(data):
+    """Early stopping's best, whatever warm_start says."""
+    X, y = data
+    cold, warm = (
+        classifier(early_stopping=True, max_iter=60, n_iter_no_change=5, learning_rate_init=0.02, warm_start=warm)
+        for warm in (False, True)
+    )
+    cold.fit(X, y), warm.fit(X, y)
+    assert warm.best_epoch_ < warm.n_iter_
+    for model in (cold, warm):
+        before = model.coefs_[0]
+        model.set_params(learning_rate_init=1e-12, shuffle=False).partial_fit(X, y)
+        np.testing.assert_allclose(model.coefs_[0], before, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(warm.coefs_[0], cold.coefs_[0])
+
+
 @pytest.mark.parametrize("first", [{}, {"early_stopping": True, "warm_start": False}])
 def test_early_stopping_keeps_the_best_of_what_it_kept(first, data):
     """Not of epochs whose weights are no longer there."""

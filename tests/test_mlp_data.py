@@ -11,6 +11,8 @@ import scipy.sparse
 from sklearn.base import clone
 
 from fastnn import MLPClassifier, Perceptron
+from fastnn.schedules import ENDING, SCHEDULES
+from fastnn.solvers import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -19,6 +21,9 @@ X_DTYPES = ("f2", "f4", "f8", "g", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8
 
 # Enough for the problem below, whose samples are scaled for it.
 LEARN = {"max_iter": 100, "learning_rate_init": 0.05, "hidden_layer_sizes": (16,)}
+
+
+UNENDING = [name for name in SCHEDULES if name not in ENDING]
 
 
 def schedule(epoch):
@@ -254,7 +259,12 @@ def test_any_number_of_threads(rng, solver, kind):
         np.testing.assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
 
 
-@pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam"])
+def rate(name):
+    """A schedule, for fits of few epochs."""
+    return {"learning_rate": name} | ({"tol": 10.0, "n_iter_no_change": 1} if name == "adaptive" else {})
+
+
+@pytest.mark.parametrize("solver", [name for name in SOLVERS if name != "lbfgs"])
 @pytest.mark.parametrize(
     "through",
     [lambda model: model, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))],
@@ -279,13 +289,12 @@ class TestTrainingGoesOn:
     @pytest.mark.parametrize(
         "more",
         [
-            {},
             {"early_stopping": True},
             {"dropout": 0.3, "clip_norm": 1.0, "weight_decay": 0.1},
-            {"learning_rate": "invscaling"},
             {"learning_rate": schedule},
+            *map(rate, UNENDING),
         ],
-        ids=["plain", "early stopping", "dropout, clipped", "invscaling", "a function"],
+        ids=["early stopping", "dropout, clipped", "a function", *UNENDING],
     )
     def test_in_random_orders(self, X, y, solver, through, more):
         parameters = {"solver": solver, "batch_size": 32, "warm_start": True, **more}

@@ -8,6 +8,7 @@ import weakref
 import joblib
 import numpy as np
 import pytest
+import scipy.sparse
 from older import pipelines_route_to_scores
 from sklearn import config_context
 from sklearn.base import clone
@@ -90,9 +91,14 @@ def test_grid_search(data):
         "alpha": np.array([1e-5, 1e-3], dtype=np.float32),
     }
     model = MLPClassifier(learning_rate_init=0.05, max_iter=10, random_state=0)
-    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(*data)
+    search, in_processes = (
+        GridSearchCV(model, grid, cv=2, n_jobs=n_jobs, error_score="raise").fit(*data) for n_jobs in (None, 2)
+    )
     assert len(search.cv_results_["params"]) == 8
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    scores = search.cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all()
+    np.testing.assert_array_equal(in_processes.cv_results_["mean_test_score"], scores)
+    np.testing.assert_array_equal(in_processes.predict_proba(data[0]), search.predict_proba(data[0]))
     assert search.best_estimator_.n_layers_ == 2 + len(search.best_params_["hidden_layer_sizes"])
 
 
@@ -189,6 +195,30 @@ def test_frames(data, library):
         model.predict(X)
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(frame[names[::-1]])
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("kind", ["pandas", "polars", "sparse", "routed"])
+def test_samples_to_watch_of_every_kind(kind, early_stopping, data):
+    """Like those to train on: a frame, sparse, or routed through a pipeline."""
+    X, y = data
+    model = MLPClassifier((5,), max_iter=5, early_stopping=early_stopping, random_state=0)
+    expected = clone(model).fit(X[50:], y[50:], X_val=X[:50], y_val=y[:50])
+    if kind == "routed":
+        with config_context(enable_metadata_routing=True):
+            pipeline = make_pipeline(clone(model).set_fit_request(X_val=True, y_val=True))
+            watched = pipeline.fit(X[50:], y[50:], X_val=X[:50], y_val=y[:50])[-1]
+    elif kind == "sparse":
+        watched = clone(model).fit(X[50:], y[50:], X_val=scipy.sparse.csc_array(X[:50]), y_val=y[:50])
+    else:
+        frames = pytest.importorskip(kind)
+        frame = frames.DataFrame({name: X[:, i] for i, name in enumerate("wxyz")})
+        watched = clone(model).fit(frame[50:], y[50:], X_val=frame[:50], y_val=frames.Series(y[:50]))
+        with pytest.raises(ValueError, match="feature names should match"):
+            watched.fit(frame[50:], y[50:], X_val=frame[list("zyxw")], y_val=y)
+    assert watched.validation_scores_ == expected.validation_scores_
+    np.testing.assert_allclose(watched.validation_loss_curve_, expected.validation_loss_curve_, rtol=1e-12)
+    np.testing.assert_array_equal(watched.coefs_[0], expected.coefs_[0])
 
 
 @pytest.mark.parametrize(

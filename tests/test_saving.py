@@ -188,7 +188,8 @@ def test_every_part_of_the_training_is_kept():
     from fastnn import saved_mlp
 
     known = {*saved_mlp._CURVES, *saved_mlp._COUNTS, *saved_mlp._NUMBERS}
-    known |= {"random_state", "best_weights", "last_weights", "judged_by", "order", "split", "dropout_seed"}
+    known |= {"random_state", "best_weights", "last_weights", "judged_by", "converged"}
+    known |= {"order", "split", "dropout_seed"}
     assert {field.name for field in fields(TrainingState)} == known
 
 

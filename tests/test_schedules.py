@@ -57,7 +57,7 @@ def test_one_cycle():
     assert np.argmax(curve(learning_rate="one_cycle", warmup_fraction=0.0)) == 0
 
 
-@pytest.mark.parametrize("learning_rate", ["constant", "adaptive", "invscaling"])
+@pytest.mark.parametrize("learning_rate", ["constant", "adaptive", "invscaling", lambda epoch: 0.01 / (1 + epoch)])
 def test_warm_up(learning_rate):
     plain, warm = (curve(learning_rate=learning_rate, warmup_fraction=f) for f in (None, 0.2))
     ramp = np.minimum(np.arange(1, 10 * N_BATCHES + 1) / (2 * N_BATCHES), 1)
@@ -103,6 +103,32 @@ def test_adaptive_falls_and_ends(solver, rng):
     model.fit(X, y)
     assert model._state.n_rate_drops == 5  # 0.001 / 5**5 is the first below 1e-6
     assert model.n_iter_ < 100
+
+
+@pytest.mark.parametrize("changes", [{}, {"learning_rate_init": 0.2}], ids=["the same rate", "another rate"])
+def test_adaptive_begins_anew_after_a_fit_that_ended(changes, rng):
+    X = rng.normal(size=(300, 4))
+    y = (X[:, 0] + rng.normal(size=300) > 0).astype(int)
+    parameters = {"solver": "sgd", "learning_rate": "adaptive", "max_iter": 500, "tol": 1e-3, "random_state": 0}
+    model = MLPClassifier((5,), learning_rate_init=0.1, warm_start=True, **parameters).fit(X, y)
+    n_first, score = model.n_iter_, model.score(X, 1 - y)
+    model.set_params(**changes).fit(X, 1 - y)
+    assert n_first < 500 and 20 < model.n_iter_ < 500
+    assert model.score(X, 1 - y) > score + 0.2
+
+
+def test_adaptive_goes_on_where_a_fit_was_cut_short(rng):
+    """And in partial_fit, but not with another learning_rate_init, nor in a fit after one that ended by itself."""
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    parameters = {"learning_rate": "adaptive", "tol": 10.0, "n_iter_no_change": 1, "warm_start": True}
+    model = MLPRegressor(hidden_layer_sizes=(5,), max_iter=5, **parameters).fit(X, y)
+    assert model._state.n_rate_drops == 2
+    assert model.partial_fit(X, y)._state.n_rate_drops == 2
+    assert model.set_params(max_iter=3).fit(X, y)._state.n_rate_drops > 2
+    assert model.set_params(max_iter=1, learning_rate_init=0.1).fit(X, y)._state.n_rate_drops < 2
+    ended = MLPRegressor(hidden_layer_sizes=(5,), max_iter=100, **parameters).fit(X, y)
+    assert ended.partial_fit(X, y)._state.n_rate_drops == 5
+    assert ended.set_params(max_iter=1).fit(X, y)._state.n_rate_drops < 2
 
 
 def test_each_fit_is_a_cycle_of_its_own(rng):

@@ -73,6 +73,23 @@ def test_each_column_has_its_own_class_weights(X, rng):
     assert not np.allclose(model.coefs_[0], classifier().fit(X, y).coefs_[0])
 
 
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "columns"])
+def test_samples_to_watch_are_weighed_as_those_trained_on(kind, X, rng):
+    """As many of each class as there are in those, however few are watched."""
+
+    def balanced(column):
+        classes = np.unique(column)
+        return dict(zip(classes, compute_class_weight("balanced", classes=classes, y=column), strict=True))
+
+    y = labels(rng, kind)
+    by_hand = balanced(y) if y.ndim == 1 else [balanced(column) for column in y.T]
+    model, other = (
+        classifier(class_weight=weight).fit(X, y, X_val=X[:9], y_val=y[:9]) for weight in ("balanced", by_hand)
+    )
+    np.testing.assert_allclose(model.validation_loss_curve_, other.validation_loss_curve_, rtol=1e-9)
+    assert_same(model, other)
+
+
 def test_balanced_weights_find_the_rare_class(rng):
     X = rng.normal(size=(2000, 2))
     y = (X[:, 0] + rng.normal(size=2000) > 2.2).astype(int)

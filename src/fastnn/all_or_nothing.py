@@ -1,5 +1,6 @@
 """What keeps a failing fit from leaving half a model, and other threads from seeing one."""
 
+import threading
 import weakref
 from contextlib import contextmanager
 
@@ -7,12 +8,17 @@ from contextlib import contextmanager
 class _Call:
     """One that changes an estimator."""
 
+    def __init__(self):
+        self.thread = threading.get_ident()
+
 
 # References to them, by the estimator's id.
 _changing = {}
 
 # What scikit-learn's callbacks keep on the estimator during a call, and take down themselves after it.
 _CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+_NOTHING = object()
 
 
 def as_it_is(estimator):
@@ -25,10 +31,33 @@ def as_it_is(estimator):
     return copied
 
 
-def become(estimator, attributes):
-    """Give an estimator these attributes, and no others: in one step to other threads, but for what it loses."""
-    vars(estimator).update(attributes)
-    for name in vars(estimator).keys() - attributes.keys() - {*_CALLBACKS}:
+class CopiedAsItIs:
+    """An estimator whose copies and pickles are of one moment, though another thread fits it while they are made.
+
+    copy.deepcopy takes many steps, and scikit-learn's state is the very dict that changes. To come before
+    BaseEstimator.
+    """
+
+    def __getstate__(self):
+        return super(CopiedAsItIs, as_it_is(self)).__getstate__()
+
+
+def _become(estimator, draft, before):
+    """Give an estimator what a draft of it has come to: in one step to other threads, but for what it loses.
+
+    What callbacks, or other threads, have set on the estimator since then `before` stays: parameters, say, and
+    attributes of their own.
+    """
+    changed = {name: value for name, value in draft.items() if value is not before.get(name, _NOTHING)}
+    vars(estimator).update(changed)
+    for name in before.keys() - draft.keys() & vars(estimator).keys():
+        del vars(estimator)[name]
+
+
+def _restore(estimator, before):
+    """Give an estimator what it had before, and nothing else."""
+    vars(estimator).update(before)
+    for name in vars(estimator).keys() - before.keys() - {*_CALLBACKS}:
         del vars(estimator)[name]
 
 
@@ -49,27 +78,40 @@ def being_changed(estimator):
     mine = weakref.ref(this_call, forget)
     try:
         if _changing.setdefault(key, mine) is not mine:
-            raise RuntimeError(f"This {type(estimator).__name__} instance is being fitted by another thread.")
+            raise RuntimeError(_refusal(estimator))
         yield
     finally:
         forget(mine)
         del mine  # before this_call goes: Python drops what such functions raise, Ctrl-C too
 
 
+def _refusal(estimator):
+    """Why a call may not change an estimator that another one is changing."""
+    name, reference = type(estimator).__name__, _changing.get(id(estimator))
+    other = reference and reference()  # None if that has ended by now
+    if other is None or other.thread != threading.get_ident():
+        return f"This {name} instance is being fitted by another thread."
+    return f"This {name} instance is being fitted: a function that its fit calls, such as a callback, cannot change it."
+
+
 @contextmanager
 def all_or_nothing(estimator):
     """A call that fails leaves the estimator as it was, fitted or not.
 
-    Yields a draft of it to fit, which it becomes at the end; or sooner, by `become`, where others are to see it fitted.
-    Until then it predicts as it did.
+    Yields a draft of it to fit, and a function that makes the estimator what the draft has come to: to be called where
+    others are to see it fitted before the end. Until then it predicts as it did.
     """
     with being_changed(estimator):
-        attributes, draft = vars(estimator).copy(), as_it_is(estimator)
+        before, draft = vars(estimator).copy(), as_it_is(estimator)
+
+        def become():
+            _become(estimator, vars(draft), before)
+
         try:
-            yield draft
-            become(estimator, vars(draft))
+            yield draft, become
+            become()
         except BaseException:
-            become(estimator, attributes)
+            _restore(estimator, before)
             raise
 
 
@@ -90,11 +132,17 @@ def going_on(estimator, state):
 
 
 @contextmanager
-def optimizer_afresh_on_error(trainer):
-    """Of an optimizer's memories, which may be larger than the network, there is no copy to go back to."""
+def in_use(trainer):
+    """A trainer for one call alone, not for the models that callbacks get, too.
+
+    After an error its optimizer starts afresh: of memories, which may be larger than the network, there is no copy.
+    """
+    trainer.in_use = True
     try:
         yield
     except BaseException:
         trainer.memories[:] = 0
         trainer.optimizer.step_count = 0
         raise
+    finally:
+        trainer.in_use = False

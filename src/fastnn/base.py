@@ -11,13 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastnn.all_or_nothing import (
-    all_or_nothing,
-    become,
-    being_changed,
-    going_on,
-    optimizer_afresh_on_error,
-)
+from fastnn.all_or_nothing import CopiedAsItIs, all_or_nothing, being_changed, going_on, in_use
 from fastnn.callbacks import Callbacks, CallbackSupportMixin
 from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
@@ -37,7 +31,7 @@ from fastnn.training import all_finite, train
 from fastnn.user_warnings import warn_user
 
 
-class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstimator):
+class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsItIs, BaseEstimator):
     """What every multilayer perceptron has: layers, a solver, and weights to look at.
 
     A subclass says what its targets are (`_target_kind`), and what their weights (`_target_weights`) and loss
@@ -79,9 +73,9 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             coefs, intercepts = self._network.weights()
             network = self._network.copy()  # other threads may be in the middle of a prediction with this one
             network.set_weights(**{"coefs": coefs, "intercepts": intercepts, name: layers})
-            self._network = network
             if self._trainer is not None:
                 self._trainer.move_to(network)
+            self._network = network
             self._state.forget_weights()  # training goes on from these
 
     # -- training -----------------------------------------------------------------------------------------------------
@@ -89,7 +83,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
     def _fit(self, X, y, sample_weight, *, validation=None, n_epochs=None, classes=None):
         """Fit; or, if n_epochs is given, go on for so many."""
         partial = n_epochs is not None
-        with all_or_nothing(self) as draft:
+        with all_or_nothing(self) as (draft, become):
             goes_on = hasattr(draft, "_network") and (partial or draft.warm_start)
             callbacks = Callbacks(self, X, y, sample_weight, n_epochs if partial else draft.max_iter)
             X, y = draft._validated(X, y, reset=not goes_on)
@@ -98,13 +92,15 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             kind = draft._target_kind(y, classes, goes_on, partial)
             state = draft._state if goes_on else TrainingState(check_random_state(draft.random_state))
             with going_on(self, state) if goes_on else nullcontext():
+                if partial:
+                    state.forget_weights()  # it goes on from the model as it is, not from the last epoch's weights
                 samples = draft._samples(kind, X, y, sample_weight)
                 network = draft._network_to_train(goes_on, kind, samples, state)
                 held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
                 if samples.total_weight() == 0:
                     raise ValueError("The weights of all samples to train on are 0.")
                 draft._train(network, kind, samples, held_out, state, callbacks, n_epochs)
-                become(self, vars(draft))
+                become()
                 callbacks.end()
         return self
 
@@ -115,10 +111,15 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         n_threads = effective_n_threads(self.n_threads)
         trainer = self._trainer_for(network, kind, samples, state, n_threads)
 
-        def model():
-            """The estimator as it would be if the fit ended now."""
-            fitted = copy.copy(self)
-            fitted._set_fitted(network, kind, trainer, state, len(state.loss_curve) - first)
+        def model(to_keep=False):
+            """The estimator as it would be if the fit ended now.
+
+            Unless it is to be kept, it shares what training changes: to copy the curves after each epoch would take
+            time quadratic in epochs.
+            """
+            fitted, its_network = copy.copy(self), network.copy() if to_keep else network
+            n_iter = len(state.loss_curve) - first
+            fitted._set_fitted(its_network, kind, trainer, state, n_iter, shares_curves=not to_keep)
             return fitted
 
         def evaluate():
@@ -135,9 +136,9 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             evaluate=None if held_out is None else evaluate,
             callbacks=callbacks,
             progress=shown,
-            judges=not partial and (self.solver != "lbfgs" or self.early_stopping),
+            judges=not partial,
         )
-        with optimizer_afresh_on_error(trainer), closing(shown):
+        with in_use(trainer), closing(shown):
             if self.solver == "lbfgs":
                 minimize(trainer, samples, self, monitor)
             else:
@@ -156,22 +157,23 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             state.forget_samples()
         self._set_fitted(network, kind, trainer, state, len(state.loss_curve) - first)
 
-    def _set_fitted(self, network, kind, trainer, state, n_epochs):
+    def _set_fitted(self, network, kind, trainer, state, n_epochs, shares_curves=False):
         """All that a fitted estimator has; without a trainer, training would go on with a fresh optimizer."""
+        own = (lambda curve: curve) if shares_curves else list
         self._network, self._targets, self._trainer, self._state = network, kind, trainer, state
         self.n_iter_ = n_epochs
         self.n_layers_ = len(network.sizes)
         self.n_outputs_ = network.sizes[-1]
         self.out_activation_ = network.head
         self.t_ = state.n_samples_seen
-        self.loss_curve_ = list(state.loss_curve)
+        self.loss_curve_ = own(state.loss_curve)
         self.loss_ = state.loss_curve[-1] if state.loss_curve else state.initial_loss
         self.best_epoch_ = state.best_epoch
         by_score = self.early_stopping and state.validation_scores is not None
         self.best_loss_ = None if by_score else state.best_loss if state.loss_curve else state.initial_loss
         held_out = state.validation_scores is not None
-        self.validation_scores_ = list(state.validation_scores) if held_out else None
-        self.validation_loss_curve_ = list(state.validation_losses) if held_out else None
+        self.validation_scores_ = own(state.validation_scores) if held_out else None
+        self.validation_loss_curve_ = own(state.validation_losses) if held_out else None
         self.best_validation_score_ = state.best_score if held_out else None
 
     def _validated(self, X, y, reset):
@@ -189,9 +191,10 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             y = column_or_1d(y, warn=True)
         return readable(X), y
 
-    def _samples(self, kind, X, y, sample_weight):
+    def _samples(self, kind, X, y, sample_weight, counted=None):
+        """Samples to train on; or to watch, where classes are weighed as `counted`, the targets trained on, tells."""
         targets = kind.encode(y)
-        weights = self._target_weights(kind, targets)
+        weights = self._target_weights(kind, targets, counted)
         if weights is None:
             weights = sample_weight
         elif sample_weight is not None:
@@ -238,7 +241,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
     def _hold_out(self, kind, samples, y, sample_weight, validation, state):
         """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
         if validation is not None:
-            return self._validation(kind, validation)
+            return self._validation(kind, samples, validation)
         if not self.early_stopping:
             return None
         n_samples = len(samples)
@@ -251,14 +254,15 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         score_weight = None if sample_weight is None else sample_weight[rows]
         return Holdout(held_out, y[rows], score_weight, self, self.scoring)
 
-    def _validation(self, kind, validation):
+    def _validation(self, kind, samples, validation):
         X, y, sample_weight = validation
         if X is None or y is None:
             raise ValueError("X_val and y_val, and with them sample_weight_val, are to be given together.")
         X, y = self._validated(X, y, reset=False)
         if sample_weight is not None:
             sample_weight = checked_weights(sample_weight, X)
-        return Holdout(self._samples(kind, X, y, sample_weight), y, sample_weight, self, self.scoring)
+        held_out = self._samples(kind, X, y, sample_weight, counted=samples.targets)
+        return Holdout(held_out, y, sample_weight, self, self.scoring)
 
     def _trainer_for(self, network, kind, samples, state, n_threads):
         """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""

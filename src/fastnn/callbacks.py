@@ -1,7 +1,5 @@
 """What others do after each epoch: the user's function, and scikit-learn's callbacks (from 1.9 on)."""
 
-import copy
-
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:  # before scikit-learn 1.9
@@ -34,7 +32,7 @@ class Callbacks:
             self.fit.call_on_fit_task_begin(**self.arguments)
 
     def begin(self, model):
-        """To be called before the first epoch; model returns the model as it is whenever it is called."""
+        """To be called before the first epoch; model returns the model as it is whenever called, or one to_keep."""
         self.model = model
 
     def epoch_begins(self):
@@ -57,7 +55,4 @@ class Callbacks:
             self.fit.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self._attributes)
 
     def _attributes(self):
-        """For a model to keep: the network is copied, since training goes on with this one."""
-        attributes = dict(vars(self.model()))
-        attributes["_network"] = copy.deepcopy(attributes["_network"])
-        return attributes
+        return dict(vars(self.model(to_keep=True)))

@@ -43,7 +43,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     <parameters of every network>
     class_weight : dict, "balanced" or a list of either, default=None
         What the loss of each class's samples is multiplied by: ``{class: weight}``, or in inverse proportion to how
-        many there are; for several columns of y a list with one for each. `partial_fit` takes no "balanced".
+        many of y there are; for several columns of y a list with one for each. `partial_fit` takes no "balanced".
     label_smoothing : float, default=0.0
         The part of the wanted probability that all classes share, in [0, 1): trains for less certainty.
 
@@ -286,8 +286,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(f"`classes={classes!r}` are not what `y` has: {kind.classes}")
         return kind
 
-    def _target_weights(self, kind, targets):
-        return kind.weights(self.class_weight, targets)
+    def _target_weights(self, kind, targets, counted):
+        return kind.weights(self.class_weight, targets, counted)
 
     def _loss(self, kind):
         return kind.loss(self.label_smoothing)

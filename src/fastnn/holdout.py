@@ -65,8 +65,9 @@ class Holdout:
         self.samples, self.y, self.sample_weight = samples, y, sample_weight
         if samples.total_weight() == 0:
             raise ValueError("The weights of all samples held out are 0.")
+        self.by_default = scoring is None
         self.scorer = None if scoring == "loss" else check_scoring(estimator, scoring)
-        if scoring is not None and scoring != "loss" and not _takes_weights(self.scorer):
+        if not self.by_default and scoring != "loss" and not _takes_weights(self.scorer):
             self.sample_weight = None
 
     def evaluate(self, model, loss, n_threads):
@@ -84,6 +85,7 @@ class Holdout:
         loss : float
             Mean, without penalty.
         score : float
+            By default NaN where predictions are infinite or NaN, which no R squared is for.
         """
         held = self.samples
         summed = model._network.loss(held.X, held.targets, held.weights, loss, n_threads)
@@ -91,7 +93,12 @@ class Holdout:
         if self.scorer is None:
             return mean, -mean
         weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
-        return mean, float(self.scorer(model, held.X, self.y, **weights))
+        try:
+            return mean, float(self.scorer(model, held.X, self.y, **weights))
+        except ValueError:
+            if self.by_default and not np.isfinite(model.predict(held.X)).all():
+                return mean, np.nan
+            raise
 
 
 def _takes_weights(scorer):

@@ -20,14 +20,20 @@ class Monitor:
     callbacks : Callbacks
     progress : Silence
     judges : bool
-        Whether want of improvement ends the fit: a partial fit, or lbfgs, has an end of its own.
+        Whether want of improvement may end the fit: a partial fit has an end of its own.
     """
 
     def __init__(self, parameters, state, network, evaluate, callbacks, progress, judges):
         self.parameters, self.state, self.network, self.evaluate = parameters, state, network, evaluate
-        self.callbacks, self.progress, self.judges = callbacks, progress, judges
+        self.callbacks, self.progress = callbacks, progress
         self.n_epochs, self.warned_of_nan = 0, False
         self.by_score = parameters.early_stopping and evaluate is not None
+        has_rate = parameters.solver != "lbfgs"  # which ends by itself, too, when its loss can fall no more
+        self.judges = judges and (has_rate or self.by_score)
+        self.adapts = has_rate and parameters.learning_rate == "adaptive"
+        # A partial fit goes on with what the last fit came to; one that is to converge, and has, is to learn anew.
+        state.drop_from(float(parameters.learning_rate_init), anew=judges and state.converged)
+        state.converged = state.converged and not judges
         scoring = parameters.scoring
         name = scoring if isinstance(scoring, str) else getattr(scoring, "__qualname__", repr(scoring))
         state.judge_by((self.by_score, name) if evaluate is not None else None, keeps_best=self.by_score)
@@ -80,12 +86,16 @@ class Monitor:
             state.best_score, state.n_epochs_without_improvement = -np.inf if np.isnan(score) else score, 0
 
     def _held_out_score(self):
+        state = self.state
         if self.evaluate is None:
+            if state.validation_scores is not None:  # of epochs before: each goes on having its own
+                state.validation_losses.append(np.nan)
+                state.validation_scores.append(np.nan)
             return None
         loss, score = self.evaluate()
-        state = self.state
         if state.validation_scores is None:
-            state.validation_scores, state.validation_losses = [], []
+            n_before = len(state.loss_curve) - 1
+            state.validation_scores, state.validation_losses = [np.nan] * n_before, [np.nan] * n_before
         state.validation_losses.append(loss)
         state.validation_scores.append(score)
         return score
@@ -114,7 +124,7 @@ class Monitor:
         if score is not None:
             if score > state.best_score:
                 state.best_score, state.best_epoch = score, len(state.loss_curve)
-        elif loss < state.best_loss:
+        elif loss < state.best_loss and state.validation_scores is None:  # else it stays the best score's
             state.best_epoch = len(state.loss_curve)
         state.best_loss = min(loss, state.best_loss)
 
@@ -127,12 +137,12 @@ class Monitor:
             f"{what} did not improve more than tol={parameters.tol:f} for {parameters.n_iter_no_change} consecutive "
             "epochs."
         )
-        if parameters.solver != "lbfgs" and drop_rate(parameters, state):
+        if self.adapts and drop_rate(parameters, state):
             rate = parameters.learning_rate_init * ADAPTIVE_FACTOR**state.n_rate_drops
             self.progress.say(f"{message} Setting learning rate to {rate:f}")
             state.n_epochs_without_improvement = 0
             return False
-        adaptive = parameters.learning_rate == "adaptive" and parameters.solver != "lbfgs"
-        too_small = " Learning rate too small." if adaptive else ""
+        too_small = " Learning rate too small." if self.adapts else ""
         self.progress.say(f"{message}{too_small} Stopping.")
+        state.converged = True
         return True

@@ -35,10 +35,12 @@ learning_rate : {{{schedules}}} or callable, default="constant"
 
     - "constant";
     - "invscaling": after each epoch, ``learning_rate_init / (t_ + 1) ** power_t``;
-    - "adaptive": a fifth, each time that training would have stopped for want of improvement, down to 1e-6;
+    - "adaptive": a fifth, each time that training would have stopped for want of improvement, down to 1e-6; with
+      `warm_start` it goes on from there, but begins anew once a fit has ended so, or with another
+      `learning_rate_init`;
     - "cosine": half a period of a cosine over `max_iter` epochs, down to 0 [5]_;
     - "one_cycle": up from a 25th, and down to a 250,000th, along cosines [6]_;
-    - a function of the epoch, the model's first being number 0, that returns the step size.
+    - a function of the epoch, the model's first being number 0, that returns the step size (after a warm-up).
 learning_rate_init : float, default=0.001
     The step size.
 power_t : float, default=0.5
@@ -58,7 +60,7 @@ verbose : int, default=False
 warm_start : bool, default=False
     Let `fit` go on where the last fit ended: its weights, its optimizer's memory, its random numbers, its order of
     samples and the ones held out. Two fits of 5 epochs are then the same bits as one of 10, through a pickle too;
-    but cosine, one_cycle and the warm-up begin anew in each fit.
+    but cosine, one_cycle, the warm-up and lbfgs's memory of curvature begin anew in each fit.
 momentum : float, default=0.9
     For sgd; between 0 and 1.
 nesterovs_momentum : bool, default=True
@@ -69,7 +71,8 @@ early_stopping : bool, default=False
 validation_fraction : float, default=0.1
     The part to hold out; of two classes evenly. `partial_fit` holds out nothing.
 scoring : str, callable or None, default=None
-    The score on the samples held out: a scorer or its name, "loss" for minus the loss, None for `score`.
+    The score on the samples held out: a scorer or its name, "loss" for minus the loss, None for `score`. A scorer is
+    given arrays, where `fit` was given frames, and a model without `feature_names_in_`.
 beta_1, beta_2 : float, default=0.9, 0.999
     For adam and adamw: decay of the means of gradients and of their squares; in [0, 1).
 epsilon : float, default=1e-8
@@ -89,7 +92,8 @@ dropout : float or list of float, default=0.0
 clip_norm : float, default=None
     Scale down gradients whose norm, over all layers, is larger [8]_. Not for lbfgs.
 callback : callable, default=None
-    Called after each epoch with the model as it is then; the fit ends if it returns something true.
+    Called after each epoch with the model as it is then; the fit ends if it returns something true. That model goes on
+    changing: deepcopy what is to be kept. What is set on the estimator itself stays, and is for the next fit.
 dtype : {{"float32", "float64"}} or dtype, default=None
     The type to compute in. None is the smallest that holds X exactly, ``np.result_type(X.dtype, np.float32)``, and a
     regressor's y likewise, but float32 wherever X is that. X itself is never converted as a whole.
@@ -120,13 +124,14 @@ best_loss_ : float or None
 loss_curve_ : list of float
     Each epoch's, since training began.
 validation_scores_ : list of float or None
-    Each epoch's score on the samples held out, if any are.
+    Each epoch's score on the samples held out, if any are; NaN of epochs without.
 validation_loss_curve_ : list of float or None
-    Each epoch's mean loss on them, without penalty.
+    Each epoch's mean loss on them, without penalty; likewise.
 best_validation_score_ : float or None
     The highest score.
 best_epoch_ : int
-    The epoch of the highest score, or of the lowest loss if none are held out; the first is number 1.
+    The epoch, since training began, of `best_validation_score_`, or of `best_loss_` if nothing was ever held out. The
+    first is number 1: its place in the curves is ``best_epoch_ - 1``. 0 is none yet.
 t_ : int
     Samples seen in the epochs completed, but for lbfgs's.
 coefs_ : tuple of ndarray of shape (fan_in, fan_out)

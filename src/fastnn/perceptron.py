@@ -15,7 +15,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastnn.all_or_nothing import all_or_nothing, as_it_is
+from fastnn.all_or_nothing import CopiedAsItIs, all_or_nothing, as_it_is
 from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
@@ -30,7 +30,7 @@ MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))  # others are converted to the first, once
 
 
-class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, BaseEstimator):
+class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, CopiedAsItIs, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
     Learns from one sample after the other, from those it gets wrong. scikit-learn's parameters, defaults and numbers:
@@ -207,7 +207,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         ConvergenceWarning
             When `max_iter` epochs were not enough for `tol`, and the last of them still made mistakes.
         """
-        with all_or_nothing(self) as draft:
+        with all_or_nothing(self) as (draft, _):
             # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
             check_sparse(X)
             X, y = validate_data(draft, X, y, accept_sparse="csr", dtype=DTYPES, ensure_all_finite=False)
@@ -261,7 +261,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
                 "sample of the full training set target to properly estimate the class frequency distributions. Pass "
                 "the resulting weights, as a dict from class to weight, as the class_weight parameter."
             )
-        with all_or_nothing(self) as draft:
+        with all_or_nothing(self) as (draft, _):
             first_call = not hasattr(draft, "coef_")
             check_sparse(X)
             if first_call or not draft._is_plain(X, y):

@@ -257,7 +257,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise ValueError(f"quantile must be in (0, 1), got {self.quantile!r}.")
         return [float(q) for q in quantiles]
 
-    def _target_weights(self, kind, targets):
+    def _target_weights(self, kind, targets, counted):
         return None
 
     def _loss(self, kind):

@@ -30,7 +30,7 @@ from fastnn.targets import Labels, Numbers
 
 _CURVES = "loss_curve", "validation_scores", "validation_losses"
 _COUNTS = "best_epoch", "n_epochs_without_improvement", "n_samples_seen", "n_rate_drops"
-_NUMBERS = "initial_loss", "best_loss", "best_score"
+_NUMBERS = "initial_loss", "best_loss", "best_score", "dropped_from"
 _TARGETS = {
     Labels: {"kind": is_text, "classes": lambda value: True},
     Numbers: {
@@ -179,6 +179,7 @@ def _state(parts, network, random_state):
             "random_state": lambda value: isinstance(random_state if value is None else value, np.random.RandomState),
             "best_weights": or_none(lambda value: are_weights(value, network)),
             "last_weights": or_none(lambda value: are_weights(value, network)),
+            "converged": lambda value: type(value) is bool,
             "judged_by": or_none(lambda value: isinstance(value, tuple) and list(map(type, value)) == [bool, str]),
             "order": or_none(is_order),
             "split": or_none(is_split),

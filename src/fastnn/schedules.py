@@ -82,17 +82,18 @@ def rates(parameters, state, epoch, n_batches):
     ValueError
         When the user's function returns no positive number.
     """
+    if parameters.learning_rate == "constant" and not parameters.warmup_fraction:
+        return None
+    when = epoch + np.arange(n_batches) / n_batches
     if callable(parameters.learning_rate):
         rate = float(parameters.learning_rate(len(state.loss_curve)))
         if not (rate >= 0 and np.isfinite(rate)):
             raise ValueError(
                 f"learning_rate returned {rate} for epoch {len(state.loss_curve)}: it must be a rate >= 0."
             )
-        return np.full(n_batches, rate / parameters.learning_rate_init)
-    if parameters.learning_rate == "constant" and not parameters.warmup_fraction:
-        return None
-    when = epoch + np.arange(n_batches) / n_batches
-    factors = SCHEDULES[parameters.learning_rate](when, parameters, state)
+        factors = np.full(n_batches, rate / parameters.learning_rate_init)
+    else:
+        factors = SCHEDULES[parameters.learning_rate](when, parameters, state)
     if parameters.learning_rate != "one_cycle" and parameters.warmup_fraction:  # one_cycle's start is its own
         factors = factors * _ramp(when + 1 / n_batches, parameters.warmup_fraction * parameters.max_iter)
     return factors
@@ -106,8 +107,6 @@ def drop_rate(parameters, state):
     bool
         Whether there was a rate to lower: if not, training is to stop.
     """
-    if parameters.learning_rate != "adaptive":
-        return False
     if parameters.learning_rate_init * ADAPTIVE_FACTOR**state.n_rate_drops <= ADAPTIVE_LEAST:
         return False
     state.n_rate_drops += 1

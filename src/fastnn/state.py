@@ -48,15 +48,21 @@ class TrainingState:
     loss_curve : list of float
         The mean loss of each epoch.
     validation_scores, validation_losses : list of float, or None
-        Of each epoch, where samples are held out.
+        Of each epoch, NaN of those with nothing held out; None until samples are.
     best_loss, best_score : float
     best_epoch : int
-        The first is number 1.
+        Of the best score, or until there are any of the lowest loss; the first is number 1, 0 is none yet.
     best_weights, last_weights : (coefs, intercepts), or None
         Of the best epoch, and of the last one where the best one's are the model's now: training goes on from there.
     judged_by : object
         What epochs are compared by.
-    n_epochs_without_improvement, n_samples_seen, n_rate_drops : int
+    n_epochs_without_improvement, n_samples_seen : int
+    converged : bool
+        Whether the last fit ended for want of improvement.
+    n_rate_drops : int
+        Of an adaptive learning rate, and
+    dropped_from : float
+        the `learning_rate_init` that they are of.
     order : ndarray of intp, or None
         The order of samples in the last epoch, which the next one's is made from.
     split : (ndarray of intp, ndarray of intp), or None
@@ -77,7 +83,9 @@ class TrainingState:
     judged_by: Any = None
     n_epochs_without_improvement: int = 0
     n_samples_seen: int = 0
+    converged: bool = False
     n_rate_drops: int = 0
+    dropped_from: float = np.nan
     order: np.ndarray | None = None
     split: tuple | None = None
     dropout_seed: int | None = None
@@ -102,7 +110,12 @@ class TrainingState:
         if self.judged_by != what or (keeps_best and self.best_weights is None):
             self.judged_by, self.best_weights, self.n_epochs_without_improvement = what, None, 0
             if what is not None:  # else nothing will be compared with the best score, which stays for the record
-                self.best_score = -np.inf
+                self.best_score, self.best_epoch = -np.inf, 0
+
+    def drop_from(self, learning_rate_init, anew):
+        """Begin with the whole learning rate, where asked to or where it is another; else it stays as low as it was."""
+        if anew or learning_rate_init != self.dropped_from:
+            self.dropped_from, self.n_rate_drops = learning_rate_init, 0
 
     def snapshot(self):
         """All of it as it is now, for `restore`."""

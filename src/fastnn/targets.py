@@ -196,7 +196,7 @@ class Labels:
         """By what samples are held out evenly: two classes only, as in scikit-learn."""
         return codes[:, 0] if self.kind == "binary" else None
 
-    def weights(self, class_weight, codes):
+    def weights(self, class_weight, codes, counted=None):
         """What class weights make of the weight of each sample, or of each of its targets.
 
         Parameters
@@ -204,6 +204,8 @@ class Labels:
         class_weight : dict, "balanced", a list of either with one for each column of y, or None
         codes : ndarray
             What `encode` returned.
+        counted : ndarray, default=None
+            The codes that "balanced" counts, where they are of other samples.
 
         Returns
         -------
@@ -216,11 +218,11 @@ class Labels:
         """
         if class_weight is None:
             return None
+        counted = codes if counted is None else counted
         if codes.ndim == 1 or self.kind == "binary":
-            codes = codes.reshape(-1)
             if not isinstance(class_weight, (str, dict)):
                 raise ValueError("class_weight must be a dict or 'balanced', y being one column, not a list.")
-            return self._column_weights(class_weight, self.classes, codes)
+            return self._column_weights(class_weight, self.classes, codes.reshape(-1), counted.reshape(-1))
         n_columns = codes.shape[1]
         if isinstance(class_weight, dict) or not isinstance(class_weight, (str, list, tuple)):
             raise ValueError(f"class_weight must be 'balanced' or a list of {n_columns}, one for each column of y.")
@@ -228,12 +230,12 @@ class Labels:
         if len(each) != n_columns:
             raise ValueError(f"class_weight is a list of {len(each)} for {n_columns} columns of y.")
         classes = self.classes if self.groups else [np.arange(2)] * n_columns
-        columns = [self._column_weights(w, c, codes[:, i]) for i, (w, c) in enumerate(zip(each, classes, strict=True))]
-        return np.stack(columns, axis=1)
+        columns = zip(each, classes, codes.T, counted.T, strict=True)
+        return np.stack([self._column_weights(*column) for column in columns], axis=1)
 
     @staticmethod
-    def _column_weights(class_weight, classes, codes):
-        present = np.unique(codes)
+    def _column_weights(class_weight, classes, codes, counted):
+        present = np.unique(counted)
         weights = np.ones(len(classes))
         given = class_weight.values() if isinstance(class_weight, dict) else ()
         if not all(isinstance(weight, Real) and 0 <= weight < np.inf for weight in given):
@@ -246,7 +248,7 @@ class Labels:
                 raise ValueError(f"class_weight has weights of {sorted(unknown, key=str)}, which are not classes of y.")
             weights[:] = [class_weight.get(label, 1.0) for label in classes.tolist()]
         else:
-            weights[present] = compute_class_weight(class_weight, classes=present, y=codes)
+            weights[present] = compute_class_weight(class_weight, classes=present, y=counted)
         return weights[codes]
 
     def decode(self, outputs):

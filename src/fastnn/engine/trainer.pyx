@@ -64,6 +64,8 @@ cdef class Trainer:
     ----------
     memories : ndarray of shape (n_memories, n_packed)
         What the optimizer remembers, each memory laid out as the network's parameters are.
+    in_use : bool
+        Whether a fit is under way that counts on it: it then moves to no other network. To be set by that fit.
     step_flops : float
         Floating-point operations of a whole batch's step, by which it is judged whether several threads pay.
 
@@ -81,6 +83,7 @@ cdef class Trainer:
     cdef readonly object memories, batch_size, clip_norm, seed
     cdef readonly tuple dropout
     cdef readonly double step_flops
+    cdef public bint in_use
     cdef list space, input_space  # input_space: for a batch of X, dense or sparse as the last one was
     cdef bint running
     cdef Segment segment
@@ -174,8 +177,8 @@ cdef class Trainer:
     def move_to(self, Network network not None):
         """Train this network from now on, which has the same layers as the last one."""
         cdef size_t i
-        if self.running:
-            raise RuntimeError("this network is being trained by another thread")
+        if self.in_use:
+            raise RuntimeError("this network is being trained: train a copy of the model, by copy.deepcopy")
         mine, its = ((one.sizes, one.activations, one.head, one.groups, one.dtype) for one in (self.network, network))
         if mine != its or network.kernels != self.network.kernels:
             raise ValueError(f"a network of other layers than {mine}: {its}")
