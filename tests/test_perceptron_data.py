@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from fastnn import Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -155,6 +155,51 @@ def test_indices_that_lead_out_of_a_sparse_matrix(data, array, place, value, mes
     with pytest.raises(ValueError, match=message):
         model.predict(X) if method == "predict" else getattr(model, method)(X, y)
     np.testing.assert_array_equal(model.coef_, before)
+
+
+def broken_csr(shape):
+    X = sparse.csr_matrix(np.ones(shape))
+    X.indices[:] = 10**8
+    return X
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "message"),
+    [
+        ("coef_init", broken_csr((3, 17)), "coef_init.indices must be from 0 to 16"),
+        ("coef_init", np.full((3, 17), np.nan), "coef_init must be finite"),
+        ("coef_init", np.full((3, 17), 1e300), "coef_init must be finite, and is not in float32"),
+        ("coef_init", np.full((3, 17), 10**400, object), "coef_init must be real numbers: int too large"),
+        ("coef_init", np.full((3, 17), 1j), "coef_init must be real numbers, not complex128"),
+        ("coef_init", np.full((3, 17), "a"), "coef_init must be real numbers, not <U1"),
+        ("coef_init", "zeros", "Provided coef_init does not match"),
+        ("intercept_init", sparse.csr_matrix(np.ones((1, 3))), "Provided intercept_init does not match"),
+        ("intercept_init", [np.inf, 0, 0], "intercept_init must be finite"),
+        ("intercept_init", np.array([None, 0, 0]), "intercept_init must be"),
+    ],
+)
+def test_bad_starts(data, name, start, message):
+    X, y = data
+    with pytest.raises(ValueError, match=message):
+        Perceptron().fit(X.astype(np.float32), y, **{name: start})
+
+
+def test_a_sparse_start_is_as_good_as_a_dense_one(data):
+    start = sparse.random(3, 17, 0.5, random_state=0)
+    sparsely, densely = (Perceptron(max_iter=2).fit(*data, coef_init=coef) for coef in (start, start.toarray()))
+    np.testing.assert_array_equal(sparsely.coef_, densely.coef_)
+
+
+@pytest.mark.parametrize("estimator", [Perceptron, MLPClassifier, MLPRegressor])
+def test_whole_numbers_that_no_float_can_hold(estimator):
+    X, y, huge = np.eye(4), [0, 1, 0, 1], [[10**400]] * 4
+    with pytest.raises(ValueError, match="X"):
+        estimator().fit(huge, y)
+    with pytest.raises(ValueError, match="sample_weight has a number beyond"):
+        estimator().fit(X, y, sample_weight=np.ravel(huge))
+    if estimator is MLPRegressor:
+        with pytest.raises(ValueError, match="X or y has a number beyond"):
+            estimator().fit(X, np.ravel(huge))
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from fastnn.all_or_nothing import (
     all_or_nothing,
@@ -22,7 +22,7 @@ from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.holdout import Holdout, split
-from fastnn.inputs import check_range, check_sparse, checked_weights, is_plain, is_plain_column, readable
+from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, readable, validated
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
@@ -177,11 +177,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
                 self.n_features_in_ = X.shape[1]
             if X.shape[1] == self.n_features_in_:
                 return X, y
-        check_sparse(X)
-        check_sparse(y, "y")
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype="numeric", multi_output=True, reset=reset, **self._y_checks
-        )
+        X, y = validated(self, X, y, dtype="numeric", multi_output=True, reset=reset, **self._y_checks)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return readable(X), y
@@ -319,8 +315,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
             or not (is_plain(X) and X.shape[1] == network.sizes[0])
         ):
             check_is_fitted(self)
-            check_sparse(X)
-            X = readable(validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False))
+            X = readable(validated(self, X, dtype="numeric", reset=False))
         n_threads = effective_n_threads(self.n_threads) if network.worth_sharing(X.shape[0]) else 1
         outputs = network.forward(X, n_threads, depth)
         if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):

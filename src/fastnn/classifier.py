@@ -18,6 +18,7 @@ from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
 from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
 from fastnn.parameters import MLPParameters, documented
+from fastnn.sparse_checks import check_sparse
 from fastnn.targets import Labels
 
 
@@ -350,6 +351,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         float
         """
         check_is_fitted(self)
+        check_sparse(y, "y")
         if not self._targets.groups:
             return super().score(X, y, sample_weight)
         right = (self.predict(X) == np.asarray(y)).all(axis=1)

@@ -2,28 +2,27 @@
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from fastnn.engine.arrays import check_indices, source_dtypes
+from fastnn.engine.arrays import source_dtypes
+from fastnn.sparse_checks import check_sparse
 
 
-def check_sparse(X, name="X"):
-    """Refuse a sparse matrix whose indices lead out of it; before scikit-learn has SciPy convert it.
-
-    Neither looks: a broken matrix is read, and written, wherever it says.
+def validated(estimator, X, y="no_validation", **checks):
+    """X, or X and y, as scikit-learn's `validate_data` takes them; sparse ones as CSR.
 
     Raises
     ------
     ValueError
+        For what that refuses; for sparse matrices whose indices lead out of them, which it would have SciPy follow; and
+        for whole numbers that no float can hold.
     """
-    if not sp.issparse(X):
-        return
-    if X.format in ("csr", "csc", "bsr"):
-        check_indices(X, name)
-    elif X.format == "coo":
-        for axis, (indices, size) in enumerate(zip(X.coords, X.shape, strict=True)):
-            if len(indices) != len(X.data) or (len(indices) and not 0 <= indices.min() <= indices.max() < size):
-                raise ValueError(f"{name}.coords[{axis}] must be {len(X.data)} indices from 0 to {size - 1}")
+    for name, given in (("X", X), ("y", y)):
+        check_sparse(given, name)
+    try:
+        return validate_data(estimator, X, y, accept_sparse="csr", **checks)
+    except OverflowError as error:
+        raise ValueError(f"X or y has a number beyond {np.finfo(float).max:.3g}: {error}") from error
 
 
 def readable(array, name="X"):
@@ -86,15 +85,18 @@ def check_range(X, dtype):
             )
 
 
-def checked_weights(sample_weight, X):
-    """Sample weights for the rows of X, as an array of float64.
+def checked_weights(sample_weight, X, dtype=np.float64, negative=False):
+    """Sample weights for the rows of X, as an array of finite numbers of that type.
 
     Raises
     ------
     ValueError
-        For weights that are negative, all zero, not numbers, or not one for each row.
+        For weights that are negative, unless they may be, all zero, not numbers, or not one for each row.
     """
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    if (weights < 0).any():
+    try:
+        weights = _check_sample_weight(sample_weight, X, dtype=dtype)
+    except OverflowError as error:
+        raise ValueError(f"sample_weight has a number beyond {np.finfo(dtype).max:.3g}: {error}") from error
+    if not negative and (weights < 0).any():
         raise ValueError("sample_weight must not be negative.")
     return weights

@@ -13,16 +13,17 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from fastnn.all_or_nothing import all_or_nothing, as_it_is
 from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
-from fastnn.inputs import check_sparse
+from fastnn.inputs import checked_weights, validated
 from fastnn.parameter_names import KeptParameterNames
 from fastnn.perceptron_run import run
 from fastnn.perceptron_state import Averages, Running, writeable
+from fastnn.sparse_checks import check_sparse
 from fastnn.targets import class_numbers
 from fastnn.threads import effective_n_threads
 
@@ -209,8 +210,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         """
         with all_or_nothing(self) as draft:
             # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
-            check_sparse(X)
-            X, y = validate_data(draft, X, y, accept_sparse="csr", dtype=DTYPES, ensure_all_finite=False)
+            X, y = validated(draft, X, y, dtype=DTYPES, ensure_all_finite=False)
             X, classes = _readable(X), np.unique(y)
             draft.classes_ = unique_labels(classes)  # raises where those are no classes
             if draft.warm_start and hasattr(draft, "coef_"):
@@ -263,9 +263,8 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
             )
         with all_or_nothing(self) as draft:
             first_call = not hasattr(draft, "coef_")
-            check_sparse(X)
             if first_call or not draft._is_plain(X, y):
-                X, y = validate_data(draft, X, y, accept_sparse="csr", dtype=DTYPES, reset=first_call)
+                X, y = validated(draft, X, y, dtype=DTYPES, reset=first_call)
             _check_partial_fit_first_call(draft, classes)
             if first_call:
                 draft.t_ = 1.0
@@ -286,9 +285,8 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
             With two classes one number, positive for ``classes_[1]``.
         """
         check_is_fitted(self)
-        check_sparse(X)
         fitted = as_it_is(self)
-        X = validate_data(fitted, X, accept_sparse="csr", reset=False)
+        X = validated(fitted, X, reset=False)
         scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
@@ -304,6 +302,22 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         ndarray of shape (n_samples,)
         """
         return LinearClassifierMixin.predict(as_it_is(self), X)
+
+    def score(self, X, y, sample_weight=None):
+        """The accuracy: the part of the samples whose class is predicted right.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        check_sparse(y, "y")
+        return super().score(X, y, sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -322,16 +336,9 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
     def _fresh(self, X, coef_init=None, intercept_init=None):
         n_units, n_features = self._n_units(), X.shape[1]
         coef, intercept = np.zeros((n_units, n_features), X.dtype), np.zeros(n_units, X.dtype)
-        if coef_init is not None:
-            given = coef_init.toarray() if sp.issparse(coef_init) else np.asarray(coef_init)
-            if given.shape != coef.shape and (n_units > 1 or given.size != n_features):
-                raise ValueError("Provided coef_init does not match dataset.")
-            coef[:] = given.reshape(coef.shape)
-        if intercept_init is not None:
-            given = np.asarray(intercept_init)
-            if given.shape != (n_units,) and (n_units > 1 or given.shape != ()):
-                raise ValueError("Provided intercept_init does not match dataset.")
-            intercept[:] = given
+        for name, given, start in (("coef_init", coef_init, coef), ("intercept_init", intercept_init, intercept)):
+            if given is not None:
+                _start_from(given, start, name)
         return Running(coef, intercept)
 
     def _going_on(self):
@@ -365,7 +372,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         codes = class_numbers(self.classes_, y)
         expanded = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         if sample_weight is not None:
-            sample_weight = np.ascontiguousarray(_check_sample_weight(sample_weight, X, dtype=X.dtype))
+            sample_weight = np.ascontiguousarray(checked_weights(sample_weight, X, X.dtype, negative=True))
         held_out, seeds = draw(
             self.random_state, n_units, codes, sample_weight, self.validation_fraction if self.early_stopping else None
         )
@@ -421,6 +428,24 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         if self.n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
         return max(1, effective_n_threads() + 1 + self.n_jobs)
+
+
+def _start_from(given, start, name):
+    """Fill an array with what the user wants learning to start from."""
+    check_sparse(given, name)
+    given = given.toarray() if sp.issparse(given) else np.asarray(given)
+    # For one unit, an axis more or less is no matter.
+    if given.shape != start.shape and (len(start) > 1 or given.size != start.size):
+        raise ValueError(f"Provided {name} does not match dataset.")
+    if given.dtype.kind not in "biufO":
+        raise ValueError(f"{name} must be real numbers, not {given.dtype}.")
+    try:
+        with np.errstate(over="ignore"):
+            start[:] = given.reshape(start.shape)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name} must be real numbers: {error}") from error
+    if not np.isfinite(start).all():
+        raise ValueError(f"{name} must be finite, and is not in {start.dtype}, X's type.")
 
 
 def _readable(X):

@@ -19,6 +19,7 @@ from fastnn.classifier import checked_epochs
 from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
 from fastnn.engine.activation import activation_names
 from fastnn.parameters import MLPParameters, documented
+from fastnn.sparse_checks import check_sparse
 from fastnn.targets import Numbers
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
@@ -275,6 +276,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             At most 1.
         """
         check_is_fitted(self)
+        check_sparse(y, "y")
         quantiles = self._targets.quantiles
         if len(quantiles) == 1:
             return super().score(X, y, sample_weight)
