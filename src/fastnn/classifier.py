@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
 from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
+from fastnn.intervals import Interval
 from fastnn.parameters import MLPParameters, documented
 from fastnn.sparse_checks import check_sparse
 from fastnn.targets import Labels

@@ -1,11 +1,24 @@
 """Samples, numbers and weights as users give them, made into what the engine reads: rarely a copy."""
 
+import math
+from contextlib import contextmanager
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastnn.engine.arrays import source_dtypes
+from fastnn.intervals import as_float
 from fastnn.sparse_checks import check_sparse
+
+
+@contextmanager
+def refusing(what):
+    """Make ValueErrors that say what is wrong of those that Python and NumPy raise: they do not know what it was."""
+    try:
+        yield
+    except (OverflowError, TypeError) as error:
+        raise ValueError(f"{what}: {error}") from error
 
 
 def validated(estimator, X, y="no_validation", **checks):
@@ -93,10 +106,20 @@ def checked_weights(sample_weight, X, dtype=np.float64, negative=False):
     ValueError
         For weights that are negative, unless they may be, all zero, not numbers, or not one for each row.
     """
-    try:
+    with refusing("sample_weight must be a number for each sample"):
         weights = _check_sample_weight(sample_weight, X, dtype=dtype)
-    except OverflowError as error:
-        raise ValueError(f"sample_weight has a number beyond {np.finfo(dtype).max:.3g}: {error}") from error
     if not negative and (weights < 0).any():
         raise ValueError("sample_weight must not be negative.")
     return weights
+
+
+def check_class_weight(class_weight, negative=False):
+    """Refuse a dict of weights that are not finite; or negative, unless they may be.
+
+    Raises
+    ------
+    ValueError
+    """
+    weights = map(as_float, class_weight.values()) if isinstance(class_weight, dict) else ()
+    if not all(math.isfinite(weight) and (negative or weight >= 0) for weight in weights):
+        raise ValueError(f"class_weight must be finite{'' if negative else ' and not negative'}, got {class_weight}.")

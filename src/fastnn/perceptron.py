@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin
 from sklearn.utils import compute_class_weight
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 from sklearn.utils.validation import check_is_fitted
@@ -19,16 +19,16 @@ from fastnn.all_or_nothing import all_or_nothing, as_it_is
 from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
-from fastnn.inputs import checked_weights, validated
+from fastnn.inputs import check_class_weight, checked_weights, refusing, validated
+from fastnn.intervals import Interval
 from fastnn.parameter_names import KeptParameterNames
 from fastnn.perceptron_run import run
-from fastnn.perceptron_state import Averages, Running, writeable
+from fastnn.perceptron_state import DTYPES, Averages, Running, check_learnt, check_weights, writeable
 from fastnn.sparse_checks import check_sparse
 from fastnn.targets import class_numbers
 from fastnn.threads import effective_n_threads
 
 MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
-DTYPES = (np.dtype(np.float64), np.dtype(np.float32))  # others are converted to the first, once
 
 
 class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, BaseEstimator):
@@ -211,8 +211,9 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         with all_or_nothing(self) as draft:
             # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
             X, y = validated(draft, X, y, dtype=DTYPES, ensure_all_finite=False)
-            X, classes = _readable(X), np.unique(y)
-            draft.classes_ = unique_labels(classes)  # raises where those are no classes
+            X = _readable(X)
+            with refusing("`y` must be labels of one kind"):
+                draft.classes_ = unique_labels(np.unique(y))  # raises where those are no classes
             if draft.warm_start and hasattr(draft, "coef_"):
                 coef_init = draft.coef_ if coef_init is None else coef_init
                 intercept_init = draft.intercept_ if intercept_init is None else intercept_init
@@ -263,9 +264,12 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
             )
         with all_or_nothing(self) as draft:
             first_call = not hasattr(draft, "coef_")
+            if not first_call:
+                check_learnt(draft)
             if first_call or not draft._is_plain(X, y):
                 X, y = validated(draft, X, y, dtype=DTYPES, reset=first_call)
-            _check_partial_fit_first_call(draft, classes)
+            with refusing("`classes` must be labels of one kind"):
+                _check_partial_fit_first_call(draft, classes)
             if first_call:
                 draft.t_ = 1.0
             X = _readable(X if first_call else _converted(X, draft.coef_.dtype))
@@ -286,6 +290,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         """
         check_is_fitted(self)
         fitted = as_it_is(self)
+        check_weights(fitted)
         X = validated(fitted, X, reset=False)
         scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
@@ -319,6 +324,30 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         check_sparse(y, "y")
         return super().score(X, y, sample_weight)
 
+    def sparsify(self):
+        """Make `coef_` a sparse matrix: smaller, and faster to predict with, where most weights are 0.
+
+        Returns
+        -------
+        self : Perceptron
+        """
+        fitted = as_it_is(self)  # that another thread may do the same, or the opposite
+        self.coef_ = SparseCoefMixin.sparsify(fitted).coef_
+        return self
+
+    def densify(self):
+        """Make `coef_` an array again, which learning goes on from.
+
+        Returns
+        -------
+        self : Perceptron
+        """
+        fitted = as_it_is(self)
+        check_is_fitted(fitted)
+        check_weights(fitted)
+        self.coef_ = SparseCoefMixin.densify(fitted).coef_
+        return self
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -343,7 +372,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
 
     def _going_on(self):
         """What the last call left: with averaging not what it shows as coef_."""
-        if self.average and hasattr(self, "_running"):
+        if self.average and getattr(self, "_running", None) is not None:
             last, averages = self._running, self._running.averages
             averages = Averages(writeable(averages.coef), averages.intercept.copy(), averages.counts.copy())
             return Running(writeable(last.coef), last.intercept, averages)
@@ -370,6 +399,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         """Epochs on top of what is there, and the attributes that tell of them."""
         n_samples, n_units = X.shape[0], len(running.coef)
         codes = class_numbers(self.classes_, y)
+        check_class_weight(self.class_weight, negative=True)
         expanded = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         if sample_weight is not None:
             sample_weight = np.ascontiguousarray(checked_weights(sample_weight, X, X.dtype, negative=True))
@@ -439,11 +469,8 @@ def _start_from(given, start, name):
         raise ValueError(f"Provided {name} does not match dataset.")
     if given.dtype.kind not in "biufO":
         raise ValueError(f"{name} must be real numbers, not {given.dtype}.")
-    try:
-        with np.errstate(over="ignore"):
-            start[:] = given.reshape(start.shape)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name} must be real numbers: {error}") from error
+    with refusing(f"{name} must be real numbers"), np.errstate(over="ignore"):
+        start[:] = given.reshape(start.shape)
     if not np.isfinite(start).all():
         raise ValueError(f"{name} must be finite, and is not in {start.dtype}, X's type.")
 

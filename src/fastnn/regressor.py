@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score
 from sklearn.neural_network import MLPRegressor as SklearnRegressor
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,6 +18,7 @@ from fastnn.base import BaseMLP
 from fastnn.classifier import checked_epochs
 from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
 from fastnn.engine.activation import activation_names
+from fastnn.intervals import Interval
 from fastnn.parameters import MLPParameters, documented
 from fastnn.sparse_checks import check_sparse
 from fastnn.targets import Numbers

@@ -56,8 +56,8 @@ def save(model, path):
     array([1, 0])
     """
     path = os.fspath(path)
-    arrays, metadata = _taken_apart(model)
     try:
+        arrays, metadata = _taken_apart(model)
         again = _put_together(arrays, metadata)
         parts = contents(arrays, metadata)
     except ValueError as error:

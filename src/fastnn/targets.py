@@ -5,7 +5,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from fastnn.engine.loss import Loss
-from fastnn.inputs import readable
+from fastnn.inputs import check_class_weight, readable, refusing
 
 
 def class_numbers(classes, y):
@@ -28,7 +28,8 @@ def class_numbers(classes, y):
     """
     if classes.dtype.kind + y.dtype.kind in ("iu", "ui"):
         classes, y = classes.astype(object), y.astype(object)  # NumPy would compare them as floating-point numbers
-    codes = np.searchsorted(classes, y)
+    with refusing(f"`y` must be labels like those of `self.classes_`, {classes}"):
+        codes = np.searchsorted(classes, y)
     known = classes[np.minimum(codes, len(classes) - 1)] == y
     if not np.all(known):
         raise ValueError(
@@ -205,8 +206,7 @@ class Labels:
     def _column_weights(class_weight, classes, codes):
         present = np.unique(codes)
         weights = np.ones(len(classes))
-        if isinstance(class_weight, dict) and not all(0 <= weight < np.inf for weight in class_weight.values()):
-            raise ValueError(f"class_weight must be finite and not negative, got {class_weight}.")
+        check_class_weight(class_weight)
         if isinstance(class_weight, dict):
             unknown = set(class_weight) - set(classes.tolist())
             if unknown:
