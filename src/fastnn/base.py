@@ -75,9 +75,10 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
         check_is_fitted(self)
         with being_changed(self):
             old_coefs, old_intercepts = self._unpacked()
+            dtype = self._network.dtype
             self._network.set_weights(
-                old_coefs if coefs is None else checked_layers("coefs", coefs),
-                old_intercepts if intercepts is None else checked_layers("intercepts", intercepts),
+                old_coefs if coefs is None else checked_layers("coefs", coefs, dtype),
+                old_intercepts if intercepts is None else checked_layers("intercepts", intercepts, dtype),
             )
             self._state.forget_weights()  # training goes on from these
 
@@ -98,8 +99,9 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, BaseEstim
                 samples = draft._samples(kind, X, y, sample_weight)
                 network = draft._network_to_train(goes_on, kind, samples, state)
                 held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
-                if samples.total_weight() == 0:
-                    raise ValueError("The weights of all samples to train on are 0.")
+                for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
+                    if part is not None:
+                        part.check_weights(network.dtype, what)
                 draft._train(network, kind, samples, held_out, state, callbacks, n_epochs)
                 become(self, vars(draft))
                 callbacks.end()
