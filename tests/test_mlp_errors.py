@@ -55,7 +55,7 @@ BAD_LABELS = {
     "a missing label": (np.array([None, "a"] * (N // 2), dtype=object), ValueError, "Unknown label type: unknown"),
     "bytes": (
         np.array([b"a", b"b"] * (N // 2)),
-        (TypeError, FutureWarning),
+        (ValueError, FutureWarning),
         "as bytes is (not supported|deprecated)",
     ),
     "an indicator of -1 and 1": (2 * Y - 1, ValueError, "indicator matrix of zeros and ones"),

@@ -200,8 +200,25 @@ def test_whole_numbers_that_no_float_can_hold(estimator):
     with pytest.raises(ValueError, match="sample_weight must be a number for each sample: int too large"):
         estimator().fit(X, y, sample_weight=np.ravel(huge))
     if estimator is MLPRegressor:
-        with pytest.raises(ValueError, match="X or y has a number beyond"):
+        with pytest.raises(ValueError, match="X, or y, has what is no number, or none that a float can hold"):
             estimator().fit(X, np.ravel(huge))
+        for model in (estimator(max_iter=2), estimator("quantile", quantile=[0.1, 0.9], max_iter=2)):
+            with pytest.raises(ValueError, match="y, or sample_weight, has what is no number that a float can hold"):
+                model.fit(X, y).score(X, np.ravel(huge))
+
+
+@pytest.mark.parametrize("estimator", [Perceptron, MLPClassifier, MLPRegressor])
+def test_texts_that_are_no_numbers(estimator):
+    X, y = np.eye(4), [0, 1, 0, 1]
+    with pytest.raises(ValueError, match=r"X, or y, has what is no number|dtype='numeric' is not compatible"):
+        estimator().fit(np.full((4, 2), "a"), y)
+    with pytest.raises(ValueError, match="sample_weight must be a number for each sample: could not convert"):
+        estimator().fit(X, y, sample_weight=["a"] * 4)
+
+
+def test_times_are_not_predicted_from(data):
+    with pytest.raises(ValueError, match="X must be numbers, not datetime64"):
+        Perceptron(max_iter=2).fit(*data).predict(np.zeros((3, 17), "M8[D]"))
 
 
 def running(**changes):
@@ -271,6 +288,7 @@ def test_averages_that_are_not_there_begin_anew(data):
 
 LABELS = {
     "None": np.array([None, 1] * 100),
+    "texts and numbers": np.array([0, "b"] * 100, object),
     "times": np.array(["2020-01-01", "2020-01-02"] * 100, "M8[D]"),
     "anything": np.array([{}, ()] * 100, object),
 }

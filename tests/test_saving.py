@@ -275,12 +275,12 @@ def test_who_may_read_a_file_stays_so(mode, path, monkeypatch):
     path.chmod(mode)
     while_written = []
     monkeypatch.setattr(os, "fsync", lambda file: while_written.append(os.fstat(file).st_mode & 0o777))
-    before = os.umask(0o077)
+    before = os.umask(0o022)
     try:
         fastnn.save(Perceptron(eta0=2), path)
     finally:
         os.umask(before)
-    assert while_written == [mode & ~0o077]
+    assert while_written == [mode & ~0o022]
     assert path.stat().st_mode & 0o777 == mode
     assert fastnn.load(path).eta0 == 2
 

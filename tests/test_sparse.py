@@ -224,6 +224,13 @@ def coo(**changes):
     return X
 
 
+def csr(**changes):
+    X = sp.csr_array(np.eye(N, N_FEATURES))
+    for name, value in changes.items():
+        setattr(X, name, value)
+    return X
+
+
 def bsr(blocks):
     X = sp.bsr_array(np.eye(N, N_FEATURES), blocksize=(1, 1))
     X.data = np.ones((len(X.data), *blocks))
@@ -247,6 +254,10 @@ BROKEN_FORMATS = {
     "LIL, a text": (lil("rows", ["a"]), r"X\.rows must be lists of indices"),
     "LIL, fewer columns": (lil("rows", []), r"X\.rows and X\.data must be lists of the same lengths"),
     "LIL, more numbers": (lil("data", [1.0] * 10**6), r"X\.rows and X\.data must be lists of the same lengths"),
+    "LIL, no numbers": (lil("data", ["a"]), r"X\.data must be lists of numbers"),
+    "CSR, fractions": (csr(indices=np.full(N_FEATURES, 0.5)), r"X\.indices must be whole numbers, not float64"),
+    "CSR, rows of indices": (csr(indices=np.zeros((N_FEATURES, 1), int)), r"X\.indices must be an array of 1 axes"),
+    "CSR, a list": (csr(data=[1.0] * N_FEATURES), r"X\.data must be an array"),
     "LIL, no list": (lil("rows", None), r"X\.rows must be 90 lists"),
     "DOK, a row too far": (dok((N, 0)), r"keys of X must be from 0 to 89 on axis 0"),
     "DOK, a negative column": (dok((0, -1)), r"keys of X must be from 0 to 36 on axis 1"),
@@ -287,9 +298,19 @@ def test_a_broken_indicator_matrix_is_refused(X, rng):
     with pytest.raises(ValueError, match=r"y\.indices must be from 0 to 2"):
         classifier().fit(X.astype(float), y)
     labels = rng.integers(0, 2, N)
-    for model in (classifier(), MLPRegressor(max_iter=2), Perceptron()):
+    whole = sp.csr_array(rng.integers(0, 2, (N, 3)))
+    for format in ("bsr", "coo", "csc", "dok", "lil"):  # of which scikit-learn's scores know but some
+        model = classifier().fit(X.astype(float), whole)
+        assert model.score(X, whole.asformat(format)) == model.score(X, whole)
+    quantiles = MLPRegressor("quantile", quantile=[0.1, 0.9], max_iter=2)
+    for model in (classifier(), MLPRegressor(max_iter=2), quantiles, Perceptron()):
         with pytest.raises(ValueError, match=r"y\.indices must be from 0 to 2"):
             model.fit(X.astype(float), labels).score(X.astype(float), y)
+    columns = rng.integers(0, 3, (N, 3))
+    model = classifier().fit(X.astype(float), columns)
+    with pytest.raises(ValueError, match=r"y\.indices must be from 0 to 2"):
+        model.score(X, y)
+    assert model.score(X, sp.lil_array(columns)) == model.score(X, columns)
 
 
 def test_the_users_matrix_is_not_sorted(rng):

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.preprocessing import LabelBinarizer
@@ -17,9 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 from fastnn.all_or_nothing import as_it_is
 from fastnn.base import BaseMLP
 from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
+from fastnn.inputs import scored
 from fastnn.intervals import Interval
 from fastnn.parameters import MLPParameters, documented
-from fastnn.sparse_checks import check_sparse
 from fastnn.targets import Labels
 
 
@@ -352,10 +353,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         float
         """
         check_is_fitted(self)
-        check_sparse(y, "y")
-        if not self._targets.groups:
-            return super().score(X, y, sample_weight)
-        right = (self.predict(X) == np.asarray(y)).all(axis=1)
+        score = self._score_of_columns if self._targets.groups else super().score
+        return scored(score, X, y, sample_weight)
+
+    def _score_of_columns(self, X, y, sample_weight):
+        right = (self.predict(X) == (y.toarray() if issparse(y) else np.asarray(y))).all(axis=1)
         return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self):

@@ -13,11 +13,15 @@ from fastnn.sparse_checks import check_sparse
 
 
 @contextmanager
-def refusing(what):
-    """Make ValueErrors that say what is wrong of those that Python and NumPy raise: they do not know what it was."""
+def refusing(what, errors=(OverflowError, TypeError)):
+    """Make ValueErrors that say what is wrong of errors that Python and NumPy raise: they do not know what it was."""
     try:
         yield
-    except (OverflowError, TypeError) as error:
+    except errors as error:
+        raise ValueError(f"{what}: {error}") from error
+    except ValueError as error:
+        if not str(error).startswith("could not convert"):  # NumPy's; others name it
+            raise
         raise ValueError(f"{what}: {error}") from error
 
 
@@ -32,10 +36,21 @@ def validated(estimator, X, y="no_validation", **checks):
     """
     for name, given in (("X", X), ("y", y)):
         check_sparse(given, name)
-    try:
+    with refusing("X, or y, has what is no number, or none that a float can hold", OverflowError):
         return validate_data(estimator, X, y, accept_sparse="csr", **checks)
-    except OverflowError as error:
-        raise ValueError(f"X or y has a number beyond {np.finfo(float).max:.3g}: {error}") from error
+
+
+def scored(score, X, y, sample_weight):
+    """What a `score` of scikit-learn's returns: it follows the indices of any sparse y, and knows few formats.
+
+    Raises
+    ------
+    ValueError
+        As for `validated`.
+    """
+    check_sparse(y, "y")
+    with refusing("y, or sample_weight, has what is no number that a float can hold", OverflowError):
+        return score(X, y.tocsr() if sp.issparse(y) else y, sample_weight)
 
 
 def readable(array, name="X"):

@@ -19,7 +19,7 @@ from fastnn.all_or_nothing import all_or_nothing, as_it_is
 from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
-from fastnn.inputs import check_class_weight, checked_weights, refusing, validated
+from fastnn.inputs import check_class_weight, checked_weights, readable, refusing, scored, validated
 from fastnn.intervals import Interval
 from fastnn.parameter_names import KeptParameterNames
 from fastnn.perceptron_run import run
@@ -291,7 +291,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         check_is_fitted(self)
         fitted = as_it_is(self)
         check_weights(fitted)
-        X = validated(fitted, X, reset=False)
+        X = readable(validated(fitted, X, reset=False))
         scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
@@ -321,8 +321,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         -------
         float
         """
-        check_sparse(y, "y")
-        return super().score(X, y, sample_weight)
+        return scored(super().score, X, y, sample_weight)
 
     def sparsify(self):
         """Make `coef_` a sparse matrix: smaller, and faster to predict with, where most weights are 0.

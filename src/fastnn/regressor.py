@@ -18,9 +18,9 @@ from fastnn.base import BaseMLP
 from fastnn.classifier import checked_epochs
 from fastnn.conversion import adopt, adopt_scikit_learns, checked_layers, sklearn_estimator, to_scikit_learns
 from fastnn.engine.activation import activation_names
+from fastnn.inputs import scored
 from fastnn.intervals import Interval
 from fastnn.parameters import MLPParameters, documented
-from fastnn.sparse_checks import check_sparse
 from fastnn.targets import Numbers
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
@@ -277,14 +277,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             At most 1.
         """
         check_is_fitted(self)
-        check_sparse(y, "y")
-        quantiles = self._targets.quantiles
-        if len(quantiles) == 1:
-            return super().score(X, y, sample_weight)
+        score = super().score if len(self._targets.quantiles) == 1 else self._d2_pinball_score
+        return scored(score, X, y, sample_weight)
+
+    def _d2_pinball_score(self, X, y, sample_weight):
         predicted = self.predict(X)
         scores = [
             d2_pinball_score(y, predicted[..., i], sample_weight=sample_weight, alpha=quantile)
-            for i, quantile in enumerate(quantiles)
+            for i, quantile in enumerate(self._targets.quantiles)
         ]
         return float(np.mean(scores))
 

@@ -4,7 +4,7 @@ SciPy does not look: converting a broken one, it reads and writes wherever that 
 """
 
 from itertools import chain
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
 import scipy.sparse as sp
@@ -37,6 +37,8 @@ def _check_compressed(X, name):
     n_axes = {"data": 3 if X.format == "bsr" else 1, "indices": 1, "indptr": 1}
     for part, n in n_axes.items():
         _check_array(getattr(X, part), n, f"{name}.{part}")
+        if part != "data" and getattr(X, part).dtype.kind not in "iu":  # which check_indices would make whole
+            raise ValueError(f"{name}.{part} must be whole numbers, not {getattr(X, part).dtype}")
     if X.format == "bsr" and any(size < 1 or n % size for n, size in zip(X.shape, X.data.shape[1:], strict=True)):
         raise ValueError(f"{name}.data must be of blocks that {name}, of shape {X.shape}, is made of")
     check_indices(X, name)
@@ -79,6 +81,8 @@ def _check_lil(X, name):
             raise ValueError(f"{name}.{part} must be {n_rows} lists")
     if list(map(len, X.rows)) != list(map(len, X.data)):
         raise ValueError(f"{name}.rows and {name}.data must be lists of the same lengths")
+    if not all(issubclass(kind, (Number, np.generic)) for kind in set(map(type, chain.from_iterable(X.data)))):
+        raise ValueError(f"{name}.data must be lists of numbers")
     if not _are_indices(list(chain.from_iterable(X.rows)), n_columns):
         raise ValueError(f"{name}.rows must be lists of indices from 0 to {n_columns - 1}")
 

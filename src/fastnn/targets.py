@@ -73,7 +73,8 @@ class Labels:
             if len(classes) <= len(y) // 2:
                 self._take("binary" if len(classes) <= 2 else "multiclass", classes)
                 return
-        kind = type_of_target(y, input_name="y")
+        with refusing("`y` must be labels of one kind"):
+            kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
             self._take(kind, [unique_labels(column) for column in np.asarray(y).T])
         else:
