@@ -307,6 +307,12 @@ def test_labels_of_another_kind(data, estimator, labels):
             estimator().fit(X, labels)
 
 
+def test_class_weights_of_other_labels(data):
+    days = np.array(["2020-01-01", "2020-01-02"] * 100, "M8[D]")
+    with pytest.raises(ValueError, match=r"class_weight=\{0: 2\.0\} is not for these labels"):
+        Perceptron(class_weight={0: 2.0}).fit(data[0], days)
+
+
 @pytest.mark.parametrize("weight", [10**400, None, "a"])
 @pytest.mark.parametrize("estimator", [Perceptron, MLPClassifier])
 def test_class_weights_that_are_no_numbers(data, estimator, weight):

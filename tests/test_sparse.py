@@ -231,9 +231,9 @@ def csr(**changes):
     return X
 
 
-def bsr(blocks):
+def bsr(blocks, n_more=0):
     X = sp.bsr_array(np.eye(N, N_FEATURES), blocksize=(1, 1))
-    X.data = np.ones((len(X.data), *blocks))
+    X.data = np.ones((len(X.data) + n_more, *blocks))
     return X
 
 
@@ -266,6 +266,7 @@ BROKEN_FORMATS = {
     "COO, one axis": (coo(coords=(np.zeros(N_FEATURES, int),)), r"X\.coords must be 2 arrays, not 1"),
     "COO, fractions": (coo(coords=(np.zeros(N_FEATURES),) * 2), r"X\.coords\[0\] must be 37 indices"),
     "BSR, blocks that do not fit": (bsr((7, 2)), r"X\.data must be of blocks"),
+    "BSR, more blocks": (bsr((1, 1), 5), r"X\.data and X\.indices must have 37 blocks"),
     "BSR, empty blocks": (bsr((0, 1)), r"X\.data must be of blocks"),
     "one axis": (sp.coo_array(np.ones(N)), "X must have 2 axes, not 1"),
 }

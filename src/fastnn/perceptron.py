@@ -399,7 +399,8 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Bas
         n_samples, n_units = X.shape[0], len(running.coef)
         codes = class_numbers(self.classes_, y)
         check_class_weight(self.class_weight, negative=True)
-        expanded = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        with refusing(f"class_weight={self.class_weight!r} is not for these labels"):
+            expanded = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         if sample_weight is not None:
             sample_weight = np.ascontiguousarray(checked_weights(sample_weight, X, X.dtype, negative=True))
         held_out, seeds = draw(

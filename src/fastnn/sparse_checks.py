@@ -42,6 +42,10 @@ def _check_compressed(X, name):
     if X.format == "bsr" and any(size < 1 or n % size for n, size in zip(X.shape, X.data.shape[1:], strict=True)):
         raise ValueError(f"{name}.data must be of blocks that {name}, of shape {X.shape}, is made of")
     check_indices(X, name)
+    # SciPy can do with more numbers and indices than there are in rows, but not with more blocks.
+    if X.format == "bsr" and not len(X.data) == len(X.indices) == X.indptr[-1] - X.indptr[0]:
+        n_blocks = X.indptr[-1] - X.indptr[0]
+        raise ValueError(f"{name}.data and {name}.indices must have {n_blocks} blocks, as {name}.indptr says")
 
 
 def _check_coo(X, name):
