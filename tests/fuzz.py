@@ -7,10 +7,12 @@ crash, a hang, another exception or another answer is a fault; the seed that is 
 """
 
 import argparse
+import re
 import sys
 import time
 import traceback
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import scipy.sparse as sp
@@ -74,7 +76,7 @@ def any_array(rng):
     return LAYOUTS[rng.integers(len(LAYOUTS))](numbers(rng, (N, N_FEATURES), dtype))
 
 
-def any_sparse(rng):
+def any_csr(rng):
     X = sp.csr_array(rng.integers(0, 3, (N, N_FEATURES)).astype(rng.choice(["f4", "f8", "i4", "u1", "i8"])))
     index = rng.choice(["i4", "i8"])
     X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
@@ -87,8 +89,68 @@ def any_sparse(rng):
     return X
 
 
+INDICES = [-1, 0, 1, N_FEATURES, N, 10**8, 2**31 - 1, -(2**31)]
+
+
+def any_sparse(rng, shape=(N, N_FEATURES)):
+    """A matrix in any of SciPy's formats, in which something, mostly, is no longer what the rest says."""
+    X = sp.random_array(shape, density=0.4, random_state=rng).asformat(rng.choice(sorted(BREAKABLE)))
+    if rng.random() < 0.8:
+        BREAKABLE[X.format](rng, X)
+    return X
+
+
+def break_array(rng, X, name):
+    """Change one number of an array, or its length, or all of it."""
+    array = np.asarray(getattr(X, name))
+    kind = rng.integers(4)
+    if kind < 2 and array.size:
+        array.flat[rng.integers(array.size)] = rng.choice(INDICES)
+    elif kind == 2:
+        setattr(X, name, array[: rng.integers(len(array) + 1)])
+    else:
+        setattr(X, name, [array.reshape(-1, 1), np.arange(rng.integers(9)), array.astype(float) + 0.5][rng.integers(3)])
+
+
+def break_compressed(rng, X):
+    break_array(rng, X, ["data", "indices", "indptr"][rng.integers(3)])
+
+
+def break_coo(rng, X):
+    coords = list(X.coords)
+    axis = rng.integers(2)
+    coords[axis] = coords[axis].copy()
+    if len(coords[axis]) and rng.random() < 0.7:
+        coords[axis][rng.integers(len(coords[axis]))] = rng.choice(INDICES)
+    else:
+        coords[axis] = coords[axis][: rng.integers(len(coords[axis]) + 1)]
+    X.coords = tuple(coords)
+
+
+def break_dok(rng, X):
+    X._dict[tuple(rng.choice(INDICES, 2).tolist()) if rng.random() < 0.8 else 3] = 1.0
+
+
+def break_lil(rng, X):
+    lists = [X.rows, X.data][rng.integers(2)]
+    lists[rng.integers(len(lists))] = [[], [int(rng.choice(INDICES))], [1] * 10**5, None, ["a"], [10**30]][
+        rng.integers(6)
+    ]
+
+
+BREAKABLE = {
+    **dict.fromkeys(("bsr", "csc", "csr"), break_compressed),
+    "coo": break_coo,
+    "dia": lambda rng, X: break_array(rng, X, ["data", "offsets"][rng.integers(2)]),
+    "dok": break_dok,
+    "lil": break_lil,
+}
+
+
 def any_X(rng):
-    return any_sparse(rng) if rng.random() < 0.25 else any_array(rng)
+    if rng.random() < 0.25:
+        return any_csr(rng) if rng.random() < 0.6 else any_sparse(rng)
+    return any_array(rng)
 
 
 def any_y(rng):
@@ -105,6 +167,9 @@ def any_y(rng):
         lambda: rng.integers(0, 2, (N, 3)),
         lambda: rng.integers(0, 3, (N, 2)),
         lambda: sp.csr_array(rng.integers(0, 2, (N, 3))),
+        lambda: any_sparse(rng, (N, 3)),
+        lambda: np.array(["2020-01-01", "2020-01-02"], "M8[D]")[np.minimum(y, 1)],
+        lambda: [HUGE] * N,
         lambda: y[:-1],
         lambda: y.tolist(),
         lambda: None,
@@ -116,23 +181,43 @@ def any_y(rng):
     return kinds[rng.integers(len(kinds))]()
 
 
+HUGE = 10**400  # which no float holds
 PARAMETERS = {
     "hidden_layer_sizes": [(3,), (), (2, 2), 4, (0,), (-1,), "a", (1.5,), (2**40,), None, np.array([3]), [[3]]],
     "activation": ["relu", "gelu", "nope", ["tanh"], ["tanh", "relu"], None, 3],
     "solver": ["adam", "sgd", "lbfgs", "rmsprop", "adagrad", "adamw", "none", 1],
-    "alpha": [0, 1e-4, -1, np.nan, np.inf, "a", None, 1e300],
-    "batch_size": ["auto", 1, 3, 100, 0, -5, 2.5, 2**62, None],
-    "learning_rate_init": [1e-3, 10.0, 0, -1, np.nan, 1e300],
+    "alpha": [0, 1e-4, -1, np.nan, np.inf, "a", None, 1e300, HUGE],
+    "batch_size": ["auto", 1, 3, 100, 0, -5, 2.5, 2**62, None, HUGE],
+    "learning_rate_init": [1e-3, 10.0, 0, -1, np.nan, 1e300, HUGE],
     "learning_rate": ["constant", "cosine", "one_cycle", "adaptive", "invscaling", lambda epoch: 0.1, lambda epoch: -1],
-    "max_iter": [1, 2, 0, -1, 1.5],
+    "max_iter": [1, 2, 0, -1, 1.5, HUGE],
     "dropout": [0, 0.5, 1, -0.1, [0.5], [0.5, 0.5], "a"],
-    "clip_norm": [None, 1.0, 0, -1, np.nan],
+    "clip_norm": [None, 1.0, 0, -1, np.nan, HUGE],
     "early_stopping": [False, True, "yes"],
     "validation_fraction": [0.1, 0.5, 0, 1, 2],
-    "momentum": [0.9, 0, 1, 2, -1],
+    "momentum": [0.9, 0, 1, 2, -1, HUGE],
     "dtype": [None, "float32", "float64", "float16", "int", 3],
-    "n_threads": [None, 1, 3, 0, -1, 10**9],
-    "random_state": [0, None, "a", -1, 2**40],
+    "n_threads": [None, 1, 3, 0, -1, 10**9, HUGE],
+    "random_state": [0, None, "a", -1, 2**40, HUGE],
+    "epsilon": [1e-8, HUGE],
+    "tol": [1e-4, HUGE],
+    "weight_decay": [None, 0.1, HUGE],
+    "power_t": [0.5, HUGE],
+    "warmup_fraction": [None, 0.5, HUGE],
+    "n_iter_no_change": [1, HUGE],
+    "max_fun": [10, HUGE],
+}
+OF_PERCEPTRONS = {
+    "penalty": [None, "l1", "l2", "elasticnet", "none"],
+    "alpha": [1e-4, 0, -1, np.nan, HUGE],
+    "eta0": [1, 1e300, 0, HUGE],
+    "tol": [None, 1e-3, HUGE],
+    "max_iter": [1, 2, 0, HUGE],
+    "average": [False, True, 3, HUGE, -1],
+    "class_weight": [None, "balanced", {0: 2.0}, {0: HUGE}, {1: "a"}, {1: np.nan}],
+    "early_stopping": [False, True],
+    "validation_fraction": [0.1, 0.5, 1],
+    "n_jobs": [None, 2, 0, HUGE, -HUGE],
 }
 
 
@@ -159,7 +244,7 @@ def plain(X, dtype):
 
 def throw_at_engine(rng):
     """A forward pass and a training segment: nothing has looked at these arrays before."""
-    X, dtype = any_X(rng), rng.choice(["float32", "float64"])
+    X, dtype = any_csr(rng) if rng.random() < 0.25 else any_array(rng), rng.choice(["float32", "float64"])
     weights = random_weights(rng, (N_FEATURES, 4, 3), np.dtype(dtype))
     activation, head = rng.choice(activation_names), rng.choice(["softmax", "logistic", "identity"])
     loss = {"softmax": "softmax", "logistic": "logistic", "identity": "squared_error"}[head]
@@ -194,30 +279,69 @@ def throw_at_estimator(rng):
     parameters = {"max_iter": 2, "random_state": 0}
     if estimator is not Perceptron:
         parameters |= {"hidden_layer_sizes": (3,)}
-        for name in rng.choice(list(PARAMETERS), rng.integers(0, 3), replace=False):
-            parameters[str(name)] = PARAMETERS[name][rng.integers(len(PARAMETERS[name]))]
+    values = OF_PERCEPTRONS if estimator is Perceptron else PARAMETERS
+    for name in rng.choice(list(values), rng.integers(0, 3), replace=False):
+        parameters[str(name)] = values[name][rng.integers(len(values[name]))]
     model = estimator(**parameters)
     X, y = any_X(rng), any_y(rng)
-    weight = None if rng.random() < 0.7 or estimator is Perceptron else numbers(rng, N, "f8")
-    arguments = {} if weight is None else {"sample_weight": weight}
+    arguments = {} if rng.random() < 0.7 else {"sample_weight": any_weight(rng)}
+    starts = {}
+    if estimator is Perceptron and rng.random() < 0.3:
+        starts["coef_init"] = any_sparse(rng, (1, N_FEATURES)) if rng.random() < 0.5 else any_array(rng)
     try:
-        model.fit(X, y, **arguments)
-    except NotImplementedError:
-        raise
+        model.fit(X, y, **arguments, **starts)
     finally:
+        if estimator is Perceptron and hasattr(model, "coef_") and rng.random() < 0.3:
+            set_nonsense(rng, model)
         for other in (X, any_X(rng)):
             try:
                 model.predict(other)
             except (ValueError, TypeError, NotFittedError) as error:
                 check_message(error)
+            with suppress(ValueError, TypeError):  # most are scikit-learn's metrics', which have names of their own
+                model.score(other, any_y(rng))
     model.partial_fit(any_X(rng), any_y(rng), **arguments)
 
 
+def any_weight(rng):
+    return [
+        lambda: numbers(rng, N, "f8"),
+        lambda: np.full(N, rng.choice([1e-40, 1e-320, 1e38, 1e308])),
+        lambda: [HUGE] * N,
+        lambda: any_sparse(rng, (N, 1)),
+        lambda: ["a"] * N,
+    ][rng.integers(5)]()
+
+
+def set_nonsense(rng, model):
+    """Give a fitted perceptron an attribute that it could not have."""
+    name = rng.choice(["coef_", "intercept_", "classes_", "t_", "_running"])
+    value = [
+        None,
+        0.0,
+        -5,
+        1e300,
+        [0, 1],
+        "a",
+        np.arange(2),
+        np.zeros((2, N_FEATURES)),
+        any_sparse(rng, (1, N_FEATURES)),
+    ]
+    setattr(model, name, value[rng.integers(len(value))])
+
+
+# What a refusal may be about, some of it in scikit-learn's words.
+NAMES = re.compile(
+    r"(?<!\w)(X|y|y_true|array|np.matrix|classes|labels?|samples|order|targets|weights|network|layer|fitted|"
+    + "|".join({*PARAMETERS, *OF_PERCEPTRONS, "sample_weight", "coef_init"})
+    + r"|coef_|intercept_|classes_|t_|_running)(?!\w)|^Complex data|Scaling input data|^index pointer"
+)
+
+
 def check_message(error):
-    """That a refusal says something: more than the name of a Python operation that failed."""
+    """That a refusal says what it is about: more than that an operation of Python's or NumPy's failed."""
     message = str(error)
-    poor = ("object is not", "unsupported operand", "not subscriptable", "has no attribute", "unhashable", "broadcast")
-    if len(message) < 12 or any(text in message for text in poor):
+    if len(message) < 12 or not NAMES.search(message):
         raise AssertionError(f"a poor message: {message!r}") from error
 
 

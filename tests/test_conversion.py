@@ -218,6 +218,22 @@ def test_a_layer_cannot_be_set_by_itself(X):
 
 
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_weights_are_finite_in_the_networks_type(estimator, X):
+    huge, coefs, intercepts = np.full((4, 1), 1e300), [np.ones((4, 1))], [np.ones(1)]
+    with pytest.raises(ValueError, match=r"coefs\[0\] has numbers beyond 3\.4e\+38, and dtype is float32"):
+        estimator.from_weights([huge], intercepts, dtype="float32")
+    with pytest.raises(ValueError, match=r"intercepts\[0\] has numbers beyond"):
+        estimator.from_weights(coefs, [huge[0]], dtype="float32")
+    model = estimator.from_weights(coefs, intercepts, dtype="float32")
+    with pytest.raises(ValueError, match=r"coefs\[0\] has numbers beyond"):
+        model.coefs_ = [huge]
+    with pytest.raises(ValueError, match=r"intercepts\[0\] has numbers beyond"):
+        model.intercepts_ = [huge[0]]
+    np.testing.assert_array_equal(model.coefs_[0], coefs[0])
+    np.testing.assert_array_equal(estimator.from_weights([huge], intercepts).coefs_[0], huge)
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
 def test_hidden_activations(estimator, X):
     model = estimator(hidden_layer_sizes=(6, 5), activation=["tanh", "relu"], max_iter=2).fit(X, X[:, 0] > 0)
     first = np.tanh(X @ model.coefs_[0] + model.intercepts_[0])

@@ -34,7 +34,7 @@ def work(fitted):
         digest.update(outputs(model))
     return digest.hexdigest()
 
-def forked(fitted):
+def forked(fitted, work=work):
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         try:
@@ -68,6 +68,38 @@ def forked_beside_a_fit(fitted):
     thread.join()
     return answers
 
+def forked_beside_its_fit(fitted):
+    # The child has the very model that the parent's other thread is fitting.
+    begun, ended = threading.Event(), threading.Event()
+    def callback(_):
+        begun.set()
+        return ended.is_set()
+    endless = models()[0].set_params(max_iter=10**6, tol=0, n_iter_no_change=10**6, callback=callback)
+    thread = threading.Thread(target=endless.fit, args=(X, y))
+    thread.start()
+    begun.wait()
+    def work_with_it(fitted):
+        again = endless.set_params(**models()[0].get_params()).fit(X, y)
+        assert outputs(again) == outputs(pickle.loads(fitted)[0])
+        return work(fitted)
+    answers = [forked(fitted, work_with_it) for _ in range(2)]
+    ended.set()
+    thread.join()
+    return answers
+
+def forked_within_its_fit(fitted):
+    # A callback's child is within the call that changes the model: a second one is refused there too.
+    answers = []
+    def refused(fitted):
+        try:
+            changing.fit(X, y)
+        except RuntimeError as error:
+            assert "is being fitted" in str(error)
+            return work(fitted)
+    changing = models()[0].set_params(max_iter=1, callback=lambda _: answers.append(forked(fitted, refused)))
+    changing.fit(X, y)
+    return answers
+
 def through_joblib(backend):
     return lambda fitted: joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(work)(fitted) for _ in range(2))
 
@@ -78,6 +110,8 @@ if __name__ == "__main__":
         "os.fork": lambda fitted: [forked(fitted) for _ in range(2)],
         "os.fork in a thread": forked_in_thread,
         "os.fork beside a fit": forked_beside_a_fit,
+        "os.fork beside its own fit": forked_beside_its_fit,
+        "os.fork within its own fit": forked_within_its_fit,
         "multiprocessing": pooled,
         "loky": through_joblib("loky"),
         "joblib's multiprocessing": through_joblib("multiprocessing"),
@@ -91,6 +125,7 @@ if __name__ == "__main__":
 """
 WAYS = {  # some together, which spares imports
     "fork": ["os.fork", "os.fork in a thread", "os.fork beside a fit", "multiprocessing"],
+    "its own fit": ["os.fork beside its own fit", "os.fork within its own fit"],
     "joblib": ["joblib's multiprocessing", "joblib's threading"],
     "loky": ["loky"],
 }

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ BAD_LABELS = {
     "a missing label": (np.array([None, "a"] * (N // 2), dtype=object), ValueError, "Unknown label type: unknown"),
     "bytes": (
         np.array([b"a", b"b"] * (N // 2)),
-        (TypeError, FutureWarning),
+        (ValueError, FutureWarning),
         "as bytes is (not supported|deprecated)",
     ),
     "sparse -1 and 1": (scipy.sparse.csr_array(2 * Y - 1), TypeError, r"must be an array: y.toarray\(\)"),
@@ -105,19 +106,22 @@ def test_a_single_class_to_come():
         *(
             ({name: value}, f"'{name}' parameter")
             for name, values in {
-                "alpha": [-1, np.inf, np.nan, "a"],
+                "alpha": [-1, np.inf, np.nan, "a", 10**400],
                 "batch_size": [0, 1.5, "all"],
-                "learning_rate_init": [0, -1, np.inf, np.nan],
-                "max_iter": [0, 2.5, np.inf],
-                "tol": [-1e-9, np.nan],
+                "learning_rate_init": [0, -1, np.inf, np.nan, 10**400],
+                "max_iter": [0, 2.5, np.inf, 10**400],
+                "tol": [-1e-9, np.nan, 10**400],
                 "momentum": [-0.1, 1.1],
                 "beta_1": [-0.1, 1],
                 "beta_2": [-0.1, 1],
                 "rho": [-0.1, 1],
-                "epsilon": [0, -1],
+                "epsilon": [0, -1, 10**400],
                 "n_iter_no_change": [0, 1.5],
                 "shuffle": ["yes"],
                 "random_state": ["seed", -1],
+                "clip_norm": [10**400],
+                "power_t": [10**400],
+                "weight_decay": [Fraction(10**400)],
             }.items()
             for value in values
         ),
@@ -127,6 +131,18 @@ def test_a_single_class_to_come():
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         model(**parameters).fit(X, y)
+
+
+def test_whole_numbers_that_no_float_can_hold():
+    with pytest.raises(ValueError, match="'huber_delta' parameter"):
+        MLPRegressor("huber", huber_delta=10**400).fit(X, y)
+    with pytest.raises(ValueError, match=r"learning_rate returned 1000.* for epoch 0: it must be a rate"):
+        model(learning_rate=lambda epoch: 10**400).fit(X, y)
+
+
+def test_fractions_are_numbers():
+    half = model(momentum=Fraction(1, 2), solver="sgd", alpha=Fraction(1, 8), max_iter=2).fit(X, y)
+    np.testing.assert_array_equal(half.coefs_[0], half.set_params(momentum=0.5, alpha=0.125).fit(X, y).coefs_[0])
 
 
 @pytest.mark.parametrize("sizes", [(2**31 - 1,) * 2, (2**30,) * 4])

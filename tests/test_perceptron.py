@@ -1,6 +1,8 @@
 """Perceptron: what the books say of it, averaging, its attributes, and any X."""
 
 import pickle
+import sys
+import threading
 
 import joblib
 import numpy as np
@@ -160,6 +162,31 @@ def test_sparse_weights(data):
         model.partial_fit(X, y)
     model.densify().partial_fit(X, y)
     model.sparsify().set_params(warm_start=True).fit(X, y)
+
+
+def test_weights_may_change_their_form_while_others_use_them(data):
+    """sparsify() and densify() from several threads."""
+    model, errors = Perceptron(penalty="l1").fit(*data), []
+
+    def change():
+        try:
+            for _ in range(1500):
+                model.sparsify()
+                model.densify()
+        except Exception as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=change) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert errors == []
 
 
 @pytest.mark.parametrize("average", [False, True])

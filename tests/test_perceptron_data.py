@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from fastnn import Perceptron
+import fastnn
+from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn.perceptron_state import Averages, Running
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -157,6 +159,167 @@ def test_indices_that_lead_out_of_a_sparse_matrix(data, array, place, value, mes
     np.testing.assert_array_equal(model.coef_, before)
 
 
+def broken_csr(shape):
+    X = sparse.csr_matrix(np.ones(shape))
+    X.indices[:] = 10**8
+    return X
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "message"),
+    [
+        ("coef_init", broken_csr((3, 17)), "coef_init.indices must be from 0 to 16"),
+        ("coef_init", np.full((3, 17), np.nan), "coef_init must be finite"),
+        ("coef_init", np.full((3, 17), 1e300), "coef_init must be finite, and is not in float32"),
+        ("coef_init", np.full((3, 17), 10**400, object), "coef_init must be real numbers: int too large"),
+        ("coef_init", np.full((3, 17), 1j), "coef_init must be real numbers, not complex128"),
+        ("coef_init", np.full((3, 17), "a"), "coef_init must be real numbers, not <U1"),
+        ("coef_init", "zeros", "Provided coef_init does not match"),
+        ("intercept_init", sparse.csr_matrix(np.ones((1, 3))), "Provided intercept_init does not match"),
+        ("intercept_init", [np.inf, 0, 0], "intercept_init must be finite"),
+        ("intercept_init", np.array([None, 0, 0]), "intercept_init must be"),
+    ],
+)
+def test_bad_starts(data, name, start, message):
+    X, y = data
+    with pytest.raises(ValueError, match=message):
+        Perceptron().fit(X.astype(np.float32), y, **{name: start})
+
+
+def test_a_sparse_start_is_as_good_as_a_dense_one(data):
+    start = sparse.random(3, 17, 0.5, random_state=0)
+    sparsely, densely = (Perceptron(max_iter=2).fit(*data, coef_init=coef) for coef in (start, start.toarray()))
+    np.testing.assert_array_equal(sparsely.coef_, densely.coef_)
+
+
+@pytest.mark.parametrize("estimator", [Perceptron, MLPClassifier, MLPRegressor])
+def test_whole_numbers_that_no_float_can_hold(estimator):
+    X, y, huge = np.eye(4), [0, 1, 0, 1], [[10**400]] * 4
+    with pytest.raises(ValueError, match="X"):
+        estimator().fit(huge, y)
+    with pytest.raises(ValueError, match="sample_weight must be a number for each sample: int too large"):
+        estimator().fit(X, y, sample_weight=np.ravel(huge))
+    if estimator is MLPRegressor:
+        with pytest.raises(ValueError, match="X, or y, has what is no number, or none that a float can hold"):
+            estimator().fit(X, np.ravel(huge))
+        for model in (estimator(max_iter=2), estimator("quantile", quantile=[0.1, 0.9], max_iter=2)):
+            with pytest.raises(ValueError, match="y, or sample_weight, has what is no number that a float can hold"):
+                model.fit(X, y).score(X, np.ravel(huge))
+
+
+@pytest.mark.parametrize("estimator", [Perceptron, MLPClassifier, MLPRegressor])
+def test_texts_that_are_no_numbers(estimator):
+    X, y = np.eye(4), [0, 1, 0, 1]
+    with pytest.raises(ValueError, match=r"X, or y, has what is no number|dtype='numeric' is not compatible"):
+        estimator().fit(np.full((4, 2), "a"), y)
+    with pytest.raises(ValueError, match="sample_weight must be a number for each sample: could not convert"):
+        estimator().fit(X, y, sample_weight=["a"] * 4)
+
+
+def test_times_are_not_predicted_from(data):
+    with pytest.raises(ValueError, match="X must be numbers, not datetime64"):
+        Perceptron(max_iter=2).fit(*data).predict(np.zeros((3, 17), "M8[D]"))
+
+
+def running(**changes):
+    parts = {"coef": np.zeros((3, 17)), "intercept": np.zeros(3), "counts": np.zeros(3, int)} | changes
+    averages = Averages(parts["coef"].copy(), np.zeros(3), parts.pop("counts"))
+    return Running(**parts, averages=averages)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("coef_", broken_csr((3, 17)), "coef_.indices must be from 0 to 16"),
+        ("coef_", np.zeros((2, 17)), r"coef_ must be of shape \(3, 17\), not \(2, 17\): of 3 classes"),
+        ("coef_", None, "coef_ must be a matrix"),
+        ("coef_", np.full((3, 17), "a"), "coef_ must be a matrix of numbers"),
+        ("intercept_", 0.0, "intercept_ must be an array of 3 numbers"),
+        ("intercept_", np.zeros(2), "intercept_ must be an array of 3 numbers"),
+        ("classes_", [0, 1, 2], "classes_ must be an array"),
+        ("classes_", np.array([0, 1]), r"coef_ must be of shape \(1, 17\)"),
+        ("classes_", np.array([0]), "classes_ must be an array of at least 2 classes"),
+        ("classes_", None, "classes_ must be"),
+    ],
+)
+def test_attributes_that_make_no_model(data, name, value, message, tmp_path):
+    X, y = data
+    model = Perceptron(max_iter=2).fit(X, y)
+    setattr(model, name, value)
+    for use in (model.partial_fit, model.score):
+        with pytest.raises(ValueError, match=message):
+            use(X, y)
+    for use in (model.predict, model.decision_function):
+        with pytest.raises(ValueError, match=message):
+            use(X)
+    for use in (model.densify, lambda: fastnn.save(model, tmp_path / "model")):
+        with pytest.raises(ValueError, match=message):
+            use()
+    assert list(tmp_path.iterdir()) == []
+    assert model.fit(X, y).score(X, y) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        *(({"t_": t}, "t_ must be 1 . the samples seen") for t in (-5, 0, np.nan, np.inf, 1e300, None, "a")),
+        ({"coef_": np.zeros((3, 17), int)}, "coef_ must be of float64 or float32, not int64"),
+        ({"_running": 3}, "_running must be what learning"),
+        ({"_running": Running(np.zeros((3, 17)), np.zeros(3))}, "_running must be what learning"),
+        ({"_running": running(coef=np.zeros((3, 16)))}, "_running must have arrays of float64 and shape"),
+        ({"_running": running(counts=np.array([-1, 0, 0]))}, "_running must have counted the steps"),
+        ({"_running": running(counts=[1, 1, 1])}, "_running must have arrays of int64"),
+    ],
+)
+def test_what_learning_cannot_go_on_from(data, changes, message, tmp_path):
+    model = Perceptron(max_iter=2, average=True).fit(*data)
+    vars(model).update(changes)
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(*data)
+    with pytest.raises(ValueError, match=f"cannot be saved: {message}"):
+        fastnn.save(model, tmp_path / "model")
+
+
+def test_averages_that_are_not_there_begin_anew(data):
+    model = Perceptron(max_iter=2, average=True).fit(*data)
+    model._running = None
+    assert model.partial_fit(*data).score(*data) > 0.5
+
+
+LABELS = {
+    "None": np.array([None, 1] * 100),
+    "texts and numbers": np.array([0, "b"] * 100, object),
+    "times": np.array(["2020-01-01", "2020-01-02"] * 100, "M8[D]"),
+    "anything": np.array([{}, ()] * 100, object),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize("estimator", [Perceptron, MLPClassifier])
+def test_labels_of_another_kind(data, estimator, labels):
+    X, y = data
+    with pytest.raises(ValueError, match=r"`y` must be labels like those of `self\.classes_`"):
+        estimator(max_iter=2).fit(X, y).partial_fit(X, labels)
+    with pytest.raises(ValueError, match=r"`(classes|y)` must be labels|Unknown label type"):
+        estimator().partial_fit(X, y, classes=labels)
+    if labels.dtype == object:
+        with pytest.raises(ValueError, match=r"`y` must be labels of one kind|Unknown label type"):
+            estimator().fit(X, labels)
+
+
+def test_class_weights_of_other_labels(data):
+    days = np.array(["2020-01-01", "2020-01-02"] * 100, "M8[D]")
+    with pytest.raises(ValueError, match=r"class_weight=\{0: 2\.0\} is not for these labels"):
+        Perceptron(class_weight={0: 2.0}).fit(data[0], days)
+
+
+@pytest.mark.parametrize("weight", [10**400, None, "a"])
+@pytest.mark.parametrize("estimator", [Perceptron, MLPClassifier])
+def test_class_weights_that_are_no_numbers(data, estimator, weight):
+    with pytest.raises(ValueError, match="class_weight must be finite"):
+        estimator(class_weight={0: weight}).fit(*data)
+
+
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("layout", [np.asarray, sparse.csr_matrix])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -202,6 +365,12 @@ def test_bad_calls(data):
         Perceptron().fit(X, y).partial_fit(X[:, :3], y)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         Perceptron().fit(X, y).partial_fit(X, y[1:])
+
+
+@pytest.mark.parametrize("name", ["alpha", "eta0", "max_iter", "tol"])
+def test_parameters_are_numbers_that_floats_can_hold(data, name):
+    with pytest.raises(ValueError, match=f"'{name}' parameter of Perceptron must be"):
+        Perceptron(**{name: 10**400}).fit(*data)
 
 
 def test_a_fit_that_fails_changes_nothing(data):

@@ -1,6 +1,7 @@
 """The file format, as the safetensors package has it too; and what lies about itself, which takes no memory."""
 
 import json
+import os
 import tracemalloc
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 import fastnn
 from fastnn import MLPClassifier
-from fastnn.safetensors_file import contents, read
+from fastnn.safetensors_file import MOST_HEADER_BYTES, contents, read_arrays, read_header
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -66,11 +67,15 @@ def test_every_dtype_both_ways(path):
         assert_same(back[name], np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape))
     safetensors.save_file(back, path, {"ü": "\ud7ff"})
     with open(path, "rb") as file:
-        again, metadata = read(file)
+        layout, metadata = read_header(file)
+        again = read_arrays(file, layout)
     assert again.keys() == back.keys()
     for name, array in again.items():
         assert_same(array, back[name])
     assert metadata == {"ü": "\ud7ff"}
+
+
+NEW_MODEL = {"format": "fastnn", "version": "1", "model": '{"class": "Perceptron", "parameters": {}, "fitted": null}'}
 
 
 def framed(text, data=b""):
@@ -111,6 +116,64 @@ def test_headers(data, path):
         tracemalloc.stop()
 
 
+def filled(start, item, end):
+    """As much of a header as one may have."""
+    n_items = (MOST_HEADER_BYTES - len(start) - len(end)) // len(item)
+    return framed(start + item * n_items + end)
+
+
+LARGE_HEADERS = {
+    "objects": filled(b'{"a": [', b"{},", b"0]}"),
+    "lists": filled(b'{"a": [', b"[],", b"0]}"),
+    "names": filled(b'{"a": {', b'"abcd":0,', b'"":0}}'),
+    "texts": filled(b'{"a": [', b'"ab",', b"0]}"),
+    "a text without an end": filled(b'{"a": "', b'\\"', b""),
+    "quotes": filled(b'{"a": ', b'"', b""),
+    "settings": filled(b'{"__metadata__": {"format": "fastnn", "version": "1", "model": "[', b"{},", b'0]"}}'),
+    "longer": (MOST_HEADER_BYTES + 1).to_bytes(8, "little") + b" " * (MOST_HEADER_BYTES + 1),
+}
+
+
+@pytest.mark.parametrize("data", LARGE_HEADERS.values(), ids=LARGE_HEADERS)
+def test_large_headers_take_memory_in_proportion(data, path):
+    """Some ten times their length: a short text is 50 bytes."""
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="is not a fastnn model: "):
+            fastnn.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 16 * MOST_HEADER_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_names_of_many_features(path):
+    n = 200_000
+    model = MLPClassifier.from_weights([np.ones((n, 1))], [np.ones(1)], dtype="float32")
+    model.feature_names_in_ = np.array([f'the "{i}"th [{{:' for i in range(n)], dtype=object)
+    fastnn.save(model, path)
+    np.testing.assert_array_equal(fastnn.load(path).feature_names_in_, model.feature_names_in_)
+    model.feature_names_in_ = np.array([f"{i:90}" for i in range(n)], dtype=object)
+    with pytest.raises(ValueError, match=f"cannot be saved: the names and settings take .* of {MOST_HEADER_BYTES}"):
+        fastnn.save(model, path)
+
+
+def test_arrays_of_no_model_are_not_read(path):
+    """Nor are those of a model of another version."""
+    n = 2**31
+    for metadata in ({}, {**NEW_MODEL, "version": "9"}, {**NEW_MODEL, "model": '{"class": "Perceptron"}'}):
+        header = {"__metadata__": metadata, "a": entry("U8", [n], [0, n])}
+        path.write_bytes(framed(json.dumps(header).encode()))
+        os.truncate(path, path.stat().st_size + n)
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match=r"but no model|of version '9'|settings are none"):
+                fastnn.load(path)
+            assert tracemalloc.get_traced_memory()[1] < 2**20
+        finally:
+            tracemalloc.stop()
+
+
 def entry(dtype, shape, offsets):
     return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
 
@@ -134,7 +197,7 @@ def entry(dtype, shape, offsets):
         ({"a": entry("BF16", [8], [0, 16])}, "unknown dtype"),
         ({"a": entry(["F64"], [2], [0, 16])}, "unknown dtype"),
         ({"a": {"dtype": "F64"}}, "needs a dtype"),
-        ({"a": entry("BOOL", [16], [0, 16])}, "truth values"),
+        ({"a": entry("BOOL", [16], [0, 16]), "__metadata__": NEW_MODEL}, "truth values"),
         ({"__metadata__": {"a": 1}}, "strings"),
         ({"__metadata__": []}, "strings"),
     ],

@@ -229,8 +229,7 @@ def test_other_things(data, path):
     with pytest.raises(ValueError, match=r"cannot be saved: .*'alpha'"):
         fastnn.save(Perceptron(alpha=-1), path)
     model = MLPClassifier.from_weights([np.eye(2)], [np.zeros(2)], dtype="float32", multilabel=True)
-    with np.errstate(over="ignore"):
-        model.coefs_ = [np.full((2, 2), 1e300)]
+    model._network.parameters[:] = np.inf
     with pytest.raises(ValueError, match=r"cannot be saved: .*infinity"):
         fastnn.save(model, path)
     assert not path.exists()
@@ -270,6 +269,32 @@ def test_a_disk_that_fills_up(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize("mode", [0o600, 0o444, 0o640, 0o666])
+def test_who_may_read_a_file_stays_so(mode, path, monkeypatch):
+    fastnn.save(Perceptron(), path)
+    path.chmod(mode)
+    while_written = []
+    monkeypatch.setattr(os, "fsync", lambda file: while_written.append(os.fstat(file).st_mode & 0o777))
+    before = os.umask(0o022)
+    try:
+        fastnn.save(Perceptron(eta0=2), path)
+    finally:
+        os.umask(before)
+    assert while_written == [mode & ~0o022]
+    assert path.stat().st_mode & 0o777 == mode
+    assert fastnn.load(path).eta0 == 2
+
+
+def test_links_that_lead_in_a_circle(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(OSError, match="symbolic links"):
+        fastnn.save(Perceptron(), tmp_path / "a")
+    assert (tmp_path / "a").is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
 def test_no_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder to write to") as caught:
         fastnn.save(MLPClassifier(), tmp_path / "none" / "model")
@@ -293,8 +318,17 @@ def test_paths(tmp_path, monkeypatch):
         fastnn.save(Perceptron(), "nowhere/model")
     with pytest.raises(IsADirectoryError):
         fastnn.load(".")
-    for no_file in (".", os.devnull):
+    (tmp_path / "folder").mkdir()
+    for no_file in ("folder", os.devnull):
         with pytest.raises(FileExistsError, match="no regular file"):
             fastnn.save(Perceptron(), no_file)
+    for folder in (".", "..", "folder/", "new/", "folder/new/", "new/."):
+        with pytest.raises(IsADirectoryError):
+            fastnn.save(Perceptron(), folder)
+    with pytest.raises(FileNotFoundError):
+        fastnn.save(Perceptron(), "")
+    fastnn.save(Perceptron(eta0=3), b"bytes")
+    assert fastnn.load(b"bytes").eta0 == 3
+    assert sorted(os.listdir()) == ["bytes", "folder", "link", "model"]
     with pytest.raises(ValueError, match="null is not a fastnn model: it ends after 0 bytes"):
         fastnn.load(os.devnull)

@@ -198,11 +198,120 @@ def test_they_are_refused_before_anything_is_converted(estimator, format, dtype,
         model.predict(broken)
 
 
+def dia(**changes):
+    X = sp.dia_array((np.ones((2, N_FEATURES)), [0, -1]), shape=(N, N_FEATURES))
+    for name, value in changes.items():
+        setattr(X, name, value)
+    return X
+
+
+def lil(place, lists):
+    X = sp.lil_array(np.eye(N, N_FEATURES))
+    getattr(X, place)[3] = lists
+    return X
+
+
+def dok(key):
+    X = sp.dok_array(np.eye(N, N_FEATURES))
+    X._dict[key] = 1.0
+    return X
+
+
+def coo(**changes):
+    X = sp.coo_array(np.eye(N, N_FEATURES))
+    for name, value in changes.items():
+        setattr(X, name, value)
+    return X
+
+
+def csr(**changes):
+    X = sp.csr_array(np.eye(N, N_FEATURES))
+    for name, value in changes.items():
+        setattr(X, name, value)
+    return X
+
+
+def bsr(blocks, n_more=0):
+    X = sp.bsr_array(np.eye(N, N_FEATURES), blocksize=(1, 1))
+    X.data = np.ones((len(X.data) + n_more, *blocks))
+    return X
+
+
+BROKEN_FORMATS = {
+    "DIA, an offset above": (
+        dia(offsets=np.array([0, N_FEATURES])),
+        r"X\.offsets must be different ones from -89 to 36",
+    ),
+    "DIA, an offset below": (dia(offsets=np.array([0, -(2**31)])), r"X\.offsets must be"),
+    "DIA, an offset twice": (dia(offsets=np.array([0, 0])), r"X\.offsets must be"),
+    "DIA, broken offsets": (dia(offsets=np.array([0.0, 1.5])), r"X\.offsets must be"),
+    "DIA, more offsets": (dia(offsets=np.arange(9)), r"X\.data must have a row for each of 9 offsets, not 2"),
+    "DIA, a list": (dia(offsets=[0, 1]), r"X\.offsets must be an array"),
+    "DIA, flat": (dia(data=np.ones(9)), r"X\.data must be an array of 2 axes"),
+    "LIL, a column too far": (lil("rows", [10**8]), r"X\.rows must be lists of indices from 0 to 36"),
+    "LIL, a negative column": (lil("rows", [-1]), r"X\.rows must be lists of indices"),
+    "LIL, a huge column": (lil("rows", [10**30]), r"X\.rows must be lists of indices"),
+    "LIL, a text": (lil("rows", ["a"]), r"X\.rows must be lists of indices"),
+    "LIL, fewer columns": (lil("rows", []), r"X\.rows and X\.data must be lists of the same lengths"),
+    "LIL, more numbers": (lil("data", [1.0] * 10**6), r"X\.rows and X\.data must be lists of the same lengths"),
+    "LIL, no numbers": (lil("data", ["a"]), r"X\.data must be lists of numbers"),
+    "CSR, fractions": (csr(indices=np.full(N_FEATURES, 0.5)), r"X\.indices must be whole numbers, not float64"),
+    "CSR, rows of indices": (csr(indices=np.zeros((N_FEATURES, 1), int)), r"X\.indices must be an array of 1 axes"),
+    "CSR, a list": (csr(data=[1.0] * N_FEATURES), r"X\.data must be an array"),
+    "LIL, no list": (lil("rows", None), r"X\.rows must be 90 lists"),
+    "DOK, a row too far": (dok((N, 0)), r"keys of X must be from 0 to 89 on axis 0"),
+    "DOK, a negative column": (dok((0, -1)), r"keys of X must be from 0 to 36 on axis 1"),
+    "DOK, no pair": (dok(3), r"keys of X must be pairs"),
+    "COO, too few": (coo(data=np.ones(3)), r"X\.coords\[0\] must be 3 indices"),
+    "COO, one axis": (coo(coords=(np.zeros(N_FEATURES, int),)), r"X\.coords must be 2 arrays, not 1"),
+    "COO, fractions": (coo(coords=(np.zeros(N_FEATURES),) * 2), r"X\.coords\[0\] must be 37 indices"),
+    "BSR, blocks that do not fit": (bsr((7, 2)), r"X\.data must be of blocks"),
+    "BSR, more blocks": (bsr((1, 1), 5), r"X\.data and X\.indices must have 37 blocks"),
+    "BSR, empty blocks": (bsr((0, 1)), r"X\.data must be of blocks"),
+    "one axis": (sp.coo_array(np.ones(N)), "X must have 2 axes, not 1"),
+}
+
+
+@pytest.mark.parametrize(("broken", "message"), BROKEN_FORMATS.values(), ids=BROKEN_FORMATS)
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor, Perceptron])
+def test_every_format_is_looked_at(estimator, broken, message, X, rng):
+    y = rng.integers(0, 2, N)
+    model = estimator(max_iter=2).fit(X.astype(float), y)
+    for use in (estimator(max_iter=2).fit, model.fit, model.partial_fit, model.score):
+        with pytest.raises(ValueError, match=message):
+            use(broken, y)
+    with pytest.raises(ValueError, match=message):
+        model.predict(broken)
+
+
+@pytest.mark.parametrize("format", ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"])
+@pytest.mark.parametrize("estimator", [MLPClassifier, Perceptron])
+def test_formats_that_are_as_they_should_be(estimator, format, X, rng):
+    X, y = X[:40].astype(float), rng.integers(0, 2, 40)
+    model = estimator(max_iter=2, random_state=0).fit(X.asformat(format), y)
+    for part in (X, 0 * X, sp.csr_array((5, N_FEATURES))):
+        np.testing.assert_array_equal(model.predict(part.asformat(format)), model.predict(part))
+
+
 def test_a_broken_indicator_matrix_is_refused(X, rng):
     y = sp.csr_array(rng.integers(0, 2, (N, 3)))
     y.indices[0] = 2**31 - 1
     with pytest.raises(ValueError, match=r"y\.indices must be from 0 to 2"):
         classifier().fit(X.astype(float), y)
+    labels = rng.integers(0, 2, N)
+    whole = sp.csr_array(rng.integers(0, 2, (N, 3)))
+    for format in ("bsr", "coo", "csc", "dok", "lil"):  # of which scikit-learn's scores know but some
+        model = classifier().fit(X.astype(float), whole)
+        assert model.score(X, whole.asformat(format)) == model.score(X, whole)
+    quantiles = MLPRegressor("quantile", quantile=[0.1, 0.9], max_iter=2)
+    for model in (classifier(), MLPRegressor(max_iter=2), quantiles, Perceptron()):
+        with pytest.raises(ValueError, match=r"y\.indices must be from 0 to 2"):
+            model.fit(X.astype(float), labels).score(X.astype(float), y)
+    columns = rng.integers(0, 3, (N, 3))
+    model = classifier().fit(X.astype(float), columns)
+    with pytest.raises(ValueError, match=r"y\.indices must be from 0 to 2"):
+        model.score(X, y)
+    assert model.score(X, sp.lil_array(columns)) == model.score(X, columns)
 
 
 def test_the_users_matrix_is_not_sorted(rng):

@@ -144,6 +144,27 @@ def test_bad_weights(estimator, weights, message, X, rng):
     assert not hasattr(model, "coefs_")
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize(
+    ("dtype", "weight"), [("float32", 1e-40), ("float32", 1e37), ("float64", 1e-320), ("float64", 1e307)]
+)
+def test_weights_that_are_nothing_in_the_networks_type(dtype, weight, estimator, solver, X, rng):
+    """Or add up to more than that can divide by: every step would be one of nothing, and nobody would know."""
+    y, weights = rng.integers(0, 2, N), np.full(N, weight)
+    model = estimator(max_iter=3, solver=solver, dtype=dtype)
+    with pytest.raises(
+        ValueError, match=rf"The weights of all samples to train on are 0, or .*{dtype}.* sample_weight"
+    ):
+        model.fit(X, y, weights)
+    with pytest.raises(ValueError, match=r"The weights of all samples held out are 0, or .* sample_weight"):
+        model.fit(X, y, X_val=X, y_val=y, sample_weight_val=weights)
+    weights[:2] = 1 if weight < 1 else 0
+    weights[2:] = weights[2:] if weight < 1 else 1
+    before = model.set_params(max_iter=1, random_state=0).fit(X, y, weights).coefs_[0]
+    assert (model.set_params(max_iter=5).fit(X, y, weights).coefs_[0] != before).any()
+
+
 @pytest.mark.parametrize(
     ("kind", "class_weight", "message"),
     [

@@ -1,5 +1,6 @@
 """What keeps a failing fit from leaving half a model, and other threads from seeing one."""
 
+import os
 import threading
 import weakref
 from contextlib import contextmanager
@@ -14,6 +15,18 @@ class _Call:
 
 # References to them, by the estimator's id.
 _changing = {}
+
+
+def _forget_other_threads():
+    """After a fork the child has none of them: their calls will never end."""
+    for key, mine in list(_changing.items()):
+        call = mine()
+        if call is None or call.thread != threading.get_ident():
+            del _changing[key]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 # What scikit-learn's callbacks keep on the estimator during a call, and take down themselves after it.
 _CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")

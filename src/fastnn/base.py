@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from fastnn.all_or_nothing import CopiedAsItIs, all_or_nothing, being_changed, going_on, in_use
 from fastnn.callbacks import Callbacks, CallbackSupportMixin
@@ -17,7 +17,7 @@ from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.holdout import Holdout, split
-from fastnn.inputs import check_range, check_sparse, checked_weights, is_plain, is_plain_column, readable
+from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, readable, validated
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
@@ -68,7 +68,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
 
     def _set_weights(self, name, layers):
         check_is_fitted(self)
-        layers = checked_layers(name, layers)
+        layers = checked_layers(name, layers, self._network.dtype)
         with being_changed(self):
             coefs, intercepts = self._network.weights()
             network = self._network.copy()  # other threads may be in the middle of a prediction with this one
@@ -97,8 +97,9 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
                 samples = draft._samples(kind, X, y, sample_weight)
                 network = draft._network_to_train(goes_on, kind, samples, state)
                 held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
-                if samples.total_weight() == 0:
-                    raise ValueError("The weights of all samples to train on are 0.")
+                for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
+                    if part is not None:
+                        part.check_weights(network.dtype, what)
                 draft._train(network, kind, samples, held_out, state, callbacks, n_epochs)
                 become()
                 callbacks.end()
@@ -182,11 +183,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
                 self.n_features_in_ = X.shape[1]
             if X.shape[1] == self.n_features_in_:
                 return X, y
-        check_sparse(X)
-        check_sparse(y, "y")
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype="numeric", multi_output=True, reset=reset, **self._y_checks
-        )
+        X, y = validated(self, X, y, dtype="numeric", multi_output=True, reset=reset, **self._y_checks)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return readable(X), y
@@ -332,8 +329,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
             or not (is_plain(X) and X.shape[1] == network.sizes[0])
         ):
             check_is_fitted(self)
-            check_sparse(X)
-            X = readable(validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False))
+            X = readable(validated(self, X, dtype="numeric", reset=False))
         n_threads = effective_n_threads(self.n_threads) if network.worth_sharing(X.shape[0]) else 1
         outputs = network.forward(X, n_threads, depth)
         if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):

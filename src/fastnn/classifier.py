@@ -6,10 +6,11 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -24,7 +25,8 @@ from fastnn.conversion import (
     sklearn_estimator,
     to_scikit_learns,
 )
-from fastnn.inputs import checked_epochs
+from fastnn.inputs import checked_epochs, scored
+from fastnn.intervals import Interval
 from fastnn.parameters import MLPParameters, documented
 from fastnn.targets import Labels, indicates
 
@@ -364,9 +366,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         float
         """
         check_is_fitted(self)
-        if not self._targets.groups:
-            return super().score(X, y, sample_weight)
-        y = np.asarray(y)
+        score = self._score_of_columns if self._targets.groups else super().score
+        return scored(score, X, y, sample_weight)
+
+    def _score_of_columns(self, X, y, sample_weight):
+        y = y.toarray() if issparse(y) else np.asarray(y)
         check_consistent_length(X, y, sample_weight)
         if y.ndim != 2 or y.shape[1] != len(self.classes_):
             raise ValueError(f"`y` must have {len(self.classes_)} columns of classes, not be of shape {y.shape}.")

@@ -12,8 +12,8 @@ from fastnn.state import TrainingState
 _TRAINING = {"loss_curve_": "loss_curve", "validation_scores_": "validation_scores", "t_": "n_samples_seen"}
 
 
-def checked_layers(name, layers):
-    """Weights, or biases, of layers as arrays of finite numbers.
+def checked_layers(name, layers, dtype=None):
+    """Weights, or biases, of layers as arrays of finite numbers: in their own types, or as the network's, if given.
 
     Raises
     ------
@@ -33,6 +33,11 @@ def checked_layers(name, layers):
             raise ValueError(f"{name}[{i}] must be of real numbers, not of {layer.dtype}.")
         if not np.isfinite(layer).all():
             raise ValueError(f"{name}[{i}] contains NaN or infinity.")
+        if dtype is not None:
+            with np.errstate(over="ignore"):
+                layers[i] = layer.astype(dtype, copy=False)
+            if not np.isfinite(layers[i]).all():
+                raise ValueError(f"{name}[{i}] has numbers beyond {np.finfo(dtype).max:.3g}, and dtype is {dtype}.")
     return layers
 
 
@@ -65,7 +70,7 @@ def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     model._dropout_rates(len(sizes) - 2)  # refused now, rather than in a later fit
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
     network = Network(sizes, model._activation_names(len(sizes) - 2), kind.head, dtype, groups=kind.groups)
-    network.set_weights(coefs, intercepts)
+    network.set_weights(checked_layers("coefs", coefs, dtype), checked_layers("intercepts", intercepts, dtype))
     state = TrainingState(check_random_state(model.random_state))
     vars(state).update(training)
     model.n_features_in_ = sizes[0]

@@ -63,8 +63,6 @@ class Holdout:
 
     def __init__(self, samples, y, sample_weight, estimator, scoring):
         self.samples, self.y, self.sample_weight = samples, y, sample_weight
-        if samples.total_weight() == 0:
-            raise ValueError("The weights of all samples held out are 0.")
         self.by_default = scoring is None
         self.scorer = None if scoring == "loss" else check_scoring(estimator, scoring)
         if not self.by_default and scoring != "loss" and not _takes_weights(self.scorer):

@@ -1,31 +1,57 @@
 """Samples, numbers and weights as users give them, made into what the engine reads: rarely a copy."""
 
-from numbers import Integral
+import math
+from contextlib import contextmanager
+from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from fastnn.engine.arrays import check_indices, source_dtypes
+from fastnn.engine.arrays import source_dtypes
+from fastnn.intervals import as_float
+from fastnn.sparse_checks import check_sparse
 
 
-def check_sparse(X, name="X"):
-    """Refuse a sparse matrix whose indices lead out of it; before scikit-learn has SciPy convert it.
+@contextmanager
+def refusing(what, errors=(OverflowError, TypeError)):
+    """Make ValueErrors that say what is wrong of errors that Python and NumPy raise: they do not know what it was."""
+    try:
+        yield
+    except errors as error:
+        raise ValueError(f"{what}: {error}") from error
+    except ValueError as error:
+        if not str(error).startswith("could not convert"):  # NumPy's; others name it
+            raise
+        raise ValueError(f"{what}: {error}") from error
 
-    Neither looks: a broken matrix is read, and written, wherever it says.
+
+def validated(estimator, X, y="no_validation", **checks):
+    """X, or X and y, as scikit-learn's `validate_data` takes them; sparse ones as CSR.
 
     Raises
     ------
     ValueError
+        For what that refuses; for sparse matrices whose indices lead out of them, which it would have SciPy follow; and
+        for whole numbers that no float can hold.
     """
-    if not sp.issparse(X):
-        return
-    if X.format in ("csr", "csc", "bsr"):
-        check_indices(X, name)
-    elif X.format == "coo":
-        for axis, (indices, size) in enumerate(zip(X.coords, X.shape, strict=True)):
-            if len(indices) != len(X.data) or (len(indices) and not 0 <= indices.min() <= indices.max() < size):
-                raise ValueError(f"{name}.coords[{axis}] must be {len(X.data)} indices from 0 to {size - 1}")
+    for name, given in (("X", X), ("y", y)):
+        check_sparse(given, name)
+    with refusing("X, or y, has what is no number, or none that a float can hold", OverflowError):
+        return validate_data(estimator, X, y, accept_sparse="csr", **checks)
+
+
+def scored(score, X, y, sample_weight):
+    """What a `score` of scikit-learn's returns: it follows the indices of any sparse y, and knows few formats.
+
+    Raises
+    ------
+    ValueError
+        As for `validated`.
+    """
+    check_sparse(y, "y")
+    with refusing("y, or sample_weight, has what is no number that a float can hold", OverflowError):
+        return score(X, y.tocsr() if sp.issparse(y) else y, sample_weight)
 
 
 def readable(array, name="X"):
@@ -88,18 +114,32 @@ def check_range(X, dtype):
             )
 
 
-def checked_weights(sample_weight, X):
-    """Sample weights for the rows of X, as an array of float64.
+def checked_weights(sample_weight, X, dtype=np.float64, negative=False):
+    """Sample weights for the rows of X, as an array of finite numbers of that type.
 
     Raises
     ------
     ValueError
-        For weights that are negative, all zero, not numbers, or not one for each row.
+        For weights that are negative, unless they may be, all zero, not numbers, or not one for each row.
     """
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    if (weights < 0).any():
+    with refusing("sample_weight must be a number for each sample"):
+        weights = _check_sample_weight(sample_weight, X, dtype=dtype)
+    if not negative and (weights < 0).any():
         raise ValueError("sample_weight must not be negative.")
     return weights
+
+
+def check_class_weight(class_weight, negative=False):
+    """Refuse a dict of weights that are not finite numbers; or negative, unless they may be.
+
+    Raises
+    ------
+    ValueError
+    """
+    for weight in class_weight.values() if isinstance(class_weight, dict) else ():
+        if not isinstance(weight, Real) or not math.isfinite(as_float(weight)) or (weight < 0 and not negative):
+            kind = "finite" if negative else "finite and not negative"
+            raise ValueError(f"class_weight must be {kind}, got {class_weight}.")
 
 
 def checked_epochs(epochs):

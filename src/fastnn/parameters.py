@@ -10,9 +10,10 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Options, StrOptions
 
 from fastnn.engine.activation import activation_names
+from fastnn.intervals import Interval
 from fastnn.schedules import SCHEDULES
 from fastnn.solvers import SOLVERS
 

@@ -10,24 +10,25 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin
 from sklearn.utils import compute_class_weight
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from fastnn.all_or_nothing import CopiedAsItIs, all_or_nothing, as_it_is
 from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
-from fastnn.inputs import check_sparse
+from fastnn.inputs import check_class_weight, checked_weights, readable, refusing, scored, validated
+from fastnn.intervals import Interval
 from fastnn.parameter_names import KeptParameterNames
 from fastnn.perceptron_run import run
-from fastnn.perceptron_state import Averages, Running
+from fastnn.perceptron_state import DTYPES, Averages, Running, check_learnt, check_weights
+from fastnn.sparse_checks import check_sparse
 from fastnn.targets import class_numbers
 from fastnn.threads import effective_n_threads
 
 MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
-DTYPES = (np.dtype(np.float64), np.dtype(np.float32))  # others are converted to the first, once
 
 
 class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, CopiedAsItIs, BaseEstimator):
@@ -209,10 +210,10 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         """
         with all_or_nothing(self) as (draft, _):
             # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
-            check_sparse(X)
-            X, y = validate_data(draft, X, y, accept_sparse="csr", dtype=DTYPES, ensure_all_finite=False)
-            X, classes = _readable(X), np.unique(y)
-            draft.classes_ = unique_labels(classes)  # raises where those are no classes
+            X, y = validated(draft, X, y, dtype=DTYPES, ensure_all_finite=False)
+            X = _readable(X)
+            with refusing("`y` must be labels of one kind"):
+                draft.classes_ = unique_labels(np.unique(y))  # raises where those are no classes
             if draft.warm_start and hasattr(draft, "coef_"):
                 coef_init = draft.coef_ if coef_init is None else coef_init
                 intercept_init = draft.intercept_ if intercept_init is None else intercept_init
@@ -263,10 +264,12 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
             )
         with all_or_nothing(self) as (draft, _):
             first_call = not hasattr(draft, "coef_")
-            check_sparse(X)
+            if not first_call:
+                check_learnt(draft)
             if first_call or not draft._is_plain(X, y):
-                X, y = validate_data(draft, X, y, accept_sparse="csr", dtype=DTYPES, reset=first_call)
-            _check_partial_fit_first_call(draft, classes)
+                X, y = validated(draft, X, y, dtype=DTYPES, reset=first_call)
+            with refusing("`classes` must be labels of one kind"):
+                _check_partial_fit_first_call(draft, classes)
             if first_call:
                 draft.t_ = 1.0
             X = _readable(X if first_call else _converted(X, draft.coef_.dtype))
@@ -286,9 +289,9 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
             With two classes one number, positive for ``classes_[1]``.
         """
         check_is_fitted(self)
-        check_sparse(X)
         fitted = as_it_is(self)
-        X = validate_data(fitted, X, accept_sparse="csr", reset=False)
+        check_weights(fitted)
+        X = readable(validated(fitted, X, reset=False))
         scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
@@ -304,6 +307,45 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         ndarray of shape (n_samples,)
         """
         return LinearClassifierMixin.predict(as_it_is(self), X)
+
+    def score(self, X, y, sample_weight=None):
+        """The accuracy: the part of the samples whose class is predicted right.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        return scored(super().score, X, y, sample_weight)
+
+    def sparsify(self):
+        """Make `coef_` a sparse matrix: smaller, and faster to predict with, where most weights are 0.
+
+        Returns
+        -------
+        self : Perceptron
+        """
+        fitted = as_it_is(self)  # that another thread may do the same, or the opposite
+        self.coef_ = SparseCoefMixin.sparsify(fitted).coef_
+        return self
+
+    def densify(self):
+        """Make `coef_` an array again, which learning goes on from.
+
+        Returns
+        -------
+        self : Perceptron
+        """
+        fitted = as_it_is(self)
+        check_is_fitted(fitted)
+        check_weights(fitted)
+        self.coef_ = SparseCoefMixin.densify(fitted).coef_
+        return self
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -322,21 +364,14 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
     def _fresh(self, X, coef_init=None, intercept_init=None):
         n_units, n_features = self._n_units(), X.shape[1]
         coef, intercept = np.zeros((n_units, n_features), X.dtype), np.zeros(n_units, X.dtype)
-        if coef_init is not None:
-            given = coef_init.toarray() if sp.issparse(coef_init) else np.asarray(coef_init)
-            if given.shape != coef.shape and (n_units > 1 or given.size != n_features):
-                raise ValueError("Provided coef_init does not match dataset.")
-            coef[:] = given.reshape(coef.shape)
-        if intercept_init is not None:
-            given = np.asarray(intercept_init)
-            if given.shape != (n_units,) and (n_units > 1 or given.shape != ()):
-                raise ValueError("Provided intercept_init does not match dataset.")
-            intercept[:] = given
+        for name, given, start in (("coef_init", coef_init, coef), ("intercept_init", intercept_init, intercept)):
+            if given is not None:
+                _start_from(given, start, name)
         return Running(coef, intercept)
 
     def _going_on(self):
         """Copies of what the last call left, since others may be predicting with it: averaged, not what coef_ shows."""
-        if self.average and hasattr(self, "_running"):
+        if self.average and getattr(self, "_running", None) is not None:
             last, averages = self._running, self._running.averages
             averages = Averages(averages.coef.copy(), averages.intercept.copy(), averages.counts.copy())
             return Running(last.coef.copy(), last.intercept, averages)
@@ -363,9 +398,11 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         """Epochs on top of what is there, and the attributes that tell of them."""
         n_samples, n_units = X.shape[0], len(running.coef)
         codes = class_numbers(self.classes_, y)
-        expanded = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        check_class_weight(self.class_weight, negative=True)
+        with refusing(f"class_weight={self.class_weight!r} is not for these labels"):
+            expanded = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         if sample_weight is not None:
-            sample_weight = np.ascontiguousarray(_check_sample_weight(sample_weight, X, dtype=X.dtype))
+            sample_weight = np.ascontiguousarray(checked_weights(sample_weight, X, X.dtype, negative=True))
         held_out, seeds = draw(
             self.random_state, n_units, codes, sample_weight, self.validation_fraction if self.early_stopping else None
         )
@@ -421,6 +458,21 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         if self.n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
         return max(1, effective_n_threads() + 1 + self.n_jobs)
+
+
+def _start_from(given, start, name):
+    """Fill an array with what the user wants learning to start from."""
+    check_sparse(given, name)
+    given = given.toarray() if sp.issparse(given) else np.asarray(given)
+    # For one unit, an axis more or less is no matter.
+    if given.shape != start.shape and (len(start) > 1 or given.size != start.size):
+        raise ValueError(f"Provided {name} does not match dataset.")
+    if given.dtype.kind not in "biufO":
+        raise ValueError(f"{name} must be real numbers, not {given.dtype}.")
+    with refusing(f"{name} must be real numbers"), np.errstate(over="ignore"):
+        start[:] = given.reshape(start.shape)
+    if not np.isfinite(start).all():
+        raise ValueError(f"{name} must be finite, and is not in {start.dtype}, X's type.")
 
 
 def _readable(X):

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score
 from sklearn.neural_network import MLPRegressor as SklearnRegressor
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -24,7 +24,8 @@ from fastnn.conversion import (
     to_scikit_learns,
 )
 from fastnn.engine.activation import activation_names
-from fastnn.inputs import checked_epochs
+from fastnn.inputs import checked_epochs, scored
+from fastnn.intervals import Interval
 from fastnn.parameters import MLPParameters, documented
 from fastnn.targets import Numbers
 
@@ -294,13 +295,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             At most 1.
         """
         check_is_fitted(self)
-        quantiles = self._targets.quantiles
-        if len(quantiles) == 1:
-            return super().score(X, y, sample_weight)
+        score = super().score if len(self._targets.quantiles) == 1 else self._d2_pinball_score
+        return scored(score, X, y, sample_weight)
+
+    def _d2_pinball_score(self, X, y, sample_weight):
         predicted = self.predict(X)
         scores = [
             d2_pinball_score(y, predicted[..., i], sample_weight=sample_weight, alpha=quantile)
-            for i, quantile in enumerate(quantiles)
+            for i, quantile in enumerate(self._targets.quantiles)
         ]
         return float(np.mean(scores))
 

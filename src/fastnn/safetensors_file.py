@@ -7,12 +7,18 @@ code in it, and nothing that is not looked at here: a reader may be given anythi
 import json
 import math
 import os
+import re
 import sys
+from itertools import islice
 
 import numpy as np
 
 LENGTH_BYTES = 8  # of the number that says how long the header is
-MOST_HEADER_BYTES = 100_000_000  # which the safetensors package has for a limit too
+# The safetensors package takes 100 MB, which can be made to take 2 GB of memory. A million names of features, of ten
+# letters each, are 16 MB; a thousand layers, with what their optimizer remembers, 2 MB.
+MOST_HEADER_BYTES = 2**24
+# Lists, objects and names in them, which take some thirty times their bytes: a layer has a hundred.
+MOST_PARTS = 2**19
 MOST_AXES = 32  # which every NumPy can have
 
 _DTYPES = {
@@ -29,6 +35,8 @@ _DTYPES = {
     "I64": "<i8",
     "F64": "<f8",
 }
+# What comes before a part, texts among it (the last one may have no end), and its first character.
+_PART = re.compile(r'(?:[^"\[{:]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+(?:[\[{:]|\Z)', re.DOTALL)
 _NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
 
 
@@ -44,8 +52,9 @@ def parsed(text):
     ------
     ValueError
         Also for what `json` lets pass: a name given twice, of which it takes the last, and NaN; and for what is nested
-        too deeply to be taken apart.
+        too deeply to be taken apart, or would take memory out of proportion to its length.
     """
+    _check_parts(text)
 
     def unique(pairs):
         names = dict(pairs)
@@ -60,6 +69,11 @@ def parsed(text):
         return json.loads(text, object_pairs_hook=unique, parse_constant=refused)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _check_parts(text):
+    if sum(1 for _ in islice(_PART.finditer(text), MOST_PARTS + 1)) > MOST_PARTS:
+        raise ValueError(f"the names and settings have more than {MOST_PARTS} parts")
 
 
 def contents(arrays, metadata):
@@ -78,7 +92,7 @@ def contents(arrays, metadata):
     Raises
     ------
     ValueError
-        When the header is longer than readers take.
+        When the header is longer than readers take, or has more parts.
     """
     arrays = {
         name: array.astype(array.dtype.newbyteorder("<"), order="C", copy=False) for name, array in arrays.items()
@@ -94,15 +108,17 @@ def contents(arrays, metadata):
             "data_offsets": [offset, offset + array.nbytes],
         }
         offset += array.nbytes
-    text = json.dumps(header).encode()
+    text = json.dumps(header)
+    _check_parts(text)
+    text = text.encode()
     text += b" " * (-len(text) % LENGTH_BYTES)
     if len(text) > MOST_HEADER_BYTES:
         raise ValueError(f"the names and settings take {len(text)} bytes, of {MOST_HEADER_BYTES} that a file may have")
     return [len(text).to_bytes(LENGTH_BYTES, "little"), text, *(arrays[name] for name in order)]
 
 
-def read(file):
-    """The arrays and the metadata in a file.
+def read_header(file):
+    """What a file says of its arrays, and the metadata in it.
 
     Parameters
     ----------
@@ -111,14 +127,14 @@ def read(file):
 
     Returns
     -------
-    arrays : dict of str to ndarray
-        In this machine's byte order, writeable.
+    layout : dict of str to (dtype, shape, start, end)
+        Of each array; in the order of their bytes, which follow each other to the file's end.
     metadata : dict of str to str
 
     Raises
     ------
     ValueError
-        For whatever is not as the format has it. No memory is taken for more than the file has bytes for.
+        For whatever is not as the format has it.
     """
     n_bytes = os.fstat(file.fileno()).st_size
     start = file.read(LENGTH_BYTES)
@@ -126,7 +142,10 @@ def read(file):
         raise ValueError(f"it ends after {len(start)} bytes")
     n_header = int.from_bytes(start, "little")
     if n_header > min(n_bytes - LENGTH_BYTES, MOST_HEADER_BYTES):
-        raise ValueError(f"it is no safetensors file: a header of {n_header} bytes, in a file of {n_bytes}")
+        raise ValueError(
+            f"a header of {n_header} bytes, in a file of {n_bytes}: it is no safetensors file, or has more than "
+            f"{MOST_HEADER_BYTES} bytes of names and settings"
+        )
     header = parsed(file.read(n_header).decode())
     if not isinstance(header, dict):
         raise ValueError("the header is no JSON object")
@@ -134,15 +153,38 @@ def read(file):
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("the metadata are no strings")
     layout = {name: _checked_entry(name, entry) for name, entry in header.items()}
-    order = sorted(layout, key=lambda name: layout[name][2:])
+    layout = dict(sorted(layout.items(), key=lambda item: item[1][2:]))
     end = 0
-    for name in order:
+    for name in layout:
         if layout[name][2] != end:
             raise ValueError(f"the array {name!r} begins at byte {layout[name][2]} of the data, not at {end}")
         end = layout[name][3]
     if LENGTH_BYTES + n_header + end != n_bytes:
         raise ValueError(f"{end} bytes of data, in a file that has {n_bytes - LENGTH_BYTES - n_header}")
-    return {name: _array(file, name, *layout[name][:2]) for name in order}, metadata
+    return layout, metadata
+
+
+def read_arrays(file, layout):
+    """The arrays in a file whose header has been read.
+
+    Parameters
+    ----------
+    file : binary file
+        At the header's end.
+    layout : dict
+        From `read_header`.
+
+    Returns
+    -------
+    dict of str to ndarray
+        In this machine's byte order, writeable.
+
+    Raises
+    ------
+    ValueError
+        For a file that ends before they do, and truth values that are none.
+    """
+    return {name: _array(file, name, dtype, shape) for name, (dtype, shape, _, _) in layout.items()}
 
 
 def _checked_entry(name, entry):

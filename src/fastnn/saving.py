@@ -3,13 +3,14 @@
 import errno
 import json
 import os
+import stat
 from contextlib import suppress
 
 from fastnn.classifier import MLPClassifier
 from fastnn.perceptron import Perceptron
 from fastnn.plain import Reader, Writer
 from fastnn.regressor import MLPRegressor
-from fastnn.safetensors_file import contents, parsed, read
+from fastnn.safetensors_file import contents, parsed, read_arrays, read_header
 from fastnn.saved_mlp import make_mlp, mlp_parts
 from fastnn.saved_perceptron import make_perceptron, perceptron_parts
 
@@ -33,7 +34,7 @@ def save(model, path):
     Parameters
     ----------
     model : MLPClassifier, MLPRegressor or Perceptron
-    path : str or os.PathLike
+    path : str, bytes or os.PathLike
 
     Raises
     ------
@@ -45,6 +46,10 @@ def save(model, path):
     OSError
         When the file cannot be written; the old one, if any, is then still there.
 
+    Notes
+    -----
+    It has the mode of the file whose place it takes; a link stays one.
+
     Examples
     --------
     >>> import os, tempfile
@@ -55,10 +60,10 @@ def save(model, path):
     ...     fastnn.load(os.path.join(folder, "xor.safetensors")).predict([[0, 1], [1, 1]])
     array([1, 0])
     """
-    path = os.fspath(path)
-    arrays, metadata = _taken_apart(model)
+    path = os.fsdecode(path)
     try:
-        again = _put_together(arrays, metadata)
+        arrays, metadata = _taken_apart(model)
+        again = _put_together(arrays, _settings(metadata))
         parts = contents(arrays, metadata)
     except ValueError as error:
         raise ValueError(f"This {type(model).__name__} cannot be saved: {error}") from error
@@ -75,7 +80,7 @@ def load(path):
 
     Parameters
     ----------
-    path : str or os.PathLike
+    path : str, bytes or os.PathLike
 
     Returns
     -------
@@ -89,10 +94,12 @@ def load(path):
     OSError
         When it cannot be read.
     """
-    path = os.fspath(path)
+    path = os.fsdecode(path)
     with open(path, "rb") as file:
         try:
-            return _put_together(*read(file))
+            layout, metadata = read_header(file)
+            settings = _settings(metadata)  # before memory is taken for arrays that may be no model's
+            return _put_together(read_arrays(file, layout), settings)
         except (ValueError, TypeError, OverflowError) as error:  # the latter from scikit-learn's checks of parameters
             raise ValueError(f"{path} is not a fastnn model: {str(error)[:MOST_SAID]}") from error
 
@@ -112,8 +119,8 @@ def _taken_apart(model):
     return writer.arrays, {"format": FORMAT, "version": VERSION, "model": json.dumps(settings, allow_nan=False)}
 
 
-def _put_together(arrays, metadata):
-    """The model of a file's arrays and metadata, which may be anything."""
+def _settings(metadata):
+    """What a file's metadata, which may be anything, say of the model: its class, parameters, and what was fitted."""
     if metadata.get("format") != FORMAT or "model" not in metadata:
         raise ValueError("it holds arrays, but no model")
     if metadata.get("version") != VERSION:
@@ -124,12 +131,17 @@ def _put_together(arrays, metadata):
     name, parameters = settings["class"], settings["parameters"]
     if not isinstance(name, str) or name not in _MODELS:
         raise ValueError(f"there is no class {name!r}")
-    cls, _, make = _MODELS[name]
-    model = cls()
-    if not isinstance(parameters, dict) or not parameters.keys() <= model.get_params(deep=False).keys():
+    if not isinstance(parameters, dict) or not parameters.keys() <= set(_MODELS[name][0]._get_param_names()):
         raise ValueError(f"the parameters are none of {name}")
+    return settings
+
+
+def _put_together(arrays, settings):
+    """The model of a file's arrays, and of its settings."""
+    cls, _, make = _MODELS[settings["class"]]
+    model = cls()
     reader = Reader(arrays)
-    model.set_params(**{key: reader.read(value) for key, value in parameters.items()})
+    model.set_params(**{key: reader.read(value) for key, value in settings["parameters"].items()})
     model._validate_params()
     if settings["fitted"] is not None:
         make(model, reader.read(settings["fitted"]))
@@ -139,20 +151,31 @@ def _put_together(arrays, metadata):
 
 
 def _write(parts, path):
-    """Write a file, whole or not at all: one beside it, which then takes its place."""
+    """Write a file, whole or not at all: one beside it, which then takes its place, and has its mode."""
+    if os.path.basename(path) in ("", os.curdir, os.pardir):
+        number = errno.EISDIR if path else errno.ENOENT
+        raise OSError(number, os.strerror(number), path)
     path = os.path.realpath(path)  # where a link leads, that the link stays one
-    if os.path.exists(path) and not os.path.isfile(path):  # a device, say, whose place a file would take
+    try:
+        mode = os.stat(path).st_mode  # which also says so where links lead in a circle
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and not stat.S_ISREG(mode):  # a device, say, whose place a file would take
         raise FileExistsError(errno.EEXIST, "is no regular file", path)
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "there is no folder to write to", folder)
     temporary = os.path.join(folder, f".fastnn-{os.urandom(8).hex()}.tmp")
-    with open(temporary, "xb") as file:
+    # Never to be read by more than may read the old one, nor before it is complete.
+    permissions = 0o666 if mode is None else stat.S_IMODE(mode)
+    with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, permissions)) as file:
         try:
             for part in parts:
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
+            if mode is not None:
+                os.chmod(temporary, permissions)  # with what the umask has left out
             os.replace(temporary, path)
         except BaseException:
             with suppress(OSError):

@@ -6,6 +6,8 @@ To add one: its function here and its row in SCHEDULES.
 
 import numpy as np
 
+from fastnn.intervals import as_float
+
 # One cycle's two ends, in parts of the highest rate, and the part of it that goes up: PyTorch's.
 CYCLE_START, CYCLE_END, CYCLE_RISE = 1 / 25, 1 / 250_000, 0.3
 # What "adaptive" multiplies by, and the smallest rate it goes on from: scikit-learn's.
@@ -86,10 +88,11 @@ def rates(parameters, state, epoch, n_batches):
         return None
     when = epoch + np.arange(n_batches) / n_batches
     if callable(parameters.learning_rate):
-        rate = float(parameters.learning_rate(len(state.loss_curve)))
+        returned = parameters.learning_rate(len(state.loss_curve))
+        rate = as_float(returned)
         if not (rate >= 0 and np.isfinite(rate)):
             raise ValueError(
-                f"learning_rate returned {rate} for epoch {len(state.loss_curve)}: it must be a rate >= 0."
+                f"learning_rate returned {returned!r} for epoch {len(state.loss_curve)}: it must be a rate >= 0."
             )
         factors = np.full(n_batches, rate / parameters.learning_rate_init)
     else:

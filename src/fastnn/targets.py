@@ -1,14 +1,12 @@
 """What is to be predicted, of any kind, as the numbers a network learns, and back."""
 
-from numbers import Real
-
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from fastnn.engine.loss import Loss
-from fastnn.inputs import readable
+from fastnn.inputs import check_class_weight, readable, refusing
 
 
 def class_numbers(classes, y):
@@ -31,7 +29,8 @@ def class_numbers(classes, y):
     """
     if classes.dtype.kind + y.dtype.kind in ("iu", "ui"):
         classes, y = classes.astype(object), y.astype(object)  # NumPy would compare them as floating-point numbers
-    codes = np.searchsorted(classes, y)
+    with refusing(f"`y` must be labels like those of `self.classes_`, {classes}"):
+        codes = np.searchsorted(classes, y)
     known = classes[np.minimum(codes, len(classes) - 1)] == y
     if not np.all(known):
         raise ValueError(
@@ -94,7 +93,8 @@ class Labels:
             if len(classes) <= len(y) // 2:
                 self._take("binary" if len(classes) <= 2 else "multiclass", classes)
                 return
-        kind = type_of_target(y, input_name="y")
+        with refusing("`y` must be labels of one kind"):
+            kind = type_of_target(y, input_name="y")
         # scikit-learn says multilabel of any two values; but it, too, predicts zeros and ones then.
         if kind == "multiclass-multioutput" or (kind == "multilabel-indicator" and not indicates(y)):
             check_dense(y)
@@ -237,9 +237,7 @@ class Labels:
     def _column_weights(class_weight, classes, codes, counted):
         present = np.unique(counted)
         weights = np.ones(len(classes))
-        given = class_weight.values() if isinstance(class_weight, dict) else ()
-        if not all(isinstance(weight, Real) and 0 <= weight < np.inf for weight in given):
-            raise ValueError(f"class_weight must be finite and not negative, got {class_weight}.")
+        check_class_weight(class_weight)
         if not isinstance(class_weight, dict) and class_weight not in ("balanced", None):
             raise ValueError(f"class_weight must be a dict or 'balanced' for each column of y, got {class_weight!r}.")
         if isinstance(class_weight, dict):

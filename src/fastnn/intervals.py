@@ -1,0 +1,22 @@
+"""Real numbers as floats, which cannot hold every one of Python's: 10**400 is finite, and greater than 0, too."""
+
+import math
+
+from sklearn.utils import _param_validation
+
+
+def as_float(number):
+    """A number as a float; infinite, where it is too large for one; NaN, for what is no number."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.copysign(math.inf, 1 if number > 0 else -1)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+class Interval(_param_validation.Interval):
+    """What a parameter may be: a number in this interval, and as a float as well."""
+
+    def is_satisfied_by(self, value):
+        return isinstance(value, self.type) and as_float(value) in self
