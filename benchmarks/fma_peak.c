@@ -1,6 +1,6 @@
 /* Fused multiply-adds and nothing else, on every thread: the most arithmetic that these cores can do.
  *
- * Compiled by peak.py for the machine it runs on (-O3 -march=native -fopenmp).
+ * Compiled by measuring.py for the machine it runs on (-O3 -march=native -fopenmp).
  */
 #include <stddef.h>
 

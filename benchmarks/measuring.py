@@ -29,12 +29,11 @@ def best_seconds(*works, rounds=7, at_least=0.1):
     return best
 
 
-@functools.cache
-def _library():
-    """fma_peak.c, compiled for this machine, or None where there is no C compiler."""
+def compiled(name):
+    """A C source of this folder, compiled for this machine, or None where there is no C compiler."""
     folder = tempfile.TemporaryDirectory()
-    path = Path(folder.name) / "fma_peak.so"
-    source = Path(__file__).with_name("fma_peak.c")
+    source = Path(__file__).with_name(name)
+    path = Path(folder.name) / f"{source.stem}.so"
     flags = ["-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC"]
     try:
         subprocess.run([os.environ.get("CC", "cc"), *flags, str(source), "-o", str(path)], check=True)
@@ -42,6 +41,15 @@ def _library():
         return None
     library = ctypes.CDLL(str(path))
     folder.cleanup()  # what is loaded stays
+    return library
+
+
+@functools.cache
+def _fma_peak():
+    """fma_peak.c, or None."""
+    library = compiled("fma_peak.c")
+    if library is None:
+        return None
     for function in (library.peak_float32, library.peak_float64):
         function.restype = ctypes.c_double
         function.argtypes = [ctypes.c_size_t, ctypes.c_int, ctypes.POINTER(ctypes.c_double)]
@@ -53,7 +61,7 @@ def fma_peak_work(dtype):
 
     None where it cannot be compiled.
     """
-    library = _library()
+    library = _fma_peak()
     if library is None:
         return None
     function, sink = getattr(library, f"peak_{np.dtype(dtype)}"), ctypes.byref(ctypes.c_double())
