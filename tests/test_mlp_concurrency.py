@@ -298,6 +298,25 @@ def test_a_pickle_goes_to_another_cpu(level, tmp_path):
         np.testing.assert_allclose(predicted_later, trained.predict_proba(X), rtol=0, atol=tolerance)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+@pytest.mark.skipif(not team.openmp_version, reason="built without OpenMP: one thread")
+def test_predictions_that_wait_for_each_others_core_are_left_to_one_thread():
+    """Two threads on one core wait for each other's turns, as beside another program."""
+    code = """
+import os, time
+import numpy as np
+from fastnn import MLPClassifier
+from fastnn.engine.crowd import is_crowded
+model = MLPClassifier.from_weights([np.ones((64, 100)), np.ones((100, 10))], [np.ones(100), np.ones(10)], n_threads=2)
+X, end = np.ones((2000, 64)), time.monotonic() + 30
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+while not is_crowded() and time.monotonic() < end:
+    model.predict(X)
+print(is_crowded())
+"""
+    assert run_python(code).strip() == "True"
+
+
 @pytest.mark.parametrize("changes", [{}, {"dropout": (0.3,)}, {"clip_norm": 0.1}], ids=str)
 def test_a_team_that_is_stalled_leaves_the_rest_to_one_thread(changes, rng):
     """Where another program has a thread's core: every wait counts as a stall here. The bits are the same."""

@@ -8,6 +8,7 @@ cdef enum:
     MOST_STALLS = 3
 
 
-cdef bint is_crowded() except -1
+cdef double patience_for(double flops) noexcept
+cdef int uncrowded_team(int n_threads, double patience) except -1
 cdef size_t recent_stalls() except? 0
 cdef bint note_stalls(size_t stalls) except -1

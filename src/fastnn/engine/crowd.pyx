@@ -6,6 +6,11 @@ if the crowd is still there: other libraries' idle threads spin for some 20 mill
 
 import time
 
+# A thread that has waited for another for 0.1 ms, and for as long as one core would take for the other's work, has lost
+# its core to another program, or the other has: such a stall may last for that program's turn.
+cdef double LEAST_PATIENCE = 1e-4
+cdef double SLOW_FLOPS = 5e10
+cdef double TURN = 1e-2
 # Seconds. Stalls farther apart than CALM are chance.
 cdef double LEAST_WHILE = 0.02
 cdef double MOST_WHILE = 0.64
@@ -16,8 +21,19 @@ cdef double counted_since = 0
 cdef size_t n_stalls = 0
 
 
-cdef bint is_crowded() except -1:
+def is_crowded():
+    """Whether teams leave their work to one thread at present."""
     return time.monotonic() < crowded_until
+
+
+cdef double patience_for(double flops) noexcept:
+    """Seconds that a thread may wait for another with so much work, before that counts as a stall."""
+    return LEAST_PATIENCE + flops / SLOW_FLOPS
+
+
+cdef int uncrowded_team(int n_threads, double patience) except -1:
+    """So many threads; one, while others want the cores too and would stall a team for longer than the work takes."""
+    return 1 if n_threads > 1 and patience < TURN and is_crowded() else n_threads
 
 
 cdef size_t recent_stalls() except? 0:

@@ -26,6 +26,8 @@ cdef struct Forward:
     # Per thread: two matrices (block_rows, ld) of activations, the first layer's terms or entries, and what the loss
     # needs.
     char *space
+    size_t n_finished  # threads that found no block left, the first of them at
+    double finished  # seconds
     size_t thread_bytes, matrix_bytes, label_bytes, target_bytes, ld
 
 

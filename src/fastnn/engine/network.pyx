@@ -12,6 +12,7 @@ from libc.string cimport memcpy
 from fastnn.engine.activation import activation_names, number
 from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of, skip_samples
+from fastnn.engine.crowd cimport note_stalls, patience_for, recent_stalls, uncrowded_team
 from fastnn.engine.dense cimport dense_forward_alone, n_tiles, sparse_batch, whole_batch
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport (
@@ -20,7 +21,7 @@ from fastnn.engine.kernels cimport (
 )
 from fastnn.engine.loss cimport Loss, LossRows, Wanted, gather_wanted, rows_loss
 from fastnn.engine.team cimport (
-    affordable_team, team_fork, team_forked, team_join, team_joining, team_next, team_rank,
+    affordable_team, team_fork, team_forked, team_join, team_joining, team_next, team_rank, team_seconds,
 )
 
 cnp.import_array()
@@ -242,12 +243,13 @@ cdef class Network:
         cdef fastnn_samples samples = samples_of(arrays)
         cdef cnp.ndarray space, all_terms = self.all_terms
         cdef size_t n_blocks, itemsize = self.kernels.itemsize
+        cdef double patience = patience_for(2.0 * FORWARD_ROWS * len(self.parameters))
         if samples.n_features != self.dense[0].fan_in:
             raise ValueError(f"X has {samples.n_features} columns, the network {self.dense[0].fan_in} inputs")
         if n_threads < 1:
             raise ValueError(f"{n_threads} threads")
         job.kernels, job.layers = self.kernels, self.dense
-        job.X, job.n_samples, job.next_block = &samples, X.shape[0], 0
+        job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
         job.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
         job.block_rows = min(FORWARD_ROWS, job.n_samples)
@@ -256,7 +258,8 @@ cdef class Network:
         if job.n_samples == 0:
             return
         n_blocks = (job.n_samples + FORWARD_ROWS - 1) // FORWARD_ROWS
-        n_threads = affordable_team(min(n_threads, n_blocks) if self.worth_sharing(job.n_samples) else 1)
+        n_threads = min(n_threads, n_blocks) if self.worth_sharing(job.n_samples) else 1
+        n_threads = affordable_team(uncrowded_team(n_threads, patience))
         job.matrix_bytes = job.block_rows * job.ld * itemsize
         job.in_place = not sparse and X.dtype == self.dtype and has_contiguous_rows(X)
         job.n_entries = most_entries(arrays, None, FORWARD_ROWS) if sparse else 0
@@ -279,6 +282,8 @@ cdef class Network:
                     forward_blocks(job)
                     team_joining()
                 team_join()
+        if n_threads > 1 and team_seconds() - job.finished > patience:
+            note_stalls(recent_stalls() + 1)
 
 
 cdef void forward_blocks(Forward *job) noexcept nogil:
@@ -288,6 +293,8 @@ cdef void forward_blocks(Forward *job) noexcept nogil:
     while block * job.block_rows < job.n_samples:
         forward_block(job, block, space)
         block = team_next(&job.next_block)
+    if team_next(&job.n_finished) == 0:
+        job.finished = team_seconds()
 
 
 cdef void forward_block(const Forward *job, size_t block, char *space) noexcept nogil:

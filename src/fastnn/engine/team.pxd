@@ -20,6 +20,7 @@ cdef extern from "team.h" nogil:
     int team_max_threads()
     int team_n_cores()
     int team_openmp_version()
+    double team_seconds()
     size_t team_next(size_t *counter)
     size_t team_count(const size_t *counter)
     void team_yield()

@@ -12,7 +12,7 @@ from fastnn.engine.activation import keeps_input, number
 from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport names_rows, round_up, row_length, samples_of
 from fastnn.engine.backprop cimport LayerSpace, Segment, n_output_tasks, run_segment
-from fastnn.engine.crowd cimport is_crowded, note_stalls, recent_stalls
+from fastnn.engine.crowd cimport note_stalls, patience_for, recent_stalls, uncrowded_team
 from fastnn.engine.dense cimport n_panels, n_tiles, n_weight_tasks, packed_size, transpose_weights
 from fastnn.engine.kernels cimport (
     FASTNN_IDENTITY, FASTNN_NO_ENTRY, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples,
@@ -26,11 +26,6 @@ cnp.import_array()
 
 # Arithmetic of a step below which one thread is faster than two that wait for each other.
 cdef double PARALLEL_FLOPS = 1e6
-# A thread that has waited for another for 0.1 ms, and for as long as one core would take for the whole step,
-# has lost its core to another program, or the other has: such a stall may last for that program's turn.
-cdef double LEAST_PATIENCE = 1e-4
-cdef double SLOW_FLOPS = 5e10
-cdef double TURN = 1e-2
 # As many parameters of a network's last layers stay in a core's cache while it takes a few rows at a time through them,
 # and their error back: threads then need not wait for each other between these layers.
 cdef size_t BY_ROWS = 32_000
@@ -113,7 +108,7 @@ cdef class Trainer:
     def __init__(self, Network network not None, Loss loss not None, Optimizer optimizer not None, batch_size,
                  n_threads, dropout=(), clip_norm=None, seed=0, memories=()):
         cdef cnp.ndarray packed
-        cdef size_t i, n_parameters = len(network.parameters)
+        cdef size_t i, by_rows = 0, n_parameters = len(network.parameters)
         cdef Segment *segment = &self.segment
         if batch_size < 1:
             raise ValueError(f"batches of {batch_size} samples")
@@ -139,11 +134,15 @@ cdef class Trainer:
         self.step_flops = 6.0 * batch_size * n_parameters
         self.batch_size, self.asked_threads = batch_size, n_threads
         self.n_threads = n_threads if self.step_flops > PARALLEL_FLOPS else 1
-        self.patience = LEAST_PATIENCE + self.step_flops / SLOW_FLOPS
+        self.patience = patience_for(self.step_flops)
         segment.settings = &optimizer.settings
         segment.batch_size, segment.chunk_rows = batch_size, round_up(LEAST_CHUNK, network.kernels.tile_rows)
         first = network.n_dense
-        while first > 0 and n_parameters - network._offset(first - 1) // network.kernels.itemsize <= BY_ROWS:
+        while first > 0:
+            n, m = network.sizes[first - 1], network.sizes[first]
+            by_rows += max(packed_size(network.kernels, n, m), packed_size(network.kernels, m, n))  # or W^T's
+            if by_rows > BY_ROWS:
+                break
             first -= 1
         segment.first_back = max(1, first)
         segment.first_by_rows = min(first, network.n_dense - 1)  # the last layer's rows in any case: the loss is theirs
@@ -386,7 +385,7 @@ cdef class Trainer:
         segment.X = &samples
         segment.steps_before = segment.step_count = self.optimizer.step_count
         segment.loss, segment.n_done = loss, 0
-        n_threads = affordable_team(1 if self.patience < TURN and is_crowded() else self.n_threads)
+        n_threads = affordable_team(uncrowded_team(self.n_threads, self.patience))
         while segment.n_done < segment.n_rows:
             segment.meeting.stalls = 0 if n_threads == 1 else recent_stalls()
             with nogil:
