@@ -300,18 +300,19 @@ def test_a_pickle_goes_to_another_cpu(level, tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
 @pytest.mark.skipif(not team.openmp_version, reason="built without OpenMP: one thread")
-def test_predictions_that_wait_for_each_others_core_are_left_to_one_thread():
+@pytest.mark.parametrize("work", ["model.predict(X)", "model.partial_fit(X, y)"])
+def test_threads_that_wait_for_each_others_core_leave_the_work_to_one(work):
     """Two threads on one core wait for each other's turns, as beside another program."""
-    code = """
+    code = f"""
 import os, time
 import numpy as np
 from fastnn import MLPClassifier
 from fastnn.engine.crowd import is_crowded
 model = MLPClassifier.from_weights([np.ones((64, 100)), np.ones((100, 10))], [np.ones(100), np.ones(10)], n_threads=2)
-X, end = np.ones((2000, 64)), time.monotonic() + 30
+X, y, end = np.ones((2000, 64)), np.arange(2000) % 10, time.monotonic() + 30
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 while not is_crowded() and time.monotonic() < end:
-    model.predict(X)
+    {work}
 print(is_crowded())
 """
     assert run_python(code).strip() == "True"
