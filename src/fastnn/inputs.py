@@ -14,16 +14,17 @@ from fastnn.sparse_checks import check_sparse
 
 
 @contextmanager
-def refusing(what, errors=(OverflowError, TypeError)):
-    """Make ValueErrors that say what is wrong of errors that Python and NumPy raise: they do not know what it was."""
+def refusing(what, *named, errors=(OverflowError, TypeError)):
+    """Make ValueErrors that say what is wrong of errors that Python and NumPy raise: they do not know what it was.
+
+    What is named goes into the braces of `what` only then: to print an array of classes takes as long as a small fit.
+    """
     try:
         yield
-    except errors as error:
-        raise ValueError(f"{what}: {error}") from error
-    except ValueError as error:
-        if not str(error).startswith("could not convert"):  # NumPy's; others name it
+    except (*errors, ValueError) as error:
+        if not isinstance(error, errors) and not str(error).startswith("could not convert"):  # NumPy's; others name it
             raise
-        raise ValueError(f"{what}: {error}") from error
+        raise ValueError(f"{what.format(*named)}: {error}") from error
 
 
 def validated(estimator, X, y="no_validation", **checks):
@@ -37,7 +38,7 @@ def validated(estimator, X, y="no_validation", **checks):
     """
     for name, given in (("X", X), ("y", y)):
         check_sparse(given, name)
-    with refusing("X, or y, has what is no number, or none that a float can hold", OverflowError):
+    with refusing("X, or y, has what is no number, or none that a float can hold", errors=(OverflowError,)):
         return validate_data(estimator, X, y, accept_sparse="csr", **checks)
 
 
@@ -50,7 +51,7 @@ def scored(score, X, y, sample_weight):
         As for `validated`.
     """
     check_sparse(y, "y")
-    with refusing("y, or sample_weight, has what is no number that a float can hold", OverflowError):
+    with refusing("y, or sample_weight, has what is no number that a float can hold", errors=(OverflowError,)):
         return score(X, y.tocsr() if sp.issparse(y) else y, sample_weight)
 
 

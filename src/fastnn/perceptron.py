@@ -399,7 +399,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         n_samples, n_units = X.shape[0], len(running.coef)
         codes = class_numbers(self.classes_, y)
         check_class_weight(self.class_weight, negative=True)
-        with refusing(f"class_weight={self.class_weight!r} is not for these labels"):
+        with refusing("class_weight={!r} is not for these labels", self.class_weight):
             expanded = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         if sample_weight is not None:
             sample_weight = np.ascontiguousarray(checked_weights(sample_weight, X, X.dtype, negative=True))

@@ -29,7 +29,7 @@ def class_numbers(classes, y):
     """
     if classes.dtype.kind + y.dtype.kind in ("iu", "ui"):
         classes, y = classes.astype(object), y.astype(object)  # NumPy would compare them as floating-point numbers
-    with refusing(f"`y` must be labels like those of `self.classes_`, {classes}"):
+    with refusing("`y` must be labels like those of `self.classes_`, {}", classes):
         codes = np.searchsorted(classes, y)
     known = classes[np.minimum(codes, len(classes) - 1)] == y
     if not np.all(known):

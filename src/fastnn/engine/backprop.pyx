@@ -203,7 +203,7 @@ cdef void clipped_step(Segment *segment) noexcept nogil:
         for panel in range(n_panels(kernels, &segment.layers[i])):
             if mine.first <= task < mine.last:
                 kernels.dense_step(&segment.layers[i], panel, segment.gradient_layers[i].state, &step)
-                if segment.spaces[i].transposed.weights != NULL:
+                if i >= segment.first_back:
                     transpose_weights(kernels, &segment.layers[i], panel, 0, segment.layers[i].fan_in,
                                       &segment.spaces[i].transposed)
             task += 1
@@ -234,7 +234,7 @@ cdef void step_layers(Segment *segment, size_t first, size_t end, const fastnn_b
 
 cdef const fastnn_dense *transposed_weights(Segment *segment, size_t i) noexcept nogil:
     """Where a layer's W^T is kept; NULL if it is not."""
-    return &segment.spaces[i].transposed if segment.spaces[i].transposed.weights != NULL else NULL
+    return &segment.spaces[i].transposed if i >= segment.first_back else NULL
 
 
 cdef size_t first_weight_task(Segment *segment, size_t layer) noexcept nogil:
