@@ -8,7 +8,7 @@ import itertools
 
 import numpy as np
 
-from fastnn.engine.dense import Dense
+from fastnn.engine.standalone import Dense
 from fastnn.threads import effective_n_threads
 
 from .measuring import _Tracked, figures

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from problems import make_loss, make_trainer, random_weights
 
-from fastnn.engine.dense import Dense
+from fastnn.engine.standalone import Dense
 from fastnn.engine.loss import Loss
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer

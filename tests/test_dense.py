@@ -7,7 +7,7 @@ import pytest
 from reference import ACTIVATIONS
 
 from fastnn.engine.activation import activate, activation_names, keeps_input
-from fastnn.engine.dense import Dense
+from fastnn.engine.standalone import Dense
 from fastnn.engine.isa import tile_shape
 
 # (rows of the batch, fan_in, fan_out), for a tile of r rows and c columns. Products tile the batch by r (forward) or c

@@ -33,11 +33,11 @@ static shape shape_number(int i)
 static size_t padded(size_t n) { return (n + TILE_COLS - 1) / TILE_COLS * TILE_COLS; }
 
 typedef struct {
-    fastnn_dense dense;
+    fastnn_matrix dense;
     matrix W, b, packed;
 } layer;
 
-static layer random_layer(size_t fan_in, size_t fan_out, int activation)
+static layer random_layer(size_t fan_in, size_t fan_out)
 {
     const size_t n_panels = padded(fan_out) / TILE_COLS;
     layer l = {
@@ -45,13 +45,13 @@ static layer random_layer(size_t fan_in, size_t fan_out, int activation)
         .b = random_matrix(1, fan_out, 0),
         .packed = new_matrix(n_panels * (1 + fan_in), TILE_COLS, 0),
     };
-    l.dense = (fastnn_dense){fan_in, fan_out, activation, l.packed.values, NULL, 0};
+    l.dense = (fastnn_matrix){fan_in, fan_out, l.packed.values, NULL, 0};
     K->pack_dense(&l.dense, l.W.values, (ptrdiff_t)(l.W.ld * K->itemsize), (ptrdiff_t)K->itemsize, l.b.values);
     return l;
 }
 
 /* Where row k of a packed column is; the bias is row 0. */
-static size_t packed_index(const fastnn_dense *dense, size_t k, size_t column)
+static size_t packed_index(const fastnn_matrix *dense, size_t k, size_t column)
 {
     return (column / TILE_COLS * (1 + dense->fan_in) + k) * TILE_COLS + column % TILE_COLS;
 }
@@ -66,7 +66,7 @@ void test_pack(void)
 {
     for (int i = 0; i < N_SHAPES; i++) {
         const shape s = shape_number(i);
-        layer l = random_layer(s.fan_in, s.fan_out, 0);
+        layer l = random_layer(s.fan_in, s.fan_out);
         matrix transposed = new_matrix(s.fan_out, s.fan_in, 1);
         for (size_t k = 0; k < s.fan_in; k++)
             for (size_t n = 0; n < s.fan_out; n++)
@@ -151,10 +151,13 @@ void test_forward(void)
         for (int pattern = 0; pattern < N_PATTERNS; pattern++) {
             const shape s = shape_number(i);
             const size_t cols = padded(s.fan_out), n_panels = cols / TILE_COLS, cut = n_panels / 2;
-            const layer l = random_layer(s.fan_in, s.fan_out, FASTNN_RELU);
+            const layer l = random_layer(s.fan_in, s.fan_out);
             matrix x = random_matrix(s.rows, s.fan_in, 3), z = new_matrix(s.rows, cols, 1);
-            matrix a = new_matrix(s.rows, cols, 3), alone = new_matrix(s.rows, cols, 2);
-            matrix sparse = new_matrix(s.rows, cols, 1);
+            matrix sparse = new_matrix(s.rows, cols, 1), start = random_matrix(s.rows, cols, 2);
+            matrix onto = new_matrix(s.rows, cols, 2), sparse_onto = new_matrix(s.rows, cols, 0);
+            for (size_t row = 0; row < s.rows; row++)
+                for (size_t n = 0; n < cols; n++)
+                    set(onto, row, n, at(start, row, n)), set(sparse_onto, row, n, at(start, row, n));
             for (size_t row = 0; row < s.rows; row++)
                 for (size_t k = 0; k < s.fan_in; k++)
                     if (is_idle(pattern, row / TILE_ROWS, k)) /* in place of 0: it is not to be read at all */
@@ -165,27 +168,28 @@ void test_forward(void)
                 .ld = x.ld,
                 .columns = terms_of(pattern, n_tiles(s.rows), s.fan_in),
             };
-            K->dense_forward(&l.dense, &batch, 0, cut, z.values, z.ld, a.values, a.ld);
-            K->dense_forward(&l.dense, &batch, cut, n_panels, z.values, z.ld, a.values, a.ld);
-            K->dense_forward(&l.dense, &batch, 0, n_panels, NULL, 0, alone.values, alone.ld);
             const fastnn_batch stored = {.rows = s.rows, .entries = entries_of(x)};
-            K->dense_forward(&l.dense, &stored, 0, n_panels, NULL, 0, sparse.values, sparse.ld);
+            K->dense_forward(&l.dense, &batch, 0, cut, 0, z.values, z.ld);
+            K->dense_forward(&l.dense, &batch, cut, n_panels, 0, z.values, z.ld);
+            K->dense_forward(&l.dense, &batch, 0, n_panels, 1, onto.values, onto.ld);
+            K->dense_forward(&l.dense, &stored, 0, n_panels, 0, sparse.values, sparse.ld);
+            K->dense_forward(&l.dense, &stored, 0, n_panels, 1, sparse_onto.values, sparse_onto.ld);
             for (size_t row = 0; row < s.rows; row++)
                 for (size_t n = 0; n < cols; n++) {
-                    double sum = weight(&l, 0, n);
+                    double sum = 0;
                     for (size_t k = 0; k < s.fan_in; k++)
                         if (!is_idle(pattern, row / TILE_ROWS, k))
                             sum += at(x, row, k) * weight(&l, 1 + k, n);
                     const int empty = n >= (s.fan_out + LANES - 1) / LANES * LANES; /* the panel's second vector */
-                    const double wanted = empty ? NAN : sum > 0 ? sum : 0;
-                    expect(at(z, row, n), empty ? NAN : sum, 0, "z", row, n);
-                    expect(at(a, row, n), wanted, 0, "a", row, n);
-                    expect(at(alone, row, n), wanted, 0, "a without z", row, n);
-                    expect(at(sparse, row, n), wanted, 0, "a of sparse x", row, n);
+                    const double wanted = empty ? NAN : weight(&l, 0, n) + sum, from = at(start, row, n);
+                    expect(at(z, row, n), wanted, 0, "z", row, n);
+                    expect(at(sparse, row, n), wanted, 0, "z of sparse x", row, n);
+                    expect(at(onto, row, n), empty ? from : from + sum, 0, "onto z", row, n);
+                    expect(at(sparse_onto, row, n), empty ? from : from + sum, 0, "onto z of sparse x", row, n);
                 }
-            expect_gaps(sparse, "the gap of a of sparse x");
+            expect_gaps(sparse, "the gap of z of sparse x");
             expect_gaps(z, "the gap of z");
-            expect_gaps(a, "the gap of a");
+            expect_gaps(onto, "the gap of z added to");
         }
 }
 
@@ -194,7 +198,7 @@ void test_grad_input(void)
     for (int i = 0; i < N_SHAPES; i++) {
         const shape s = shape_number(i);
         const size_t rows = padded(s.rows), cut = s.fan_in < 50 ? s.fan_in / 2 : 48;
-        const layer l = random_layer(s.fan_in, s.fan_out, 0);
+        const layer l = random_layer(s.fan_in, s.fan_out);
         matrix kept = random_matrix(rows, s.fan_in, 2), mask = random_matrix(rows, s.fan_in, 2);
         matrix delta_in = new_matrix(rows, s.fan_in, 3), alone = new_matrix(rows, s.fan_in, 0);
         for (size_t first = 0; first < rows; first += TILE_COLS) {
@@ -286,7 +290,7 @@ static void test_step(int optimizer, shape s, int pattern, int sparse)
                                   .keep = 0.75};
     const size_t cols = padded(s.fan_out), size = (1 + s.fan_in) * cols;
     const size_t cut = s.fan_in / 2 / TILE_ROWS * TILE_ROWS;
-    layer l = random_layer(s.fan_in, s.fan_out, 0);
+    layer l = random_layer(s.fan_in, s.fan_out);
     matrix x = random_matrix(s.rows, s.fan_in, 3), delta = random_matrix(s.rows, cols, 1);
     matrix memories = new_matrix(MOST_MEMORIES, size, 5);
     for (size_t row = 0; row < s.rows; row++)
@@ -365,7 +369,7 @@ void test_whole_gradient(void)
     for (int i = 0; i < N_SHAPES; i++) {
         const shape s = shape_number(i);
         const size_t cols = padded(s.fan_out), size = (1 + s.fan_in) * cols;
-        const layer at_once = random_layer(s.fan_in, s.fan_out, 0);
+        const layer at_once = random_layer(s.fan_in, s.fan_out);
         matrix x = random_matrix(s.rows, s.fan_in, 3), delta = random_matrix(s.rows, cols, 1);
         matrix packed = new_matrix(1, size, 0), grad = new_matrix(1, size, 0), memories[2];
         for (size_t row = 0; row < s.rows; row++)
@@ -378,11 +382,11 @@ void test_whole_gradient(void)
         }
         memcpy(packed.values, at_once.packed.values, size * K->itemsize);
         memset(grad.values, 0, size * K->itemsize); /* padding is not written */
-        fastnn_dense layers[2] = {at_once.dense, at_once.dense};
+        fastnn_matrix layers[2] = {at_once.dense, at_once.dense};
         layers[1].weights = packed.values;
         layers[0].state = memories[0].values, layers[1].state = memories[1].values;
         layers[0].state_stride = layers[1].state_stride = size;
-        fastnn_dense gradient_layer = layers[1];
+        fastnn_matrix gradient_layer = layers[1];
         gradient_layer.state = grad.values;
         const fastnn_batch batch = {
             .rows = s.rows,

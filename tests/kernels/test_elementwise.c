@@ -106,7 +106,7 @@ void test_sum_of_squares(void)
 /* -- dropout ------------------------------------------------------------------------------------------------------- */
 
 /* Which units are dropped is tested against NumPy's generator, in Python: here, that it is the same for a part of the
- * rows, and what is written. */
+ * rows and columns, and what is written. */
 static void test_dropout_of(size_t cols, double rate)
 {
     enum { ROWS = 7, CUT = 3 };
@@ -116,10 +116,14 @@ static void test_dropout_of(size_t cols, double rate)
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < cols; j++)
             set(masked, i, j, at(a, i, j)), set(unkept, i, j, at(a, i, j));
-    K->dropout(1, 2, 3, 0, ROWS, cols, rate, masked.values, kept.values, mask.values, mask.ld);
-    const size_t skipped = CUT * part.ld * K->itemsize;
-    K->dropout(1, 2, 3, CUT, ROWS - CUT, cols, rate, (char *)unkept.values + skipped, NULL,
-               (char *)part.values + skipped, part.ld);
+    K->dropout(1, 2, 3, 0, ROWS, 0, cols, rate, masked.values, kept.values, mask.values, mask.ld);
+    const size_t left = cols / 2; /* in the middle of a block of units, for most numbers of columns */
+    for (int right = 0; right < 2; right++) {
+        const size_t first = right ? left : 0, n = right ? cols - left : left;
+        const size_t skipped = (CUT * part.ld + first) * K->itemsize;
+        K->dropout(1, 2, 3, CUT, ROWS - CUT, first, n, rate, (char *)unkept.values + skipped, NULL,
+                   (char *)part.values + skipped, part.ld);
+    }
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < cols; j++) {
             const double m = at(mask, i, j), scale = rounded(1 / (1 - rate));

@@ -3,6 +3,13 @@ from libc.stdint cimport intptr_t
 
 from fastnn.engine.kernels cimport fastnn_samples
 
+
+# Zeros that live as long as this does.
+cdef class Workspace:
+    cdef list arrays
+
+    cdef char *zeros(self, n, dtype) except NULL
+
 cdef fastnn_samples samples_of(arrays) except *
 cdef void skip_samples(fastnn_samples *samples, size_t n) noexcept nogil
 cdef bint names_rows(const intptr_t *order, size_t n, size_t n_rows) noexcept nogil

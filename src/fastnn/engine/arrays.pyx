@@ -54,6 +54,19 @@ def aligned_zeros(n, dtype):
     return buffer[offset : offset + n_bytes].view(dtype)
 
 
+cdef class Workspace:
+    """Memory for a network in training, booked before anything runs."""
+
+    def __init__(self):
+        self.arrays = []
+
+    cdef char *zeros(self, n, dtype) except NULL:
+        """So many zeros, from a cache line on."""
+        cdef cnp.ndarray array = aligned_zeros(n, dtype)
+        self.arrays.append(array)
+        return <char *> cnp.PyArray_DATA(array)
+
+
 def n_rows(X):
     """How many samples there are: the rows of an array of two dimensions, or of a sparse matrix."""
     if len(X.shape) != 2:

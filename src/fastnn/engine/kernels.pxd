@@ -14,9 +14,8 @@ cdef extern from "kernels.h" nogil:
 
     const uint32_t FASTNN_NO_ENTRY
 
-    ctypedef struct fastnn_dense:
+    ctypedef struct fastnn_matrix:
         size_t fan_in, fan_out
-        int activation
         void *weights
         void *state
         size_t state_stride
@@ -96,25 +95,25 @@ cdef extern from "kernels.h" nogil:
         const char *level
         size_t itemsize, vector_bytes, tile_rows, tile_cols
 
-        void (*pack_dense)(const fastnn_dense *, const void *, ptrdiff_t, ptrdiff_t, const void *) noexcept nogil
-        void (*unpack_dense)(const fastnn_dense *, const void *, void *, void *) noexcept nogil
+        void (*pack_dense)(const fastnn_matrix *, const void *, ptrdiff_t, ptrdiff_t, const void *) noexcept nogil
+        void (*unpack_dense)(const fastnn_matrix *, const void *, void *, void *) noexcept nogil
         void (*gather)(const fastnn_samples *, const intptr_t *, size_t, void *, size_t) noexcept nogil
         void (*gather_entries)(const fastnn_samples *, const intptr_t *, size_t, size_t,
                                const fastnn_entries *) noexcept nogil
         void (*link_entries)(const fastnn_entries *, size_t, size_t, size_t) noexcept nogil
         void (*used_columns)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t) noexcept nogil
         void (*used_rows)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t) noexcept nogil
-        void (*dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, void *, size_t, void *,
+        void (*dense_forward)(const fastnn_matrix *, const fastnn_batch *, size_t, size_t, int, void *,
                               size_t) noexcept nogil
-        void (*dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, int, const void *,
+        void (*dense_grad_input)(const fastnn_matrix *, size_t, size_t, const void *, size_t, int, const void *,
                                  size_t, const void *, void *, size_t, void *) noexcept nogil
-        void (*dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t, size_t,
+        void (*dense_grad_weights)(const fastnn_matrix *, const fastnn_batch *, size_t, size_t, size_t, size_t,
                                    const void *, size_t, const fastnn_update *, double *) noexcept nogil
-        void (*dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t,
+        void (*dense_grad_bias)(const fastnn_matrix *, size_t, size_t, const void *, size_t,
                                 const fastnn_update *) noexcept nogil
         double (*sum_of_squares)(size_t, const void *) noexcept nogil
-        void (*dense_step)(const fastnn_dense *, size_t, const void *, const fastnn_update *) noexcept nogil
-        void (*dropout)(uint64_t, uint64_t, uint64_t, size_t, size_t, size_t, double, void *, void *, void *,
+        void (*dense_step)(const fastnn_matrix *, size_t, const void *, const fastnn_update *) noexcept nogil
+        void (*dropout)(uint64_t, uint64_t, uint64_t, size_t, size_t, size_t, size_t, double, void *, void *, void *,
                         size_t) noexcept nogil
         void (*activate)(int, size_t, size_t, const void *, size_t, void *, size_t) noexcept nogil
         void (*multiply_gradient)(int, size_t, size_t, const void *, const void *, size_t, void *,

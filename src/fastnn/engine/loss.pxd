@@ -11,8 +11,8 @@ cdef enum:
     SOFTMAX_LOSS = -1
 
 
-# A loss, and what it wants of some rows: their targets, or labels, and their weights, gathered.
-cdef struct LossRows:
+# A loss, and of some rows the targets, or labels, and the weights, gathered.
+cdef struct TargetRows:
     int loss  # the number of an elementwise loss, or SOFTMAX_LOSS
     double factor  # multiplies all of it
     double smoothing  # softmax's setting
@@ -35,22 +35,22 @@ cdef class Loss:
 
 
 # The same of all samples, as the caller has it.
-cdef struct WantedSamples:
+cdef struct TargetSamples:
     const int32_t *labels  # (n_samples, n_groups)
     fastnn_samples targets
     fastnn_samples weights
 
 
-cdef class Wanted:
-    cdef LossRows rows  # without space for any
-    cdef WantedSamples samples
+cdef class Targets:
+    cdef TargetRows rows  # without space for any
+    cdef TargetSamples samples
     cdef tuple arrays  # kept alive
     cdef _set_weights(self, weights, n_samples)
     cdef _set_labels(self, Loss loss, labels, cnp.ndarray order)
 
 
-cdef void gather_wanted(const fastnn_kernels *kernels, const WantedSamples *samples, const intptr_t *order,
-                        size_t first, size_t n, const LossRows *rows, size_t row) noexcept nogil
-cdef double rows_loss(const fastnn_kernels *kernels, const LossRows *wanted, size_t row, size_t rows, const char *z,
+cdef void gather_targets(const fastnn_kernels *kernels, const TargetSamples *samples, const intptr_t *order,
+                        size_t first, size_t n, const TargetRows *rows, size_t row) noexcept nogil
+cdef double rows_loss(const fastnn_kernels *kernels, const TargetRows *targets, size_t row, size_t rows, const char *z,
                       size_t ldz, char *delta, size_t ldd) noexcept nogil
-cdef double total_weight(const fastnn_kernels *kernels, const LossRows *wanted, size_t rows) noexcept nogil
+cdef double total_weight(const fastnn_kernels *kernels, const TargetRows *targets, size_t rows) noexcept nogil

@@ -125,7 +125,7 @@ cdef class Loss:
         return hash(self.__reduce__())
 
 
-cdef class Wanted:
+cdef class Targets:
     """The targets and the weights of samples, for a loss.
 
     Parameters
@@ -150,7 +150,7 @@ cdef class Wanted:
 
     def __init__(self, Loss loss, dtype, targets, weights, n_samples, order=None):
         cdef cnp.ndarray settings = np.array(loss.settings, dtype)
-        cdef LossRows *rows = &self.rows
+        cdef TargetRows *rows = &self.rows
         softmax = loss.name == "softmax"
         rows.loss = SOFTMAX_LOSS if softmax else _elementwise.index(loss.name)
         rows.factor = 1 / <double> loss.n_outputs if not softmax and fastnn_loss_means[rows.loss] else 1
@@ -211,9 +211,9 @@ cdef class Wanted:
         return labels
 
 
-cdef void gather_wanted(const fastnn_kernels *kernels, const WantedSamples *samples, const intptr_t *order,
-                        size_t first, size_t n, const LossRows *rows, size_t row) noexcept nogil:
-    """What is wanted of samples order[first ... first + n), or first ... where order is NULL, into rows from row on."""
+cdef void gather_targets(const fastnn_kernels *kernels, const TargetSamples *samples, const intptr_t *order,
+                        size_t first, size_t n, const TargetRows *rows, size_t row) noexcept nogil:
+    """The targets and weights of samples order[first ... first + n), or first ... where order is NULL, into rows from row on."""
     cdef size_t i, group, sample, itemsize = kernels.itemsize, n_groups = rows.n_groups
     cdef fastnn_samples targets = samples.targets, weights = samples.weights
     if order == NULL:
@@ -231,32 +231,32 @@ cdef void gather_wanted(const fastnn_kernels *kernels, const WantedSamples *samp
             rows.labels[(row + i) * n_groups + group] = samples.labels[sample * n_groups + group]
 
 
-cdef double total_weight(const fastnn_kernels *kernels, const LossRows *wanted, size_t rows) noexcept nogil:
+cdef double total_weight(const fastnn_kernels *kernels, const TargetRows *targets, size_t rows) noexcept nogil:
     """What the weights of the first rows add up to; of weights that differ from target to target, on average."""
-    cdef size_t i, n = rows * wanted.n_weights
+    cdef size_t i, n = rows * targets.n_weights
     cdef double total = 0
     for i in range(n):
-        total += (<const double *> wanted.weights)[i] if kernels.itemsize == 8 else (<const float *> wanted.weights)[i]
-    return total / wanted.n_weights
+        total += (<const double *> targets.weights)[i] if kernels.itemsize == 8 else (<const float *> targets.weights)[i]
+    return total / targets.n_weights
 
 
-cdef double rows_loss(const fastnn_kernels *kernels, const LossRows *wanted, size_t row, size_t rows, const char *z,
+cdef double rows_loss(const fastnn_kernels *kernels, const TargetRows *targets, size_t row, size_t rows, const char *z,
                       size_t ldz, char *delta, size_t ldd) noexcept nogil:
     """The loss of rows [row, row + rows) of a batch, whose outputs or logits are z, and its gradient.
 
     z and delta begin at those rows.
     """
-    cdef size_t group, start, itemsize = kernels.itemsize, n_groups = wanted.n_groups
-    cdef const char *weights = wanted.weights + row * wanted.n_weights * itemsize
+    cdef size_t group, start, itemsize = kernels.itemsize, n_groups = targets.n_groups
+    cdef const char *weights = targets.weights + row * targets.n_weights * itemsize
     cdef double loss = 0
-    if wanted.loss != SOFTMAX_LOSS:
+    if targets.loss != SOFTMAX_LOSS:
         return kernels.elementwise_loss(
-            wanted.loss, rows, wanted.n_outputs, z, ldz, wanted.targets + row * wanted.n_outputs * itemsize,
-            wanted.n_outputs, weights, wanted.n_weights, wanted.settings, wanted.factor, delta, ldd)
+            targets.loss, rows, targets.n_outputs, z, ldz, targets.targets + row * targets.n_outputs * itemsize,
+            targets.n_outputs, weights, targets.n_weights, targets.settings, targets.factor, delta, ldd)
     for group in range(n_groups):
-        start = wanted.group_starts[group]
+        start = targets.group_starts[group]
         loss += kernels.softmax_loss(
-            rows, wanted.group_starts[group + 1] - start, z + start * itemsize, ldz,
-            wanted.labels + row * n_groups + group, n_groups, weights + group * itemsize, n_groups, wanted.smoothing,
+            rows, targets.group_starts[group + 1] - start, z + start * itemsize, ldz,
+            targets.labels + row * n_groups + group, n_groups, weights + group * itemsize, n_groups, targets.smoothing,
             delta + start * itemsize, ldd)
     return loss

@@ -1,33 +1,34 @@
-"""A network of dense layers: its parameters, and the way from samples to outputs."""
+"""A network of layers: its parameters, and the way from samples to outputs."""
+
+import math
 
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport parallel
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint32_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from fastnn.engine.activation import activation_names, number
 from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of, skip_samples
 from fastnn.engine.crowd cimport note_stalls, patience_for, recent_stalls, uncrowded_team
-from fastnn.engine.dense cimport dense_forward_alone, n_tiles, sparse_batch, whole_batch
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport (
-    FASTNN_IDENTITY, FASTNN_N_ACTIVATIONS, fastnn_batch, fastnn_dense, fastnn_entries, fastnn_kernels, fastnn_samples,
-    fastnn_terms,
+    FASTNN_IDENTITY, FASTNN_N_ACTIVATIONS, fastnn_entries, fastnn_kernels, fastnn_matrix, fastnn_samples, fastnn_terms,
 )
-from fastnn.engine.loss cimport Loss, LossRows, Wanted, gather_wanted, rows_loss
-from fastnn.engine.team cimport (
-    affordable_team, team_fork, team_forked, team_join, team_joining, team_next, team_rank, team_seconds,
-)
+from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
+from fastnn.engine.layers.registry import LAYER_KINDS
+from fastnn.engine.layers.signal cimport Signal, n_tiles
+from fastnn.engine.loss cimport Loss, TargetRows, Targets, gather_targets, rows_loss
+from fastnn.engine.products cimport every_term, packed_size
+from fastnn.engine.team cimport Team, affordable_team, run_team, team_next, team_seconds
 
 cnp.import_array()
 
-# Rows that go through all layers together: enough that a panel's load is repaid, few enough to stay in the cache.
-cdef size_t FORWARD_ROWS = 64
+# Samples that go through all layers together: enough that a panel's load is repaid, few enough to stay in the cache.
+cdef size_t FORWARD_SAMPLES = 64
 # Arithmetic below which one thread is faster than waking a second.
 cdef double PARALLEL_FLOPS = 2e6
 
@@ -74,46 +75,98 @@ cdef class Network:
     def __cinit__(self, sizes, activations, head, dtype, level=None, groups=None, weights=None):
         if len(sizes) < 2:
             raise ValueError(f"{len(sizes)} sizes: a network has at least inputs and outputs")
-        self.n_dense = len(sizes) - 1
-        self.dense = <fastnn_dense *> malloc(self.n_dense * sizeof(fastnn_dense))
-        if self.dense == NULL:
+        n_layers = len(sizes) - 1
+        self.layer_list = <Layer *> calloc(n_layers, sizeof(Layer))
+        self.signal_list = <Signal *> calloc(n_layers, sizeof(Signal))
+        if self.layer_list == NULL or self.signal_list == NULL:
             raise MemoryError
 
     def __dealloc__(self):
-        free(self.dense)
+        free(self.layer_list)
+        free(self.signal_list)
+        free(self.parameter_list)
 
     def __init__(self, sizes, activations, head, dtype, level=None, groups=None, weights=None):
-        cdef size_t i
-        cdef cnp.ndarray parameters
-        self.sizes, self.activations, self.head = tuple(map(int, sizes)), tuple(activations), head
-        self.dtype = np.dtype(dtype)
-        self.kernels = kernels_for(dtype, level)
+        if len(activations) != len(sizes) - 2:
+            raise ValueError(f"{len(activations)} activations for {len(sizes) - 2} hidden layers")
+        self.head, self.dtype, self.kernels = head, np.dtype(dtype), kernels_for(dtype, level)
         if head not in heads:
             raise ValueError(f"unknown head {head!r}: choose among {', '.join(heads)}")
-        if len(self.activations) != self.n_dense - 1:
-            raise ValueError(f"{len(self.activations)} activations for {self.n_dense - 1} hidden layers")
-        for size in self.sizes:
-            # Columns are counted in 32 bits, and matrices of 2^31 rows or columns have more numbers than memory.
-            if not 1 <= size < 2**31:
-                raise ValueError(f"a layer of {size} units: layers must have at least 1 and fewer than 2**31")
+        if not 1 <= sizes[0] < 2**31:
+            raise ValueError(f"n_features must be at least 1 and below 2**31, got {sizes[0]}")
+        self.input_shape = (int(sizes[0]),)
+        self.description = tuple(("dense", units, name) for units, name in zip(sizes[1:], (*activations, "identity")))
+        self._lay_out()
         self.groups = self.sizes[-1:] if groups is None else tuple(map(int, groups))
         if sum(self.groups) != self.sizes[-1] or min(self.groups) < 1:
             raise ValueError(f"groups of {self.groups} outputs, of {self.sizes[-1]} in all")
         self.group_starts = np.cumsum((0, *self.groups)).astype(np.uintp)
-        panel = self.kernels.tile_cols
-        counts = [(1 + n) * (-(-m // panel) * panel) for n, m in zip(self.sizes, self.sizes[1:])]
-        self.parameters = parameters = aligned_zeros(sum(counts), self.dtype)
-        self.all_terms = np.arange(max(self.sizes), dtype=np.uint32)
-        self.all_terms.flags.writeable = False
-        offset = 0
-        for i in range(self.n_dense):
-            self.dense[i].fan_in, self.dense[i].fan_out = self.sizes[i], self.sizes[i + 1]
-            self.dense[i].activation = number(self.activations[i] if i < self.n_dense - 1 else "identity")
-            self.dense[i].weights = <char *> cnp.PyArray_DATA(parameters) + <size_t> offset * self.kernels.itemsize
-            self.dense[i].state, self.dense[i].state_stride = NULL, 0
-            offset += counts[i]
         if weights is not None:
             self.set_weights(*weights)
+
+    cdef _lay_out(self):
+        """The layers one after the other, and everything that they learn in one block."""
+        cdef EngineLayer engine_layer
+        cdef Signal *signal
+        cdef Parameter *parameter
+        cdef cnp.ndarray block, all_terms
+        cdef size_t i, j = 0, n_packed = 0
+        layers, shape, longest = [], self.input_shape, self.input_shape[-1]
+        for i, description in enumerate(self.description):
+            engine_layer = LAYER_KINDS[description[0]](description, shape)
+            engine_layer.kernels = self.kernels
+            layers.append(engine_layer)
+            shape = engine_layer.output_shape
+            signal = &self.signal_list[i]
+            signal.positions, signal.channels = engine_layer.n_positions(), shape[-1]
+            signal.ld = row_length(signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
+            signal.activation = number(engine_layer.activation)
+            longest = max(longest, shape[-1])
+        self.layers = tuple(layers)
+        self.sizes = (math.prod(self.input_shape), *(math.prod(layer.output_shape) for layer in layers))
+        self.activations = tuple(layer.activation for layer in layers[:-1])
+        self.all_terms = all_terms = np.arange(max(longest, self.sizes[0]), dtype=np.uint32)
+        self.all_terms.flags.writeable = False
+        for i in range(len(layers)):
+            self.signal_list[i].columns = self.signal_list[i].samples = every_term(
+                <const uint32_t *> cnp.PyArray_DATA(all_terms))
+
+        shapes = [layer.parameter_shapes() for layer in layers]
+        self.n_parameters = sum(map(len, shapes))
+        self.parameter_list = <Parameter *> calloc(self.n_parameters, sizeof(Parameter))
+        if self.parameter_list == NULL:
+            raise MemoryError
+        for i in range(len(layers)):
+            engine_layer = layers[i]
+            self.layer_list[i].kind, self.layer_list[i].kernels = engine_layer.kind, self.kernels
+            self.layer_list[i].parameters = &self.parameter_list[j]
+            self.layer_list[i].n_parameters = len(shapes[i])
+            for _, fan_in, fan_out, learnt in shapes[i]:
+                parameter = &self.parameter_list[j]
+                parameter.matrix.fan_in, parameter.matrix.fan_out, parameter.learnt = fan_in, fan_out, learnt
+                parameter.offset = n_packed
+                n_packed += packed_size(self.kernels, fan_in, fan_out)
+                j += 1
+        self.parameters = block = aligned_zeros(n_packed, self.dtype)
+        for j in range(self.n_parameters):
+            parameter = &self.parameter_list[j]
+            parameter.matrix.weights = <char *> cnp.PyArray_DATA(block) + parameter.offset * self.kernels.itemsize
+
+    cdef void shape_input(self, Signal *signal) noexcept:
+        """The shape of the samples as the first layer reads them."""
+        signal.channels = self.input_shape[-1]
+        signal.positions = math.prod(self.input_shape[:-1])
+        # The rows of several positions are gathered as one.
+        signal.ld = signal.channels if signal.positions > 1 else row_length(
+            signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
+
+    cdef check_samples(self, const fastnn_samples *samples):
+        if samples.n_features != <size_t> self.sizes[0]:
+            raise ValueError(f"X has {samples.n_features} columns, the network {self.sizes[0]} inputs")
+        if samples.starts != NULL and len(self.input_shape) > 1:
+            raise ValueError(f"X must be dense for samples of shape {self.input_shape}")
+
+    # -- parameters ----------------------------------------------------------------------------------------------------
 
     def copy(self):
         """A network of its own with the same parameters."""
@@ -130,21 +183,22 @@ cdef class Network:
         """Write the W and b of each layer into an array laid out as `parameters` is."""
         cdef size_t i
         cdef cnp.ndarray W, b
-        cdef fastnn_dense layer
+        cdef fastnn_matrix matrix
         self._check_layout(packed)
-        if len(coefs) != self.n_dense or len(intercepts) != self.n_dense:
-            raise ValueError(f"{len(coefs)} and {len(intercepts)} arrays of weights for {self.n_dense} layers")
-        shapes = list(zip(self.sizes, self.sizes[1:]))
-        for i in range(self.n_dense):
-            if np.shape(coefs[i]) != shapes[i] or np.shape(intercepts[i]) != shapes[i][1:]:
+        if len(coefs) != self.n_parameters or len(intercepts) != self.n_parameters:
+            raise ValueError(f"{len(coefs)} and {len(intercepts)} arrays of weights for {self.n_parameters} layers")
+        for i in range(self.n_parameters):
+            matrix = self.parameter_list[i].matrix
+            shape = matrix.fan_in, matrix.fan_out
+            if np.shape(coefs[i]) != shape or np.shape(intercepts[i]) != shape[1:]:
                 raise ValueError(
-                    f"layer {i} has weights of shape {shapes[i]} and {shapes[i][1:]}, "
+                    f"layer {i} has weights of shape {shape} and {shape[1:]}, "
                     f"not {np.shape(coefs[i])} and {np.shape(intercepts[i])}")
-        for i in range(self.n_dense):
+        for i in range(self.n_parameters):
             W, b = np.asarray(coefs[i], self.dtype), np.ascontiguousarray(intercepts[i], self.dtype)
-            layer = self.dense[i]
-            layer.weights = <char *> cnp.PyArray_DATA(packed) + self._offset(i)
-            self.kernels.pack_dense(&layer, cnp.PyArray_DATA(W), W.strides[0], W.strides[1], cnp.PyArray_DATA(b))
+            matrix = self.parameter_list[i].matrix
+            matrix.weights = self._part(packed, i)
+            self.kernels.pack_dense(&matrix, cnp.PyArray_DATA(W), W.strides[0], W.strides[1], cnp.PyArray_DATA(b))
 
     def unpack(self, cnp.ndarray packed):
         """Lists of W and of b of every layer, from an array laid out as `parameters` is."""
@@ -152,18 +206,18 @@ cdef class Network:
         cdef cnp.ndarray W, b
         self._check_layout(packed)
         coefs, intercepts = [], []
-        for i in range(self.n_dense):
-            W = np.empty((self.dense[i].fan_in, self.dense[i].fan_out), self.dtype)
-            b = np.empty(self.dense[i].fan_out, self.dtype)
-            self.kernels.unpack_dense(&self.dense[i], <char *> cnp.PyArray_DATA(packed) + self._offset(i),
-                                      cnp.PyArray_DATA(W), cnp.PyArray_DATA(b))
+        for i in range(self.n_parameters):
+            W = np.empty((self.parameter_list[i].matrix.fan_in, self.parameter_list[i].matrix.fan_out), self.dtype)
+            b = np.empty(self.parameter_list[i].matrix.fan_out, self.dtype)
+            self.kernels.unpack_dense(&self.parameter_list[i].matrix, self._part(packed, i), cnp.PyArray_DATA(W),
+                                      cnp.PyArray_DATA(b))
             coefs.append(W)
             intercepts.append(b)
         return coefs, intercepts
 
-    cdef size_t _offset(self, size_t layer) noexcept:
-        """Bytes from the first layer's parameters to this one's."""
-        return <char *> self.dense[layer].weights - <char *> self.dense[0].weights
+    cdef char *_part(self, cnp.ndarray packed, size_t i) noexcept:
+        """One parameter's part of an array laid out as `parameters` is."""
+        return <char *> cnp.PyArray_DATA(packed) + self.parameter_list[i].offset * self.kernels.itemsize
 
     def _check_layout(self, packed):
         if packed.dtype != self.dtype or packed.shape != self.parameters.shape or not packed.flags.c_contiguous:
@@ -179,9 +233,11 @@ cdef class Network:
         """Copies of every layer's W, and of every layer's b, as two lists."""
         return self.unpack(self.parameters)
 
+    # -- prediction ----------------------------------------------------------------------------------------------------
+
     def worth_sharing(self, size_t n_samples):
         """Whether there is work enough in so many samples for several threads: if not, `forward` uses one."""
-        return n_samples > FORWARD_ROWS and 2.0 * n_samples * len(self.parameters) > PARALLEL_FLOPS
+        return n_samples > FORWARD_SAMPLES and 2.0 * n_samples * len(self.parameters) > PARALLEL_FLOPS
 
     def forward(self, X, int n_threads, depth=None):
         """The network's outputs for samples: class probabilities, or whatever the head makes of the sums.
@@ -202,12 +258,12 @@ cdef class Network:
         """
         cdef Forward job
         cdef cnp.ndarray out
-        depth = self.n_dense if depth is None else depth
-        if not 1 <= depth <= self.n_dense:
-            raise ValueError(f"a depth of {depth} layers, of {self.n_dense}")
+        depth = len(self.layers) if depth is None else depth
+        if not 1 <= depth <= len(self.layers):
+            raise ValueError(f"a depth of {depth} layers, of {len(self.layers)}")
         out = np.empty((n_rows(X), self.sizes[depth]), self.dtype)
         job.n_layers, job.out, job.losses = depth, <char *> cnp.PyArray_DATA(out), NULL
-        job.head = FASTNN_IDENTITY if depth < self.n_dense else heads.index(self.head)
+        job.head = FASTNN_IDENTITY if depth < len(self.layers) else heads.index(self.head)
         self._run(&job, X, n_threads)
         return out
 
@@ -228,69 +284,67 @@ cdef class Network:
             The same bits for any number of threads.
         """
         cdef Forward job
-        cdef cnp.ndarray losses = np.zeros(-(-n_rows(X) // <object> FORWARD_ROWS))
+        cdef cnp.ndarray losses = np.zeros(-(-n_rows(X) // <object> FORWARD_SAMPLES))
         loss.check(self)
-        cdef Wanted wanted = Wanted(loss, self.dtype, targets, weights, X.shape[0])
-        job.n_layers, job.out, job.losses = self.n_dense, NULL, <double *> cnp.PyArray_DATA(losses)
+        cdef Targets all_targets = Targets(loss, self.dtype, targets, weights, X.shape[0])
+        job.n_layers, job.out, job.losses = len(self.layers), NULL, <double *> cnp.PyArray_DATA(losses)
         job.head = FASTNN_IDENTITY if loss.from_logits else heads.index(self.head)
-        job.wanted, job.loss_rows = &wanted.samples, wanted.rows
+        job.targets, job.target_rows = &all_targets.samples, all_targets.rows
         self._run(&job, X, n_threads)
         return float(np.add.accumulate(losses)[-1]) if len(losses) else 0.0  # in order, not pairwise
 
     cdef _run(self, Forward *job, X, int n_threads):
-        """Take all samples through the layers; job knows how many layers, and what is wanted of the outputs."""
+        """Take all samples through the layers; job knows how many layers, and what the outputs are for."""
         arrays = sample_arrays(X)
         cdef fastnn_samples samples = samples_of(arrays)
         cdef cnp.ndarray space, all_terms = self.all_terms
-        cdef size_t n_blocks, itemsize = self.kernels.itemsize
-        cdef double patience = patience_for(2.0 * FORWARD_ROWS * len(self.parameters))
-        if samples.n_features != self.dense[0].fan_in:
-            raise ValueError(f"X has {samples.n_features} columns, the network {self.dense[0].fan_in} inputs")
+        cdef size_t n_blocks, i, most, itemsize = self.kernels.itemsize
+        cdef double patience = patience_for(2.0 * FORWARD_SAMPLES * len(self.parameters))
+        cdef Signal *signals = self.signal_list
+        self.check_samples(&samples)
         if n_threads < 1:
             raise ValueError(f"{n_threads} threads")
-        job.kernels, job.layers = self.kernels, self.dense
+        job.kernels, job.layers, job.signals = self.kernels, self.layer_list, signals
         job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
         job.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
-        job.block_rows = min(FORWARD_ROWS, job.n_samples)
+        job.block_samples = min(FORWARD_SAMPLES, job.n_samples)
         sparse = samples.starts != NULL
-        job.ld = row_length(max(self.sizes[1:] if sparse else self.sizes), self.kernels.tile_cols, itemsize)
         if job.n_samples == 0:
             return
-        n_blocks = (job.n_samples + FORWARD_ROWS - 1) // FORWARD_ROWS
+        n_blocks = (job.n_samples + FORWARD_SAMPLES - 1) // FORWARD_SAMPLES
         n_threads = min(n_threads, n_blocks) if self.worth_sharing(job.n_samples) else 1
         n_threads = affordable_team(uncrowded_team(n_threads, patience))
-        job.matrix_bytes = job.block_rows * job.ld * itemsize
-        job.in_place = not sparse and X.dtype == self.dtype and has_contiguous_rows(X)
-        job.n_entries = most_entries(arrays, None, FORWARD_ROWS) if sparse else 0
+        job.input = signals[0]
+        self.shape_input(&job.input)
+        most = 0 if sparse else job.input.positions * job.input.ld
+        for i in range(job.n_layers):
+            most = max(most, signals[i].positions * signals[i].ld)
+        job.matrix_bytes = job.block_samples * most * itemsize
+        job.in_place = not sparse and X.dtype == self.dtype and has_contiguous_rows(X) and (
+            job.input.positions == 1 or X.shape[0] == 1 or X.strides[0] == X.shape[1] * X.itemsize)
+        job.n_entries = most_entries(arrays, None, FORWARD_SAMPLES) if sparse else 0
         job.thread_bytes = 2 * job.matrix_bytes + round_up(
-            (job.block_rows + 1) * sizeof(size_t) + job.n_entries * (itemsize + 2 * sizeof(uint32_t)) if sparse
-            else n_tiles(self.kernels, job.block_rows) * (1 + samples.n_features) * sizeof(uint32_t), 64)
+            (job.block_samples + 1) * sizeof(size_t) + job.n_entries * (itemsize + 2 * sizeof(uint32_t)) if sparse
+            else n_tiles(self.kernels, job.block_samples) * (1 + samples.n_features) * sizeof(uint32_t), 64)
         if job.losses != NULL:
-            job.label_bytes = round_up(job.block_rows * job.loss_rows.n_groups * sizeof(int32_t), 64)
-            job.target_bytes = round_up(job.block_rows * job.loss_rows.n_outputs * itemsize, 64)
+            job.label_bytes = round_up(job.block_samples * job.target_rows.n_groups * sizeof(int32_t), 64)
+            job.target_bytes = round_up(job.block_samples * job.target_rows.n_outputs * itemsize, 64)
             job.thread_bytes += job.label_bytes + 2 * job.target_bytes
         space = aligned_zeros(n_threads * job.thread_bytes, np.uint8)
         job.space = <char *> cnp.PyArray_DATA(space)
         with nogil:
-            if n_threads == 1:
-                forward_blocks(job)
-            else:
-                team_fork()
-                with parallel(num_threads=n_threads):
-                    team_forked()
-                    forward_blocks(job)
-                    team_joining()
-                team_join()
+            run_team(n_threads, forward_blocks, job, NULL)
         if n_threads > 1 and team_seconds() - job.finished > patience:
             note_stalls(recent_stalls() + 1)
 
 
-cdef void forward_blocks(Forward *job) noexcept nogil:
-    """Take blocks of rows through all layers, one after the other, until none is left."""
-    cdef char *space = job.space + team_rank() * job.thread_bytes
+cdef void forward_blocks(void *forward, const Team *team) noexcept nogil:
+    """Take blocks of samples through all layers, one after the other, until none is left."""
+    cdef Forward *job = <Forward *> forward
+    cdef char *space = job.space + team.rank * job.thread_bytes
     cdef size_t block = team_next(&job.next_block)
-    while block * job.block_rows < job.n_samples:
+    while block * job.block_samples < job.n_samples:
         forward_block(job, block, space)
         block = team_next(&job.next_block)
     if team_next(&job.n_finished) == 0:
@@ -299,69 +353,73 @@ cdef void forward_blocks(Forward *job) noexcept nogil:
 
 cdef void forward_block(const Forward *job, size_t block, char *space) noexcept nogil:
     cdef const fastnn_kernels *kernels = job.kernels
-    cdef size_t first = block * job.block_rows, rows = min(job.block_rows, job.n_samples - first)
+    cdef size_t first = block * job.block_samples, n = min(job.block_samples, job.n_samples - first)
     cdef fastnn_samples X = job.X[0]
-    cdef char *a = space  # what goes into a layer, and
-    cdef char *b = space + job.matrix_bytes  # what comes out of it
-    cdef fastnn_batch batch
-    cdef size_t i, start, n_outputs, row_bytes
+    cdef Signal below = job.input, above
+    cdef size_t i, start, row_bytes
+    cdef char *values[2]
+    values[0], values[1] = space, space + job.matrix_bytes
 
     skip_samples(&X, first)
     if X.starts != NULL:
-        batch = sparse_block(job, &X, rows, b + job.matrix_bytes)
+        read_sparse_block(job, &X, n, &below, values[1] + job.matrix_bytes)
     else:
-        batch = dense_block(job, &X, rows, a, b + job.matrix_bytes)
+        read_dense_block(job, &X, n, &below, values[0], values[1] + job.matrix_bytes)
     for i in range(job.n_layers):
-        dense_forward_alone(kernels, &job.layers[i], &batch, NULL, 0, b, job.ld)
-        a, b = b, a
-        batch = whole_batch(rows, a, job.ld, job.all_terms)
+        above = job.signals[i]
+        above.values = values[1 - i % 2]
+        job.layers[i].kind.forward_rows(&job.layers[i], &below, &above, 0, n, NULL)
+        below = above
 
-    n_outputs = job.layers[job.n_layers - 1].fan_out
     if job.head == SOFTMAX:
         for i in range(job.n_groups):
             start = job.group_starts[i]
-            kernels.softmax(rows, job.group_starts[i + 1] - start, a + start * kernels.itemsize, job.ld)
+            kernels.softmax(n, job.group_starts[i + 1] - start, above.values + start * kernels.itemsize, above.ld)
     elif job.head != FASTNN_IDENTITY:
-        kernels.activate(job.head, rows, n_outputs, a, job.ld, a, job.ld)
+        kernels.activate(job.head, n, above.channels, above.values, above.ld, above.values, above.ld)
     if job.losses != NULL:
-        job.losses[block] = block_loss(job, first, rows, a, space + job.thread_bytes)
-    else:
-        row_bytes = n_outputs * kernels.itemsize
-        for i in range(rows):
-            memcpy(job.out + (first + i) * row_bytes, a + i * job.ld * kernels.itemsize, row_bytes)
+        job.losses[block] = block_loss(job, first, n, &above, space + job.thread_bytes)
+        return
+    row_bytes = above.channels * kernels.itemsize
+    first *= above.positions
+    for i in range(n * above.positions):
+        memcpy(job.out + (first + i) * row_bytes, above.values + i * above.ld * kernels.itemsize, row_bytes)
 
 
-cdef fastnn_batch dense_block(const Forward *job, const fastnn_samples *X, size_t rows, char *x,
-                              char *space) noexcept nogil:
+cdef void read_dense_block(const Forward *job, const fastnn_samples *X, size_t n, Signal *x, char *values,
+                           char *space) noexcept nogil:
     cdef uint32_t *counts = <uint32_t *> space
-    cdef uint32_t *columns = counts + n_tiles(job.kernels, job.block_rows)
-    cdef fastnn_batch batch = whole_batch(rows, x, job.ld, job.all_terms)
+    cdef uint32_t *columns = counts + n_tiles(job.kernels, job.block_samples)
+    x.values = values
     if job.in_place:
-        batch = whole_batch(rows, X.data, X.row_stride // job.kernels.itemsize, job.all_terms)
+        x.values = <char *> X.data
+        if x.positions == 1:
+            x.ld = X.row_stride // job.kernels.itemsize
     else:
-        job.kernels.gather(X, NULL, rows, x, job.ld)
-    job.kernels.used_columns(rows, X.n_features, batch.values, batch.ld, columns, counts, X.n_features)
-    batch.columns = fastnn_terms(columns, counts, X.n_features)
-    return batch
+        job.kernels.gather(X, NULL, n, x.values, x.ld * x.positions)
+    if x.positions == 1:
+        job.kernels.used_columns(n, X.n_features, x.values, x.ld, columns, counts, X.n_features)
+        x.columns = fastnn_terms(columns, counts, X.n_features)
 
 
-cdef fastnn_batch sparse_block(const Forward *job, const fastnn_samples *X, size_t rows, char *space) noexcept nogil:
-    cdef fastnn_entries entries
+cdef void read_sparse_block(const Forward *job, const fastnn_samples *X, size_t n, Signal *x,
+                            char *space) noexcept nogil:
+    cdef fastnn_entries *entries = &x.entries
     entries.starts = <size_t *> space
-    entries.values = entries.starts + job.block_rows + 1
+    entries.values = entries.starts + job.block_samples + 1
     entries.columns = <uint32_t *> (<char *> entries.values + job.n_entries * job.kernels.itemsize)
     entries.rows = entries.columns + job.n_entries
     entries.capacity = job.n_entries
     entries.heads = entries.next = NULL  # only a gradient asks for them
-    job.kernels.gather_entries(X, NULL, 0, rows, &entries)
-    return sparse_batch(rows, entries)
+    job.kernels.gather_entries(X, NULL, 0, n, entries)
 
 
-cdef double block_loss(const Forward *job, size_t first, size_t rows, char *z, char *space_end) noexcept nogil:
-    """The loss of a block's outputs or logits z, which are overwritten; the end of the thread's space is for this."""
-    cdef LossRows wanted = job.loss_rows
-    wanted.weights = space_end - job.target_bytes
-    wanted.targets = wanted.weights - job.target_bytes
-    wanted.labels = <int32_t *> (wanted.targets - job.label_bytes)
-    gather_wanted(job.kernels, job.wanted, NULL, first, rows, &wanted, 0)
-    return rows_loss(job.kernels, &wanted, 0, rows, z, job.ld, z, job.ld)
+cdef double block_loss(const Forward *job, size_t first, size_t n, const Signal *outputs,
+                       char *space_end) noexcept nogil:
+    """The loss of a block's outputs or logits, which are overwritten; the end of the thread's space is for this."""
+    cdef TargetRows targets = job.target_rows
+    targets.weights = space_end - job.target_bytes
+    targets.targets = targets.weights - job.target_bytes
+    targets.labels = <int32_t *> (targets.targets - job.label_bytes)
+    gather_targets(job.kernels, job.targets, NULL, first, n, &targets, 0)
+    return rows_loss(job.kernels, &targets, 0, n, outputs.values, outputs.ld, outputs.values, outputs.ld)

@@ -4,7 +4,6 @@
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport parallel
 from libc.math cimport INFINITY
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -15,7 +14,7 @@ from fastnn.engine.arrays import aligned_zeros, csr_arrays, has_contiguous_rows
 from fastnn.engine.arrays cimport row_length
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_examples, fastnn_perceptron
-from fastnn.engine.team cimport affordable_team, team_fork, team_forked, team_join, team_joining
+from fastnn.engine.team cimport affordable_team, run_team
 from fastnn.engine.units cimport SEGMENT_EPOCHS, Slot, Training, Unit, may_go_on, run_segment
 
 cnp.import_array()
@@ -212,15 +211,7 @@ cdef class Perceptrons:
         for i in range(job.n_units):
             job.n_going += may_go_on(job, &job.units[i])
         with nogil:
-            if job.n_threads == 1:
-                run_segment(job)
-            else:
-                team_fork()
-                with parallel(num_threads=job.n_threads):
-                    team_forked()
-                    run_segment(job)
-                    team_joining()
-                team_join()
+            run_team(job.n_threads, run_segment, job, NULL)
         for i in range(job.n_units):
             while job.units[i].n_fetched < job.units[i].epoch:
                 self.n_mistakes[i].append(int(self.mistakes[i, job.units[i].n_fetched % SEGMENT_EPOCHS]))

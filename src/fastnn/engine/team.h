@@ -1,4 +1,4 @@
-/* A team of threads, as one of its members sees it: OpenMP, or one thread where the build has none. */
+/* A team of threads, as one of its members sees it: OpenMP's, or one thread where the build has none. */
 #ifndef FASTNN_TEAM_H
 #define FASTNN_TEAM_H
 
@@ -61,18 +61,18 @@ static inline void team_leave(fp_state caller) { (void)caller; }
 
 #ifdef _OPENMP
 #include <omp.h>
-static inline int team_rank(void) { return omp_get_thread_num(); }
-static inline int team_size(void) { return omp_get_num_threads(); }
+static inline size_t team_openmp_rank(void) { return (size_t)omp_get_thread_num(); }
+static inline size_t team_openmp_size(void) { return (size_t)omp_get_num_threads(); }
 static inline int team_max_threads(void) { return omp_get_max_threads(); }
 static inline int team_n_cores(void) { return omp_get_num_procs(); }
-static inline int team_openmp_version(void) { return _OPENMP; }
+static inline size_t team_openmp_version(void) { return _OPENMP; }
 static inline double team_seconds(void) { return omp_get_wtime(); }
 #else
-static inline int team_rank(void) { return 0; }
-static inline int team_size(void) { return 1; }
+static inline size_t team_openmp_rank(void) { return 0; }
+static inline size_t team_openmp_size(void) { return 1; }
 static inline int team_max_threads(void) { return 1; }
 static inline int team_n_cores(void) { return 1; }
-static inline int team_openmp_version(void) { return 0; }
+static inline size_t team_openmp_version(void) { return 0; }
 static inline double team_seconds(void) { return 0; }
 #endif
 
@@ -94,14 +94,21 @@ static inline void team_forked(void) {}
 static inline void team_joining(void) {}
 #endif
 
-/* Where a team's threads wait for each other; all zero before the first meeting. */
+/* Where a team's threads wait for each other; all zero before the first wait. */
 typedef struct {
     unsigned arrived;
     char apart[60]; /* the arriving and the waiting use different cache lines */
-    unsigned meeting;
+    unsigned round;
     size_t stalls;   /* how often a thread waited for longer than */
     double patience; /* so many seconds */
-} team_meeting;
+} team_barrier;
+
+/* A team as one of its threads sees it. It is handed to whoever shares work, so that several teams can work side by
+ * side: whose turn it is, is never asked of OpenMP. */
+typedef struct {
+    size_t rank, size;
+    team_barrier *barrier; /* NULL: this team never waits */
+} fastnn_team;
 
 /* How often to look before giving the core away: a few microseconds, about as long as a phase's threads are apart. */
 enum { TEAM_SPINS = 1000 };
@@ -113,24 +120,25 @@ enum { TEAM_SPINS = 1000 };
  * its core to a busy process gets it back when that process's turn ends, 4 to 10 ms later: these are stalls, and a team
  * that has a few of them had better be one thread.
  */
-static inline void team_barrier(team_meeting *place)
+static inline void team_wait(const fastnn_team *team)
 {
-    unsigned meeting = __atomic_load_n(&place->meeting, __ATOMIC_ACQUIRE);
-    if (__atomic_add_fetch(&place->arrived, 1, __ATOMIC_ACQ_REL) == (unsigned)team_size()) {
-        __atomic_store_n(&place->arrived, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&place->meeting, meeting + 1, __ATOMIC_RELEASE);
+    team_barrier *barrier = team->barrier;
+    unsigned round = __atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE);
+    if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == (unsigned)team->size) {
+        __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&barrier->round, round + 1, __ATOMIC_RELEASE);
         return;
     }
     for (int spins = 0; spins < TEAM_SPINS; spins++) {
-        if (__atomic_load_n(&place->meeting, __ATOMIC_ACQUIRE) != meeting)
+        if (__atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) != round)
             return;
         team_pause();
     }
     double start = team_seconds();
-    while (__atomic_load_n(&place->meeting, __ATOMIC_ACQUIRE) == meeting)
+    while (__atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) == round)
         team_yield();
-    if (team_seconds() - start > place->patience)
-        team_next(&place->stalls);
+    if (team_seconds() - start > barrier->patience)
+        team_next(&barrier->stalls);
 }
 
 #endif

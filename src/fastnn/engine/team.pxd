@@ -1,4 +1,4 @@
-"""team.h, as Cython sees it, and the even split of tasks."""
+"""team.h, as Cython sees it; teams at work; and the even split of tasks."""
 
 from libc.stddef cimport size_t
 
@@ -11,12 +11,15 @@ cdef extern from "team.h" nogil:
     void team_join()
     void team_forked()
     void team_joining()
-    int team_rank()
-    int team_size()
-    ctypedef struct team_meeting:
+    size_t team_openmp_rank()
+    size_t team_openmp_size()
+    ctypedef struct team_barrier:
         size_t stalls
         double patience
-    void team_barrier(team_meeting *place)
+    ctypedef struct Team "fastnn_team":
+        size_t rank, size
+        team_barrier *barrier
+    void team_wait(const Team *team)
     int team_max_threads()
     int team_n_cores()
     int team_openmp_version()
@@ -30,15 +33,15 @@ cdef extern from "team.h" nogil:
 
 cdef int affordable_team(int n_threads) noexcept nogil
 
+# What each thread of a team is to do.
+ctypedef void (*TeamWork)(void *job, const Team *team) noexcept nogil
+cdef void run_team(int n_threads, TeamWork work, void *job, team_barrier *barrier) noexcept nogil
+
 
 cdef struct Share:
     size_t first, last
 
 
-cdef inline Share my_share(size_t n_tasks) noexcept nogil:
+cdef inline Share my_share(const Team *team, size_t n_tasks) noexcept nogil:
     """The calling thread's part of tasks 0 ... n_tasks - 1: the same one each time, so that its caches stay warm."""
-    cdef Share share
-    cdef size_t rank = team_rank(), size = team_size()
-    share.first = n_tasks * rank // size
-    share.last = n_tasks * (rank + 1) // size
-    return share
+    return Share(n_tasks * team.rank // team.size, n_tasks * (team.rank + 1) // team.size)

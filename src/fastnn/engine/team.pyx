@@ -1,6 +1,11 @@
 """The threads that OpenMP would give, and how this build came to be."""
 
-from fastnn.engine.team cimport team_max_threads, team_n_cores, team_openmp_version
+from cython.parallel cimport parallel
+
+from fastnn.engine.team cimport (
+    Team, TeamWork, team_barrier, team_fork, team_forked, team_join, team_joining, team_max_threads, team_n_cores,
+    team_openmp_rank, team_openmp_size, team_openmp_version,
+)
 
 cdef extern from *:
     """
@@ -70,6 +75,25 @@ cdef int affordable_team(int n_threads) noexcept nogil:
     So they are tried first, where OpenMP will have to start some: the stacks they leave are the ones it then gets.
     """
     return team_of(n_threads)
+
+
+cdef void run_team(int n_threads, TeamWork work, void *job, team_barrier *barrier) noexcept nogil:
+    """Let a new team of so many threads work, the calling one among them, and return when all have."""
+    cdef Team alone = Team(0, 1, barrier)
+    if n_threads == 1:
+        work(job, &alone)
+    else:
+        team_fork()
+        with parallel(num_threads=n_threads):
+            join_team(work, job, barrier)
+        team_join()
+
+
+cdef void join_team(TeamWork work, void *job, team_barrier *barrier) noexcept nogil:
+    cdef Team team = Team(team_openmp_rank(), team_openmp_size(), barrier)
+    team_forked()
+    work(job, &team)
+    team_joining()
 
 
 #: The compiler of this build.

@@ -4,6 +4,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from fastnn.engine.kernels cimport fastnn_examples, fastnn_kernels, fastnn_perceptron
+from fastnn.engine.team cimport Team
 
 
 cdef enum:
@@ -60,4 +61,4 @@ cdef inline bint may_go_on(Training *job, Unit *unit) noexcept nogil:
     return not unit.done and unit.epoch < unit.n_fetched + job.segment_epochs
 
 
-cdef void run_segment(Training *job) noexcept nogil
+cdef void run_segment(void *training, const Team *team) noexcept nogil

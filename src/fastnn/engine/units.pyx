@@ -10,7 +10,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_perceptron, fastnn_visits
-from fastnn.engine.team cimport team_claim, team_count, team_give_back, team_next, team_rank, team_yield
+from fastnn.engine.team cimport Team, team_claim, team_count, team_give_back, team_next, team_yield
 
 # Multiplications that a thread does before it leaves units for the next, so that two threads share three units evenly;
 # and how often, per thread, before it comes back for a look at Ctrl-C: after some 10 ms, dense, to 100 ms.
@@ -166,10 +166,11 @@ cdef void take_turn(Training *job, Slot **slots, size_t n_slots) noexcept nogil:
             slots[i].unit = -1
 
 
-cdef void run_segment(Training *job) noexcept nogil:
+cdef void run_segment(void *training, const Team *team) noexcept nogil:
     """To be called by all threads of a team: turns with the units in one slot after another, but those others have."""
+    cdef Training *job = <Training *> training
     cdef Slot *mine[FASTNN_MOST_UNITS]
-    cdef size_t i, _, most, n_mine, n_others, slot = team_rank()
+    cdef size_t i, _, most, n_mine, n_others, slot = team.rank
     while n_left(job) > 0:
         # An even share of the units: several of them learn faster together than one by one.
         most = (min(n_left(job), job.n_slots) + job.n_threads - 1) // job.n_threads

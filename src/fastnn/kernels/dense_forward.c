@@ -1,7 +1,7 @@
-/* The forward product of a dense layer: a = f(x W + b).
+/* The forward product: z = x W + b, or z += x W.
  *
  * Scalars are numbers of x, vectors are a panel's rows of W. The sums start from the bias, which is the panel's first
- * row, so adding it costs nothing. The activation follows while the results are in the first-level cache.
+ * row, so adding it costs nothing; or from what z already holds.
  */
 #include "kernels.h"
 #include "table.h"
@@ -10,16 +10,16 @@
 /* So many rows of a panel (16 KiB) stay in the first-level cache while the batch's rows pass over them. */
 enum { DEPTH = 16 * 1024 / (TILE_COLS * sizeof(real)) };
 
-/* z[0 ... rows) (+)= x W, over the columns listed. */
+/* z[0 ... rows) (+)= x W, over the columns listed; `fresh` sums start from the bias. */
 INLINE void forward_tile(const int rows, const int width, const real *x, size_t ldx, const uint32_t *columns,
-                         size_t n_columns, const real *bias, const real *W, real *z, size_t ldz, int first)
+                         size_t n_columns, const real *bias, const real *W, real *z, size_t ldz, int fresh)
 {
     tile sums;
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
         for (int j = 0; j < width; j++)
-            sums[i][j] = load(first ? bias + j * LANES : z + i * ldz + j * LANES);
+            sums[i][j] = load(fresh ? bias + j * LANES : z + i * ldz + j * LANES);
     for (size_t k = 0; k < n_columns; k++) {
         size_t c = columns[k];
         add_outer_product(rows, width, sums, x + c, ldx, W + c * TILE_COLS);
@@ -27,14 +27,14 @@ INLINE void forward_tile(const int rows, const int width, const real *x, size_t 
     store_tile(rows, width, sums, z, ldz);
 }
 
-/* The columns [begin, end) of the product, which are the first ones if begin is 0, for all rows and one panel. */
-static void forward_panel(const fastnn_dense *layer, const fastnn_batch *batch, size_t panel, size_t begin, size_t end,
-                          real *z, size_t ldz)
+/* The columns [begin, end) of the product, for all rows and one panel. */
+static void forward_panel(const fastnn_matrix *matrix, const fastnn_batch *batch, size_t panel, size_t begin,
+                          size_t end, int fresh, real *z, size_t ldz)
 {
     const real *x = batch->values;
-    const real *bias = (const real *)layer->weights + panel * (1 + layer->fan_in) * TILE_COLS;
+    const real *bias = (const real *)matrix->weights + panel * (1 + matrix->fan_in) * TILE_COLS;
     const real *W = bias + TILE_COLS;
-    const int width = panel_vectors(layer->fan_out, panel);
+    const int width = panel_vectors(matrix->fan_out, panel);
 
     for (size_t i = 0; i * TILE_ROWS < batch->rows; i++) {
         const uint32_t *columns = batch->columns.terms + i * batch->columns.stride;
@@ -42,22 +42,22 @@ static void forward_panel(const fastnn_dense *layer, const fastnn_batch *batch, 
         if (batch->columns.counts) {
             size_t n = batch->columns.counts[i];
             from = count_below(columns, n, begin);
-            to = end < layer->fan_in ? count_below(columns, n, end) : n;
+            to = end < matrix->fan_in ? count_below(columns, n, end) : n;
         }
         WITH_CONSTANT_SIZE(rows, width, forward_tile, x + i * TILE_ROWS * batch->ld, batch->ld, columns + from,
-                           to - from, bias, W, z + i * TILE_ROWS * ldz, ldz, begin == 0)
+                           to - from, bias, W, z + i * TILE_ROWS * ldz, ldz, fresh)
     }
 }
 
 /* All of a panel's product with sparse rows, entry by entry: their columns are too far apart for tiles to share. */
-INLINE void forward_entries(const int width, const fastnn_entries *x, size_t rows, const real *bias, real *z,
-                            size_t ldz)
+INLINE void forward_entries(const int width, const fastnn_entries *x, size_t rows, const real *bias, int fresh,
+                            real *z, size_t ldz)
 {
     const real *W = bias + TILE_COLS, *values = x->values;
     for (size_t i = 0; i < rows; i++) {
         vreal sums[TILE_VECTORS];
         for (int j = 0; j < width; j++)
-            sums[j] = load(bias + j * LANES);
+            sums[j] = load((fresh ? bias : z + i * ldz) + j * LANES);
         for (size_t k = x->starts[i]; k < x->starts[i + 1]; k++)
             for (int j = 0; j < width; j++)
                 sums[j] += values[k] * load(W + (size_t)x->columns[k] * TILE_COLS + j * LANES);
@@ -66,31 +66,27 @@ INLINE void forward_entries(const int width, const fastnn_entries *x, size_t row
     }
 }
 
-static void forward_sparse_panel(const fastnn_dense *layer, const fastnn_batch *batch, size_t panel, real *z,
-                                 size_t ldz)
+static void forward_sparse_panel(const fastnn_matrix *matrix, const fastnn_batch *batch, size_t panel, int fresh,
+                                 real *z, size_t ldz)
 {
-    const real *bias = (const real *)layer->weights + panel * (1 + layer->fan_in) * TILE_COLS;
-    if (panel_vectors(layer->fan_out, panel) == TILE_VECTORS)
-        forward_entries(TILE_VECTORS, &batch->entries, batch->rows, bias, z, ldz);
+    const real *bias = (const real *)matrix->weights + panel * (1 + matrix->fan_in) * TILE_COLS;
+    if (panel_vectors(matrix->fan_out, panel) == TILE_VECTORS)
+        forward_entries(TILE_VECTORS, &batch->entries, batch->rows, bias, fresh, z, ldz);
     else
-        forward_entries(1, &batch->entries, batch->rows, bias, z, ldz);
+        forward_entries(1, &batch->entries, batch->rows, bias, fresh, z, ldz);
 }
 
-void KERNEL(dense_forward)(const fastnn_dense *layer, const fastnn_batch *batch, size_t first, size_t last,
-                           void *z_or_null, size_t ldz, void *a_matrix, size_t lda)
+void KERNEL(dense_forward)(const fastnn_matrix *matrix, const fastnn_batch *batch, size_t first, size_t last, int onto,
+                           void *z_matrix, size_t ldz)
 {
-    real *a = a_matrix, *z = z_or_null;
-    if (!z)
-        z = a, ldz = lda;
+    real *z = z_matrix;
     if (batch->entries.starts)
         for (size_t panel = first; panel < last; panel++)
-            forward_sparse_panel(layer, batch, panel, z + panel * TILE_COLS, ldz);
+            forward_sparse_panel(matrix, batch, panel, !onto, z + panel * TILE_COLS, ldz);
     else
-        for (size_t k = 0; k < layer->fan_in; k += DEPTH) {
-            size_t end = k + DEPTH < layer->fan_in ? k + DEPTH : layer->fan_in;
+        for (size_t k = 0; k < matrix->fan_in; k += DEPTH) {
+            size_t end = k + DEPTH < matrix->fan_in ? k + DEPTH : matrix->fan_in;
             for (size_t panel = first; panel < last; panel++)
-                forward_panel(layer, batch, panel, k, end, z + panel * TILE_COLS, ldz);
+                forward_panel(matrix, batch, panel, k, end, k == 0 && !onto, z + panel * TILE_COLS, ldz);
         }
-    size_t cols = (last - 1 - first) * TILE_COLS + (size_t)panel_vectors(layer->fan_out, last - 1) * LANES;
-    KERNEL(activate)(layer->activation, batch->rows, cols, z + first * TILE_COLS, ldz, a + first * TILE_COLS, lda);
 }

@@ -36,18 +36,18 @@ INLINE void grad_input_tile(const int rows, const int width, const real *W, size
     store_tile(rows, width, sums, block, TILE_COLS);
 }
 
-void KERNEL(dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t,
+void KERNEL(dense_grad_input)(const fastnn_matrix *matrix, size_t first, size_t last, const void *delta_out_t,
                               size_t first_row, int activation_below, const void *kept, size_t ldk, const void *mask,
                               void *delta_in, size_t ldi, void *delta_in_t)
 {
-    const size_t panel_size = (1 + layer->fan_in) * TILE_COLS;
-    const real *W = (const real *)layer->weights + TILE_COLS;
+    const size_t panel_size = (1 + matrix->fan_in) * TILE_COLS;
+    const real *W = (const real *)matrix->weights + TILE_COLS;
     real block[BLOCK * TILE_COLS];
 
     for (size_t i = first; i < last; i += BLOCK) {
         size_t inputs = last - i < BLOCK ? last - i : BLOCK;
-        for (size_t n = 0; n < layer->fan_out; n += DEPTH) {
-            size_t end = layer->fan_out - n < DEPTH ? layer->fan_out : n + DEPTH;
+        for (size_t n = 0; n < matrix->fan_out; n += DEPTH) {
+            size_t end = matrix->fan_out - n < DEPTH ? matrix->fan_out : n + DEPTH;
             for (size_t r = 0; r < inputs; r += TILE_ROWS) {
                 size_t rows = inputs - r;
                 WITH_CONSTANT_ROWS(rows, TILE_VECTORS, grad_input_tile, W + (i + r) * TILE_COLS, panel_size, n, end,

@@ -138,20 +138,20 @@ static void grad_of_samples(const fastnn_batch *batch, size_t column, size_t row
 
 /* What the samples [begin, end) add to the gradient of the panel's rows [first, last), and, once they are the batch's
  * last, the step. Returns the sum of the weights' squares before it. */
-static double grad_rows(const fastnn_dense *layer, const fastnn_batch *batch, size_t panel, size_t first, size_t last,
+static double grad_rows(const fastnn_matrix *matrix, const fastnn_batch *batch, size_t panel, size_t first, size_t last,
                         size_t begin, size_t end, const real *delta, size_t ldd, real *grad,
                         const fastnn_update *update)
 {
     const update_constants c = constants_of(update);
-    const size_t at = (panel * (1 + layer->fan_in) + 1) * TILE_COLS; /* past the biases */
-    const size_t stride = n_memories[update->optimizer] > 1 ? layer->state_stride : 0;
-    const int width = panel_vectors(layer->fan_out, panel);
+    const size_t at = (panel * (1 + matrix->fan_in) + 1) * TILE_COLS; /* past the biases */
+    const size_t stride = n_memories[update->optimizer] > 1 ? matrix->state_stride : 0;
+    const int width = panel_vectors(matrix->fan_out, panel);
     vreal squares = {0};
 
     for (size_t i = first; i < last; i += TILE_ROWS, grad += TILE_ROWS * TILE_COLS) {
         size_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
-        const tile_state state = {(real *)layer->weights + at + i * TILE_COLS,
-                                  (real *)layer->state + at + i * TILE_COLS, stride};
+        const tile_state state = {(real *)matrix->weights + at + i * TILE_COLS,
+                                  (real *)matrix->state + at + i * TILE_COLS, stride};
         if (batch->entries.starts)
             grad_sparse_tile(rows, width, &batch->entries, i, delta, ldd, grad);
         else
@@ -163,7 +163,7 @@ static double grad_rows(const fastnn_dense *layer, const fastnn_batch *batch, si
     return sum_lanes(squares);
 }
 
-void KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *batch, size_t first_panel,
+void KERNEL(dense_grad_weights)(const fastnn_matrix *matrix, const fastnn_batch *batch, size_t first_panel,
                                 size_t last_panel, size_t first, size_t last, const void *delta, size_t ldd,
                                 const fastnn_update *update, double *squares)
 {
@@ -182,22 +182,22 @@ void KERNEL(dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *b
                 size_t end = batch->rows - begin < depth ? batch->rows : begin + depth;
                 for (size_t panel = block; panel < block_end; panel++)
                     squares[panel - first_panel] +=
-                        grad_rows(layer, batch, panel, row, row_end, begin, end,
+                        grad_rows(matrix, batch, panel, row, row_end, begin, end,
                                   (const real *)delta + panel * TILE_COLS, ldd, grads[panel - block], update);
             }
         }
     }
 }
 
-void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t rows, const void *delta_matrix, size_t ldd,
+void KERNEL(dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta_matrix, size_t ldd,
                              const fastnn_update *update)
 {
     update_constants c = constants_of(update);
     c.l2 = 0;
     c.keep = 1;
     const real *delta = (const real *)delta_matrix + panel * TILE_COLS;
-    const size_t at = panel * (1 + layer->fan_in) * TILE_COLS;
-    const int width = panel_vectors(layer->fan_out, panel);
+    const size_t at = panel * (1 + matrix->fan_in) * TILE_COLS;
+    const int width = panel_vectors(matrix->fan_out, panel);
     real grad[TILE_COLS];
 
     for (int j = 0; j < width; j++) {
@@ -206,8 +206,8 @@ void KERNEL(dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t row
             sum += load(delta + b * ldd + j * LANES);
         store(grad + j * LANES, sum);
     }
-    update_rows(update->optimizer, c, 1, width, grad, (real *)layer->weights + at, (real *)layer->state + at,
-                layer->state_stride, (vreal){0});
+    update_rows(update->optimizer, c, 1, width, grad, (real *)matrix->weights + at, (real *)matrix->state + at,
+                matrix->state_stride, (vreal){0});
 }
 
 /* In double: the gradients that most need their norm are those whose squares are beyond float. */
@@ -236,16 +236,16 @@ double KERNEL(sum_of_squares)(size_t n, const void *x_vector)
     return sum;
 }
 
-void KERNEL(dense_step)(const fastnn_dense *layer, size_t panel, const void *packed_grad, const fastnn_update *update)
+void KERNEL(dense_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad, const fastnn_update *update)
 {
     update_constants c = constants_of(update);
-    const int width = panel_vectors(layer->fan_out, panel);
-    const size_t at = panel * (1 + layer->fan_in) * TILE_COLS, past_bias = at + TILE_COLS;
+    const int width = panel_vectors(matrix->fan_out, panel);
+    const size_t at = panel * (1 + matrix->fan_in) * TILE_COLS, past_bias = at + TILE_COLS;
     const real *grad = packed_grad;
-    real *weights = layer->weights, *memory = layer->state;
+    real *weights = matrix->weights, *memory = matrix->state;
     c.l2 = 0; /* it is in the gradient already */
-    update_rows(update->optimizer, c, layer->fan_in, width, grad + past_bias, weights + past_bias, memory + past_bias,
-                layer->state_stride, (vreal){0});
+    update_rows(update->optimizer, c, matrix->fan_in, width, grad + past_bias, weights + past_bias, memory + past_bias,
+                matrix->state_stride, (vreal){0});
     c.keep = 1;
-    update_rows(update->optimizer, c, 1, width, grad + at, weights + at, memory + at, layer->state_stride, (vreal){0});
+    update_rows(update->optimizer, c, 1, width, grad + at, weights + at, memory + at, matrix->state_stride, (vreal){0});
 }

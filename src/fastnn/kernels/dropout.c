@@ -35,8 +35,8 @@ static void philox(uint64_t key, const uint64_t counter[4], uint64_t out[4])
     memcpy(out, x, sizeof x);
 }
 
-void KERNEL(dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first, size_t rows, size_t cols, double rate,
-                     void *a_matrix, void *kept_matrix, void *mask_matrix, size_t ld)
+void KERNEL(dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first_row, size_t rows, size_t first_col,
+                     size_t cols, double rate, void *a_matrix, void *kept_matrix, void *mask_matrix, size_t ld)
 {
     const double threshold = rate * 0x1p32;
     const real scale = (real)(1 / (1 - rate));
@@ -44,14 +44,15 @@ void KERNEL(dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first,
         real *a = (real *)a_matrix + i * ld, *mask = (real *)mask_matrix + i * ld;
         if (kept_matrix)
             memcpy((real *)kept_matrix + i * ld, a, cols * sizeof(real));
-        for (size_t j = 0; j < cols; j += BLOCK_UNITS) {
-            const uint64_t counter[4] = {j / BLOCK_UNITS, first + i, layer, step};
+        for (size_t j = 0; j < cols;) {
+            size_t unit = (first_col + j) % BLOCK_UNITS; /* where in its block a part of the columns begins */
+            const uint64_t counter[4] = {(first_col + j) / BLOCK_UNITS, first_row + i, layer, step};
             uint64_t words[4];
             philox(seed, counter, words);
-            for (size_t k = 0; k < BLOCK_UNITS && j + k < cols; k++) {
-                uint32_t number = (uint32_t)(words[k / 2] >> (k % 2 * 32));
-                mask[j + k] = number < threshold ? 0 : scale;
-                a[j + k] *= mask[j + k];
+            for (; unit < BLOCK_UNITS && j < cols; unit++, j++) {
+                uint32_t number = (uint32_t)(words[unit / 2] >> (unit % 2 * 32));
+                mask[j] = number < threshold ? 0 : scale;
+                a[j] *= mask[j];
             }
         }
     }

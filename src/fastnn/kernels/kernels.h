@@ -16,19 +16,19 @@
 #include "losses.h"
 #include "optimizers.h"
 
-/* A dense layer: a = f(x W + b), with W (fan_in, fan_out) and b (fan_out) packed in panels of tile_cols columns.
+/* A matrix of weights W (fan_in, fan_out) and its biases b (fan_out), packed in panels of tile_cols columns.
  *
  * A panel is 1 + fan_in rows of tile_cols numbers: the panel's part of the bias, then its part of each row of W.
- * Panels follow each other. The columns that pad the last panel are zero, and every kernel keeps them zero.
+ * Panels follow each other. The columns that pad the last panel are zero, and every kernel keeps them zero. A vector of
+ * parameters is a matrix without rows: fan_in is 0, and the biases are all there is.
  * What an optimizer remembers is laid out as the weights are, `state_stride` elements from one memory to the next.
  */
 typedef struct {
     size_t fan_in, fan_out;
-    int activation;
     void *weights; /* (n_panels, 1 + fan_in, tile_cols) */
     void *state;   /* (n_memories, ...) */
     size_t state_stride;
-} fastnn_dense;
+} fastnn_matrix;
 
 /* Which terms the sums of each register tile have, tile by tile.
  *
@@ -148,9 +148,9 @@ typedef struct {
     size_t tile_cols;    /* of the register tile: a panel's width; grad_input's batch tile */
 
     /* Weights in and out of their panels; W (fan_in, fan_out) with strides in bytes, b (fan_out) contiguous. */
-    void (*pack_dense)(const fastnn_dense *layer, const void *W, ptrdiff_t row_stride, ptrdiff_t col_stride,
+    void (*pack_dense)(const fastnn_matrix *matrix, const void *W, ptrdiff_t row_stride, ptrdiff_t col_stride,
                        const void *b);
-    void (*unpack_dense)(const fastnn_dense *layer, const void *packed, void *W, void *b);
+    void (*unpack_dense)(const fastnn_matrix *matrix, const void *packed, void *W, void *b);
 
     /* rows[0 ... n) of a dense X, converted, into out (n, n_features); rows == NULL: the first n rows. */
     void (*gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo);
@@ -167,40 +167,41 @@ typedef struct {
     void (*used_rows)(size_t rows, size_t cols, const void *x, size_t ldx, uint32_t *terms, uint32_t *counts,
                       size_t stride);
 
-    /* Panels [first, last) of the forward product: a[:, panels] = f(x W + b). z, where the activation keeps its input,
-     * gets x W + b; else NULL. Whole vectors are written, padding and all: lda, ldz >= n_panels * tile_cols. */
-    void (*dense_forward)(const fastnn_dense *layer, const fastnn_batch *x, size_t first, size_t last, void *z,
-                          size_t ldz, void *a, size_t lda);
+    /* Panels [first, last) of the forward product: z[:, panels] = x W + b or, where `onto`, z[:, panels] += x W. Whole
+     * vectors are written, padding and all: ldz >= n_panels * tile_cols. */
+    void (*dense_forward)(const fastnn_matrix *matrix, const fastnn_batch *x, size_t first, size_t last, int onto,
+                          void *z, size_t ldz);
 
     /* The error carried back through W to inputs [first, last) and batch rows [first_row, first_row + tile_cols):
      * delta_in = (delta_out W^T) * f'(kept), f being the activation below and kept what it kept.
      * Of delta_out those rows come transposed (fan_out, tile_cols). delta_in is written as it is (rows, fan_in) and,
      * unless delta_in_t is NULL, those rows transposed as well (fan_in, tile_cols); all tile_cols rows are written, in
      * both. mask (as kept), unless NULL, multiplies delta_in too: see dropout. */
-    void (*dense_grad_input)(const fastnn_dense *layer, size_t first, size_t last, const void *delta_out_t,
+    void (*dense_grad_input)(const fastnn_matrix *matrix, size_t first, size_t last, const void *delta_out_t,
                              size_t first_row, int activation_below, const void *kept, size_t ldk, const void *mask,
                              void *delta_in, size_t ldi, void *delta_in_t);
 
     /* The gradient of rows [first, last) of W in panels [first_panel, last_panel), x^T delta summed over the batch,
      * given straight to the optimizer; first is a multiple of tile_rows. squares (last_panel - first_panel) gets the
      * sum of those weights' squares before the step (the penalty wants it), panel by panel. */
-    void (*dense_grad_weights)(const fastnn_dense *layer, const fastnn_batch *x, size_t first_panel, size_t last_panel,
+    void (*dense_grad_weights)(const fastnn_matrix *matrix, const fastnn_batch *x, size_t first_panel, size_t last_panel,
                                size_t first, size_t last, const void *delta, size_t ldd, const fastnn_update *update,
                                double *squares);
     /* Likewise of a panel's biases: delta summed over the batch. */
-    void (*dense_grad_bias)(const fastnn_dense *layer, size_t panel, size_t rows, const void *delta, size_t ldd,
+    void (*dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);
 
     /* The whole gradient, for those who need it before a step: the sum of the squares of n numbers, and the step of a
      * whole panel with a gradient that is packed as the weights are, padding zero. */
     double (*sum_of_squares)(size_t n, const void *x);
-    void (*dense_step)(const fastnn_dense *layer, size_t panel, const void *packed_grad, const fastnn_update *update);
+    void (*dense_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad, const fastnn_update *update);
 
-    /* Dropout of rows [first, first + rows) of a (rows, cols): mask gets 0 where a unit is dropped, at this rate, and
-     * 1 / (1 - rate) elsewhere; kept, unless NULL, gets a; a is multiplied by mask. Which units are dropped depends on
-     * seed, step, layer, row and column only. All three matrices are ld apart. */
-    void (*dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first, size_t rows, size_t cols, double rate,
-                    void *a, void *kept, void *mask, size_t ld);
+    /* Dropout of rows [first_row, first_row + rows) and columns [first_col, first_col + cols) of a matrix, of which a
+     * is that part: mask gets 0 where a unit is dropped, at this rate, and 1 / (1 - rate) elsewhere; kept, unless NULL,
+     * gets a; a is multiplied by mask. Which units are dropped depends on seed, step, layer, row and column only. The
+     * rows of all three are ld apart. */
+    void (*dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first_row, size_t rows, size_t first_col,
+                    size_t cols, double rate, void *a, void *kept, void *mask, size_t ld);
 
     /* a = f(z), and delta *= f'(kept), element by element, and delta *= mask (as kept) unless that is NULL. In place is
      * allowed. */

@@ -5,19 +5,19 @@
 #include "kernels.h"
 #include "simd.h"
 
-void KERNEL(pack_dense)(const fastnn_dense *, const void *, ptrdiff_t, ptrdiff_t, const void *);
-void KERNEL(unpack_dense)(const fastnn_dense *, const void *, void *, void *);
+void KERNEL(pack_dense)(const fastnn_matrix *, const void *, ptrdiff_t, ptrdiff_t, const void *);
+void KERNEL(unpack_dense)(const fastnn_matrix *, const void *, void *, void *);
 void KERNEL(gather)(const fastnn_samples *, const intptr_t *, size_t, void *, size_t);
 void KERNEL(gather_entries)(const fastnn_samples *, const intptr_t *, size_t, size_t, const fastnn_entries *);
 void KERNEL(link_entries)(const fastnn_entries *, size_t, size_t, size_t);
 void KERNEL(used_columns)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t);
 void KERNEL(used_rows)(size_t, size_t, const void *, size_t, uint32_t *, uint32_t *, size_t);
-void KERNEL(dense_forward)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, void *, size_t, void *, size_t);
-void KERNEL(dense_grad_input)(const fastnn_dense *, size_t, size_t, const void *, size_t, int, const void *, size_t,
+void KERNEL(dense_forward)(const fastnn_matrix *, const fastnn_batch *, size_t, size_t, int, void *, size_t);
+void KERNEL(dense_grad_input)(const fastnn_matrix *, size_t, size_t, const void *, size_t, int, const void *, size_t,
                               const void *, void *, size_t, void *);
-void KERNEL(dense_grad_weights)(const fastnn_dense *, const fastnn_batch *, size_t, size_t, size_t, size_t,
+void KERNEL(dense_grad_weights)(const fastnn_matrix *, const fastnn_batch *, size_t, size_t, size_t, size_t,
                                 const void *, size_t, const fastnn_update *, double *);
-void KERNEL(dense_grad_bias)(const fastnn_dense *, size_t, size_t, const void *, size_t, const fastnn_update *);
+void KERNEL(dense_grad_bias)(const fastnn_matrix *, size_t, size_t, const void *, size_t, const fastnn_update *);
 void KERNEL(activate)(int, size_t, size_t, const void *, size_t, void *, size_t);
 void KERNEL(multiply_gradient)(int, size_t, size_t, const void *, const void *, size_t, void *, size_t);
 double KERNEL(softmax_loss)(size_t, size_t, const void *, size_t, const int32_t *, size_t, const void *, size_t, double,
@@ -25,8 +25,9 @@ double KERNEL(softmax_loss)(size_t, size_t, const void *, size_t, const int32_t 
 double KERNEL(elementwise_loss)(int, size_t, size_t, const void *, size_t, const void *, size_t, const void *, size_t,
                                 const void *, double, void *, size_t);
 double KERNEL(sum_of_squares)(size_t, const void *);
-void KERNEL(dense_step)(const fastnn_dense *, size_t, const void *, const fastnn_update *);
-void KERNEL(dropout)(uint64_t, uint64_t, uint64_t, size_t, size_t, size_t, double, void *, void *, void *, size_t);
+void KERNEL(dense_step)(const fastnn_matrix *, size_t, const void *, const fastnn_update *);
+void KERNEL(dropout)(uint64_t, uint64_t, uint64_t, size_t, size_t, size_t, size_t, double, void *, void *, void *,
+                     size_t);
 void KERNEL(softmax)(size_t, size_t, void *, size_t);
 void KERNEL(perceptron_learn)(const fastnn_visits *, size_t, const fastnn_examples *, size_t);
 void KERNEL(perceptron_score)(fastnn_perceptron *, const fastnn_examples *, size_t, size_t);

@@ -1,0 +1,5 @@
+from fastnn.engine.layers.layer cimport EngineLayer
+
+
+cdef class DenseLayer(EngineLayer):
+    pass

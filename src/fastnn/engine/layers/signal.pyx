@@ -1,0 +1,73 @@
+"""Signals between layers: see signal.pxd."""
+
+from fastnn.engine.kernels cimport FASTNN_IDENTITY
+
+
+cdef size_t n_panels(const fastnn_kernels *kernels, size_t channels) noexcept nogil:
+    """Panels that cover so many columns."""
+    return (channels + kernels.tile_cols - 1) // kernels.tile_cols
+
+
+cdef size_t n_tiles(const fastnn_kernels *kernels, size_t rows) noexcept nogil:
+    """Register tiles that cover so many rows, of a batch or of W."""
+    return (rows + kernels.tile_rows - 1) // kernels.tile_rows
+
+
+cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t row) noexcept nogil:
+    """Where a row of one of the signal's matrices begins; NULL if there is no such matrix."""
+    return matrix + row * signal.ld * kernels.itemsize if matrix != NULL else NULL
+
+
+cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signal, size_t first,
+                              size_t last) noexcept nogil:
+    """Rows first ... last of a signal's values as the products take them, first being a multiple of tile_rows."""
+    cdef fastnn_batch batch = fastnn_batch(last - first, row_of(kernels, signal, signal.values, first), signal.ld,
+                                           signal.columns, signal.samples, signal.entries)
+    cdef size_t tile = first // kernels.tile_rows
+    batch.columns.terms += tile * batch.columns.stride
+    if batch.columns.counts != NULL:
+        batch.columns.counts += tile
+    if batch.entries.starts != NULL:
+        batch.entries.starts += first
+    return batch
+
+
+cdef void finish_values(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,
+                        size_t first_panel, size_t last_panel, const Step *step) noexcept nogil:
+    """Activation and dropout of sums that are complete: of so many rows, and of the columns of these panels.
+
+    To be called while the sums are in the cache. step is NULL where nothing is trained, and so nothing dropped.
+    """
+    cdef size_t lanes = kernels.vector_bytes // kernels.itemsize, first = first_panel * kernels.tile_cols
+    cdef size_t vectors_end = (signal.channels + lanes - 1) // lanes * lanes  # padding is finished with its vector
+    cdef size_t end = last_panel * kernels.tile_cols, skipped = first * kernels.itemsize
+    cdef char *values = row_of(kernels, signal, signal.values, first_row) + skipped
+    cdef char *sums = values
+    if signal.sums != NULL:
+        sums = row_of(kernels, signal, signal.sums, first_row) + skipped
+    if signal.sums != NULL or signal.activation != FASTNN_IDENTITY:
+        kernels.activate(signal.activation, rows, min(end, vectors_end) - first, sums, signal.ld, values, signal.ld)
+    if step != NULL and signal.mask != NULL:
+        kernels.dropout(
+            step.dropout_seed, step.number, signal.number, first_row, rows, first, min(end, signal.channels) - first,
+            signal.dropout, values,
+            NULL if signal.kept == signal.sums else row_of(kernels, signal, signal.kept, first_row) + skipped,
+            row_of(kernels, signal, signal.mask, first_row) + skipped, signal.ld)
+
+
+cdef void finish_delta(const fastnn_kernels *kernels, const Signal *signal, size_t first_row,
+                       size_t rows) noexcept nogil:
+    """Make the gradient by the values of so many rows that by their sums; and turn it around, if someone asks."""
+    cdef size_t row = first_row, end = first_row + rows, tile, n
+    kernels.multiply_gradient(
+        signal.activation, rows, signal.channels, row_of(kernels, signal, signal.kept, first_row),
+        row_of(kernels, signal, signal.mask, first_row), signal.ld, row_of(kernels, signal, signal.delta, first_row),
+        signal.ld)
+    while signal.delta_t != NULL and row < end:
+        # In tiles: whole, its rows would be as far apart as a batch is long, each step of a sum on a page of its own.
+        tile = row - row % kernels.tile_cols
+        n = min(tile + kernels.tile_cols, end) - row
+        kernels.transpose(n, signal.channels, row_of(kernels, signal, signal.delta, row), signal.ld,
+                          signal.delta_t + (tile * signal.channels + row - tile) * kernels.itemsize,
+                          kernels.tile_cols)
+        row += n

@@ -1,0 +1,325 @@
+"""Training: the operations that the phases of a step are made of, and a team's way through them, without the GIL.
+
+schedule.py says which phases there are. Every function here is called by all threads of a team, and does the calling
+thread's part; what only one of them has to do, rank 0 does.
+"""
+
+from libc.math cimport INFINITY, NAN, sqrt
+from libc.stddef cimport size_t
+from libc.stdint cimport uint32_t
+from libc.string cimport memset
+
+from fastnn.engine.crowd cimport MOST_STALLS
+from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient
+from fastnn.engine.layers.signal cimport finish_delta, n_panels, n_tiles, row_of
+from fastnn.engine.loss cimport gather_targets, rows_loss, total_weight
+from fastnn.engine.optimizer cimport update_at
+from fastnn.engine.products cimport n_weight_tasks
+from fastnn.engine.team cimport Share, Team, fp_state, my_share, team_count, team_enter, team_leave, team_wait
+
+
+cdef void run_segment(void *job, const Team *team) noexcept nogil:
+    """Batches of a segment: from where the last team left off, to the end.
+
+    Or not so far, if the team's threads stall each other. Another one may then resume, and smaller.
+    """
+    cdef Segment *segment = <Segment *> job
+    cdef Batch batch
+    cdef fp_state caller = team_enter()
+    cdef bint resumes = True
+    memset(&batch, 0, sizeof(Batch))
+    batch.step.dropout_seed = segment.stepping.step.dropout_seed
+    batch.first = segment.progress.n_done
+    gather_batch(segment, batch.first, batch.parity, team)
+    team_wait(team)
+    while resumes and batch.first < segment.source.n_rows:
+        batch.n_samples = min(segment.plan.batch_size, segment.source.n_rows - batch.first)
+        batch.step.number = segment.progress.steps_before + 1 + batch.first // segment.plan.batch_size
+        resumes = train_batch(segment, &batch, team)
+        batch.first += segment.plan.batch_size
+        batch.parity = 1 - batch.parity
+    if team.rank == 0:
+        segment.progress.n_done = min(batch.first, segment.source.n_rows)
+    team_leave(caller)
+
+
+cdef bint train_batch(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:
+    """A step; returns whether this team is to make another."""
+    cdef const Operation *operation = segment.plan.operations
+    cdef const Operation *end = operation + segment.plan.n_operations
+    cdef bint resumes = True
+    while operation < end:
+        operation.work(segment, batch, operation, team)
+        if operation.ends_phase:
+            team_wait(team)
+            if operation < end - 1:  # after the last barrier it is the next batch's
+                resumes = segment.progress.resumes
+        operation += 1
+    if team.rank == 0:
+        segment.progress.loss += segment.progress.loss_scale * 0.5 * segment.stepping.hyperparameters.l2 * penalty(
+            &segment.plan)
+    return resumes
+
+
+cdef inline const Signal *below(Segment *segment, const Batch *batch, size_t layer) noexcept nogil:
+    """What a layer reads."""
+    return &segment.gathered[batch.parity].signal if layer == 0 else &segment.plan.signals[layer - 1]
+
+
+# -- the operations, by name -------------------------------------------------------------------------------------------
+
+cdef Work operation_work(str name) except NULL:
+    if name == "begin":
+        return begin
+    if name == "forward":
+        return forward
+    if name == "rows":
+        return rows
+    if name == "add losses":
+        return add_losses
+    if name == "back":
+        return back
+    if name == "step":
+        return make_step
+    if name == "gather":
+        return gather_next
+    if name == "norm":
+        return find_norm
+    if name == "clipped step":
+        return clipped_step
+    raise ValueError(f"unknown operation {name!r}")
+
+
+cdef RowWork row_work(str name) except NULL:
+    if name == "forward":
+        return forward_rows
+    if name == "loss":
+        return loss_rows
+    if name == "back":
+        return back_rows
+    raise ValueError(f"unknown operation by rows {name!r}")
+
+
+# -- gathering ---------------------------------------------------------------------------------------------------------
+
+cdef void gather_next(Segment *segment, const Batch *batch, const Operation *operation,
+                      const Team *team) noexcept nogil:
+    gather_batch(segment, batch.first + segment.plan.batch_size, 1 - batch.parity, team)
+
+
+cdef void gather_batch(Segment *segment, size_t first, size_t parity, const Team *team) noexcept nogil:
+    """This thread's share of a batch's samples, in whole tiles, of their targets, and of the columns they use."""
+    cdef const fastnn_kernels *kernels = segment.plan.kernels
+    cdef const BatchSource *source = &segment.source
+    cdef GatheredBatch *gathered = &segment.gathered[parity]
+    cdef Signal *signal = &gathered.signal
+    cdef size_t row, n, n_features = source.X.n_features
+    cdef Share mine
+    cdef char *x
+    if first >= source.n_rows:
+        return
+    n = min(segment.plan.batch_size, source.n_rows - first)
+    mine = my_share(team, n_tiles(kernels, n))
+    row = mine.first * kernels.tile_rows
+    n = min(mine.last * kernels.tile_rows, n) - row
+    if source.X.starts != NULL:
+        kernels.gather_entries(source.X, source.order + first, row, row + n, &signal.entries)
+    else:
+        x = row_of(kernels, signal, signal.values, row * signal.positions)
+        kernels.gather(source.X, source.order + first + row, n, x, signal.ld * signal.positions)
+        if signal.columns.counts != NULL:
+            kernels.used_columns(n, n_features, x, signal.ld, <uint32_t *> signal.columns.terms + mine.first * n_features,
+                                 <uint32_t *> signal.columns.counts + mine.first, n_features)
+    gather_targets(kernels, source.targets, source.order, first + row, n, &gathered.targets, row)
+
+
+cdef void find_used_samples(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:
+    """For this thread's share of the tiles of columns, the samples that use them: the weights' gradient will ask."""
+    cdef const fastnn_kernels *kernels = segment.plan.kernels
+    cdef const Signal *x = &segment.gathered[batch.parity].signal
+    cdef size_t n_features = segment.source.X.n_features
+    cdef Share mine = my_share(team, n_tiles(kernels, n_features))
+    cdef size_t column = mine.first * kernels.tile_rows, end = min(mine.last * kernels.tile_rows, n_features)
+    if segment.source.X.starts != NULL:
+        kernels.link_entries(&x.entries, batch.n_samples, column, end)
+    elif x.samples.counts != NULL:
+        kernels.used_rows(batch.n_samples, end - column, x.values + column * kernels.itemsize, x.ld,
+                          <uint32_t *> x.samples.terms + mine.first * segment.plan.batch_size,
+                          <uint32_t *> x.samples.counts + mine.first, segment.plan.batch_size)
+
+
+cdef void begin(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
+    """The constants of this batch's step, which one thread finds for all."""
+    cdef Stepping *stepping = &segment.stepping
+    cdef Progress *progress = &segment.progress
+    cdef double total, rate = 1
+    find_used_samples(segment, batch, team)
+    if team.rank != 0:
+        return
+    total = total_weight(segment.plan.kernels, &segment.gathered[batch.parity].targets, batch.n_samples)
+    if segment.source.rates != NULL:
+        rate = segment.source.rates[batch.first // segment.plan.batch_size]
+    progress.step_count = batch.step.number
+    progress.resumes = team_count(&segment.barrier.stalls) < MOST_STALLS
+    stepping.step.number = batch.step.number
+    stepping.step.update = update_at(stepping.hyperparameters, batch.step.number, total, rate)
+    # An epoch's loss is the mean over batches of theirs, each counting by its samples, as scikit-learn has it.
+    progress.loss_scale = batch.n_samples / total if total > 0 else 0
+    if stepping.hyperparameters.optimizer == FASTNN_accumulate:
+        progress.loss_scale = 1
+    if stepping.clip_norm > 0:
+        stepping.clipped_update = stepping.step.update
+        stepping.step.update.optimizer = FASTNN_gradient
+        stepping.step.update.keep = 1
+
+
+# -- layers ------------------------------------------------------------------------------------------------------------
+
+cdef void forward(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
+    cdef const Layer *layer = &segment.plan.layers[operation.layer]
+    cdef const Signal *above = &segment.plan.signals[operation.layer]
+    cdef Share mine
+    if layer.kind.forward_shared != NULL:
+        layer.kind.forward_shared(layer, below(segment, batch, operation.layer), above, batch.n_samples, &batch.step,
+                                  team)
+    else:
+        mine = my_samples(segment, batch, team)
+        layer.kind.forward_rows(layer, below(segment, batch, operation.layer), above, mine.first, mine.last,
+                                &batch.step)
+
+
+cdef void back(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
+    cdef const Layer *layer = &segment.plan.layers[operation.layer]
+    cdef const Signal *above = &segment.plan.signals[operation.layer]
+    cdef Share mine
+    if layer.kind.back_shared != NULL:
+        layer.kind.back_shared(layer, below(segment, batch, operation.layer), above, batch.n_samples, team)
+    else:
+        mine = my_samples(segment, batch, team)
+        layer.kind.back_rows(layer, below(segment, batch, operation.layer), above, mine.first, mine.last)
+
+
+cdef void make_step(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
+    cdef const Layer *layer = &segment.plan.layers[operation.layer]
+    layer.kind.make_step(layer, below(segment, batch, operation.layer), &segment.plan.signals[operation.layer],
+                         batch.n_samples, &segment.stepping.step, team)
+
+
+cdef Share my_samples(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:
+    """This thread's share of a batch's samples, in whole tiles."""
+    cdef size_t tile = segment.plan.kernels.tile_rows
+    cdef Share mine = my_share(team, n_tiles(segment.plan.kernels, batch.n_samples))
+    return Share(min(mine.first * tile, batch.n_samples), min(mine.last * tile, batch.n_samples))
+
+
+# -- by rows -----------------------------------------------------------------------------------------------------------
+
+cdef size_t n_chunks(const Plan *plan, size_t n_samples) noexcept nogil:
+    """Chunks that so many samples are taken in, where they are taken by rows."""
+    return (n_samples + plan.chunk_samples - 1) // plan.chunk_samples
+
+
+cdef void rows(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
+    """By rows, since the loss needs whole ones: the last layers, the loss, its gradient, and that of layers below."""
+    cdef const Plan *plan = &segment.plan
+    cdef Share mine = my_share(team, n_chunks(plan, batch.n_samples))
+    cdef size_t chunk, i, first, last
+    for chunk in range(mine.first, mine.last):
+        first = chunk * plan.chunk_samples
+        last = min(first + plan.chunk_samples, batch.n_samples)
+        for i in range(plan.n_row_operations):
+            plan.row_operations[i].work(segment, batch, plan.row_operations[i].layer, first, last)
+
+
+cdef void forward_rows(Segment *segment, const Batch *batch, size_t i, size_t first, size_t last) noexcept nogil:
+    cdef const Layer *layer = &segment.plan.layers[i]
+    layer.kind.forward_rows(layer, below(segment, batch, i), &segment.plan.signals[i], first, last, &batch.step)
+
+
+cdef void back_rows(Segment *segment, const Batch *batch, size_t i, size_t first, size_t last) noexcept nogil:
+    cdef const Layer *layer = &segment.plan.layers[i]
+    layer.kind.back_rows(layer, below(segment, batch, i), &segment.plan.signals[i], first, last)
+
+
+cdef void loss_rows(Segment *segment, const Batch *batch, size_t i, size_t first, size_t last) noexcept nogil:
+    """The loss of samples, and its gradient by the output layer's sums."""
+    cdef const fastnn_kernels *kernels = segment.plan.kernels
+    cdef const Signal *outputs = &segment.plan.signals[segment.plan.n_layers - 1]
+    segment.progress.losses[first // segment.plan.chunk_samples] = rows_loss(
+        kernels, &segment.gathered[batch.parity].targets, first, last - first,
+        row_of(kernels, outputs, outputs.values, first), outputs.ld, row_of(kernels, outputs, outputs.delta, first),
+        outputs.ld)
+    finish_delta(kernels, outputs, first, last - first)
+
+
+cdef void add_losses(Segment *segment, const Batch *batch, const Operation *operation,
+                     const Team *team) noexcept nogil:
+    """The batch's loss: right after the rows, since without hidden layers the next batch's follow at the next barrier."""
+    if team.rank == 0:
+        segment.progress.loss += segment.progress.loss_scale * summed(
+            segment.progress.losses, n_chunks(&segment.plan, batch.n_samples))
+
+
+cdef double penalty(const Plan *plan) noexcept nogil:
+    """The sum of the squares of all weights before the step."""
+    cdef double total = 0
+    cdef size_t i, task
+    for i in range(plan.n_parameters):
+        for task in range(n_weight_tasks(plan.kernels, &plan.parameters[i].matrix)):
+            total += plan.parameters[i].squares[task]
+    return total
+
+
+# -- clipping ----------------------------------------------------------------------------------------------------------
+
+cdef size_t n_all_panels(const Plan *plan) noexcept nogil:
+    cdef size_t i, n = 0
+    for i in range(plan.n_parameters):
+        n += n_panels(plan.kernels, plan.parameters[i].matrix.fan_out)
+    return n
+
+
+cdef void find_norm(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
+    """The squares of this thread's share of the gradient's panels."""
+    cdef const Plan *plan = &segment.plan
+    cdef size_t i, panel, size, task = 0
+    cdef Share mine = my_share(team, n_all_panels(plan))
+    for i in range(plan.n_parameters):
+        size = (1 + plan.parameters[i].matrix.fan_in) * plan.kernels.tile_cols
+        for panel in range(n_panels(plan.kernels, plan.parameters[i].matrix.fan_out)):
+            if mine.first <= task < mine.last:
+                segment.stepping.norms[task] = plan.kernels.sum_of_squares(
+                    size, <const char *> plan.gradients[i].matrix.state + panel * size * plan.kernels.itemsize)
+            task += 1
+
+
+cdef void clipped_step(Segment *segment, const Batch *batch, const Operation *operation,
+                       const Team *team) noexcept nogil:
+    """The optimizer's step with a gradient that was left whole, scaled down if its norm is too large."""
+    cdef const Plan *plan = &segment.plan
+    cdef size_t i, layer = 0, first = 0, panel, task = 0, n_tasks = n_all_panels(plan)
+    cdef double norm = sqrt(summed(segment.stepping.norms, n_tasks))
+    cdef Share mine = my_share(team, n_tasks)
+    cdef fastnn_update update = segment.stepping.clipped_update
+    update.scale = 1
+    if norm > segment.stepping.clip_norm:
+        # Scaled by 0, a gradient out of bounds would be a step of nothing, and nobody would know.
+        update.scale = segment.stepping.clip_norm / norm if norm < INFINITY else NAN
+    for layer in range(plan.n_layers):
+        for i in range(first, first + plan.layers[layer].n_parameters):
+            for panel in range(n_panels(plan.kernels, plan.parameters[i].matrix.fan_out)):
+                if mine.first <= task < mine.last and plan.parameters[i].learnt:
+                    plan.kernels.dense_step(&plan.parameters[i].matrix, panel, plan.gradients[i].matrix.state, &update)
+                    if plan.layers[layer].kind.refresh != NULL:
+                        plan.layers[layer].kind.refresh(&plan.layers[layer], i - first, panel)
+                task += 1
+        first += plan.layers[layer].n_parameters
+
+
+cdef double summed(const double *results, size_t n_tasks) noexcept nogil:
+    """What a batch's tasks found, added in their order, whichever threads they ran on."""
+    cdef double total = 0
+    cdef size_t i
+    for i in range(n_tasks):
+        total += results[i]
+    return total
