@@ -20,11 +20,9 @@ class Step:
         rng = np.random.default_rng(0)
         n = BATCH_SIZE * N_BATCHES
         loss = Loss(name, loss_links[name] or "identity", SIZES[-1], 0.5 if name in ("huber", "quantile") else 0.0)
-        network = Network(SIZES, ["relu"], loss.head, dtype)
-        network.set_weights(
-            [rng.normal(0, fan_in**-0.5, shape) for fan_in, shape in ((64, (64, 100)), (100, (100, 10)))],
-            [np.zeros(100), np.zeros(10)],
-        )
+        layers = [("dense", SIZES[1], "relu"), ("dense", SIZES[2], "identity")]
+        network = Network(layers, SIZES[:1], loss.head, dtype)
+        network.set_weights([rng.normal(0, SIZES[0] ** -0.5, shape) for shape in network.shapes])
         self.trainer = Trainer(network, loss, Optimizer(optimizer, 1e-6, 1e-4, 0.9, 0.99, 1e-8), BATCH_SIZE, 1)
         self.X, self.order = rng.random((n, SIZES[0])).astype(dtype), np.arange(n)
         labels = rng.integers(0, SIZES[-1], n, dtype=np.int32)

@@ -1,6 +1,6 @@
 """Small networks, and data to train them on."""
 
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -55,12 +55,26 @@ def make_loss(name, n_outputs):
     return Loss(name, head, n_outputs, settings)
 
 
+def dense_layers(sizes, activations):
+    """The description of dense layers of so many units, the last one's activation being identity."""
+    return [("dense", units, name) for units, name in zip(sizes, [*activations, "identity"], strict=True)]
+
+
+def joined(coefs, intercepts):
+    """The weights of dense layers as networks list them: W and b of the first, and so on."""
+    return list(chain(*zip(coefs, intercepts, strict=True)))
+
+
+def parted(weights):
+    """The reverse: every W, and every b."""
+    return weights[::2], weights[1::2]
+
+
 def make_network(weights, activations, head, level=None, groups=None):
-    """A network with these weights, of their type."""
+    """A network of dense layers with these weights, of their type."""
     coefs, intercepts = weights
-    network = Network([len(coefs[0]), *map(len, intercepts)], activations, head, coefs[0].dtype, level, groups)
-    network.set_weights(coefs, intercepts)
-    return network
+    layers, shape = dense_layers(list(map(len, intercepts)), activations), coefs[0].shape[:1]
+    return Network(layers, shape, head, coefs[0].dtype, level, groups, joined(coefs, intercepts))
 
 
 def make_trainer(
@@ -96,5 +110,5 @@ def make_trainer(
 
 def all_weights(network):
     """Every W and b of a network, one after the other."""
-    coefs, intercepts = network.weights()
+    coefs, intercepts = parted(network.weights())
     return np.concatenate([p.ravel() for p in coefs + intercepts])

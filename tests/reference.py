@@ -183,6 +183,43 @@ def dropout_mask(numbers, rate):
     return np.where(numbers < rate * 2.0**32, 0, 1 / (1 - rate))
 
 
+# -- layers -----------------------------------------------------------------------------------------------------------
+#
+# name: (function, examples). The function takes a batch x (n, *input_shape), the layer's weights and its settings, and
+# returns what the layer makes of x in training, what it makes in prediction, and its weights after this batch: the same
+# ones, but for state. An example is an input shape and a network to test the layer in, which ends in a vector.
+
+
+def _dense(x, weights, units, activation):
+    W, b = weights
+    made = ACTIVATIONS[activation][0](x @ W + b)
+    return made, made, weights
+
+
+LAYERS = {
+    "dense": (
+        _dense,
+        [
+            ((5,), [("dense", 7, "tanh"), ("dense", 20, "gelu"), ("dense", 3, "identity")]),
+            ((1, 5), [("dense", 9, "logistic"), ("dense", 3, "identity")]),
+        ],
+    ),
+}
+
+
+def through_layers(description, weights, x, training=True):
+    """What a network's layers make of a batch, one after the other; and their weights after it.
+
+    weights has a list for each layer.
+    """
+    after = []
+    for (kind, *settings), layer_weights in zip(description, weights, strict=True):
+        trained, predicted, new_weights = LAYERS[kind][0](x, layer_weights, *settings)
+        x = trained if training else predicted
+        after.append(new_weights)
+    return x, after
+
+
 # -- the network ------------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from problems import make_loss, make_trainer, random_weights
+from problems import dense_layers, make_loss, make_trainer, random_weights
 
 from fastnn.engine.standalone import Dense
 from fastnn.engine.loss import Loss
@@ -79,38 +79,36 @@ def test_forward_refuses(samples, error):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("sizes", "activations", "arguments", "message"),
     [
-        (((4, 5, 3), ["swish"], "softmax", "float32"), "unknown activation 'swish': choose among"),
-        (((4, 5, 3), ["relu"], "poisson", "float32"), "unknown head 'poisson': choose among"),
-        (((4, 5, 3), ["relu"], "softmax", "float16"), "float32 or float64, not in float16"),
-        (((4, 5, 3), ["relu"], "softmax", "float32", "mmx"), "unknown instruction set 'mmx'"),
-        (((4, 5, 3), [], "softmax", "float32"), "0 activations for 1 hidden layers"),
-        (((4, 5, 3), ["relu"] * 2, "softmax", "float32"), "2 activations for 1 hidden layers"),
-        (((4, 0, 3), ["relu"], "softmax", "float32"), "a layer of 0 units"),
-        (((4, -1, 3), ["relu"], "softmax", "float32"), "a layer of -1 units"),
-        (((2**31, 3), [], "softmax", "float32"), "a layer of 2147483648 units"),
-        (((4, 2**64), [], "softmax", "float32"), "a layer of 18446744073709551616 units"),
+        ((4, 5, 3), ["swish"], ("softmax", "float32"), "unknown activation 'swish': choose among"),
+        ((4, 5, 3), ["relu"], ("poisson", "float32"), "unknown head 'poisson': choose among"),
+        ((4, 5, 3), ["relu"], ("softmax", "float16"), "float32 or float64, not in float16"),
+        ((4, 5, 3), ["relu"], ("softmax", "float32", "mmx"), "unknown instruction set 'mmx'"),
+        ((4, 0, 3), ["relu"], ("softmax", "float32"), r"units must be at least 1 and below 2\*\*31, got 0"),
+        ((4, -1, 3), ["relu"], ("softmax", "float32"), "units must be at least 1 .* got -1"),
+        ((0, 3), [], ("softmax", "float32"), r"at least 1 and fewer than 2\*\*31 numbers, got shape \(0,\)"),
+        ((2**31, 3), [], ("softmax", "float32"), r"fewer than 2\*\*31 numbers, got shape \(2147483648,\)"),
+        ((4, 2**64), [], ("softmax", "float32"), "units must be .* got 18446744073709551616"),
     ],
 )
-def test_network_refuses(arguments, message):
+def test_network_refuses(sizes, activations, arguments, message):
     with pytest.raises(ValueError, match=message):
-        Network(*arguments)
+        Network(dense_layers(sizes[1:], activations), sizes[:1], *arguments)
 
 
-@pytest.mark.parametrize("sizes", [(), (4,)])
-def test_a_network_needs_inputs_and_outputs(sizes):
-    with pytest.raises(ValueError, match="at least inputs and outputs"):
-        Network(sizes, [], "softmax", "float32")
+def test_a_network_needs_layers():
+    with pytest.raises(ValueError, match="at least one layer"):
+        Network([], (4,), "softmax", "float32")
 
 
 def test_what_cannot_be_addressed_is_not_allocated():
     """Sizes whose product overflows: were it taken modulo 2**64, a small block would be written past its end."""
     largest = 2**31 - 1
     with pytest.raises(MemoryError):
-        Network((largest, largest), [], "softmax", "float64")
+        Network(dense_layers([largest], []), (largest,), "softmax", "float64")
     with pytest.raises(MemoryError):
-        Network((largest, largest, largest, largest), ["relu", "relu"], "softmax", "float32")
+        Network(dense_layers([largest] * 3, ["relu", "relu"]), (largest,), "softmax", "float32")
     network = trainer().network
     for batch_size in (2**61, 2**62):
         with pytest.raises(MemoryError):
@@ -189,12 +187,11 @@ def test_optimizer_refuses_unknown_names():
 
 def test_weights_of_other_shapes_are_refused():
     network = trainer().network
-    coefs, intercepts = network.weights()
+    weights = network.weights()
     before = network.parameters.copy()
-    swapped = (coefs[::-1], intercepts), (coefs, intercepts[::-1])
-    for wrong in [(coefs[:1], intercepts), (coefs, intercepts[:1]), *swapped]:
+    for wrong in (weights[:-1], [*weights, weights[0]], weights[::-1], [weights[0].T, *weights[1:]]):
         with pytest.raises(ValueError, match="weights"):
-            network.set_weights(*wrong)
+            network.set_weights(wrong)
     for wrong in [network.parameters[1:], network.parameters.astype("float32"), network.parameters[::-1]]:
         with pytest.raises(ValueError, match="not laid out as"):
             network.unpack(wrong)

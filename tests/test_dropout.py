@@ -30,7 +30,7 @@ def engine_masks(where, rate, dtype, level, n_threads=1):
     )  # fmt: skip
     trainer.optimizer.step_count = step - 1
     trainer.run(np.eye(n_rows), np.full((n_rows, 1), -1), np.arange(n_rows))
-    return trainer.network.unpack(trainer.memories[0])[0][layer]
+    return trainer.network.unpack(trainer.memories[0])[2 * layer]
 
 
 # seed, step, layer, rows, units

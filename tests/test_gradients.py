@@ -5,7 +5,17 @@ from itertools import chain
 import numpy as np
 import pytest
 import reference
-from problems import LOSSES, all_weights, make_loss, make_network, make_trainer, random_targets, random_weights
+from problems import (
+    LOSSES,
+    all_weights,
+    joined,
+    make_loss,
+    make_network,
+    make_trainer,
+    parted,
+    random_targets,
+    random_weights,
+)
 
 from fastnn.engine.activation import activation_names
 from fastnn.engine.loss import Loss, loss_links, loss_names
@@ -74,7 +84,7 @@ def test_gradients(name, head, activation, weighting, l2, rng, level):
         return trainer.run(X, targets, ORDER, weights=sample_weights)
 
     value = run()
-    grads = network.unpack(trainer.memories[0])
+    grads = parted(network.unpack(trainer.memories[0]))
     wanted_value, *wanted = reference.gradients(*weights, activations, loss, X, targets, sample_weights, l2)
     assert value == pytest.approx(wanted_value, rel=1e-13)
 
@@ -87,7 +97,7 @@ def test_gradients(name, head, activation, weighting, l2, rng, level):
                 number, losses = weight[at], []
                 for moved in (number + STEP, number - STEP):
                     weight[at] = moved
-                    network.set_weights(*weights)
+                    network.set_weights(joined(*weights))
                     losses.append(run())
                 weight[at] = number
                 differences[at] = (losses[0] - losses[1]) / (2 * STEP * N_SAMPLES)

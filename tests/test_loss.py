@@ -14,7 +14,7 @@ def loss_and_delta(loss, logits, targets, level):
     weights = [np.eye(n, dtype=logits.dtype)], [np.zeros(n, logits.dtype)]
     trainer = make_trainer(weights, [], loss, "gradient", 1, level=level, learning_rate=1)
     loss = trainer.run(logits[None], np.asarray([targets]), np.arange(1))
-    return loss, trainer.network.unpack(trainer.memories[0])[1][0]
+    return loss, trainer.network.unpack(trainer.memories[0])[1]
 
 
 @pytest.mark.parametrize(

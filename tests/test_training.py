@@ -5,7 +5,7 @@ from itertools import chain
 import numpy as np
 import pytest
 import reference
-from problems import LOSSES, SETTINGS, make_loss, make_network, make_trainer, random_targets, random_weights
+from problems import LOSSES, SETTINGS, make_loss, make_network, make_trainer, parted, random_targets, random_weights
 
 from fastnn.engine.arrays import source_dtypes
 from fastnn.engine.network import heads
@@ -43,9 +43,9 @@ def test_training_follows_the_reference(optimizer, name, case, l2, rng, dtype, l
     assert trainer.optimizer.step_count == -(-n // batch_size)
     # Up to seven steps, each adding to weights of order 1 a tenth of a gradient, a sum of some 20 rounded numbers.
     # Counts, of poisson, make gradients and their squares larger than 1.
-    check(trainer.network.weights(), wanted, 10 * eps)
+    check(parted(trainer.network.weights()), wanted, 10 * eps)
     for memory, wanted in zip(trainer.memories, memories, strict=False):
-        check(trainer.network.unpack(memory), wanted, 10 * eps)
+        check(parted(trainer.network.unpack(memory)), wanted, 10 * eps)
 
 
 def check(layers, wanted_layers, tolerance):

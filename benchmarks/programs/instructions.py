@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 RECORD = Path(__file__).with_name("instructions.json")
@@ -25,7 +24,7 @@ TOLERANCE = 0.03
 NETWORKS = {"784-512-256-10, 64": ((784, 512, 256, 10), 64), "64-100-10, 200": ((64, 100, 10), 200)}
 #: The engine's functions that are counted: a step is what a segment of two batches takes beyond one of one.
 FUNCTIONS = (
-    "__pyx_f_6fastnn_6engine_8backprop_run_segment",
+    "__pyx_f_6fastnn_6engine_7segment_run_segment",
     "__pyx_f_6fastnn_6engine_7network_forward_blocks",
 )
 
@@ -44,11 +43,9 @@ def work():
 
     rng = np.random.default_rng(0)
     for sizes, batch_size in NETWORKS.values():
-        network = Network(sizes, ["relu"] * (len(sizes) - 2), "softmax", "float32")
-        network.set_weights(
-            [rng.normal(0, n**-0.5, (n, m)) for n, m in pairwise(sizes)],
-            [np.zeros(m) for m in sizes[1:]],
-        )
+        layers = [("dense", units, "relu") for units in sizes[1:-1]] + [("dense", sizes[-1], "identity")]
+        network = Network(layers, sizes[:1], "softmax", "float32")
+        network.set_weights([rng.normal(0, shape[0] ** -0.5, shape) for shape in network.shapes])
         loss = Loss("softmax", "softmax", sizes[-1])
         trainer = Trainer(network, loss, Optimizer("adam", 0.001, 1e-4, 0.9, 0.999, 1e-8), batch_size, 1)
         X = rng.random((2 * batch_size, sizes[0]), np.float32)

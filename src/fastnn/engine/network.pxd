@@ -41,7 +41,7 @@ cdef class Network:
     cdef Parameter *parameter_list  # all that is learnt, and the layers' state, in one list
     cdef readonly size_t n_parameters
     cdef Signal *signal_list  # the shapes of what the layers make
-    cdef readonly tuple layers, description, input_shape, sizes, activations, groups
+    cdef readonly tuple layers, description, input_shape, sizes, activations, groups, shapes, penalised
     cdef readonly str head
     cdef readonly object dtype
     cdef readonly object all_terms  # 0, 1, 2, ...: the terms of a sum in which nothing is left out

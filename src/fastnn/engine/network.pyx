@@ -19,7 +19,7 @@ from fastnn.engine.kernels cimport (
     FASTNN_IDENTITY, FASTNN_N_ACTIVATIONS, fastnn_entries, fastnn_kernels, fastnn_matrix, fastnn_samples, fastnn_terms,
 )
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
-from fastnn.engine.layers.registry import LAYER_KINDS
+from fastnn.engine.layers.registry import make_layers, weight_shapes
 from fastnn.engine.layers.signal cimport Signal, n_tiles
 from fastnn.engine.loss cimport Loss, TargetRows, Targets, gather_targets, rows_loss
 from fastnn.engine.products cimport every_term, packed_size
@@ -40,26 +40,37 @@ cdef int SOFTMAX = FASTNN_N_ACTIVATIONS
 
 
 cdef class Network:
-    """Dense layers one after the other.
+    """Layers one after the other.
 
     Parameters
     ----------
-    sizes : sequence of int
-        The number of inputs, of units in each hidden layer, and of outputs.
-    activations : sequence of str
-        One per hidden layer.
+    description : sequence of tuple
+        Of each layer its kind and settings, as ``("dense", units, activation)``: see the kinds' own files. The last
+        layer's activation is identity: `head` follows it.
+    input_shape : tuple of int
+        Of one sample: (n_features,), or (positions, channels).
     head : str
-        What the output layer ends in: one of `heads`.
+        What the outputs are turned into: one of `heads`.
     dtype : float32 or float64
     level : str, default=None
         The instruction set; None is the one that fastnn uses.
     groups : sequence of int, default=None
         For softmax: the numbers of outputs that it goes over, side by side. None is all of them.
-    weights : (coefs, intercepts), default=None
+    weights : list of ndarray, default=None
         As `set_weights` takes them. None is zeros.
 
     Attributes
     ----------
+    layers : tuple of EngineLayer
+    sizes : tuple of int
+        The numbers that there are of a sample: of X, and of what each layer makes.
+    activations : tuple of str
+        Of what each layer but the last makes.
+    shapes : tuple of tuple of int
+        Of the arrays of weights: of each parameter's W (fan_in, fan_out), if it has rows, and b (fan_out,), if it
+        has biases.
+    penalised : tuple of bool
+        Which of them have a penalty: the matrices.
     parameters : ndarray of shape (n_packed,)
         All weights and biases, in the kernels' packed layout (which depends on the instruction set), on one cache-line
         aligned block. Copy it to keep a state, write into it to restore one.
@@ -67,17 +78,16 @@ cdef class Network:
     Raises
     ------
     ValueError
-        For sizes or names that make no network.
+        For layers, shapes or names that make no network.
     MemoryError
         For a network that does not fit.
     """
 
-    def __cinit__(self, sizes, activations, head, dtype, level=None, groups=None, weights=None):
-        if len(sizes) < 2:
-            raise ValueError(f"{len(sizes)} sizes: a network has at least inputs and outputs")
-        n_layers = len(sizes) - 1
-        self.layer_list = <Layer *> calloc(n_layers, sizeof(Layer))
-        self.signal_list = <Signal *> calloc(n_layers, sizeof(Signal))
+    def __cinit__(self, description, *arguments, **settings):
+        if len(description) < 1:
+            raise ValueError("a network has at least one layer, got none")
+        self.layer_list = <Layer *> calloc(len(description), sizeof(Layer))
+        self.signal_list = <Signal *> calloc(len(description), sizeof(Signal))
         if self.layer_list == NULL or self.signal_list == NULL:
             raise MemoryError
 
@@ -86,23 +96,21 @@ cdef class Network:
         free(self.signal_list)
         free(self.parameter_list)
 
-    def __init__(self, sizes, activations, head, dtype, level=None, groups=None, weights=None):
-        if len(activations) != len(sizes) - 2:
-            raise ValueError(f"{len(activations)} activations for {len(sizes) - 2} hidden layers")
+    def __init__(self, description, input_shape, head, dtype, level=None, groups=None, weights=None):
         self.head, self.dtype, self.kernels = head, np.dtype(dtype), kernels_for(dtype, level)
         if head not in heads:
             raise ValueError(f"unknown head {head!r}: choose among {', '.join(heads)}")
-        if not 1 <= sizes[0] < 2**31:
-            raise ValueError(f"n_features must be at least 1 and below 2**31, got {sizes[0]}")
-        self.input_shape = (int(sizes[0]),)
-        self.description = tuple(("dense", units, name) for units, name in zip(sizes[1:], (*activations, "identity")))
+        self.description, self.input_shape = tuple(map(tuple, description)), tuple(map(int, input_shape))
+        # Columns are counted in 32 bits, and matrices of 2^31 rows or columns have more numbers than memory.
+        if not self.input_shape or not 1 <= min(self.input_shape) or not math.prod(self.input_shape) < 2**31:
+            raise ValueError(f"samples must have at least 1 and fewer than 2**31 numbers, got shape {input_shape}")
         self._lay_out()
         self.groups = self.sizes[-1:] if groups is None else tuple(map(int, groups))
         if sum(self.groups) != self.sizes[-1] or min(self.groups) < 1:
             raise ValueError(f"groups of {self.groups} outputs, of {self.sizes[-1]} in all")
         self.group_starts = np.cumsum((0, *self.groups)).astype(np.uintp)
         if weights is not None:
-            self.set_weights(*weights)
+            self.set_weights(weights)
 
     cdef _lay_out(self):
         """The layers one after the other, and everything that they learn in one block."""
@@ -111,21 +119,19 @@ cdef class Network:
         cdef Parameter *parameter
         cdef cnp.ndarray block, all_terms
         cdef size_t i, j = 0, n_packed = 0
-        layers, shape, longest = [], self.input_shape, self.input_shape[-1]
-        for i, description in enumerate(self.description):
-            engine_layer = LAYER_KINDS[description[0]](description, shape)
+        layers = make_layers(self.description, self.input_shape)
+        longest = math.prod(self.input_shape)
+        for i in range(len(layers)):
+            engine_layer, signal = layers[i], &self.signal_list[i]
             engine_layer.kernels = self.kernels
-            layers.append(engine_layer)
-            shape = engine_layer.output_shape
-            signal = &self.signal_list[i]
-            signal.positions, signal.channels = engine_layer.n_positions(), shape[-1]
+            signal.positions, signal.channels = engine_layer.n_positions(), engine_layer.output_shape[-1]
             signal.ld = row_length(signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
             signal.activation = number(engine_layer.activation)
-            longest = max(longest, shape[-1])
+            longest = max(longest, signal.channels)
         self.layers = tuple(layers)
         self.sizes = (math.prod(self.input_shape), *(math.prod(layer.output_shape) for layer in layers))
         self.activations = tuple(layer.activation for layer in layers[:-1])
-        self.all_terms = all_terms = np.arange(max(longest, self.sizes[0]), dtype=np.uint32)
+        self.all_terms = all_terms = np.arange(longest, dtype=np.uint32)
         self.all_terms.flags.writeable = False
         for i in range(len(layers)):
             self.signal_list[i].columns = self.signal_list[i].samples = every_term(
@@ -141,16 +147,17 @@ cdef class Network:
             self.layer_list[i].kind, self.layer_list[i].kernels = engine_layer.kind, self.kernels
             self.layer_list[i].parameters = &self.parameter_list[j]
             self.layer_list[i].n_parameters = len(shapes[i])
-            for _, fan_in, fan_out, learnt in shapes[i]:
+            for shape in shapes[i]:
                 parameter = &self.parameter_list[j]
-                parameter.matrix.fan_in, parameter.matrix.fan_out, parameter.learnt = fan_in, fan_out, learnt
+                parameter.matrix.fan_in, parameter.matrix.fan_out, parameter.learnt, parameter.biased = shape
                 parameter.offset = n_packed
-                n_packed += packed_size(self.kernels, fan_in, fan_out)
+                n_packed += packed_size(self.kernels, parameter.matrix.fan_in, parameter.matrix.fan_out)
                 j += 1
         self.parameters = block = aligned_zeros(n_packed, self.dtype)
         for j in range(self.n_parameters):
             parameter = &self.parameter_list[j]
             parameter.matrix.weights = <char *> cnp.PyArray_DATA(block) + parameter.offset * self.kernels.itemsize
+        self.shapes, self.penalised = weight_shapes(layers)
 
     cdef void shape_input(self, Signal *signal) noexcept:
         """The shape of the samples as the first layer reads them."""
@@ -171,49 +178,51 @@ cdef class Network:
     def copy(self):
         """A network of its own with the same parameters."""
         cdef Network copied = Network(
-            self.sizes, self.activations, self.head, self.dtype, self.kernels.level.decode(), self.groups)
+            self.description, self.input_shape, self.head, self.dtype, self.kernels.level.decode(), self.groups)
         copied.parameters[:] = self.parameters
         return copied
 
-    def set_weights(self, coefs, intercepts):
-        """Take over weights: W (fan_in, fan_out) and b (fan_out,) of each layer, converted to the network's type."""
-        self.pack(coefs, intercepts, self.parameters)
+    def weights(self):
+        """Copies of all weights, as `shapes` lists them."""
+        return self.unpack(self.parameters)
 
-    def pack(self, coefs, intercepts, cnp.ndarray packed):
-        """Write the W and b of each layer into an array laid out as `parameters` is."""
+    def set_weights(self, weights):
+        """Take over weights: arrays as `shapes` lists them, converted to the network's type."""
+        self.pack(weights, self.parameters)
+
+    def pack(self, weights, cnp.ndarray packed):
+        """Write arrays as `shapes` lists them into one that is laid out as `parameters` is."""
         cdef size_t i
         cdef cnp.ndarray W, b
         cdef fastnn_matrix matrix
         self._check_layout(packed)
-        if len(coefs) != self.n_parameters or len(intercepts) != self.n_parameters:
-            raise ValueError(f"{len(coefs)} and {len(intercepts)} arrays of weights for {self.n_parameters} layers")
+        if len(weights) != len(self.shapes):
+            raise ValueError(f"weights must be {len(self.shapes)} arrays, got {len(weights)}")
+        for i, (array, shape) in enumerate(zip(weights, self.shapes)):
+            if np.shape(array) != shape:
+                raise ValueError(f"weights[{i}] must have shape {shape}, got {np.shape(array)}")
+        remaining = iter(weights)
         for i in range(self.n_parameters):
             matrix = self.parameter_list[i].matrix
-            shape = matrix.fan_in, matrix.fan_out
-            if np.shape(coefs[i]) != shape or np.shape(intercepts[i]) != shape[1:]:
-                raise ValueError(
-                    f"layer {i} has weights of shape {shape} and {shape[1:]}, "
-                    f"not {np.shape(coefs[i])} and {np.shape(intercepts[i])}")
-        for i in range(self.n_parameters):
-            W, b = np.asarray(coefs[i], self.dtype), np.ascontiguousarray(intercepts[i], self.dtype)
-            matrix = self.parameter_list[i].matrix
+            W = np.asarray(next(remaining) if matrix.fan_in > 0 else np.empty((0, matrix.fan_out)), self.dtype)
+            b = np.ascontiguousarray(
+                next(remaining) if self.parameter_list[i].biased else np.zeros(matrix.fan_out), self.dtype)
             matrix.weights = self._part(packed, i)
             self.kernels.pack_dense(&matrix, cnp.PyArray_DATA(W), W.strides[0], W.strides[1], cnp.PyArray_DATA(b))
 
     def unpack(self, cnp.ndarray packed):
-        """Lists of W and of b of every layer, from an array laid out as `parameters` is."""
+        """Arrays as `shapes` lists them, from one that is laid out as `parameters` is."""
         cdef size_t i
         cdef cnp.ndarray W, b
         self._check_layout(packed)
-        coefs, intercepts = [], []
+        weights = []
         for i in range(self.n_parameters):
             W = np.empty((self.parameter_list[i].matrix.fan_in, self.parameter_list[i].matrix.fan_out), self.dtype)
             b = np.empty(self.parameter_list[i].matrix.fan_out, self.dtype)
             self.kernels.unpack_dense(&self.parameter_list[i].matrix, self._part(packed, i), cnp.PyArray_DATA(W),
                                       cnp.PyArray_DATA(b))
-            coefs.append(W)
-            intercepts.append(b)
-        return coefs, intercepts
+            weights += [W] * (len(W) > 0) + [b] * self.parameter_list[i].biased
+        return weights
 
     cdef char *_part(self, cnp.ndarray packed, size_t i) noexcept:
         """One parameter's part of an array laid out as `parameters` is."""
@@ -227,11 +236,7 @@ cdef class Network:
         # Unpacked, since the packed layout is this CPU's. The class and its arguments, as in Trainer, Optimizer and
         # Loss, and nothing else: no more does skops take.
         return Network, (
-            self.sizes, self.activations, self.head, self.dtype.name, None, self.groups, self.weights())
-
-    def weights(self):
-        """Copies of every layer's W, and of every layer's b, as two lists."""
-        return self.unpack(self.parameters)
+            self.description, self.input_shape, self.head, self.dtype.name, None, self.groups, self.weights())
 
     # -- prediction ----------------------------------------------------------------------------------------------------
 

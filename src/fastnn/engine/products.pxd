@@ -8,6 +8,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
 
 from fastnn.engine.kernels cimport fastnn_batch, fastnn_kernels, fastnn_matrix, fastnn_terms, fastnn_update
+from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.layers.signal cimport Signal, Step
 from fastnn.engine.team cimport Team
 
@@ -23,6 +24,6 @@ cdef void dense_back(const fastnn_kernels *kernels, const fastnn_matrix *W, size
 cdef void transpose_weights(const fastnn_kernels *kernels, const fastnn_matrix *W, size_t panel, size_t first,
                             size_t last, const fastnn_matrix *transposed) noexcept nogil
 cdef size_t n_weight_tasks(const fastnn_kernels *kernels, const fastnn_matrix *W) noexcept nogil
-cdef void dense_step(const fastnn_kernels *kernels, const fastnn_matrix *W, const fastnn_batch *x, const char *delta,
-                     size_t ldd, const fastnn_update *update, double *squares, const fastnn_matrix *transposed,
+cdef void dense_step(const fastnn_kernels *kernels, const Parameter *parameter, const fastnn_batch *x,
+                     const char *delta, size_t ldd, const fastnn_update *update, const fastnn_matrix *transposed,
                      const Team *team) noexcept nogil

@@ -5,6 +5,7 @@ from libc.stdint cimport uint32_t
 
 from fastnn.engine.arrays cimport round_up
 from fastnn.engine.kernels cimport fastnn_batch, fastnn_kernels, fastnn_matrix, fastnn_terms, fastnn_update
+from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.layers.signal cimport (
     Signal, Step, finish_values, n_panels, n_tiles, row_of, signal_rows,
 )
@@ -124,14 +125,15 @@ cdef size_t n_weight_tasks(const fastnn_kernels *kernels, const fastnn_matrix *W
     return n_panels(kernels, W.fan_out) * weight_chunks(kernels, W)
 
 
-cdef void dense_step(const fastnn_kernels *kernels, const fastnn_matrix *W, const fastnn_batch *x, const char *delta,
-                     size_t ldd, const fastnn_update *update, double *squares, const fastnn_matrix *transposed,
+cdef void dense_step(const fastnn_kernels *kernels, const Parameter *parameter, const fastnn_batch *x,
+                     const char *delta, size_t ldd, const fastnn_update *update, const fastnn_matrix *transposed,
                      const Team *team) noexcept nogil:
     """One optimizer step on W and b with their gradients x^T delta and sum(delta).
 
-    squares (n_weight_tasks) gets the sums of the squares of W before the step, task by task; transposed, unless NULL,
-    W^T after it.
+    The parameter's squares get the sums of the squares of W before the step, task by task; transposed, unless NULL, W^T
+    after it.
     """
+    cdef const fastnn_matrix *W = &parameter.matrix
     cdef size_t panel, end, first, chunk = WEIGHT_TILES * kernels.tile_rows
     cdef size_t panels = n_panels(kernels, W.fan_out), n_chunks = weight_chunks(kernels, W)
     cdef Share mine = my_share(team, panels * n_chunks)
@@ -141,10 +143,10 @@ cdef void dense_step(const fastnn_kernels *kernels, const fastnn_matrix *W, cons
         position = position_of(task, n_chunks, panels, WEIGHT_PANELS)
         first, end = position.row * chunk, min(position.strip_end, position.column + mine.last - task)
         kernels.dense_grad_weights(W, x, position.column, end, first, min(first + chunk, W.fan_in), delta, ldd, update,
-                                   squares + task)
+                                   parameter.squares + task)
         task += end - position.column
         for panel in range(position.column, end):
-            if first == 0:
+            if first == 0 and parameter.biased:
                 kernels.dense_grad_bias(W, panel, x.rows, delta, ldd, update)
             if transposed != NULL:
                 transpose_weights(kernels, W, panel, first, min(first + chunk, W.fan_in), transposed)

@@ -46,7 +46,7 @@ def plan(layers, clipped=False):
         every thread does for rows of its own.
     """
     n_layers, first = len(layers), first_by_rows(layers)
-    learns = [any(learnt for *_, learnt in layer.parameter_shapes()) for layer in layers]
+    learns = [any(shape.learnt for shape in layer.parameter_shapes()) for layer in layers]
     first_learnt = learns.index(True)  # below it nobody needs the error
     forward_rows = range(min(first, n_layers - 1), n_layers)  # the last layer's in any case: the loss is theirs
     back_rows = range(n_layers - 1, max(first, first_learnt + 1) - 1, -1)

@@ -249,7 +249,7 @@ cdef void loss_rows(Segment *segment, const Batch *batch, size_t i, size_t first
         kernels, &segment.gathered[batch.parity].targets, first, last - first,
         row_of(kernels, outputs, outputs.values, first), outputs.ld, row_of(kernels, outputs, outputs.delta, first),
         outputs.ld)
-    finish_delta(kernels, outputs, first, last - first)
+    finish_delta(kernels, outputs, first, last - first, 0, n_panels(kernels, outputs.channels))
 
 
 cdef void add_losses(Segment *segment, const Batch *batch, const Operation *operation,

@@ -12,9 +12,10 @@ from fastnn.engine.activation import number
 from fastnn.engine.arrays import aligned_zeros
 from fastnn.engine.arrays cimport round_up, row_length
 from fastnn.engine.kernels cimport (
-    FASTNN_IDENTITY, FASTNN_gradient, fastnn_kernels, fastnn_matrix, fastnn_update,
+    FASTNN_IDENTITY, FASTNN_gradient, fastnn_kernels, fastnn_update,
 )
-from fastnn.engine.layers.signal cimport Signal, finish_delta, signal_rows
+from fastnn.engine.layers.layer cimport Parameter
+from fastnn.engine.layers.signal cimport Signal, finish_delta, n_panels, signal_rows
 from fastnn.engine.products cimport dense_back, dense_forward, dense_step, every_term, n_weight_tasks, packed_size
 from fastnn.engine.team cimport Team, affordable_team, run_team
 
@@ -24,28 +25,27 @@ cnp.import_array()
 # What a team is to do: one of the products.
 cdef struct Product:
     const fastnn_kernels *kernels
-    const fastnn_matrix *W
+    const Parameter *parameter
     Signal below, above
     size_t rows
     const fastnn_update *update
-    double *squares
 
 
 cdef void forward(void *job, const Team *team) noexcept nogil:
     cdef Product *product = <Product *> job
-    dense_forward(product.kernels, product.W, &product.below, product.rows, &product.above, NULL, team)
+    dense_forward(product.kernels, &product.parameter.matrix, &product.below, product.rows, &product.above, NULL, team)
 
 
 cdef void back(void *job, const Team *team) noexcept nogil:
     cdef Product *product = <Product *> job
-    dense_back(product.kernels, product.W, product.rows, product.above.delta_t, &product.below, team)
+    dense_back(product.kernels, &product.parameter.matrix, product.rows, product.above.delta_t, &product.below, team)
 
 
 cdef void step(void *job, const Team *team) noexcept nogil:
     cdef Product *product = <Product *> job
     x = signal_rows(product.kernels, &product.below, 0, product.rows)
-    dense_step(product.kernels, product.W, &x, product.above.delta, product.above.ld, product.update, product.squares,
-               NULL, team)
+    dense_step(product.kernels, product.parameter, &x, product.above.delta, product.above.ld, product.update, NULL,
+               team)
 
 
 cdef class Dense:
@@ -71,7 +71,7 @@ cdef class Dense:
     """
 
     cdef const fastnn_kernels *kernels
-    cdef fastnn_matrix W
+    cdef Parameter parameter
     cdef int activation
     cdef object dtype, weights, state, all_terms, delta_t
     cdef int n_threads
@@ -83,18 +83,19 @@ cdef class Dense:
         if n_threads < 1:
             raise ValueError(f"{n_threads} threads")
         self.n_threads = affordable_team(n_threads)
-        self.W.fan_in, self.W.fan_out = W.shape
+        self.parameter.matrix.fan_in, self.parameter.matrix.fan_out = W.shape
+        self.parameter.learnt = self.parameter.biased = True
         self.activation = number(activation)
-        size = packed_size(self.kernels, self.W.fan_in, self.W.fan_out)
+        size = packed_size(self.kernels, self.parameter.matrix.fan_in, self.parameter.matrix.fan_out)
         self.weights = weights = aligned_zeros(size, self.dtype)
         self.state = state = aligned_zeros(size, self.dtype)
-        self.all_terms = np.arange(self.W.fan_in, dtype=np.uint32)
-        self.W.weights, self.W.state = cnp.PyArray_DATA(weights), cnp.PyArray_DATA(state)
-        self.W.state_stride = 0
+        self.all_terms = np.arange(self.parameter.matrix.fan_in, dtype=np.uint32)
+        self.parameter.matrix.weights, self.parameter.matrix.state = cnp.PyArray_DATA(weights), cnp.PyArray_DATA(state)
+        self.parameter.matrix.state_stride = 0
         W_array, b_array = np.asarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
         if b_array.shape[0] != W_array.shape[1]:
             raise ValueError(f"b has {b_array.shape[0]} numbers, W has {W_array.shape[1]} columns")
-        self.kernels.pack_dense(&self.W, cnp.PyArray_DATA(W_array), W_array.strides[0], W_array.strides[1],
+        self.kernels.pack_dense(&self.parameter.matrix, cnp.PyArray_DATA(W_array), W_array.strides[0], W_array.strides[1],
                                 cnp.PyArray_DATA(b_array))
 
     cdef Product _product(self, size_t rows) except *:
@@ -104,17 +105,17 @@ cdef class Dense:
         memset(&product, 0, sizeof(Product))
         if <size_t> all_terms.shape[0] < rows:
             self.all_terms = all_terms = np.arange(rows, dtype=np.uint32)
-        product.kernels, product.W, product.rows = self.kernels, &self.W, rows
+        product.kernels, product.parameter, product.rows = self.kernels, &self.parameter, rows
         product.below.positions = product.above.positions = 1
-        product.below.channels, product.above.channels = self.W.fan_in, self.W.fan_out
+        product.below.channels, product.above.channels = self.parameter.matrix.fan_in, self.parameter.matrix.fan_out
         product.below.columns = product.below.samples = every_term(<const uint32_t *> cnp.PyArray_DATA(all_terms))
         product.above.activation = self.activation
         return product
 
     cdef _read(self, Signal *below, cnp.ndarray x):
         """Let x be what the layer reads."""
-        if x.dtype != self.dtype or x.ndim != 2 or x.shape[1] != self.W.fan_in:
-            raise ValueError(f"x must have shape (n, {self.W.fan_in}) and type {self.dtype}")
+        if x.dtype != self.dtype or x.ndim != 2 or x.shape[1] != self.parameter.matrix.fan_in:
+            raise ValueError(f"x must have shape (n, {self.parameter.matrix.fan_in}) and type {self.dtype}")
         if x.strides[1] != self.kernels.itemsize or x.strides[0] < 0 or x.strides[0] % self.kernels.itemsize:
             raise ValueError("x must have contiguous rows")
         below.values, below.ld = <char *> cnp.PyArray_DATA(x), x.strides[0] // self.kernels.itemsize
@@ -141,9 +142,9 @@ cdef class Dense:
             A view of out.
         """
         cdef Product product = self._product(len(x))
-        cdef cnp.ndarray a = self.empty(product.rows, self.W.fan_out) if out is None else out
+        cdef cnp.ndarray a = self.empty(product.rows, self.parameter.matrix.fan_out) if out is None else out
         cdef size_t ld = a.strides[0] // self.kernels.itemsize
-        cdef size_t whole_panels = round_up(self.W.fan_out, self.kernels.tile_cols)
+        cdef size_t whole_panels = round_up(self.parameter.matrix.fan_out, self.kernels.tile_cols)
         if (a.dtype != self.dtype or <size_t> a.shape[0] < product.rows or ld < whole_panels or not a.flags.writeable
                 or not a.flags.aligned or a.strides[1] != a.itemsize):
             raise ValueError("out must come from empty(n, fan_out)")
@@ -151,7 +152,7 @@ cdef class Dense:
         product.above.values, product.above.ld = <char *> cnp.PyArray_DATA(a), ld
         with nogil:
             run_team(self.n_threads, forward, &product, NULL)
-        return a[: product.rows, : self.W.fan_out]
+        return a[: product.rows, : self.parameter.matrix.fan_out]
 
     def _padded(self, matrix, n, cols):
         """The matrix itself, if it was made by `empty`; else a copy that could have been."""
@@ -179,7 +180,7 @@ cdef class Dense:
         ndarray of shape (n, fan_in)
             A view of out.
         """
-        cdef size_t n = len(delta), fan_in = self.W.fan_in, fan_out = self.W.fan_out
+        cdef size_t n = len(delta), fan_in = self.parameter.matrix.fan_in, fan_out = self.parameter.matrix.fan_out
         if np.shape(delta) != (n, fan_out):
             raise ValueError(f"delta must have shape (n, {fan_out}), not {np.shape(delta)}")
         cdef Product product = self._product(n)
@@ -197,7 +198,7 @@ cdef class Dense:
             <char *> cnp.PyArray_DATA(kept_rows), kept_rows.strides[0] // self.kernels.itemsize)
         product.below.delta = <char *> cnp.PyArray_DATA(delta_in)
         with nogil:
-            finish_delta(self.kernels, &product.above, 0, n)
+            finish_delta(self.kernels, &product.above, 0, n, 0, n_panels(self.kernels, fan_out))
             run_team(self.n_threads, back, &product, NULL)
         return delta_in[:n, :fan_in]
 
@@ -219,8 +220,8 @@ cdef class Dense:
         db : ndarray of shape (fan_out,)
         """
         cdef Product product = self._product(len(x))
-        cdef cnp.ndarray rows = self._padded(delta, product.rows, self.W.fan_out), state = self.state, dW, db
-        cdef cnp.ndarray squares = np.empty(n_weight_tasks(self.kernels, &self.W))
+        cdef cnp.ndarray rows = self._padded(delta, product.rows, self.parameter.matrix.fan_out), state = self.state, dW, db
+        cdef cnp.ndarray squares = np.empty(n_weight_tasks(self.kernels, &self.parameter.matrix))
         cdef fastnn_update update
         update.optimizer, update.scale, update.l2 = FASTNN_gradient, 1, 0
         update.learning_rate = update.decay_1 = update.decay_2 = update.epsilon = 0
@@ -228,11 +229,11 @@ cdef class Dense:
         self._read(&product.below, x)
         product.above.delta, product.above.ld = (
             <char *> cnp.PyArray_DATA(rows), rows.strides[0] // self.kernels.itemsize)
-        product.update, product.squares = &update, <double *> cnp.PyArray_DATA(squares)
+        self.parameter.squares, product.update = <double *> cnp.PyArray_DATA(squares), &update
         with nogil:
             run_team(self.n_threads, step, &product, NULL)
         if not unpack:
             return None
-        dW, db = np.empty((self.W.fan_in, self.W.fan_out), self.dtype), np.empty(self.W.fan_out, self.dtype)
-        self.kernels.unpack_dense(&self.W, cnp.PyArray_DATA(state), cnp.PyArray_DATA(dW), cnp.PyArray_DATA(db))
+        dW, db = np.empty((self.parameter.matrix.fan_in, self.parameter.matrix.fan_out), self.dtype), np.empty(self.parameter.matrix.fan_out, self.dtype)
+        self.kernels.unpack_dense(&self.parameter.matrix, cnp.PyArray_DATA(state), cnp.PyArray_DATA(dW), cnp.PyArray_DATA(db))
         return dW, db

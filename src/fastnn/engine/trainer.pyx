@@ -1,5 +1,6 @@
 """A network in training: its optimizer's memories, the space for a batch, and runs over segments of an epoch."""
 
+import math
 import os
 import sys
 
@@ -53,8 +54,8 @@ cdef class Trainer:
         The largest norm of a gradient, over all layers. None: any.
     seed : int, default=0
         Of the dropped units.
-    memories : sequence of (coefs, intercepts), default=()
-        What the optimizer remembers, of each layer's W and b. () is zeros.
+    memories : sequence of list of ndarray, default=()
+        What the optimizer remembers of each of the network's weights. () is zeros.
 
     Attributes
     ----------
@@ -117,7 +118,7 @@ cdef class Trainer:
         self.memories = aligned_zeros(optimizer.n_memories * n_parameters, network.dtype).reshape(
             optimizer.n_memories, n_parameters)
         for packed, memory in zip(self.memories, memories):
-            network.pack(*memory, packed)
+            network.pack(memory, packed)
         self.step_flops = 6.0 * batch_size * n_parameters
         self.batch_size, self.asked_threads = batch_size, n_threads
         self.n_threads = n_threads if self.step_flops > PARALLEL_FLOPS else 1
@@ -163,7 +164,7 @@ cdef class Trainer:
         cdef Plan *plan = &self.segment.plan
         if self.in_use:
             raise RuntimeError("this network is being trained: train a copy of the model, by copy.deepcopy")
-        mine, its = ((one.description, one.head, one.groups, one.dtype) for one in (self.network, network))
+        mine, its = ((one.description, one.input_shape, one.head, one.groups, one.dtype) for one in (self.network, network))
         if mine != its or network.kernels != self.network.kernels:
             raise ValueError(f"a network of other layers than {mine}: {its}")
         self.network = network
@@ -235,10 +236,11 @@ cdef class Trainer:
         cdef Signal *signal
         cdef size_t i, first = 0
         layers, dtype = self.network.layers, self.network.dtype
-        rows = [operation for phase in self.schedule for operation in phase if operation[0] == "rows"][0][1]
+        row_operations = [operation for phase in self.schedule for operation in phase if operation[0] == "rows"][0][1]
         backs = {operation[1] for phase in self.schedule for operation in phase if operation[0] == "back"}
-        by_rows = {operation[1] for operation in rows if operation[0] == "back"}
-        self.space.arrays.append(np.arange(max(*self.network.sizes, self.batch_size), dtype=np.uint32))
+        by_rows = {operation[1] for operation in row_operations if operation[0] == "back"}
+        rows = self.batch_size * max(math.prod(layer.input_shape[:-1]) for layer in layers)
+        self.space.arrays.append(np.arange(max(*self.network.sizes, rows), dtype=np.uint32))
         cdef cnp.ndarray all_terms = self.space.arrays[-1]
         self.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
         plan.layers = <Layer *> self.space.zeros(plan.n_layers * sizeof(Layer), np.uint8)
@@ -248,7 +250,7 @@ cdef class Trainer:
             layer[0] = self.network.layer_list[i]
             layer.parameters = plan.gradients + first
             first += layer.n_parameters
-            layer.workspace = engine_layer.book(layer, i in by_rows, self.space)
+            layer.workspace = engine_layer.book(layer, self.batch_size, i in by_rows, self.space)
 
             last = i == plan.n_layers - 1
             signal.positions, signal.channels = engine_layer.n_positions(), engine_layer.output_shape[-1]

@@ -4,6 +4,7 @@ from libc.stddef cimport size_t
 
 from fastnn.engine.arrays cimport Workspace
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient, fastnn_batch, fastnn_matrix
+from fastnn.engine.layers.layer import ParameterShape
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.signal cimport Signal, Step, finish_delta, n_panels, row_of, signal_rows
 from fastnn.engine.products cimport (
@@ -41,7 +42,7 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
     delta.values = row_of(layer.kernels, above, above.delta, row)
     layer.kernels.dense_forward(transposed, &delta, 0, n_panels(layer.kernels, transposed.fan_out), 0,
                                 row_of(layer.kernels, below, below.delta, row), below.ld)
-    finish_delta(layer.kernels, below, row, rows)
+    finish_delta(layer.kernels, below, row, rows, 0, n_panels(layer.kernels, below.channels))
 
 
 cdef void back_shared(const Layer *layer, const Signal *below, const Signal *above, size_t n_samples,
@@ -53,7 +54,7 @@ cdef void make_step(const Layer *layer, const Signal *below, const Signal *above
                     const Team *team) noexcept nogil:
     cdef fastnn_batch x = signal_rows(layer.kernels, below, 0, n_samples * below.positions)
     cdef bint changes = step.update.optimizer != FASTNN_gradient and step.update.optimizer != FASTNN_accumulate
-    dense_step(layer.kernels, weights_of(layer), &x, above.delta, above.ld, &step.update, layer.parameters[0].squares,
+    dense_step(layer.kernels, &layer.parameters[0], &x, above.delta, above.ld, &step.update,
                transposed_of(layer) if changes else NULL, team)
 
 
@@ -78,7 +79,7 @@ cdef class DenseLayer(EngineLayer):
         self.kind = &DENSE
 
     def parameter_shapes(self):
-        return [("dense", self.input_shape[-1], self.output_shape[-1], True)]
+        return [ParameterShape(self.input_shape[-1], self.output_shape[-1])]
 
     def rows_cost(self):
         cdef size_t fan_in = self.input_shape[-1], fan_out = self.output_shape[-1]
@@ -87,8 +88,7 @@ cdef class DenseLayer(EngineLayer):
     def wants_transposed_delta(self):
         return True
 
-    cdef void *book(self, Layer *layer, bint by_rows, workspace) except? NULL:
-        cdef Workspace space = workspace
+    cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL:
         cdef fastnn_matrix *W = weights_of(layer)
         cdef fastnn_matrix *transposed
         if not by_rows:

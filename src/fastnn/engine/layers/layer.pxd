@@ -6,6 +6,7 @@ what the shapes are and what is learnt. Who trains a network, steps and saves it
 
 from libc.stddef cimport size_t
 
+from fastnn.engine.arrays cimport Workspace
 from fastnn.engine.kernels cimport fastnn_kernels, fastnn_matrix
 from fastnn.engine.layers.signal cimport Signal, Step
 from fastnn.engine.team cimport Team
@@ -15,6 +16,7 @@ from fastnn.engine.team cimport Team
 cdef struct Parameter:
     fastnn_matrix matrix  # its weights, and what the optimizer remembers of them
     bint learnt  # else it is the layer's state, which no optimizer changes
+    bint biased  # else its biases are 0, and stay so
     size_t offset  # numbers before it in the network's block of parameters
     double *squares  # (n_weight_tasks) sums of the squares of its weights, for the penalty
 
@@ -61,4 +63,4 @@ cdef class EngineLayer:
     cdef const LayerKind *kind
     cdef const fastnn_kernels *kernels
 
-    cdef void *book(self, Layer *layer, bint by_rows, workspace) except? NULL
+    cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL

@@ -1,6 +1,16 @@
 """What every kind of layer has for Python: see layer.pxd."""
 
 import math
+from typing import NamedTuple
+
+
+class ParameterShape(NamedTuple):
+    """A matrix of weights with its biases; without rows, a vector."""
+
+    fan_in: int
+    fan_out: int
+    learnt: bool = True  # else it is state, which no optimizer changes
+    biased: bool = True
 
 
 cdef class EngineLayer:
@@ -31,7 +41,7 @@ cdef class EngineLayer:
         return math.prod(self.output_shape[:-1])
 
     def parameter_shapes(self):
-        """Of each matrix of weights with its biases, in order: (name, fan_in, fan_out, whether it is learnt)."""
+        """A list of the ParameterShape of all that the layer learns, and of its state, in order."""
         return []
 
     def rows_cost(self):
@@ -45,6 +55,6 @@ cdef class EngineLayer:
         """Whether its error, carried back by a whole team, is to be there turned around as well."""
         return False
 
-    cdef void *book(self, Layer *layer, bint by_rows, workspace) except? NULL:
-        """What the layer needs for training, from `workspace`; by_rows: it carries its error back by rows."""
+    cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL:
+        """What the layer needs for training, from the workspace; by_rows: it carries its error back by rows."""
         return NULL

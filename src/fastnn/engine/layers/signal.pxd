@@ -36,7 +36,7 @@ cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signa
 cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t row) noexcept nogil
 cdef void finish_values(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,
                         size_t first_panel, size_t last_panel, const Step *step) noexcept nogil
-cdef void finish_delta(const fastnn_kernels *kernels, const Signal *signal, size_t first_row,
-                       size_t rows) noexcept nogil
+cdef void finish_delta(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,
+                       size_t first_panel, size_t last_panel) noexcept nogil
 cdef size_t n_panels(const fastnn_kernels *kernels, size_t channels) noexcept nogil
 cdef size_t n_tiles(const fastnn_kernels *kernels, size_t rows) noexcept nogil

@@ -55,19 +55,25 @@ cdef void finish_values(const fastnn_kernels *kernels, const Signal *signal, siz
             row_of(kernels, signal, signal.mask, first_row) + skipped, signal.ld)
 
 
-cdef void finish_delta(const fastnn_kernels *kernels, const Signal *signal, size_t first_row,
-                       size_t rows) noexcept nogil:
-    """Make the gradient by the values of so many rows that by their sums; and turn it around, if someone asks."""
+cdef void finish_delta(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,
+                       size_t first_panel, size_t last_panel) noexcept nogil:
+    """Make of the gradient by the values that by the sums, of so many rows and of the columns of these panels.
+
+    And turn it around, if someone asks.
+    """
     cdef size_t row = first_row, end = first_row + rows, tile, n
+    cdef size_t first = first_panel * kernels.tile_cols, skipped = first * kernels.itemsize
+    cdef size_t cols = min(last_panel * kernels.tile_cols, signal.channels) - first
+    cdef char *mask = row_of(kernels, signal, signal.mask, first_row)
     kernels.multiply_gradient(
-        signal.activation, rows, signal.channels, row_of(kernels, signal, signal.kept, first_row),
-        row_of(kernels, signal, signal.mask, first_row), signal.ld, row_of(kernels, signal, signal.delta, first_row),
-        signal.ld)
+        signal.activation, rows, cols, row_of(kernels, signal, signal.kept, first_row) + skipped,
+        mask + skipped if mask != NULL else NULL, signal.ld,
+        row_of(kernels, signal, signal.delta, first_row) + skipped, signal.ld)
     while signal.delta_t != NULL and row < end:
         # In tiles: whole, its rows would be as far apart as a batch is long, each step of a sum on a page of its own.
         tile = row - row % kernels.tile_cols
         n = min(tile + kernels.tile_cols, end) - row
-        kernels.transpose(n, signal.channels, row_of(kernels, signal, signal.delta, row), signal.ld,
-                          signal.delta_t + (tile * signal.channels + row - tile) * kernels.itemsize,
-                          kernels.tile_cols)
+        kernels.transpose(n, cols, row_of(kernels, signal, signal.delta, row) + skipped, signal.ld,
+                          signal.delta_t + (tile * signal.channels + first * kernels.tile_cols + row - tile)
+                          * kernels.itemsize, kernels.tile_cols)
         row += n

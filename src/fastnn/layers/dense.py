@@ -1,0 +1,41 @@
+"""The dense layer."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from fastnn.layers.spec import Layer
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """A dense layer: each unit sums up all that it is given, with weights, and adds a bias.
+
+    Parameters
+    ----------
+    units : int
+    activation : str, default="relu"
+
+    Examples
+    --------
+    >>> from fastnn.layers import Dense
+    >>> Dense(100).description()
+    ('dense', 100, 'relu')
+    """
+
+    units: int
+    activation: str = "relu"
+
+    kind: ClassVar[str] = "dense"
+
+    def initial_weights(self, input_shape, random_state, gain):
+        """scikit-learn's: Glorot and Bengio's (2010) uniform weights, of variance gain / 3 / (fan_in + fan_out).
+
+        Biases are drawn likewise. The gain is 6, and 2 where all of the network's activations are logistic.
+        """
+        bound = np.sqrt(gain / (input_shape[-1] + self.units))
+        return [
+            random_state.uniform(-bound, bound, (input_shape[-1], self.units)),
+            random_state.uniform(-bound, bound, self.units),
+        ]
