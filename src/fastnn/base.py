@@ -123,10 +123,13 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
             fitted._set_fitted(its_network, kind, trainer, state, n_iter, shares_curves=not to_keep)
             return fitted
 
+        def unnamed():
+            its_model = model()
+            vars(its_model).pop("feature_names_in_", None)  # it is to take arrays, as they are in here
+            return its_model
+
         def evaluate():
-            unnamed = model()
-            vars(unnamed).pop("feature_names_in_", None)  # it is to take arrays, as they are in here
-            return held_out.evaluate(unnamed, trainer.loss, n_threads)
+            return held_out.evaluate(network, trainer.loss, n_threads, unnamed)
 
         callbacks.begin(model)
         shown = progress(self.verbose, n_epochs)
@@ -249,7 +252,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         weights = None if samples.weights is None else samples.weights[rows]
         held_out = Samples(samples.X[rows], samples.targets[rows], weights)
         score_weight = None if sample_weight is None else sample_weight[rows]
-        return Holdout(held_out, y[rows], score_weight, self, self.scoring)
+        return Holdout(held_out, y[rows], score_weight, self, kind)
 
     def _validation(self, kind, samples, validation):
         X, y, sample_weight = validation
@@ -259,7 +262,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         if sample_weight is not None:
             sample_weight = checked_weights(sample_weight, X)
         held_out = self._samples(kind, X, y, sample_weight, counted=samples.targets)
-        return Holdout(held_out, y, sample_weight, self, self.scoring)
+        return Holdout(held_out, y, sample_weight, self, kind)
 
     def _trainer_for(self, network, kind, samples, state, n_threads):
         """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""

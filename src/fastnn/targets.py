@@ -249,15 +249,28 @@ class Labels:
             weights[present] = compute_class_weight(class_weight, classes=present, y=counted)
         return weights[codes]
 
-    def decode(self, outputs):
-        """The likeliest class of each row of the network's outputs; of each label, whether it is likelier than not."""
+    def codes(self, outputs):
+        """The likeliest class of each row of the network's outputs, and whether each label is likelier than not.
+
+        Returns
+        -------
+        ndarray
+            Of the shape that `encode` returns.
+        """
         if self.kind == "multiclass":
-            return self.classes[outputs.argmax(axis=1)]
+            return outputs.argmax(axis=1)
         if self.groups:
-            each = zip(self.classes, self.split(outputs), strict=True)
-            return np.stack([classes[part.argmax(axis=1)] for classes, part in each], axis=1)
-        chosen = (outputs > 0.5).astype(int)
-        return chosen if self.kind == "multilabel-indicator" else self.classes[chosen[:, 0]]
+            return np.stack([part.argmax(axis=1) for part in self.split(outputs)], axis=1)
+        return outputs > 0.5
+
+    def decode(self, outputs):
+        """The same, as the classes and the zeros and ones that users know."""
+        codes = self.codes(outputs)
+        if self.groups:
+            return np.stack([classes[column] for classes, column in zip(self.classes, codes.T, strict=True)], axis=1)
+        if self.kind == "multilabel-indicator":
+            return codes.astype(int)
+        return self.classes[codes if self.kind == "multiclass" else codes[:, 0].astype(int)]
 
     def split(self, outputs):
         """The outputs of each column of classes."""
