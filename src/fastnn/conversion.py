@@ -1,10 +1,12 @@
 """Networks from weights, from scikit-learn's estimators, and to them."""
 
+import copy
+
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn.curve import Curve
 from fastnn.engine.network import Network
 from fastnn.state import TrainingState
 
@@ -71,7 +73,7 @@ def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
     network = Network(sizes, model._activation_names(len(sizes) - 2), kind.head, dtype, groups=kind.groups)
     network.set_weights(checked_layers("coefs", coefs, dtype), checked_layers("intercepts", intercepts, dtype))
-    state = TrainingState(check_random_state(model.random_state))
+    state = TrainingState.starting(model.random_state)
     vars(state).update(training)
     model.n_features_in_ = sizes[0]
     model._set_fitted(network, kind, None, state, n_epochs)
@@ -97,12 +99,12 @@ def check_scikit_learns(fitted, cls):
 def adopt_scikit_learns(model, kind, fitted):
     """The same, from a fitted estimator of scikit-learn's."""
     training = {ours: getattr(fitted, theirs) for theirs, ours in _TRAINING.items() if hasattr(fitted, theirs)}
-    training = {name: list(value) if isinstance(value, list) else value for name, value in training.items()}
+    training = {name: Curve(value) if isinstance(value, list) else value for name, value in training.items()}
     if training.get("loss_curve"):
         training["best_loss"] = min(training["loss_curve"])
         training["best_epoch"] = int(np.argmin(training["loss_curve"])) + 1
     if training.get("validation_scores"):
-        training["validation_losses"] = [np.nan] * len(training["validation_scores"])  # which nobody kept
+        training["validation_losses"] = Curve([np.nan] * len(training["validation_scores"]))  # which nobody kept
         training["best_score"] = max(training["validation_scores"])
         training["best_epoch"] = int(np.argmax(training["validation_scores"])) + 1
     model = adopt(model, kind, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
@@ -144,9 +146,9 @@ def to_scikit_learns(model, estimator):
     estimator.coefs_, estimator.intercepts_ = network.weights()
     for name in ("n_features_in_", "feature_names_in_", "n_iter_", "t_", "loss_", "best_loss_", "loss_curve_"):
         if hasattr(model, name):
-            setattr(estimator, name, getattr(model, name))
+            setattr(estimator, name, copy.copy(getattr(model, name)))  # it goes on with curves of its own
     for name in ("validation_scores_", "best_validation_score_", "n_layers_", "n_outputs_", "out_activation_"):
-        setattr(estimator, name, getattr(model, name))
+        setattr(estimator, name, copy.copy(getattr(model, name)))
     # What it counts and keeps by itself, and trains on with.
     estimator._no_improvement_count = 0
     estimator._best_coefs, estimator._best_intercepts = network.weights()

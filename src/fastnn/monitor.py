@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastnn.curve import Curve
 from fastnn.schedules import ADAPTIVE_FACTOR, drop_rate
 from fastnn.user_warnings import warn_user
 
@@ -94,8 +95,8 @@ class Monitor:
             return None
         loss, score = self.evaluate()
         if state.validation_scores is None:
-            n_before = len(state.loss_curve) - 1
-            state.validation_scores, state.validation_losses = [np.nan] * n_before, [np.nan] * n_before
+            before = [np.nan] * (len(state.loss_curve) - 1)
+            state.validation_scores, state.validation_losses = Curve(before), Curve(before)
         state.validation_losses.append(loss)
         state.validation_scores.append(score)
         return score
