@@ -120,9 +120,12 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
                 for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
                     if part is not None:
                         part.check_weights(network.dtype, what)
-                Fit(draft, network, kind, samples, held_out, state, callbacks, n_epochs).run()
+                fit = Fit(draft, network, kind, samples, held_out, state, callbacks, n_epochs)
+                fit.run()
                 become()
                 callbacks.end()
+        for message, category in fit.warnings:  # of which one that is made an error finds the estimator fitted
+            warn_user(message, category)
         return self
 
     def _set_fitted(self, network, kind, trainer, state, n_epochs):

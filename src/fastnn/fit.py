@@ -11,7 +11,6 @@ from fastnn.monitor import Monitor
 from fastnn.progress import progress
 from fastnn.threads import effective_n_threads
 from fastnn.training import train
-from fastnn.user_warnings import warn_user
 
 
 class Fit:
@@ -31,6 +30,11 @@ class Fit:
     callbacks : Callbacks
     n_epochs : int or None
         Of a partial fit; None: until it converges, for `max_iter` epochs at most.
+
+    Attributes
+    ----------
+    warnings : list of (str, type)
+        What the user is to be told, once the estimator is fitted for all to see.
     """
 
     def __init__(self, estimator, network, kind, samples, held_out, state, callbacks, n_epochs):
@@ -41,6 +45,7 @@ class Fit:
         self.n_epochs_before = len(state.loss_curve)
         self.n_threads = effective_n_threads(estimator.n_threads)
         self.trainer = estimator._trainer_for(network, kind, samples, state, self.n_threads)
+        self.warnings = []
 
     def run(self):
         """Train, and make the estimator a fitted one.
@@ -62,6 +67,7 @@ class Fit:
                 progress=shown,
                 judges=not self.is_partial,
             )
+            self.warnings = monitor.warnings
             self._train(monitor)
         if monitor.by_score and state.best_weights is not None:
             state.last_weights = self.network.weights()
@@ -81,7 +87,7 @@ class Fit:
             self.trainer, self.samples, estimator, self.state, monitor, n_epochs=self.n_epochs, first_epoch=start
         )
         if not (stopped or self.is_partial):
-            warn_user(
+            monitor.warn(
                 f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
                 "converged yet.",
                 ConvergenceWarning,

@@ -4,7 +4,6 @@ import numpy as np
 
 from fastnn.curve import Curve
 from fastnn.schedules import ADAPTIVE_FACTOR, drop_rate
-from fastnn.user_warnings import warn_user
 
 
 class Monitor:
@@ -22,12 +21,17 @@ class Monitor:
     progress : Silence
     judges : bool
         Whether want of improvement may end the fit: a partial fit has an end of its own.
+
+    Attributes
+    ----------
+    warnings : list of (str, type)
+        What the user is to be told of the outcome: when there is one, since a warning may be made an error.
     """
 
     def __init__(self, parameters, state, network, evaluate, callbacks, progress, judges):
         self.parameters, self.state, self.network, self.evaluate = parameters, state, network, evaluate
         self.callbacks, self.progress = callbacks, progress
-        self.n_epochs, self.warned_of_nan = 0, False
+        self.n_epochs, self.has_seen_nan, self.warnings = 0, False, []
         self.by_score = parameters.early_stopping and evaluate is not None
         has_rate = parameters.solver != "lbfgs"  # which ends by itself, too, when its loss can fall no more
         self.judges = judges and (has_rate or self.by_score)
@@ -77,6 +81,10 @@ class Monitor:
         stop = self._is_stuck()
         return self.callbacks.epoch_ended() or stop
 
+    def warn(self, message, category=UserWarning):
+        """Note what the user is to be told."""
+        self.warnings.append((message, category))
+
     def _score_best_again(self):
         """Where training goes on: scores on what was held out before say nothing of those on what is now."""
         state, weights = self.state, self.network.weights()
@@ -104,9 +112,9 @@ class Monitor:
     def _note_score(self, score):
         """As scikit-learn counts: an improvement is a score better than the best by at least tol."""
         state = self.state
-        if np.isnan(score) and not self.warned_of_nan:
-            self.warned_of_nan = True
-            warn_user(f"The score of epoch {self.n_epochs} is nan, which is no improvement. See scoring and the data.")
+        if np.isnan(score) and not self.has_seen_nan:
+            self.has_seen_nan = True
+            self.warn(f"The score of epoch {self.n_epochs} is nan, which is no improvement. See scoring and the data.")
         if not score >= state.best_score + self.parameters.tol:
             state.n_epochs_without_improvement += 1
         else:
