@@ -156,8 +156,13 @@ def in_use(trainer):
     try:
         yield
     except BaseException:
-        trainer.memories[:] = 0
-        trainer.optimizer.step_count = 0
+        start_afresh(trainer)
         raise
     finally:
         trainer.in_use = False
+
+
+def start_afresh(trainer):
+    """Let a trainer's optimizer forget what it remembers."""
+    trainer.memories[:] = 0
+    trainer.optimizer.step_count = 0

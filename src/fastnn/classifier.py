@@ -110,15 +110,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For input that scikit-learn refuses too, for a single class, and when training diverges. The estimator is
-            then as it was before; but an optimizer that training was to go on with starts afresh.
+            For input that scikit-learn refuses too, for a single class, and when training diverges (see Warns). The
+            estimator is then as it was before; but an optimizer that training was to go on with starts afresh.
         RuntimeError
             When another thread is fitting this very estimator.
 
         Warns
         -----
         ConvergenceWarning
-            When `max_iter` epochs were not enough.
+            When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
+            It finds the estimator fitted, as do other warnings of how the fit ended.
         UserWarning
             When interrupted by Ctrl-C: the estimator keeps what it has learnt, the broken-off epoch's part included.
         """

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from sklearn.exceptions import ConvergenceWarning
 
-from fastnn.all_or_nothing import in_use
+from fastnn.all_or_nothing import in_use, start_afresh
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
 from fastnn.progress import progress
@@ -53,7 +53,7 @@ class Fit:
         Raises
         ------
         ValueError
-            When training diverges.
+            When training diverges, and there is no best epoch to go back to.
         """
         estimator, state = self.estimator, self.state
         self.callbacks.begin(self.model)
@@ -69,8 +69,10 @@ class Fit:
             )
             self.warnings = monitor.warnings
             self._train(monitor)
+        if monitor.has_diverged:
+            start_afresh(self.trainer)
         if monitor.by_score and state.best_weights is not None:
-            state.last_weights = self.network.weights()
+            state.last_weights = None if monitor.has_diverged else self.network.weights()
             self.network.set_weights(*state.best_weights)
         if self.is_partial or not estimator.warm_start:
             state.forget_samples()

@@ -82,7 +82,7 @@ def minimize(trainer, samples, parameters, monitor):
     finally:
         network.parameters[:] = accepted
     if not all_finite(network.parameters):
-        raise ValueError("Training diverged: weights are no longer finite. Scale the input.")
+        monitor.diverged("Training diverged: weights are no longer finite. Scale the input.")
 
 
 class _Objective:

@@ -1,6 +1,7 @@
 """What is looked at after each epoch: the loss, the score on samples held out, and whether to go on."""
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.curve import Curve
 from fastnn.schedules import ADAPTIVE_FACTOR, drop_rate
@@ -26,12 +27,14 @@ class Monitor:
     ----------
     warnings : list of (str, type)
         What the user is to be told of the outcome: when there is one, since a warning may be made an error.
+    has_diverged : bool
+        Whether the network's weights, by now, are of no use.
     """
 
     def __init__(self, parameters, state, network, evaluate, callbacks, progress, judges):
         self.parameters, self.state, self.network, self.evaluate = parameters, state, network, evaluate
         self.callbacks, self.progress = callbacks, progress
-        self.n_epochs, self.has_seen_nan, self.warnings = 0, False, []
+        self.n_epochs, self.has_seen_nan, self.has_diverged, self.warnings = 0, False, False, []
         self.by_score = parameters.early_stopping and evaluate is not None
         has_rate = parameters.solver != "lbfgs"  # which ends by itself, too, when its loss can fall no more
         self.judges = judges and (has_rate or self.by_score)
@@ -84,6 +87,28 @@ class Monitor:
     def warn(self, message, category=UserWarning):
         """Note what the user is to be told."""
         self.warnings.append((message, category))
+
+    @property
+    def has_best(self):
+        """Whether this fit has come to an epoch whose weights are kept."""
+        return self.by_score and self.n_epochs > 0 and self.state.best_weights is not None
+
+    def diverged(self, message):
+        """To be told when loss or weights are no longer finite: the fit ends.
+
+        Raises
+        ------
+        ValueError
+            With this message, unless there is a best epoch to go back to.
+        """
+        if not self.has_best:
+            raise ValueError(message)
+        self.has_diverged, self.state.n_epochs_without_improvement = True, 0
+        self.warn(
+            f"{message} The model has the weights of its best epoch, best_epoch_={self.state.best_epoch}, with a "
+            f"validation score of {self.state.best_score:.6g}.",
+            ConvergenceWarning,
+        )
 
     def _score_best_again(self):
         """Where training goes on: scores on what was held out before say nothing of those on what is now."""

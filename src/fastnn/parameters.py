@@ -68,7 +68,7 @@ nesterovs_momentum : bool, default=True
     For sgd with momentum.
 early_stopping : bool, default=False
     Hold out `validation_fraction` of the samples, or take the `X_val` that `fit` is given; stop by the score on them,
-    not by the loss, and keep the best epoch's weights.
+    not by the loss, and keep the best epoch's weights, also where training diverges after it.
 validation_fraction : float, default=0.1
     The part to hold out; of two classes evenly. `partial_fit` holds out nothing.
 scoring : str, callable or None, default=None

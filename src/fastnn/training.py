@@ -82,7 +82,7 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
         Is added to.
     monitor : Monitor
         Says when to stop, and keeps what the user is to be told of the outcome: that Ctrl-C has cut the fit short, and
-        the network has what it has learnt until then, or that its schedule was over.
+        the network has what it has learnt until then; that it diverged, or that its schedule was over.
     n_epochs : int
     first_epoch : int, default=0
         Where in its schedule the learning rate begins.
@@ -95,7 +95,8 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     Raises
     ------
     ValueError
-        When the loss or the weights are no longer finite. The network is then of no use.
+        When the loss or the weights are no longer finite, and the monitor knows no epoch to go back to. The network is
+        then of no use.
     """
     n_samples = len(samples)
     n_batches = -(-n_samples // trainer.batch_size)
@@ -117,13 +118,15 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
                 rows = order if samples.rows is None else samples.rows[order]
                 loss = segments.run_epoch(samples, rows, rates(parameters, state, epoch, n_batches)) / n_samples
                 if not math.isfinite(loss) or not all_finite(trainer.network.parameters):
-                    raise _diverged(epoch - first_epoch + 1, loss)
+                    monitor.diverged(_divergence(epoch - first_epoch + 1, loss))
+                    return True
                 stop = monitor.epoch_ended(loss, n_samples)
                 interruption.check()
                 if stop:
                     return True
     except KeyboardInterrupt:
-        if not all_finite(trainer.network.parameters):  # it was diverging
+        monitor.has_diverged |= not all_finite(trainer.network.parameters)
+        if monitor.has_diverged and not monitor.has_best:
             raise
         monitor.warn("Training interrupted by user.")
         return True
@@ -135,8 +138,8 @@ def all_finite(array):
     return math.isfinite(array.min()) and math.isfinite(array.max())
 
 
-def _diverged(epoch, loss):
-    return ValueError(
+def _divergence(epoch, loss):
+    return (
         f"Training diverged in epoch {epoch}: "
         + (f"the loss became {loss}." if not math.isfinite(loss) else "weights are no longer finite.")
         + " Try a smaller learning_rate_init, or scale the input, for instance with "
