@@ -10,6 +10,7 @@ from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
 
 import fastnn.lbfgs
 from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn.schedules import ENDING
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -175,3 +176,38 @@ def test_lbfgs(early_stopping, monkeypatch):
     else:
         with pytest.raises(ValueError, match="Training diverged"):
             model.fit(X, X[:, 0])
+
+
+# -- schedules that run over max_iter ----------------------------------------------------------------------------------
+
+AT_ONCE = {**PLAIN, "tol": 10.0, "n_iter_no_change": 1, "max_iter": 12}
+
+
+@pytest.mark.parametrize("learning_rate", ENDING)
+@pytest.mark.parametrize("watched", [False, True])
+def test_they_run_to_their_end_and_no_warning_says_so(learning_rate, watched):
+    validation = {"X_val": X, "y_val": Y} if watched else {}
+    model = MLPClassifier(**AT_ONCE, learning_rate=learning_rate, warm_start=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model.fit(X, Y, **validation).n_iter_ == 12
+        assert model.fit(X, Y, **validation).n_iter_ == 12
+    assert model.set_params(learning_rate="constant").fit(X, Y).n_iter_ == 2
+
+
+@pytest.mark.parametrize("learning_rate", ENDING)
+def test_early_stopping_ends_them(learning_rate):
+    model = MLPClassifier(**AT_ONCE, learning_rate=learning_rate, early_stopping=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model.fit(X, Y).n_iter_ < 12
+        assert model.set_params(n_iter_no_change=100).fit(X, Y).n_iter_ == 12
+
+
+@pytest.mark.parametrize("learning_rate", ["constant", "adaptive", "invscaling"])
+def test_a_warm_up_is_not_judged(learning_rate):
+    model = MLPClassifier(**AT_ONCE, learning_rate=learning_rate, warmup_fraction=0.5).fit(X, Y)
+    if learning_rate == "adaptive":
+        assert model._state.n_rate_drops == 3  # in the ninth epoch, and every other one from there
+    else:
+        assert model.n_iter_ == 8

@@ -9,6 +9,7 @@ from fastnn.all_or_nothing import in_use, start_afresh
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
 from fastnn.progress import progress
+from fastnn.schedules import ENDING
 from fastnn.threads import effective_n_threads
 from fastnn.training import train
 
@@ -88,7 +89,7 @@ class Fit:
         stopped = train(
             self.trainer, self.samples, estimator, self.state, monitor, n_epochs=self.n_epochs, first_epoch=start
         )
-        if not (stopped or self.is_partial):
+        if not (stopped or self.is_partial or estimator.learning_rate in ENDING):  # which have come to their end
             monitor.warn(
                 f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
                 "converged yet.",

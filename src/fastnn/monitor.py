@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.curve import Curve
-from fastnn.schedules import ADAPTIVE_FACTOR, drop_rate
+from fastnn.schedules import ADAPTIVE_FACTOR, drop_rate, n_unjudged_epochs
 
 
 class Monitor:
@@ -38,6 +38,7 @@ class Monitor:
         self.by_score = parameters.early_stopping and evaluate is not None
         has_rate = parameters.solver != "lbfgs"  # which ends by itself, too, when its loss can fall no more
         self.judges = judges and (has_rate or self.by_score)
+        self.n_unjudged = n_unjudged_epochs(parameters) if self.judges and not self.by_score else 0
         self.adapts = has_rate and parameters.learning_rate == "adaptive"
         # A partial fit goes on with what the last fit came to; one that is to converge, and has, is to learn anew.
         state.drop_from(float(parameters.learning_rate_init), anew=judges and state.converged)
@@ -81,6 +82,8 @@ class Monitor:
             self._note_score(score)
         else:
             self._note_loss(loss, score)
+        if self.n_epochs <= self.n_unjudged:
+            self.state.n_epochs_without_improvement = 0
         stop = self._is_stuck()
         return self.callbacks.epoch_ended() or stop
 

@@ -84,7 +84,8 @@ weight_decay : float, default=None
     What every step takes from the weights, in parts of them and of the step size, whatever the gradient [3]_. None is
     0.01 for adamw, else 0. Not for lbfgs.
 n_iter_no_change : int, default=10
-    Stop when loss or score was not better by `tol` in so many epochs.
+    Stop when loss or score was not better by `tol` in so many epochs. The loss does not end cosine, one_cycle or a
+    warm-up, which are planned over `max_iter`.
 max_fun : int, default=15000
     For lbfgs: evaluations of loss and gradient at most.
 dropout : float or list of float, default=0.0
