@@ -1,6 +1,5 @@
 """What is trained on, and what training has come to: all that a further fit needs to go on as if there had been one."""
 
-import copy
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from fastnn.all_or_nothing import as_it_is
 from fastnn.curve import Curve
 
 
@@ -132,8 +132,10 @@ class TrainingState:
 
     def copy(self):
         """One with the same numbers, to go on by itself; but it draws from the same generator."""
-        copied = copy.copy(self)
-        vars(copied).update({name: value.copy() for name, value in vars(self).items() if isinstance(value, Curve)})
+        copied = as_it_is(self)
+        for name, value in vars(self).items():
+            if type(value) is Curve:
+                setattr(copied, name, value.copy())
         return copied
 
     def drawn_dropout_seed(self):
