@@ -189,9 +189,12 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         return readable(X), y
 
     def _samples(self, kind, X, y, sample_weight, counted=None):
-        """Samples to train on; or to watch, where classes are weighed as `counted`, the targets trained on, tells."""
+        """Samples to train on; or to watch, where classes are weighed as those trained on tell.
+
+        Their targets and sample weights are `counted`.
+        """
         targets = kind.encode(y)
-        weights = self._target_weights(kind, targets, counted)
+        weights = self._target_weights(kind, targets, counted or (targets, sample_weight))
         if weights is None:
             weights = sample_weight
         elif sample_weight is not None:
@@ -238,7 +241,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
     def _hold_out(self, kind, samples, y, sample_weight, validation, state):
         """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
         if validation is not None:
-            return self._validation(kind, samples, validation)
+            return self._validation(kind, validation, counted=(samples.targets, sample_weight))
         if not self.early_stopping:
             return None
         n_samples = len(samples)
@@ -251,14 +254,14 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         score_weight = None if sample_weight is None else sample_weight[rows]
         return Holdout(held_out, y[rows], score_weight, self, self.scoring)
 
-    def _validation(self, kind, samples, validation):
+    def _validation(self, kind, validation, counted):
         X, y, sample_weight = validation
         if X is None or y is None:
             raise ValueError("X_val and y_val, and with them sample_weight_val, are to be given together.")
         X, y = self._validated(X, y, reset=False)
         if sample_weight is not None:
             sample_weight = checked_weights(sample_weight, X)
-        held_out = self._samples(kind, X, y, sample_weight, counted=samples.targets)
+        held_out = self._samples(kind, X, y, sample_weight, counted)
         return Holdout(held_out, y, sample_weight, self, self.scoring)
 
     def _trainer_for(self, network, kind, samples, state, n_threads):

@@ -45,7 +45,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     <parameters of every network>
     class_weight : dict, "balanced" or a list of either, default=None
         What the loss of each class's samples is multiplied by: ``{class: weight}``, or in inverse proportion to how
-        many of y there are; for several columns of y a list with one for each. `partial_fit` takes no "balanced".
+        many of y there are, or, with `sample_weight`, to what they weigh; for several columns of y a list with one for
+        each. A class without a weight has 1, and weights of classes that y lacks are ignored; but it is an error to
+        have both, which is what a misspelt class comes to. `partial_fit` takes no "balanced".
     label_smoothing : float, default=0.0
         The part of the wanted probability that all classes share, in [0, 1): trains for less certainty.
 
@@ -289,7 +291,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return kind
 
     def _target_weights(self, kind, targets, counted):
-        return kind.weights(self.class_weight, targets, counted)
+        return kind.weights(self.class_weight, targets, *counted)
 
     def _loss(self, kind):
         return kind.loss(self.label_smoothing)

@@ -2,11 +2,10 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from fastnn.engine.loss import Loss
-from fastnn.inputs import check_class_weight, readable, refusing
+from fastnn.inputs import class_weights, readable, refusing
 
 
 def class_numbers(classes, y):
@@ -196,7 +195,7 @@ class Labels:
         """By what samples are held out evenly: two classes only, as in scikit-learn."""
         return codes[:, 0] if self.kind == "binary" else None
 
-    def weights(self, class_weight, codes, counted=None):
+    def weights(self, class_weight, codes, counted, sample_weight):
         """What class weights make of the weight of each sample, or of each of its targets.
 
         Parameters
@@ -204,8 +203,10 @@ class Labels:
         class_weight : dict, "balanced", a list of either with one for each column of y, or None
         codes : ndarray
             What `encode` returned.
-        counted : ndarray, default=None
-            The codes that "balanced" counts, where they are of other samples.
+        counted : ndarray
+            The codes that "balanced" counts: these, or those of other samples; and
+        sample_weight : ndarray of shape (n_samples,) or None
+            what each of those samples counts for.
 
         Returns
         -------
@@ -214,40 +215,26 @@ class Labels:
         Raises
         ------
         ValueError
-            For a list of another length, or weights of classes that there are not.
+            For a list of another length, and for what `class_weights` refuses.
         """
         if class_weight is None:
             return None
-        counted = codes if counted is None else counted
         if codes.ndim == 1 or self.kind == "binary":
             if not isinstance(class_weight, (str, dict)):
                 raise ValueError("class_weight must be a dict or 'balanced', y being one column, not a list.")
-            return self._column_weights(class_weight, self.classes, codes.reshape(-1), counted.reshape(-1))
+            return class_weights(class_weight, self.classes, counted.reshape(-1), sample_weight)[codes.reshape(-1)]
         n_columns = codes.shape[1]
         if isinstance(class_weight, dict) or not isinstance(class_weight, (str, list, tuple)):
             raise ValueError(f"class_weight must be 'balanced' or a list of {n_columns}, one for each column of y.")
         each = [class_weight] * n_columns if isinstance(class_weight, str) else list(class_weight)
         if len(each) != n_columns:
             raise ValueError(f"class_weight is a list of {len(each)} for {n_columns} columns of y.")
+        for weight in each:
+            if not isinstance(weight, dict) and weight not in ("balanced", None):
+                raise ValueError(f"class_weight must be a dict or 'balanced' for each column of y, got {weight!r}.")
         classes = self.classes if self.groups else [np.arange(2)] * n_columns
-        columns = zip(each, classes, codes.T, counted.T, strict=True)
-        return np.stack([self._column_weights(*column) for column in columns], axis=1)
-
-    @staticmethod
-    def _column_weights(class_weight, classes, codes, counted):
-        present = np.unique(counted)
-        weights = np.ones(len(classes))
-        check_class_weight(class_weight)
-        if not isinstance(class_weight, dict) and class_weight not in ("balanced", None):
-            raise ValueError(f"class_weight must be a dict or 'balanced' for each column of y, got {class_weight!r}.")
-        if isinstance(class_weight, dict):
-            unknown = set(class_weight) - set(classes.tolist())
-            if unknown:
-                raise ValueError(f"class_weight has weights of {sorted(unknown, key=str)}, which are not classes of y.")
-            weights[:] = [class_weight.get(label, 1.0) for label in classes.tolist()]
-        else:
-            weights[present] = compute_class_weight(class_weight, classes=present, y=counted)
-        return weights[codes]
+        weights = [class_weights(*column, sample_weight) for column in zip(each, classes, counted.T, strict=True)]
+        return np.stack([column[own] for column, own in zip(weights, codes.T, strict=True)], axis=1)
 
     def decode(self, outputs):
         """The likeliest class of each row of the network's outputs; of each label, whether it is likelier than not."""
