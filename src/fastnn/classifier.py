@@ -99,6 +99,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             Of any real type. CSR is taken as it is, other sparse formats are converted to it.
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
             Class labels of any type; an indicator matrix of labels, of zeros and ones; or several columns of classes.
+            Where there is a single class, it is what will be predicted.
         sample_weight : array-like of shape (n_samples,), default=None
             What each sample's loss is multiplied by.
         X_val, y_val, sample_weight_val : array-like, default=None
@@ -112,8 +113,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For input that scikit-learn refuses too, for a single class, and when training diverges. The estimator is
-            then as it was before; but an optimizer that training was to go on with starts afresh.
+            For input that scikit-learn refuses too, and when training diverges. The estimator is then as it was before;
+            but an optimizer that training was to go on with starts afresh.
         RuntimeError
             When another thread is fitting this very estimator.
 
@@ -332,10 +333,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             Of the network's type; for several columns of classes each one's.
         """
         fitted = as_it_is(self)
-        probabilities = fitted._outputs(X)
-        if fitted._targets.kind == "binary":
-            return np.hstack([1 - probabilities, probabilities])
-        return fitted._targets.split(probabilities) if fitted._targets.groups else probabilities
+        outputs = fitted._outputs(X)
+        return fitted._targets.probabilities(outputs)
 
     def predict_log_proba(self, X):
         """The logarithms of `predict_proba`: -inf where a probability is too small for its type.

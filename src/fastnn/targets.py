@@ -69,7 +69,7 @@ class Labels:
     classes : ndarray of shape (n_classes,), or a list of such
         Sorted; of multilabel targets the columns' numbers; of several columns of classes each one's.
     n_outputs : int
-        Outputs of the network: one for two classes, one per class or label otherwise.
+        Outputs of the network: one for two classes, or for a single one, one per class or label otherwise.
     head : {"logistic", "softmax"}
         What the network ends in.
     groups : list of int or None
@@ -78,7 +78,7 @@ class Labels:
     Raises
     ------
     ValueError
-        When y holds no classes (continuous numbers), or one only.
+        When y holds no classes (continuous numbers).
     TypeError
         For columns of classes in a sparse matrix.
     """
@@ -118,15 +118,13 @@ class Labels:
     def _take(self, kind, classes):
         self.kind, self.classes = kind, classes
         self.groups = [len(column) for column in classes] if kind == "multiclass-multioutput" else None
-        for i, column in enumerate(classes if self.groups else [classes]):
-            if len(column) == 1 and self.kind != "multilabel-indicator":
-                where = f"column {i} of `y`" if self.groups else "the data"
-                raise ValueError(
-                    f"This solver needs samples of at least 2 classes in the data, but {where} contains only one "
-                    f"class: {column[0]}"
-                )
         self.head = "softmax" if self.kind.startswith("multiclass") else "logistic"
         self.n_outputs = sum(self.groups) if self.groups else 1 if self.kind == "binary" else len(self.classes)
+
+    @property
+    def has_single_class(self):
+        """Whether there is one class: as in scikit-learn, the network learns to put out 0, whatever is predicted."""
+        return self.kind == "binary" and len(self.classes) == 1
 
     def check_same(self, y):
         """Refuse y that has other classes than there are: where training goes on with what it has.
@@ -152,6 +150,8 @@ class Labels:
 
     def loss(self, label_smoothing):
         """The loss that goes with the head."""
+        if self.has_single_class:  # which has no other to share its probability with
+            label_smoothing = 0.0
         return Loss(self.head, self.head, self.n_outputs, label_smoothing, self.groups)
 
     def encode(self, y):
@@ -243,8 +243,16 @@ class Labels:
         if self.groups:
             each = zip(self.classes, self.split(outputs), strict=True)
             return np.stack([classes[part.argmax(axis=1)] for classes, part in each], axis=1)
-        chosen = (outputs > 0.5).astype(int)
+        chosen = np.zeros(outputs.shape, int) if self.has_single_class else (outputs > 0.5).astype(int)
         return chosen if self.kind == "multilabel-indicator" else self.classes[chosen[:, 0]]
+
+    def probabilities(self, outputs):
+        """What the network's outputs say of each class's probability; of several columns of classes each one's."""
+        if self.has_single_class:
+            return np.ones_like(outputs)
+        if self.kind == "binary":
+            return np.hstack([1 - outputs, outputs])
+        return self.split(outputs) if self.groups else outputs
 
     def split(self, outputs):
         """The outputs of each column of classes."""
