@@ -17,7 +17,7 @@ from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.holdout import Holdout, split
-from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, readable, validated
+from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.lbfgs import minimize
 from fastnn.monitor import Monitor
@@ -186,7 +186,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         X, y = validated(self, X, y, dtype="numeric", multi_output=True, reset=reset, **self._y_checks)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        return readable(X), y
+        return readable(X), native(y)
 
     def _samples(self, kind, X, y, sample_weight, counted=None):
         """Samples to train on; or to watch, where classes are weighed as those trained on tell.

@@ -43,7 +43,7 @@ def validated(estimator, X, y="no_validation", **checks):
 
 
 def scored(score, X, y, sample_weight):
-    """What a `score` of scikit-learn's returns: it follows the indices of any sparse y, and knows few formats.
+    """What a `score` of scikit-learn's returns: it follows any sparse y's indices, and knows few formats, byte orders.
 
     Raises
     ------
@@ -52,7 +52,13 @@ def scored(score, X, y, sample_weight):
     """
     check_sparse(y, "y")
     with refusing("y, or sample_weight, has what is no number that a float can hold", errors=(OverflowError,)):
-        return score(X, y.tocsr() if sp.issparse(y) else y, sample_weight)
+        y = y.tocsr() if sp.issparse(y) else native(y) if isinstance(y, np.ndarray) else y
+        return score(X, y, sample_weight)
+
+
+def native(array):
+    """An array, or a sparse matrix, in this machine's byte order, as what is handed out must be: rarely a copy."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def readable(array, name="X"):
@@ -63,11 +69,11 @@ def readable(array, name="X"):
     ValueError
         For what is not numbers.
     """
-    native = array.dtype.newbyteorder("=")
-    if native == np.bool_ or native in source_dtypes:
-        return array.astype(native, copy=False)
-    if native.kind != "f":
-        raise ValueError(f"{name} must be numbers, not {native}: {name}.astype(float) makes some, if they are.")
+    array = native(array)
+    if array.dtype == np.bool_ or array.dtype in source_dtypes:
+        return array
+    if array.dtype.kind != "f":
+        raise ValueError(f"{name} must be numbers, not {array.dtype}: {name}.astype(float) makes some, if they are.")
     return array.astype(np.float64)
 
 

@@ -5,7 +5,7 @@ from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from fastnn.engine.loss import Loss
-from fastnn.inputs import class_weights, readable, refusing
+from fastnn.inputs import class_weights, native, readable, refusing
 
 
 def class_numbers(classes, y):
@@ -116,8 +116,10 @@ class Labels:
         return labels
 
     def _take(self, kind, classes):
-        self.kind, self.classes = kind, classes
-        self.groups = [len(column) for column in classes] if kind == "multiclass-multioutput" else None
+        self.kind = kind
+        columns = kind == "multiclass-multioutput"
+        self.classes = [native(column) for column in classes] if columns else native(classes)
+        self.groups = [len(column) for column in self.classes] if columns else None
         self.head = "softmax" if self.kind.startswith("multiclass") else "logistic"
         self.n_outputs = sum(self.groups) if self.groups else 1 if self.kind == "binary" else len(self.classes)
 
