@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastnn.engine.arrays import source_dtypes
@@ -62,7 +63,7 @@ def native(array):
 
 
 def readable(array, name="X"):
-    """An array, or a CSR matrix, as the engine can read it: a copy for long doubles and foreign byte orders only.
+    """An array, or a CSR matrix, as the engine can read it: long doubles, objects and foreign byte orders are copied.
 
     Raises
     ------
@@ -70,6 +71,9 @@ def readable(array, name="X"):
         For what is not numbers.
     """
     array = native(array)
+    if array.dtype == object:  # of a frame of categories: the only objects that scikit-learn's check leaves as they are
+        with refusing("{} must be numbers", name):
+            return check_array(array, dtype=np.float64, ensure_2d=False, input_name=name)
     if array.dtype == np.bool_ or array.dtype in source_dtypes:
         return array
     if array.dtype.kind != "f":

@@ -273,7 +273,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
                 _check_partial_fit_first_call(draft, classes)
             if first_call:
                 draft.t_ = 1.0
-            X = _readable(X if first_call else _converted(X, draft.coef_.dtype))
+            X = _readable(X, None if first_call else draft.coef_.dtype)
             draft._learn(X, y, sample_weight, draft._fresh(X) if first_call else draft._going_on(), max_iter=1)
         return self
 
@@ -474,13 +474,11 @@ def _start_from(given, start, name):
         raise ValueError(f"{name} must be finite, and is not in {start.dtype}, X's type.")
 
 
-def _readable(X):
-    """X as the engine can read it: rarely a copy."""
-    return X if sp.issparse(X) or has_contiguous_rows(X) else np.array(X, order="C")
-
-
-def _converted(X, dtype):
-    """X with numbers of that type. (A sparse matrix's own astype would sort the user's.)"""
-    if not sp.issparse(X):
-        return X.astype(dtype, copy=False)
-    return type(X)((X.data.astype(dtype, copy=False), X.indices, X.indptr), shape=X.shape)
+def _readable(X, dtype=None):
+    """X as the engine can read it, in numbers of that type, or of its own if learning can be in that: rarely a copy."""
+    if dtype is None:
+        dtype = X.dtype if X.dtype in DTYPES else DTYPES[0]  # scikit-learn's check lets pandas' Sparse[bool] through
+    if sp.issparse(X):  # whose own astype would sort the user's
+        return X if X.dtype == dtype else type(X)((X.data.astype(dtype), X.indices, X.indptr), shape=X.shape)
+    X = X.astype(dtype, copy=False)
+    return X if has_contiguous_rows(X) else np.array(X, order="C")
