@@ -50,9 +50,6 @@ BAD_INPUT = {
 }
 BAD_LABELS = {
     "continuous": (X[:, 0], ValueError, "Unknown label type: continuous"),
-    "one class": (np.full(N, "ham"), ValueError, "only one class: ham$"),
-    "a column of one class": (Y * [1, 0, 1] + np.arange(3), ValueError, "column 1 of `y` contains only one class: 1$"),
-    "a column of two, one of one": (Y * [1, 0, 1] + 1, ValueError, "column 1 of `y` contains only one class: 1$"),
     "a missing label": (np.array([None, "a"] * (N // 2), dtype=object), ValueError, "Unknown label type: unknown"),
     "bytes": (
         np.array([b"a", b"b"] * (N // 2)),
@@ -77,11 +74,6 @@ def test_bad_input(X, y, error, message):
 def test_bad_labels(y, error, message):
     with pytest.raises(error, match=message):
         model().fit(X, y)
-
-
-def test_a_single_class_to_come():
-    with pytest.raises(ValueError, match=r"only one class: 0$"):
-        model().partial_fit(X, np.zeros(N, int), classes=[0])
 
 
 @pytest.mark.parametrize(
@@ -205,7 +197,6 @@ DIVERGING = {"solver": "sgd", "learning_rate_init": 1e200, "batch_size": 5}
 FAILURES = {
     "bad X": ({}, lambda model: model.fit(with_value(np.nan), y)),
     "bad y": ({}, lambda model: model.fit(X, X[:, 0])),
-    "one class": ({}, lambda model: model.fit(X, np.zeros(N))),
     "bad parameter": ({"alpha": -1}, lambda model: model.fit(X, y)),
     "too large": ({"hidden_layer_sizes": (2**31 - 1,) * 2}, lambda model: model.fit(X[:, :2], y)),
     "wrong activations": ({"activation": ["relu"] * 3}, lambda model: model.fit(X[:, :2], Y)),

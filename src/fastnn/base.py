@@ -16,7 +16,7 @@ from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.fit import Fit
 from fastnn.holdout import Holdout, split
-from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, readable, validated
+from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.parameter_names import KeptParameterNames
 from fastnn.parameters import MLPParameters
@@ -152,12 +152,15 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         X, y = validated(self, X, y, dtype="numeric", multi_output=True, reset=reset, **self._y_checks)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        return readable(X), y
+        return readable(X), native(y)
 
     def _samples(self, kind, X, y, sample_weight, counted=None):
-        """Samples to train on; or to watch, where classes are weighed as `counted`, the targets trained on, tells."""
+        """Samples to train on; or to watch, where classes are weighed as those trained on tell.
+
+        Their targets and sample weights are `counted`.
+        """
         targets = kind.encode(y)
-        weights = self._target_weights(kind, targets, counted)
+        weights = self._target_weights(kind, targets, counted or (targets, sample_weight))
         if weights is None:
             weights = sample_weight
         elif sample_weight is not None:
@@ -204,7 +207,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
     def _hold_out(self, kind, samples, y, sample_weight, validation, state):
         """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
         if validation is not None:
-            return self._validation(kind, samples, validation)
+            return self._validation(kind, validation, counted=(samples.targets, sample_weight))
         if not self.early_stopping:
             return None
         n_samples = len(samples)
@@ -217,14 +220,14 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         score_weight = None if sample_weight is None else sample_weight[rows]
         return Holdout(held_out, y[rows], score_weight, self, kind)
 
-    def _validation(self, kind, samples, validation):
+    def _validation(self, kind, validation, counted):
         X, y, sample_weight = validation
         if X is None or y is None:
             raise ValueError("X_val and y_val, and with them sample_weight_val, are to be given together.")
         X, y = self._validated(X, y, reset=False)
         if sample_weight is not None:
             sample_weight = checked_weights(sample_weight, X)
-        held_out = self._samples(kind, X, y, sample_weight, counted=samples.targets)
+        held_out = self._samples(kind, X, y, sample_weight, counted)
         return Holdout(held_out, y, sample_weight, self, kind)
 
     def _trainer_for(self, network, kind, samples, state, n_threads):

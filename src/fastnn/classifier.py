@@ -45,7 +45,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     <parameters of every network>
     class_weight : dict, "balanced" or a list of either, default=None
         What the loss of each class's samples is multiplied by: ``{class: weight}``, or in inverse proportion to how
-        many of y there are; for several columns of y a list with one for each. `partial_fit` takes no "balanced".
+        many of y there are, or, with `sample_weight`, to what they weigh; for several columns of y a list with one for
+        each. A class without a weight has 1, and weights of classes that y lacks are ignored; but it is an error to
+        have both, which is what a misspelt class comes to. `partial_fit` takes no "balanced".
     label_smoothing : float, default=0.0
         The part of the wanted probability that all classes share, in [0, 1): trains for less certainty.
 
@@ -97,6 +99,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             Of any real type. CSR is taken as it is, other sparse formats are converted to it.
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
             Class labels of any type; an indicator matrix of labels, of zeros and ones; or several columns of classes.
+            Where there is a single class, it is what will be predicted.
         sample_weight : array-like of shape (n_samples,), default=None
             What each sample's loss is multiplied by.
         X_val, y_val, sample_weight_val : array-like, default=None
@@ -110,8 +113,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For input that scikit-learn refuses too, for a single class, and when training diverges (see Warns). The
-            estimator is then as it was before; but an optimizer that training was to go on with starts afresh.
+            For input that scikit-learn refuses too, and when training diverges (see Warns). The estimator is then as it
+            was before; but an optimizer that training was to go on with starts afresh.
         RuntimeError
             When another thread is fitting this very estimator.
 
@@ -290,7 +293,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return kind
 
     def _target_weights(self, kind, targets, counted):
-        return kind.weights(self.class_weight, targets, counted)
+        return kind.weights(self.class_weight, targets, *counted)
 
     def _loss(self, kind):
         return kind.loss(self.label_smoothing)
@@ -331,10 +334,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             Of the network's type; for several columns of classes each one's.
         """
         fitted = as_it_is(self)
-        probabilities = fitted._outputs(X)
-        if fitted._targets.kind == "binary":
-            return np.hstack([1 - probabilities, probabilities])
-        return fitted._targets.split(probabilities) if fitted._targets.groups else probabilities
+        outputs = fitted._outputs(X)
+        return fitted._targets.probabilities(outputs)
 
     def predict_log_proba(self, X):
         """The logarithms of `predict_proba`: -inf where a probability is too small for its type.
