@@ -21,7 +21,7 @@ from fastnn.conversion import (
     adopt,
     adopt_scikit_learns,
     check_scikit_learns,
-    checked_layers,
+    checked_network,
     sklearn_estimator,
     to_scikit_learns,
 )
@@ -199,10 +199,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         >>> xor.predict([[0, 0], [0, 1], [1, 0], [1, 1]])
         array([False,  True,  True, False])
         """
-        intercepts, classes = checked_layers("intercepts", intercepts), _as_sequence(classes)
-        model = cls(tuple(map(len, intercepts[:-1])), activation, **parameters)
+        coefs, intercepts, (_, *hidden_sizes, n_outputs) = checked_network(coefs, intercepts)
+        classes = _as_sequence(classes)
+        model = cls(tuple(hidden_sizes), activation, **parameters)
         model._validate_params()
-        n_outputs = len(intercepts[-1])
         if multilabel:
             kind = Labels.of_kind("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
         elif classes is not None and np.ndim(classes[0]):
@@ -212,9 +212,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             kind = Labels.of_kind("multiclass" if len(classes) > 2 else "binary", classes)
         given = classes if kind.groups else [kind.classes if classes is None else classes]
         if not all(map(np.array_equal, given, kind.classes if kind.groups else [kind.classes])):
-            raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, not {classes}.")
+            raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, got {classes}")
         if kind.n_outputs != n_outputs:
-            raise ValueError(f"{n_outputs} outputs for the classes {kind.classes}, which need {kind.n_outputs}.")
+            message = (
+                f"intercepts[-1] must have shape ({kind.n_outputs},) for the classes {kind.classes}, got ({n_outputs},)"
+            )
+            if kind.kind == "binary" and n_outputs == 2:
+                message += (
+                    ": two logits act as one, their difference; pass coefs[-1][:, 1:] - coefs[-1][:, :1] and "
+                    "intercepts[-1][1:] - intercepts[-1][:1] as the last layer"
+                )
+            raise ValueError(message)
         return adopt(model, kind, coefs, intercepts)
 
     @classmethod

@@ -18,6 +18,8 @@ from fastnn.schedules import SCHEDULES
 from fastnn.solvers import SOLVERS
 
 MOST_UNITS = 2**31
+# The activations that scikit-learn's networks may have.
+SKLEARN_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
 
 SHARED_PARAMETERS = """\
 hidden_layer_sizes : int or array-like of int, default=(100,)
@@ -245,7 +247,7 @@ class MLPParameters:
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if np.iterable(sizes) else [sizes]
         if not all(isinstance(n, Integral) and 0 < n < MOST_UNITS for n in sizes):
-            raise ValueError(f"hidden_layer_sizes must be integers > 0 and < 2**31, got {sizes}.")
+            raise ValueError(f"hidden_layer_sizes must be integers from 1 to 2**31 - 1, got {sizes}")
         return [int(n) for n in sizes]
 
     def _activation_names(self, n_hidden):
@@ -253,7 +255,12 @@ class MLPParameters:
             return [str(self.activation)] * n_hidden  # the engine takes no np.str_, as a grid search may set
         activations = [str(name) for name in self.activation]
         if len(activations) != n_hidden:
-            raise ValueError(f"activation names {len(activations)} functions for {n_hidden} hidden layers.")
+            raise ValueError(
+                f"activation must be a name, or a list of {n_hidden}, one for each hidden layer, got {activations}"
+            )
+        for i, name in enumerate(activations):
+            if name not in activation_names:
+                raise ValueError(f"activation[{i}] must be one of {', '.join(activation_names)}, got {name!r}")
         return activations
 
     def _dropout_rates(self, n_hidden):
@@ -261,7 +268,9 @@ class MLPParameters:
             return [float(self.dropout)] * n_hidden
         rates = list(self.dropout)
         if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0 <= rate < 1 for rate in rates):
-            raise ValueError(f"dropout must be a rate in [0, 1) for each of {n_hidden} hidden layers, got {rates}.")
+            raise ValueError(
+                f"dropout must be a rate in [0, 1), or a list of {n_hidden}, one for each hidden layer, got {rates}"
+            )
         return [float(rate) for rate in rates]
 
     def _compute_dtype(self, X, numbers=None):
@@ -270,5 +279,5 @@ class MLPParameters:
         if self.dtype is None and X.dtype != np.float32 and numbers is not None:
             dtype = np.result_type(dtype, numbers.dtype)
         if dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
+            raise ValueError(f"dtype must be float32 or float64, got {dtype}")
         return dtype
