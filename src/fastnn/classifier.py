@@ -10,7 +10,6 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -26,11 +25,13 @@ from fastnn.conversion import (
     to_scikit_learns,
 )
 from fastnn.inputs import checked_epochs, scored
-from fastnn.intervals import Interval
+from fastnn.intervals import Interval, StrOptions
 from fastnn.parameters import MLPParameters, documented
+from fastnn.suggestions import with_advice
 from fastnn.targets import Labels, indicates
 
 
+@with_advice
 @documented
 @dataclass(eq=False, repr=False)
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -81,7 +82,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     _parameter_constraints: ClassVar[dict] = {
         **MLPParameters._parameter_constraints,
-        "class_weight": [None, dict, StrOptions({"balanced"}), list, tuple],
+        "class_weight": [None, dict, StrOptions(["balanced"]), list, tuple],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
     _y_checks: ClassVar[dict] = {}

@@ -10,12 +10,13 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Options, StrOptions
+from sklearn.utils._param_validation import Options
 
 from fastnn.engine.activation import activation_names
-from fastnn.intervals import Interval
+from fastnn.intervals import Interval, StrOptions
 from fastnn.schedules import SCHEDULES
 from fastnn.solvers import SOLVERS
+from fastnn.suggestions import value_advice
 
 MOST_UNITS = 2**31
 # The activations that scikit-learn's networks may have.
@@ -210,11 +211,11 @@ class MLPParameters:
 
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(activation_names)), list, tuple],
-        "solver": [StrOptions(set(SOLVERS))],
+        "activation": [StrOptions(activation_names), list, tuple],
+        "solver": [StrOptions(SOLVERS)],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(SCHEDULES)), callable],
+        "batch_size": [StrOptions(["auto"]), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(SCHEDULES), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "warmup_fraction": [None, Interval(Real, 0, 1, closed="both")],
@@ -239,7 +240,7 @@ class MLPParameters:
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
         "callback": [None, callable],
-        "dtype": [None, StrOptions({"float32", "float64"}), type, np.dtype],
+        "dtype": [None, StrOptions(["float32", "float64"]), type, np.dtype],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
     }
 
@@ -260,7 +261,11 @@ class MLPParameters:
             )
         for i, name in enumerate(activations):
             if name not in activation_names:
-                raise ValueError(f"activation[{i}] must be one of {', '.join(activation_names)}, got {name!r}")
+                advice = value_advice("activation", name, activation_names)
+                raise ValueError(
+                    f"activation[{i}] must be one of {', '.join(activation_names)}, got {name!r}"
+                    + (f". {advice}" if advice else "")
+                )
         return activations
 
     def _dropout_rates(self, n_hidden):

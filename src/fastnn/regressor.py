@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score
 from sklearn.neural_network import MLPRegressor as SklearnRegressor
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,13 +25,15 @@ from fastnn.conversion import (
 from fastnn.engine.activation import activation_names
 from fastnn.engine.loss import loss_links
 from fastnn.inputs import checked_epochs, scored
-from fastnn.intervals import Interval
+from fastnn.intervals import Interval, StrOptions
 from fastnn.parameters import MLPParameters, documented
+from fastnn.suggestions import with_advice
 from fastnn.targets import Numbers
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 
 
+@with_advice
 @documented
 @dataclass(eq=False, repr=False)
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -92,10 +93,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     _parameter_constraints: ClassVar[dict] = {
         **MLPParameters._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [StrOptions(LOSSES)],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
-        "output_activation": [None, StrOptions(set(activation_names))],
+        "output_activation": [None, StrOptions(activation_names)],
     }
     _y_checks: ClassVar[dict] = {"y_numeric": True}
 
