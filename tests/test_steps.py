@@ -341,6 +341,7 @@ PARAMETERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:rho=.* has no effect without:UserWarning")
 @pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS)
 @pytest.mark.parametrize("solver", [solver for solver in SOLVERS if solver != "lbfgs"])
 def test_every_parameter_reaches_the_engine(solver, parameters, data, rng):

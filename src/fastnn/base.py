@@ -17,6 +17,7 @@ from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.holdout import Holdout, split
+from fastnn.ineffective import warn_of_ineffective
 from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, readable, validated
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.lbfgs import minimize
@@ -100,6 +101,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
                 for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
                     if part is not None:
                         part.check_weights(network.dtype, what)
+                warn_of_ineffective(draft, held_out is not None)
                 draft._train(network, kind, samples, held_out, state, callbacks, n_epochs)
                 become()
                 callbacks.end()

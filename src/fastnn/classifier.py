@@ -121,6 +121,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ConvergenceWarning
             When `max_iter` epochs were not enough.
         UserWarning
+            When a parameter is set that has no effect as the others are: once for each, and class, in a process.
             When interrupted by Ctrl-C: the estimator keeps what it has learnt, the broken-off epoch's part included.
         """
         validation = X_val, y_val, sample_weight_val

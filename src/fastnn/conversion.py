@@ -6,6 +6,7 @@ from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.engine.network import Network, check_shapes
+from fastnn.ineffective import warn_of_ineffective
 from fastnn.inputs import refusing
 from fastnn.parameters import SKLEARN_ACTIVATIONS
 from fastnn.state import TrainingState
@@ -92,6 +93,7 @@ def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     """
     coefs, intercepts, sizes = checked_network(coefs, intercepts)
     model._dropout_rates(len(sizes) - 2)  # refused now, rather than in a later fit
+    warn_of_ineffective(model, held_out=True)  # there may be samples held out of that
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
     network = Network(sizes, model._activation_names(len(sizes) - 2), kind.head, dtype, groups=kind.groups)
     network.set_weights(checked_layers("coefs", coefs, dtype), checked_layers("intercepts", intercepts, dtype))
