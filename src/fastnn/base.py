@@ -16,6 +16,7 @@ from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.fit import Fit
 from fastnn.holdout import Holdout, split
+from fastnn.ineffective import warn_of_ineffective
 from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.parameter_names import KeptParameterNames
@@ -120,6 +121,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
                 for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
                     if part is not None:
                         part.check_weights(network.dtype, what)
+                warn_of_ineffective(draft, held_out is not None)
                 fit = Fit(draft, network, kind, samples, held_out, state, callbacks, n_epochs)
                 fit.run()
                 become()

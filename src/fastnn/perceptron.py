@@ -1,6 +1,5 @@
 """The perceptron as a scikit-learn estimator."""
 
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -9,7 +8,6 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 from sklearn.utils.validation import check_is_fitted
@@ -19,17 +17,20 @@ from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
 from fastnn.inputs import checked_weights, class_weights, readable, refusing, scored, validated
-from fastnn.intervals import Interval
+from fastnn.intervals import Interval, StrOptions
 from fastnn.parameter_names import KeptParameterNames
 from fastnn.perceptron_run import run
 from fastnn.perceptron_state import DTYPES, Averages, Running, check_learnt, check_weights
 from fastnn.sparse_checks import check_sparse
+from fastnn.suggestions import with_advice
 from fastnn.targets import class_numbers
 from fastnn.threads import effective_n_threads
+from fastnn.user_warnings import warn_user
 
 MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
 
 
+@with_advice
 class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, CopiedAsItIs, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
@@ -120,7 +121,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "penalty": [StrOptions({"l2", "l1", "elasticnet"}), None],
+        "penalty": [StrOptions(["l2", "l1", "elasticnet"]), None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
@@ -134,7 +135,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "class_weight": [StrOptions(["balanced"]), dict, None],
         "warm_start": ["boolean"],
         "average": [Interval(Integral, 0, None, closed="neither"), "boolean"],
     }
@@ -221,12 +222,11 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
             draft.t_ = 1.0
             draft._learn(X, y, sample_weight, draft._fresh(X, coef_init, intercept_init), draft.max_iter)
         if self.tol is not None and self.n_iter_ == self.max_iter and not self.separable_:
-            warnings.warn(
+            warn_user(
                 f"The perceptron could not separate the data in max_iter={self.max_iter} epochs: the last one still "
                 f"made {self.n_mistakes_[-1]} mistakes. Consider increasing max_iter or tol; if no plane separates "
                 "the classes, early_stopping, average=True, or fastnn.MLPClassifier, which is not limited to planes.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         return self
 

@@ -38,6 +38,20 @@ heads = (*activation_names, "softmax")
 cdef int SOFTMAX = FASTNN_N_ACTIVATIONS
 
 
+def check_shapes(sizes, coefs, intercepts):
+    """Raise ValueError unless there are a W (fan_in, fan_out) and a b (fan_out,) for each layer between the sizes."""
+    shapes = {"coefs": list(zip(sizes, sizes[1:])), "intercepts": [(size,) for size in sizes[1:]]}
+    for name, layers in (("coefs", coefs), ("intercepts", intercepts)):
+        if len(layers) != len(shapes[name]):
+            raise ValueError(f"len({name}) must be {len(shapes[name])}, one array for each layer, got {len(layers)}")
+        for i, (layer, shape) in enumerate(zip(layers, shapes[name])):
+            if np.shape(layer) != shape:
+                message = f"{name}[{i}] must have shape {shape}, got {np.shape(layer)}"
+                if np.shape(layer) == shape[::-1]:
+                    message += f": it is transposed, as torch.nn.Linear keeps its weight; pass {name}[{i}].T"
+                raise ValueError(message)
+
+
 cdef class Network:
     """Dense layers one after the other.
 
@@ -73,7 +87,7 @@ cdef class Network:
 
     def __cinit__(self, sizes, activations, head, dtype, level=None, groups=None, weights=None):
         if len(sizes) < 2:
-            raise ValueError(f"{len(sizes)} sizes: a network has at least inputs and outputs")
+            raise ValueError(f"sizes must have at least the number of inputs and that of outputs, got {sizes}")
         self.n_dense = len(sizes) - 1
         self.dense = <fastnn_dense *> malloc(self.n_dense * sizeof(fastnn_dense))
         if self.dense == NULL:
@@ -89,16 +103,17 @@ cdef class Network:
         self.dtype = np.dtype(dtype)
         self.kernels = kernels_for(dtype, level)
         if head not in heads:
-            raise ValueError(f"unknown head {head!r}: choose among {', '.join(heads)}")
+            raise ValueError(f"head must be one of {', '.join(heads)}, got {head!r}")
         if len(self.activations) != self.n_dense - 1:
-            raise ValueError(f"{len(self.activations)} activations for {self.n_dense - 1} hidden layers")
+            raise ValueError(
+                f"len(activations) must be {self.n_dense - 1}, one for each hidden layer, got {len(self.activations)}")
         for size in self.sizes:
             # Columns are counted in 32 bits, and matrices of 2^31 rows or columns have more numbers than memory.
             if not 1 <= size < 2**31:
-                raise ValueError(f"a layer of {size} units: layers must have at least 1 and fewer than 2**31")
+                raise ValueError(f"the number of units must be from 1 to 2**31 - 1 in each layer, got {size}")
         self.groups = self.sizes[-1:] if groups is None else tuple(map(int, groups))
         if sum(self.groups) != self.sizes[-1] or min(self.groups) < 1:
-            raise ValueError(f"groups of {self.groups} outputs, of {self.sizes[-1]} in all")
+            raise ValueError(f"groups must be positive and add up to {self.sizes[-1]} outputs, got {self.groups}")
         self.group_starts = np.cumsum((0, *self.groups)).astype(np.uintp)
         panel = self.kernels.tile_cols
         counts = [(1 + n) * (-(-m // panel) * panel) for n, m in zip(self.sizes, self.sizes[1:])]
@@ -132,14 +147,7 @@ cdef class Network:
         cdef cnp.ndarray W, b
         cdef fastnn_dense layer
         self._check_layout(packed)
-        if len(coefs) != self.n_dense or len(intercepts) != self.n_dense:
-            raise ValueError(f"{len(coefs)} and {len(intercepts)} arrays of weights for {self.n_dense} layers")
-        shapes = list(zip(self.sizes, self.sizes[1:]))
-        for i in range(self.n_dense):
-            if np.shape(coefs[i]) != shapes[i] or np.shape(intercepts[i]) != shapes[i][1:]:
-                raise ValueError(
-                    f"layer {i} has weights of shape {shapes[i]} and {shapes[i][1:]}, "
-                    f"not {np.shape(coefs[i])} and {np.shape(intercepts[i])}")
+        check_shapes(self.sizes, coefs, intercepts)
         for i in range(self.n_dense):
             W, b = np.asarray(coefs[i], self.dtype), np.ascontiguousarray(intercepts[i], self.dtype)
             layer = self.dense[i]
@@ -167,7 +175,7 @@ cdef class Network:
 
     def _check_layout(self, packed):
         if packed.dtype != self.dtype or packed.shape != self.parameters.shape or not packed.flags.c_contiguous:
-            raise ValueError("not laid out as this network's parameters")
+            raise ValueError("packed must be laid out as this network's parameters")
 
     def __reduce__(self):
         # Unpacked, since the packed layout is this CPU's. The class and its arguments, as in Trainer, Optimizer and
@@ -204,7 +212,7 @@ cdef class Network:
         cdef cnp.ndarray out
         depth = self.n_dense if depth is None else depth
         if not 1 <= depth <= self.n_dense:
-            raise ValueError(f"a depth of {depth} layers, of {self.n_dense}")
+            raise ValueError(f"depth must be from 1 to {self.n_dense}, got {depth}")
         out = np.empty((n_rows(X), self.sizes[depth]), self.dtype)
         job.n_layers, job.out, job.losses = depth, <char *> cnp.PyArray_DATA(out), NULL
         job.head = FASTNN_IDENTITY if depth < self.n_dense else heads.index(self.head)
@@ -245,9 +253,9 @@ cdef class Network:
         cdef size_t n_blocks, itemsize = self.kernels.itemsize
         cdef double patience = patience_for(2.0 * FORWARD_ROWS * len(self.parameters))
         if samples.n_features != self.dense[0].fan_in:
-            raise ValueError(f"X has {samples.n_features} columns, the network {self.dense[0].fan_in} inputs")
+            raise ValueError(f"X must have shape (n_samples, {self.dense[0].fan_in}), got {X.shape}")
         if n_threads < 1:
-            raise ValueError(f"{n_threads} threads")
+            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         job.kernels, job.layers = self.kernels, self.dense
         job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
