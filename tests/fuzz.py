@@ -17,6 +17,7 @@ from contextlib import suppress
 import numpy as np
 import scipy.sparse as sp
 from problems import make_loss, make_trainer, random_weights
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from fastnn import MLPClassifier, MLPRegressor, Perceptron
@@ -46,6 +47,11 @@ def unaligned(array):
     moved = np.frombuffer(buffer, np.uint8)[1:].view(array.dtype).reshape(array.shape)
     moved[...] = array
     return moved
+
+
+def swapped(rng, array):
+    """The same in one byte order or the other."""
+    return array.astype(array.dtype.newbyteorder(rng.choice(["<", ">"])))
 
 
 def read_only(array):
@@ -176,12 +182,35 @@ def any_y(rng):
         lambda: y.reshape(-1, 1),
         lambda: rng.integers(-(2**62), 2**62, N),
         lambda: np.zeros((N, 0)),
+        lambda: np.full(N, rng.choice(["a", "bb"])),
+        lambda: [rng.integers(3)] * N,
+        lambda: np.stack([y, np.ones(N, int)], axis=1),
+        lambda: np.full((N, 2), 5),
+        lambda: swapped(rng, y.astype(rng.choice(["i2", "u8", "f4", "f8", "U2"]))),
+        lambda: swapped(rng, np.array(["2020-01-01", "2020-01-02", "2020-01-03"], "M8[D]")[y]),
+        lambda: swapped(rng, rng.integers(0, 3, (N, 2)).astype(rng.choice(["i4", "f8", "U1"]))),
+        lambda: swapped(rng, rng.normal(size=(N, 2))),
         lambda: LAYOUTS[rng.integers(5)](y.reshape(1, -1).astype(rng.choice(["i1", ">i4", "u8", "g"])))[0],
     ]
     return kinds[rng.integers(len(kinds))]()
 
 
 HUGE = 10**400  # which no float holds
+FUNCTIONS = [lambda epoch: 0.1, lambda epoch: -1, lambda epoch: 0.1 / (1 + epoch), lambda epoch: np.nan]
+CLASS_WEIGHTS = [
+    None,
+    "balanced",
+    {0: 2.0},
+    {0: 2.0, 1: 0.5, 2: 1, 9: 4.0},
+    {"a": 1.0, "b": 2.0, "z": 3.0},
+    {},
+    {0: 0.0},
+    {7: 1.0},
+    {0: HUGE},
+    {1: "a"},
+    {1: np.nan},
+    {0: -1.0},
+]
 PARAMETERS = {
     "hidden_layer_sizes": [(3,), (), (2, 2), 4, (0,), (-1,), "a", (1.5,), (2**40,), None, np.array([3]), [[3]]],
     "activation": ["relu", "gelu", "nope", ["tanh"], ["tanh", "relu"], None, 3],
@@ -189,7 +218,7 @@ PARAMETERS = {
     "alpha": [0, 1e-4, -1, np.nan, np.inf, "a", None, 1e300, HUGE],
     "batch_size": ["auto", 1, 3, 100, 0, -5, 2.5, 2**62, None, HUGE],
     "learning_rate_init": [1e-3, 10.0, 0, -1, np.nan, 1e300, HUGE],
-    "learning_rate": ["constant", "cosine", "one_cycle", "adaptive", "invscaling", lambda epoch: 0.1, lambda epoch: -1],
+    "learning_rate": ["constant", "cosine", "one_cycle", "adaptive", "invscaling", *FUNCTIONS],
     "max_iter": [1, 2, 0, -1, 1.5, HUGE],
     "dropout": [0, 0.5, 1, -0.1, [0.5], [0.5, 0.5], "a"],
     "clip_norm": [None, 1.0, 0, -1, np.nan, HUGE],
@@ -203,7 +232,7 @@ PARAMETERS = {
     "tol": [1e-4, HUGE],
     "weight_decay": [None, 0.1, HUGE],
     "power_t": [0.5, HUGE],
-    "warmup_fraction": [None, 0.5, HUGE],
+    "warmup_fraction": [None, 0, 0.5, 1, 1.5, HUGE],
     "n_iter_no_change": [1, HUGE],
     "max_fun": [10, HUGE],
 }
@@ -214,11 +243,18 @@ OF_PERCEPTRONS = {
     "tol": [None, 1e-3, HUGE],
     "max_iter": [1, 2, 0, HUGE],
     "average": [False, True, 3, HUGE, -1],
-    "class_weight": [None, "balanced", {0: 2.0}, {0: HUGE}, {1: "a"}, {1: np.nan}],
+    "class_weight": CLASS_WEIGHTS,
     "early_stopping": [False, True],
     "validation_fraction": [0.1, 0.5, 1],
     "n_jobs": [None, 2, 0, HUGE, -HUGE],
 }
+
+
+OF_CLASSIFIERS = PARAMETERS | {
+    "class_weight": [*CLASS_WEIGHTS, [{0: 2.0}, "balanced"], ["balanced"] * 3, [None, {9: 1.0}], ["nope"], [3], 3],
+    "label_smoothing": [0, 0.5, 1, HUGE],
+}
+SCHEDULED = ["learning_rate", "warmup_fraction", "max_iter"]  # which one sets together
 
 
 # -- what is thrown at what -------------------------------------------------------------------------------------------
@@ -279,9 +315,12 @@ def throw_at_estimator(rng):
     parameters = {"max_iter": 2, "random_state": 0}
     if estimator is not Perceptron:
         parameters |= {"hidden_layer_sizes": (3,)}
-    values = OF_PERCEPTRONS if estimator is Perceptron else PARAMETERS
-    for name in rng.choice(list(values), rng.integers(0, 3), replace=False):
-        parameters[str(name)] = values[name][rng.integers(len(values[name]))]
+    values = {MLPClassifier: OF_CLASSIFIERS, MLPRegressor: PARAMETERS, Perceptron: OF_PERCEPTRONS}[estimator]
+    names = {*rng.choice(list(values), rng.integers(0, 3), replace=False).tolist()}
+    for more, share in ((SCHEDULED, 0.2), (["class_weight"], 0.3)):
+        names |= {*more} & {*values} if rng.random() < share else set()
+    for name in sorted(names):
+        parameters[name] = values[name][rng.integers(len(values[name]))]
     model = estimator(**parameters)
     X, y = any_X(rng), any_y(rng)
     arguments = {} if rng.random() < 0.7 else {"sample_weight": any_weight(rng)}
@@ -290,17 +329,41 @@ def throw_at_estimator(rng):
         starts["coef_init"] = any_sparse(rng, (1, N_FEATURES)) if rng.random() < 0.5 else any_array(rng)
     try:
         model.fit(X, y, **arguments, **starts)
+        check_byte_order(model, X, y, arguments | starts)
     finally:
         if estimator is Perceptron and hasattr(model, "coef_") and rng.random() < 0.3:
             set_nonsense(rng, model)
         for other in (X, any_X(rng)):
             try:
-                model.predict(other)
+                check_predictions(model, other)
             except (ValueError, TypeError, NotFittedError) as error:
                 check_message(error)
             with suppress(ValueError, TypeError):  # most are scikit-learn's metrics', which have names of their own
                 model.score(other, any_y(rng))
     model.partial_fit(any_X(rng), any_y(rng), **arguments)
+
+
+def check_byte_order(model, X, y, arguments):
+    """What was fitted to arrays in a foreign byte order is, to the bit, what it is to the same in this machine's."""
+    if model.random_state != 0 or not isinstance(y, np.ndarray):
+        return
+    y = y.astype(y.dtype.newbyteorder("="))
+    if isinstance(X, np.ndarray) and not isinstance(model, Perceptron):  # which is scikit-learn's: float64 of any >f4
+        X = X.astype(X.dtype.newbyteorder("="))
+    twin = clone(model).fit(X, y, **arguments)
+    for name in ("coefs_", "coef_"):
+        for array, other in zip(getattr(model, name, ()), getattr(twin, name, ()), strict=True):
+            np.testing.assert_array_equal(array, other, strict=True)
+
+
+def check_predictions(model, X):
+    """That predictions are in this machine's byte order; and what they are where there is a single class."""
+    predicted = model.predict(X)
+    assert predicted.dtype.isnative
+    classes = getattr(model, "classes_", [])
+    if isinstance(model, MLPClassifier) and not isinstance(classes, list) and len(classes) == 1 == predicted.ndim:
+        assert (predicted == classes[0]).all()
+        np.testing.assert_array_equal(model.predict_proba(X), np.ones((len(predicted), 1)))
 
 
 def any_weight(rng):
@@ -333,7 +396,7 @@ def set_nonsense(rng, model):
 # What a refusal may be about, some of it in scikit-learn's words.
 NAMES = re.compile(
     r"(?<!\w)(X|y|y_true|array|np.matrix|classes|labels?|samples|order|targets|weights|network|layer|fitted|"
-    + "|".join({*PARAMETERS, *OF_PERCEPTRONS, "sample_weight", "coef_init"})
+    + "|".join({*OF_CLASSIFIERS, *OF_PERCEPTRONS, "sample_weight", "coef_init"})
     + r"|coef_|intercept_|classes_|t_|_running)(?!\w)|^Complex data|Scaling input data|^index pointer"
 )
 

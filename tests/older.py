@@ -7,6 +7,7 @@ from sklearn.utils.fixes import parse_version
 
 VERSION = parse_version(sklearn.__version__)
 networks_take_weights = parse_version("1.7") <= VERSION
+balanced_takes_weights = parse_version("1.7") <= VERSION  # LogisticRegression's: compute_class_weight counts weights
 objective_ends_fits = parse_version("1.8") <= VERSION  # those of SGDClassifier and Perceptron, which print it too
 pipelines_route_to_scores = parse_version("1.8") <= VERSION
 

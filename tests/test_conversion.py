@@ -74,7 +74,7 @@ def test_names_go_along(X):
 def test_it_says_which_estimator_it_takes(estimator, X):
     """And nothing else, fitted or not: a classifier would pass for a regressor of its logits."""
     wanted = {MLPClassifier: SklearnMLPClassifier, MLPRegressor: SklearnMLPRegressor}[estimator]
-    message = rf"must be a sklearn.neural_network.{wanted.__name__}, not a [\w.]+"
+    message = rf"must be a sklearn.neural_network.{wanted.__name__}, got a [\w.]+"
     for other in (SklearnMLPClassifier, SklearnMLPRegressor, DecisionTreeClassifier, MLPClassifier, MLPRegressor):
         if other is not wanted:
             with pytest.raises(TypeError, match=message + other.__name__):
@@ -119,28 +119,55 @@ def test_from_weights_of_several_columns(X):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda W, b: MLPClassifier.from_weights(W, b, classes=[0, 1]), "3 outputs for the classes .* need 1"),
-        (lambda W, b: MLPClassifier.from_weights(W[:1], b), "activation|arrays of weights|layers"),
-        (lambda W, b: MLPClassifier.from_weights(W[::-1], b), "weights of shape"),
+        (
+            lambda W, b: MLPClassifier.from_weights(W, b, classes=[0, 1]),
+            r"intercepts\[-1\] must have shape \(1,\) for the classes \[0 1\], got \(3,\)$",
+        ),
+        (lambda W, b: MLPClassifier.from_weights(W[:1], b), r"len\(coefs\) must be 2, one array for each layer, got 1"),
+        (lambda W, b: MLPClassifier.from_weights(W, b[:1]), r"len\(coefs\) must be 1, one array for each layer, got 2"),
+        (
+            lambda W, b: MLPClassifier.from_weights([W[0], W[0]], b),
+            r"coefs\[1\] must have shape \(5, 3\), got \(4, 5\)$",
+        ),
         (lambda W, b: MLPClassifier.from_weights(W, b, activation="swish"), "'activation' parameter of MLPClassifier"),
-        (lambda W, b: MLPClassifier.from_weights(b, b), r"coefs\[0\] must have 2 axes, not 1"),
-        (lambda W, b: MLPClassifier.from_weights([], []), "intercepts must be a list of one array for each layer"),
+        (lambda W, b: MLPClassifier.from_weights(b, b), r"coefs\[0\] must have shape \(fan_in, fan_out\), got \(5,\)"),
+        (
+            lambda W, b: MLPClassifier.from_weights(W, []),
+            "intercepts must be a list of .* each layer, got an empty list",
+        ),
+        (lambda W, b: MLPClassifier.from_weights([[[1, 2], [3]]], b), r"coefs\[0\] must be an array of shape \(fan_in"),
         (lambda W, b: MLPClassifier.from_weights([], b), "coefs must be a list of one array for each layer"),
-        (lambda W, b: MLPRegressor.from_weights(W, [1.0, 2.0]), r"intercepts\[0\] must have 1 axes, not 0"),
-        (lambda W, b: MLPRegressor.from_weights([1j * w for w in W], b), r"coefs\[0\] must be of real numbers"),
-        (lambda W, b: MLPRegressor.from_weights(W, [b[0], b[1] * np.nan]), r"intercepts\[1\] contains NaN"),
-        (lambda W, b: MLPClassifier.from_weights(W, b, activation=["relu"] * 3), "names 3 functions for 1"),
+        (
+            lambda W, b: MLPRegressor.from_weights(W, [1.0, 2.0]),
+            r"intercepts\[0\] must have shape \(fan_out,\), got \(\)",
+        ),
+        (
+            lambda W, b: MLPRegressor.from_weights([1j * w for w in W], b),
+            r"coefs\[0\] must be real numbers, got complex128",
+        ),
+        (lambda W, b: MLPRegressor.from_weights(W, [b[0], b[1] * np.nan]), r"intercepts\[1\] must be finite, got nan"),
+        (
+            lambda W, b: MLPClassifier.from_weights(W, b, activation=["relu"] * 3),
+            "activation must be a name, or a list of 1, one for",
+        ),
         (
             lambda W, b: MLPRegressor.from_weights(W, b, loss="quantile", quantile=[0.1, 0.9]),
-            "3 outputs for 2 quantiles",
+            r"len\(intercepts\[-1\]\) must be a multiple of 2, the number of quantiles, got 3",
         ),
         (lambda W, b: MLPClassifier.from_weights(W, b, solver="x"), "'solver' parameter of MLPClassifier"),
-        (lambda W, b: MLPClassifier.from_weights(W, b, dropout=[0.1, 0.2]), "dropout must be a rate .* for each of 1"),
+        (
+            lambda W, b: MLPClassifier.from_weights(W, b, dropout=[0.1, 0.2]),
+            "dropout must be a rate .* a list of 1, one for each",
+        ),
         (lambda W, b: MLPRegressor.from_weights(W, b, loss="softmax"), "'loss' parameter of MLPRegressor"),
         (lambda W, b: MLPRegressor.from_weights(W, b, huber_delta=-1), "'huber_delta' parameter"),
         (lambda W, b: MLPRegressor.from_weights(W, b, loss="quantile", quantile=2), "'quantile' parameter"),
         (lambda W, b: MLPRegressor.from_weights(W, b, output_activation="nope"), "'output_activation' parameter"),
         (lambda W, b: MLPRegressor.from_weights(W, b, activation="nope"), "'activation' parameter"),
+        (
+            lambda W, b: MLPRegressor.from_weights(W, b, loss="poisson", output_activation="softplus"),
+            "output_activation must be None or 'exp' with loss='poisson', got 'softplus'",
+        ),
     ],
 )
 def test_weights_that_make_no_network(make, message):
@@ -148,13 +175,40 @@ def test_weights_that_make_no_network(make, message):
         make([np.ones((4, 5)), np.ones((5, 3))], [np.ones(5), np.ones(3)])
 
 
+@pytest.mark.parametrize("layer", [0, 1])
+def test_weights_as_pytorch_keeps_them(layer, X):
+    """(fan_out, fan_in); of two classes often with an output for each."""
+    rng = np.random.default_rng(0)
+    sizes = (4, 5, 2)
+    weights = [rng.normal(size=shape) for shape in ((5, 4), (2, 5))]
+    biases = [rng.normal(size=size) for size in (5, 2)]
+    given = [W.T if i < layer else W for i, W in enumerate(weights)]
+    shapes = rf"\({sizes[layer]}, {sizes[layer + 1]}\), got \({sizes[layer + 1]}, {sizes[layer]}\)"
+    with pytest.raises(ValueError, match=rf"coefs\[{layer}\] must have shape {shapes}: .*; pass coefs\[{layer}\]\.T"):
+        MLPClassifier.from_weights(given, biases)
+    coefs = [W.T for W in weights]
+    for classes in (None, ["a", "b"]):
+        with pytest.raises(ValueError, match=r"must have shape \(1,\) .* got \(2,\): .* their difference"):
+            MLPClassifier.from_weights(coefs, biases, classes=classes)
+    difference = [coefs[0], coefs[-1][:, 1:] - coefs[-1][:, :1]], [biases[0], biases[-1][1:] - biases[-1][:1]]
+    model = MLPClassifier.from_weights(*difference)
+    logits = np.maximum(X @ coefs[0] + biases[0], 0) @ coefs[1] + biases[1]
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-10)
+    with pytest.raises(ValueError, match=r"coefs\[0\] must have shape .*; pass coefs\[0\]\.T"):
+        model.coefs_ = [weights[0], difference[0][1]]
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (MLPClassifier((4,), activation="gelu"), "no network with the activations"),
-        (MLPClassifier((4, 4), activation=["relu", "tanh"]), "no network with the activations"),
-        (MLPRegressor(output_activation="softplus"), "no network that ends like this one"),
-        (MLPRegressor("quantile", quantile=[0.1, 0.9]), "no network that ends like this one"),
+        (
+            MLPClassifier((4,), activation="gelu"),
+            "activation must be one of identity, logistic, tanh, relu for all .*, got .'gelu'",
+        ),
+        (MLPClassifier((4, 4), activation=["relu", "tanh"]), "activation must be one of .*, got .'relu', 'tanh'"),
+        (MLPRegressor(output_activation="softplus"), "output activation must be 'identity' .*, got 'softplus'"),
+        (MLPRegressor("quantile", quantile=[0.1, 0.9]), r"quantile must be one number .*, got \[0\.1, 0\.9\]"),
     ],
 )
 def test_what_scikit_learn_has_not(model, message, X):
@@ -167,7 +221,7 @@ def test_what_scikit_learn_has_not(model, message, X):
 
 def test_columns_of_classes_are_not_scikit_learns(X):
     model = MLPClassifier((4,), max_iter=2).fit(X, np.stack([X[:, 0] > 0, X[:, :3].argmax(axis=1)], axis=1))
-    with pytest.raises(ValueError, match="takes one column of classes"):
+    with pytest.raises(ValueError, match=r"y must be one column of classes .*, got 2 columns"):
         model.to_sklearn()
 
 
@@ -191,15 +245,15 @@ def test_weights_can_be_set(X):
     hidden = np.maximum(X @ coefs[0] + intercepts[0], 0)
     expected = 1 / (1 + np.exp(-(hidden @ coefs[1] + intercepts[1])))
     np.testing.assert_allclose(model.predict_proba(X)[:, 1:], expected)
-    with pytest.raises(ValueError, match="layer 0 has weights of shape"):
+    with pytest.raises(ValueError, match=r"coefs\[0\] must have shape \(4, 6\), got \(6, 1\)$"):
         model.coefs_ = coefs[::-1]
-    with pytest.raises(ValueError, match="1 and 2 arrays of weights for 2 layers"):
+    with pytest.raises(ValueError, match=r"len\(coefs\) must be 2, one array for each layer, got 1"):
         model.coefs_ = coefs[:1]
-    with pytest.raises(ValueError, match="coefs must be a list of one array for each layer, and is empty"):
+    with pytest.raises(ValueError, match="coefs must be a list of one array for each layer, got an empty list"):
         model.coefs_ = []
-    with pytest.raises(ValueError, match="intercepts must be a list of one array for each layer, not None"):
+    with pytest.raises(ValueError, match="intercepts must be a list of one array for each layer, got None"):
         model.intercepts_ = None
-    with pytest.raises(ValueError, match=r"coefs\[1\] contains NaN or infinity"):
+    with pytest.raises(ValueError, match=r"coefs\[1\] must be finite, got -?inf"):
         model.coefs_ = [coefs[0], coefs[1] * np.inf]
     np.testing.assert_array_equal(model.coefs_[0], coefs[0])
     with pytest.raises(NotFittedError):
@@ -220,14 +274,14 @@ def test_a_layer_cannot_be_set_by_itself(X):
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
 def test_weights_are_finite_in_the_networks_type(estimator, X):
     huge, coefs, intercepts = np.full((4, 1), 1e300), [np.ones((4, 1))], [np.ones(1)]
-    with pytest.raises(ValueError, match=r"coefs\[0\] has numbers beyond 3\.4e\+38, and dtype is float32"):
+    with pytest.raises(ValueError, match=r"coefs\[0\] must be at most 3\.4e\+38 with dtype='float32', got 1e\+300"):
         estimator.from_weights([huge], intercepts, dtype="float32")
-    with pytest.raises(ValueError, match=r"intercepts\[0\] has numbers beyond"):
+    with pytest.raises(ValueError, match=r"intercepts\[0\] must be at most 3"):
         estimator.from_weights(coefs, [huge[0]], dtype="float32")
     model = estimator.from_weights(coefs, intercepts, dtype="float32")
-    with pytest.raises(ValueError, match=r"coefs\[0\] has numbers beyond"):
+    with pytest.raises(ValueError, match=r"coefs\[0\] must be at most 3"):
         model.coefs_ = [huge]
-    with pytest.raises(ValueError, match=r"intercepts\[0\] has numbers beyond"):
+    with pytest.raises(ValueError, match=r"intercepts\[0\] must be at most 3"):
         model.intercepts_ = [huge[0]]
     np.testing.assert_array_equal(model.coefs_[0], coefs[0])
     np.testing.assert_array_equal(estimator.from_weights([huge], intercepts).coefs_[0], huge)

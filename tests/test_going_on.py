@@ -191,3 +191,27 @@ def test_the_best_score_stays_beside_the_scores(data):
     model = classifier(early_stopping=True).fit(X, y)
     model.set_params(early_stopping=False).fit(X, y)
     assert model.best_validation_score_ == max(model.validation_scores_)
+
+
+GENERATORS = {"global": lambda: None, "the user's": lambda: np.random.RandomState(3), "its own": lambda: 3}
+
+
+@pytest.mark.parametrize("make", GENERATORS.values(), ids=GENERATORS)
+@pytest.mark.parametrize("method", ["partial_fit", "fit"])
+def test_only_its_own_random_numbers_come_again(method, make, data):
+    """After a call that fails: of others' generators, others may have drawn meanwhile."""
+    given = make()
+    model = classifier(random_state=given).fit(*data)
+    used = np.random.mtrand._rand if given is None else given if isinstance(given, np.random.RandomState) else None
+    assert (model._state.random_state is used) == (used is not None)
+    drawn = []
+
+    def fail(model):
+        drawn.append(model._state.random_state.randint(2**31 - 1, size=4).tolist())
+        raise KeyError
+
+    model.set_params(callback=fail)
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            getattr(model, method)(*data)
+    assert (drawn[0] == drawn[1]) == (used is None)

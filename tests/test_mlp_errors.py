@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.sparse
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import NotFittedError
 
 from fastnn import MLPClassifier, MLPRegressor
 from fastnn.engine.activation import activation_names
@@ -50,9 +50,6 @@ BAD_INPUT = {
 }
 BAD_LABELS = {
     "continuous": (X[:, 0], ValueError, "Unknown label type: continuous"),
-    "one class": (np.full(N, "ham"), ValueError, "only one class: ham$"),
-    "a column of one class": (Y * [1, 0, 1] + np.arange(3), ValueError, "column 1 of `y` contains only one class: 1$"),
-    "a column of two, one of one": (Y * [1, 0, 1] + 1, ValueError, "column 1 of `y` contains only one class: 1$"),
     "a missing label": (np.array([None, "a"] * (N // 2), dtype=object), ValueError, "Unknown label type: unknown"),
     "bytes": (
         np.array([b"a", b"b"] * (N // 2)),
@@ -79,27 +76,22 @@ def test_bad_labels(y, error, message):
         model().fit(X, y)
 
 
-def test_a_single_class_to_come():
-    with pytest.raises(ValueError, match=r"only one class: 0$"):
-        model().partial_fit(X, np.zeros(N, int), classes=[0])
-
-
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"activation": "relo"}, "'activation' parameter .*" + "".join(f"(?=.*'{name}')" for name in activation_names)),
-        ({"activation": ["relo"]}, f"unknown activation 'relo': choose among {', '.join(activation_names)}"),
-        ({"activation": [3]}, "unknown activation '3'"),
-        ({"activation": ["relu", "relu"]}, "activation names 2 functions for 1 hidden layers"),
-        ({"activation": ["relu"], "hidden_layer_sizes": ()}, "activation names 1 functions for 0 hidden layers"),
+        ({"activation": ["relo"]}, f"must be one of {', '.join(activation_names)}, got 'relo'"),
+        ({"activation": [3]}, r"activation\[0\] must be one of .*, got '3'"),
+        ({"activation": ["relu", "relu"]}, "activation must be a name, or a list of 1, one for"),
+        ({"activation": ["relu"], "hidden_layer_sizes": ()}, "activation must be a name, or a list of 0, one for"),
         ({"solver": "lbfgsb"}, "'solver' parameter (?=.*'adam')(?=.*'rmsprop')(?=.*'sgd').*Got 'lbfgsb'"),
-        ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes must be integers > 0"),
+        ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes must be integers from 1"),
         ({"hidden_layer_sizes": 0}, "'hidden_layer_sizes' parameter"),
-        ({"hidden_layer_sizes": (5, -1)}, "hidden_layer_sizes must be integers > 0"),
-        ({"hidden_layer_sizes": (2.5,)}, "hidden_layer_sizes must be integers > 0"),
+        ({"hidden_layer_sizes": (5, -1)}, "hidden_layer_sizes must be integers from 1"),
+        ({"hidden_layer_sizes": (2.5,)}, "hidden_layer_sizes must be integers from 1"),
         ({"hidden_layer_sizes": None}, "'hidden_layer_sizes' parameter"),
-        ({"hidden_layer_sizes": (2**40,)}, "integers > 0 and < 2"),
-        ({"hidden_layer_sizes": (2**70,)}, "integers > 0 and < 2"),
+        ({"hidden_layer_sizes": (2**40,)}, r"integers from 1 to 2\*\*31 - 1"),
+        ({"hidden_layer_sizes": (2**70,)}, r"integers from 1 to 2\*\*31 - 1"),
         ({"dtype": "float16"}, "'dtype' parameter"),
         ({"dtype": int}, "dtype must be float32 or float64, got int64"),
         ({"n_threads": 0}, "'n_threads' parameter"),
@@ -202,17 +194,9 @@ def test_weights_may_diverge_when_the_loss_did_not():
 DIVERGING = {"solver": "sgd", "learning_rate_init": 1e200, "batch_size": 5}
 
 
-def fit_in_time(model):
-    """Fails after the last epoch."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        model.fit(X, y)
-
-
 FAILURES = {
     "bad X": ({}, lambda model: model.fit(with_value(np.nan), y)),
     "bad y": ({}, lambda model: model.fit(X, X[:, 0])),
-    "one class": ({}, lambda model: model.fit(X, np.zeros(N))),
     "bad parameter": ({"alpha": -1}, lambda model: model.fit(X, y)),
     "too large": ({"hidden_layer_sizes": (2**31 - 1,) * 2}, lambda model: model.fit(X[:, :2], y)),
     "wrong activations": ({"activation": ["relu"] * 3}, lambda model: model.fit(X[:, :2], Y)),
@@ -231,7 +215,6 @@ FAILURES = {
     "warm start, other features": ({"warm_start": True}, lambda model: model.fit(X[:, :2], y)),
     "warm start, other classes": ({"warm_start": True}, lambda model: model.fit(X, y % 2)),
     "warm start, multilabel": ({"warm_start": True}, lambda model: model.fit(X, Y)),
-    "warm start, a warning that is an error": ({"warm_start": True, "solver": "sgd"}, fit_in_time),
     "warm start, divergence": ({"warm_start": True, **DIVERGING}, lambda model: model.fit(X, y)),
 }
 
@@ -241,7 +224,7 @@ def test_a_failed_fit_changes_nothing(changes, fail):
     survivor = model(alpha=0.1).fit(X, y).set_params(**changes)
     attributes, before, predicted = dict(vars(survivor)), pickle.dumps(survivor), survivor.predict_proba(X)
     coefs = survivor.coefs_
-    with pytest.raises((ValueError, MemoryError, ConvergenceWarning)):
+    with pytest.raises((ValueError, MemoryError)):
         fail(survivor)
     assert vars(survivor).keys() == attributes.keys()
     assert all(vars(survivor)[name] is value for name, value in attributes.items())

@@ -309,7 +309,7 @@ def test_labels_of_another_kind(data, estimator, labels):
 
 def test_class_weights_of_other_labels(data):
     days = np.array(["2020-01-01", "2020-01-02"] * 100, "M8[D]")
-    with pytest.raises(ValueError, match=r"class_weight=\{0: 2\.0\} is not for these labels"):
+    with pytest.raises(ValueError, match=r"class_weight has weights of \[0\], which are not classes of y"):
         Perceptron(class_weight={0: 2.0}).fit(data[0], days)
 
 

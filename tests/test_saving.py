@@ -14,6 +14,7 @@ from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn.curve import Curve
 from fastnn.state import TrainingState
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -50,6 +51,8 @@ def assert_same(ours, theirs):
         assert_same([*ours, *ours.values()], [*theirs, *theirs.values()])
     elif isinstance(ours, np.random.RandomState):
         assert_same(ours.get_state(), theirs.get_state())
+    elif isinstance(ours, Curve):
+        assert_same(list(ours), list(theirs))
     elif type(ours).__module__ in ("fastnn.state", "fastnn.perceptron_state"):
         assert_same(vars(ours), vars(theirs))
     else:
@@ -59,6 +62,7 @@ def assert_same(ours, theirs):
 def attributes(model):
     """Everything that one has but for the engine's objects, which have no more than the weights."""
     names = {*vars(model), "classes_", "coefs_", "intercepts_"} - {"_network", "_trainer", "_targets"}
+    names |= {"loss_curve_", "validation_scores_", "validation_loss_curve_"}
     return {name: getattr(model, name) for name in sorted(names) if hasattr(model, name)}
 
 
@@ -190,6 +194,7 @@ def test_every_part_of_the_training_is_kept():
     known = {*saved_mlp._CURVES, *saved_mlp._COUNTS, *saved_mlp._NUMBERS}
     known |= {"random_state", "best_weights", "last_weights", "judged_by", "converged"}
     known |= {"order", "split", "dropout_seed"}
+    known |= {"owns_random_state"}  # the parameter tells
     assert {field.name for field in fields(TrainingState)} == known
 
 
@@ -230,7 +235,7 @@ def test_other_things(data, path):
         fastnn.save(Perceptron(alpha=-1), path)
     model = MLPClassifier.from_weights([np.eye(2)], [np.zeros(2)], dtype="float32", multilabel=True)
     model._network.parameters[:] = np.inf
-    with pytest.raises(ValueError, match=r"cannot be saved: .*infinity"):
+    with pytest.raises(ValueError, match=r"cannot be saved: .*must be finite, got inf"):
         fastnn.save(model, path)
     assert not path.exists()
 

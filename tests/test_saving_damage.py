@@ -203,7 +203,7 @@ def test_lying_settings(tmp_path):
     refused("make no network", put("intercepts", []))
     refused("make no network", put("coefs", fitted_dict(settings)["coefs"][:1]))
     refused("activations", put("activations", []))
-    refused("unknown activation", put("activations", ["sin"]))
+    refused("activation must be one of", put("activations", ["sin"]))
     refused("outputs of 'logistic'", put("head", "logistic"))
     refused("not sorted", put("classes", {"array": "fitted.state.split.0"}, "targets"))
     refused("3 classes of the kind 'binary'", put("kind", "binary", "targets"))
@@ -223,7 +223,7 @@ def test_lying_settings(tmp_path):
             for value in (np.nan, np.inf):
                 array = np.full((end - start) // 8, value)
                 data = rest[:start] + array.tobytes() + rest[end:]
-                refused("NaN or infinity", lambda header, settings, data=data: together(header, settings, data))
+                refused("must be finite", lambda header, settings, data=data: together(header, settings, data))
 
 
 def test_random_numbers_are_where_there_are_some(tmp_path):

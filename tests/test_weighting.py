@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
-from sklearn.utils import compute_class_weight, compute_sample_weight
+from older import balanced_takes_weights
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import TimeSeriesSplit, cross_val_score
+from sklearn.utils import compute_sample_weight
 
-from fastnn import MLPClassifier, MLPRegressor
+from fastnn import MLPClassifier, MLPRegressor, Perceptron
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 N = 90
+DAYS = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], "M8[D]")
 
 
 @pytest.fixture
@@ -46,17 +50,99 @@ def test_only_the_ratios_of_weights_count(kind, class_weight, X, rng):
     assert_same(ones, classifier(class_weight=class_weight).fit(X, y))
 
 
+def balanced(y, sample_weight=None):
+    """The balanced weight of each class, as scikit-learn computes it from 1.7 on."""
+    classes, codes = np.unique(y, return_inverse=True)
+    counts = np.bincount(codes, sample_weight)
+    return dict(zip(classes.tolist(), counts.sum() / (len(classes) * counts), strict=True))
+
+
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
 def test_class_weights_are_sample_weights(kind, X, rng):
     y, weights = labels(rng, kind), rng.random(N)
-    given = {"a": 3.0, "b": 0.25}
-    for class_weight in (given, "balanced"):
-        wanted = compute_sample_weight(class_weight, y)
+    for class_weight, each in (({"a": 3.0, "b": 0.25},) * 2, ("balanced", balanced(y))):
         model = classifier(class_weight=class_weight)
-        assert_same(model.fit(X, y), classifier().fit(X, y, wanted))
-        assert_same(model.fit(X, y, weights), classifier().fit(X, y, wanted * weights))
-    by_hand = dict(zip("abc", compute_class_weight("balanced", classes=np.unique(y), y=y), strict=False))
-    assert_same(model.fit(X, y), classifier(class_weight=by_hand).fit(X, y))
+        of_samples = np.array([each.get(label, 1.0) for label in y])
+        np.testing.assert_allclose(of_samples, compute_sample_weight(class_weight, y))
+        assert_same(model.fit(X, y), classifier().fit(X, y, of_samples))
+        assert_same(model.fit(X, y), classifier(class_weight=each).fit(X, y))
+        if class_weight == "balanced":
+            of_samples = np.array([balanced(y, weights)[label] for label in y])
+        assert_same(model.fit(X, y, weights), classifier().fit(X, y, of_samples * weights))
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "columns"])
+def test_balanced_weights_count_a_sample_as_often_as_it_weighs(kind, X, rng):
+    """All samples in one batch, in one order: weights are copies, and none is none."""
+    y, copies = labels(rng, kind), rng.integers(0, 4, N)
+    parameters = {"hidden_layer_sizes": (6,), "shuffle": False, "max_iter": 5, "random_state": 0, "batch_size": N}
+    model = MLPClassifier(class_weight="balanced", **parameters).fit(X, y, copies)
+    parameters["batch_size"] = copies.sum()
+    repeated = np.repeat(X, copies, axis=0), np.repeat(y, copies, axis=0)
+    assert_same(model, MLPClassifier(class_weight="balanced", **parameters).fit(*repeated))
+
+
+@pytest.mark.skipif(not balanced_takes_weights, reason="this scikit-learn counts samples, not their weights")
+def test_balanced_weights_are_those_of_logistic_regression(X, rng):
+    y, weights = labels(rng, "multiclass"), rng.integers(0, 4, N)
+    alike = {"class_weight": "balanced", "max_iter": 2000, "tol": 1e-8}
+    theirs = LogisticRegression(**alike).fit(X, y, weights)
+    ours = MLPClassifier((), solver="lbfgs", alpha=1.0, random_state=0, **alike).fit(X, y, weights)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
+
+
+def test_a_class_that_weighs_nothing_is_not_balanced(X, rng):
+    """The others are, as if its samples were not there; nothing becomes infinite."""
+    y, weights = labels(rng, "multiclass"), rng.random(N)
+    weights[y == "a"] = 0
+    of_samples = compute_sample_weight(balanced(y[y != "a"], weights[y != "a"]) | {"a": 1.0}, y)
+    assert_same(classifier(class_weight="balanced").fit(X, y, weights), classifier().fit(X, y, of_samples * weights))
+
+
+def learnt(model):
+    return model.coef_ if isinstance(model, Perceptron) else np.concatenate([W.ravel() for W in model.coefs_])
+
+
+NAMES = {
+    "text": (["a", "b", "c"], ["a", "b", "c"]),
+    "digits": (["1", "2", "3"], ["1", "2", "3"]),
+    "digits by numbers": (["1", "2", "3"], [1, 2, 3]),  # scikit-learn takes nothing else for them
+    "int": ([1, 2, 3], [1, 2, 3]),
+    "float": ([1.0, 2.0, 3.0], [1, 2, 3]),
+    "bool": ([False, True], [0, True, 2]),
+    "days": (DAYS, list(DAYS)),
+    "days by dates": (DAYS, DAYS.tolist()),
+}
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, Perceptron])
+@pytest.mark.parametrize(("classes", "names"), NAMES.values(), ids=NAMES)
+def test_a_dict_may_name_classes_that_y_lacks_or_lack_some(estimator, classes, names, X, rng):
+    """But not both, as in scikit-learn: it is what a misspelt class comes to."""
+    codes = rng.integers(0, 2, N)
+    y, model = np.array(classes)[codes], estimator(max_iter=2, random_state=0)
+    for weights in ([2.0, 0.5, 5.0], [2.0], []):
+        model.set_params(class_weight=dict(zip(names, weights, strict=False)))
+        of_samples = np.array([*weights[:2], 1.0, 1.0])[codes]
+        other = estimator(max_iter=2, random_state=0).fit(X, y, sample_weight=of_samples)
+        np.testing.assert_allclose(learnt(model.fit(X, y)), learnt(other), rtol=1e-9, atol=1e-12)
+    message = r"class_weight has weights of \[.*\], which are not classes of y, but no weight of \[.*\], which are"
+    with pytest.raises(ValueError, match=message):
+        model.set_params(class_weight={names[0]: 2.0, names[2]: 3.0}).fit(X, y)
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, Perceptron])
+def test_classes_still_to_come_may_be_weighed(estimator, X, rng):
+    y, classes = rng.integers(0, 2, N), [0, 1, 2]
+    model, other = (estimator(class_weight=each, random_state=0) for each in ({2: 3.0}, None))
+    ours, others = (learnt(each.partial_fit(X, y, classes=classes)) for each in (model, other))
+    np.testing.assert_array_equal(ours, others)
+
+
+def test_folds_without_a_class_take_its_weight(rng):
+    X, y = rng.normal(size=(N, 4)), np.sort(labels(rng, "multiclass"))
+    model = MLPClassifier((6,), class_weight={"a": 1.0, "b": 2.0, "c": 3.0}, max_iter=2, random_state=0)
+    assert np.isfinite(cross_val_score(model, X, y, cv=TimeSeriesSplit(4))).all()
 
 
 def test_each_column_has_its_own_class_weights(X, rng):
@@ -75,16 +161,11 @@ def test_each_column_has_its_own_class_weights(X, rng):
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "columns"])
 def test_samples_to_watch_are_weighed_as_those_trained_on(kind, X, rng):
-    """As many of each class as there are in those, however few are watched."""
-
-    def balanced(column):
-        classes = np.unique(column)
-        return dict(zip(classes, compute_class_weight("balanced", classes=classes, y=column), strict=True))
-
-    y = labels(rng, kind)
-    by_hand = balanced(y) if y.ndim == 1 else [balanced(column) for column in y.T]
+    """As much of each class as there is in those, however little is watched."""
+    y, weights = labels(rng, kind), rng.random(N)
+    by_hand = balanced(y, weights) if y.ndim == 1 else [balanced(column, weights) for column in y.T]
     model, other = (
-        classifier(class_weight=weight).fit(X, y, X_val=X[:9], y_val=y[:9]) for weight in ("balanced", by_hand)
+        classifier(class_weight=weight).fit(X, y, weights, X_val=X[:9], y_val=y[:9]) for weight in ("balanced", by_hand)
     )
     np.testing.assert_allclose(model.validation_loss_curve_, other.validation_loss_curve_, rtol=1e-9)
     assert_same(model, other)
@@ -153,6 +234,10 @@ def test_weights_that_are_nothing_in_the_networks_type(dtype, weight, estimator,
     """Or add up to more than that can divide by: every step would be one of nothing, and nobody would know."""
     y, weights = rng.integers(0, 2, N), np.full(N, weight)
     model = estimator(max_iter=3, solver=solver, dtype=dtype)
+    if estimator is MLPClassifier and weight > 1:
+        with pytest.raises(ValueError, match=r"The weights of all samples to train on are 0, or"):
+            model.set_params(class_weight="balanced").fit(X, y, weights)
+        model.set_params(class_weight=None)
     with pytest.raises(
         ValueError, match=rf"The weights of all samples to train on are 0, or .*{dtype}.* sample_weight"
     ):
@@ -168,7 +253,11 @@ def test_weights_that_are_nothing_in_the_networks_type(dtype, weight, estimator,
 @pytest.mark.parametrize(
     ("kind", "class_weight", "message"),
     [
-        ("binary", {"a": 1, "z": 2}, r"class_weight has weights of \['z'\], which are not classes of y"),
+        (
+            "binary",
+            {"a": 1, "z": 2},
+            r"class_weight has weights of \['z'\], which are not classes of y, but no weight of \['b'\]",
+        ),
         ("multilabel", {0: 1}, "class_weight must be 'balanced' or a list of 3, one for each column of y"),
         ("columns", [{3: 1}], "class_weight is a list of 1 for 2 columns of y"),
         ("binary", "even", "'class_weight' parameter"),

@@ -10,3 +10,8 @@ from fastnn.threads import show_config
 
 __all__ = ["MLPClassifier", "MLPRegressor", "Perceptron", "load", "save", "show_config"]
 __version__ = version("fastnn")
+
+
+def __dir__():
+    """What completion offers: the public names, not the modules that importing them has loaded."""
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

@@ -129,16 +129,18 @@ def all_or_nothing(estimator):
 
 
 @contextmanager
-def going_on(estimator, state):
-    """Training goes on from an estimator and its TrainingState: a call that fails leaves both as they were.
+def going_on(estimator):
+    """Training goes on from an estimator: a call that fails leaves its random numbers and its trainer as they were.
 
     What is trained is a copy of the network, since other threads may be in the middle of a prediction with this one.
     """
-    before = state.snapshot()
+    state = estimator._state
+    before = state.random_state.get_state() if state.owns_random_state else None
     try:
         yield
     except BaseException:
-        state.restore(before)
+        if before is not None:
+            state.random_state.set_state(before)
         if estimator._trainer is not None:
             estimator._trainer.move_to(estimator._network)
         raise
@@ -154,8 +156,13 @@ def in_use(trainer):
     try:
         yield
     except BaseException:
-        trainer.memories[:] = 0
-        trainer.optimizer.step_count = 0
+        start_afresh(trainer)
         raise
     finally:
         trainer.in_use = False
+
+
+def start_afresh(trainer):
+    """Let a trainer's optimizer forget what it remembers."""
+    trainer.memories[:] = 0
+    trainer.optimizer.step_count = 0

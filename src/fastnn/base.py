@@ -1,33 +1,30 @@
 """What multilayer perceptrons share as scikit-learn estimators: from what a user gives to a trained network."""
 
-import copy
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn.all_or_nothing import CopiedAsItIs, all_or_nothing, being_changed, going_on, in_use
+from fastnn.all_or_nothing import CopiedAsItIs, all_or_nothing, being_changed, going_on
 from fastnn.callbacks import Callbacks, CallbackSupportMixin
 from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
+from fastnn.fit import Fit
 from fastnn.holdout import Holdout, split
-from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, readable, validated
+from fastnn.ineffective import warn_of_ineffective
+from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
-from fastnn.lbfgs import minimize
-from fastnn.monitor import Monitor
 from fastnn.parameter_names import KeptParameterNames
 from fastnn.parameters import MLPParameters
-from fastnn.progress import progress
 from fastnn.solvers import optimizer_for
 from fastnn.state import Samples, TrainingState
 from fastnn.threads import effective_n_threads
-from fastnn.training import all_finite, train
+from fastnn.training import all_finite
 from fastnn.user_warnings import warn_user
 
 
@@ -75,8 +72,32 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
             network.set_weights(**{"coefs": coefs, "intercepts": intercepts, name: layers})
             if self._trainer is not None:
                 self._trainer.move_to(network)
-            self._network = network
-            self._state.forget_weights()  # training goes on from these
+            state = self._state.copy()
+            state.forget_weights()  # training goes on from these
+            vars(self).update(_network=network, _state=state)
+
+    # -- curves -------------------------------------------------------------------------------------------------------
+
+    @property
+    def loss_curve_(self):
+        """list of float: the mean loss of each epoch since training began."""
+        return self._curve("loss_curve")
+
+    @property
+    def validation_scores_(self):
+        """list of float or None: each epoch's score on the samples held out, if any are; NaN of epochs without."""
+        return self._curve("validation_scores")
+
+    @property
+    def validation_loss_curve_(self):
+        """list of float or None: each epoch's mean loss on them, without penalty; likewise."""
+        return self._curve("validation_losses")
+
+    def _curve(self, name):
+        if not hasattr(self, "_state"):
+            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no curves.")
+        curve = getattr(self._state, name)
+        return None if curve is None else curve.as_list()
 
     # -- training -----------------------------------------------------------------------------------------------------
 
@@ -90,8 +111,8 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
             if sample_weight is not None:
                 sample_weight = checked_weights(sample_weight, X)
             kind = draft._target_kind(y, classes, goes_on, partial)
-            state = draft._state if goes_on else TrainingState(check_random_state(draft.random_state))
-            with going_on(self, state) if goes_on else nullcontext():
+            state = draft._state.copy() if goes_on else TrainingState.starting(draft.random_state)
+            with going_on(self) if goes_on else nullcontext():
                 if partial:
                     state.forget_weights()  # it goes on from the model as it is, not from the last epoch's weights
                 samples = draft._samples(kind, X, y, sample_weight)
@@ -100,81 +121,28 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
                 for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
                     if part is not None:
                         part.check_weights(network.dtype, what)
-                draft._train(network, kind, samples, held_out, state, callbacks, n_epochs)
+                warn_of_ineffective(draft, held_out is not None)
+                fit = Fit(draft, network, kind, samples, held_out, state, callbacks, n_epochs)
+                fit.run()
                 become()
                 callbacks.end()
+        for message, category in fit.warnings:  # of which one that is made an error finds the estimator fitted
+            warn_user(message, category)
         return self
 
-    def _train(self, network, kind, samples, held_out, state, callbacks, n_epochs):
-        partial, first = n_epochs is not None, len(state.loss_curve)
-        if not partial:
-            n_epochs = self.max_iter
-        n_threads = effective_n_threads(self.n_threads)
-        trainer = self._trainer_for(network, kind, samples, state, n_threads)
-
-        def model(to_keep=False):
-            """The estimator as it would be if the fit ended now.
-
-            Unless it is to be kept, it shares what training changes: to copy the curves after each epoch would take
-            time quadratic in epochs.
-            """
-            fitted, its_network = copy.copy(self), network.copy() if to_keep else network
-            n_iter = len(state.loss_curve) - first
-            fitted._set_fitted(its_network, kind, trainer, state, n_iter, shares_curves=not to_keep)
-            return fitted
-
-        def evaluate():
-            unnamed = model()
-            vars(unnamed).pop("feature_names_in_", None)  # it is to take arrays, as they are in here
-            return held_out.evaluate(unnamed, trainer.loss, n_threads)
-
-        callbacks.begin(model)
-        shown = progress(self.verbose, n_epochs)
-        monitor = Monitor(
-            self,
-            state,
-            network,
-            evaluate=None if held_out is None else evaluate,
-            callbacks=callbacks,
-            progress=shown,
-            judges=not partial,
-        )
-        with in_use(trainer), closing(shown):
-            if self.solver == "lbfgs":
-                minimize(trainer, samples, self, monitor)
-            else:
-                start = first if partial else 0
-                stopped = train(trainer, samples, self, state, monitor, n_epochs=n_epochs, first_epoch=start)
-                if not stopped and not partial:
-                    warn_user(
-                        f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
-                        "hasn't converged yet.",
-                        ConvergenceWarning,
-                    )
-        if monitor.by_score and state.best_weights is not None:
-            state.last_weights = network.weights()
-            network.set_weights(*state.best_weights)
-        if partial or not self.warm_start:
-            state.forget_samples()
-        self._set_fitted(network, kind, trainer, state, len(state.loss_curve) - first)
-
-    def _set_fitted(self, network, kind, trainer, state, n_epochs, shares_curves=False):
+    def _set_fitted(self, network, kind, trainer, state, n_epochs):
         """All that a fitted estimator has; without a trainer, training would go on with a fresh optimizer."""
-        own = (lambda curve: curve) if shares_curves else list
         self._network, self._targets, self._trainer, self._state = network, kind, trainer, state
         self.n_iter_ = n_epochs
         self.n_layers_ = len(network.sizes)
         self.n_outputs_ = network.sizes[-1]
         self.out_activation_ = network.head
         self.t_ = state.n_samples_seen
-        self.loss_curve_ = own(state.loss_curve)
         self.loss_ = state.loss_curve[-1] if state.loss_curve else state.initial_loss
         self.best_epoch_ = state.best_epoch
         by_score = self.early_stopping and state.validation_scores is not None
         self.best_loss_ = None if by_score else state.best_loss if state.loss_curve else state.initial_loss
         held_out = state.validation_scores is not None
-        self.validation_scores_ = own(state.validation_scores) if held_out else None
-        self.validation_loss_curve_ = own(state.validation_losses) if held_out else None
         self.best_validation_score_ = state.best_score if held_out else None
 
     def _validated(self, X, y, reset):
@@ -186,12 +154,15 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         X, y = validated(self, X, y, dtype="numeric", multi_output=True, reset=reset, **self._y_checks)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        return readable(X), y
+        return readable(X), native(y)
 
     def _samples(self, kind, X, y, sample_weight, counted=None):
-        """Samples to train on; or to watch, where classes are weighed as `counted`, the targets trained on, tells."""
+        """Samples to train on; or to watch, where classes are weighed as those trained on tell.
+
+        Their targets and sample weights are `counted`.
+        """
         targets = kind.encode(y)
-        weights = self._target_weights(kind, targets, counted)
+        weights = self._target_weights(kind, targets, counted or (targets, sample_weight))
         if weights is None:
             weights = sample_weight
         elif sample_weight is not None:
@@ -238,7 +209,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
     def _hold_out(self, kind, samples, y, sample_weight, validation, state):
         """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
         if validation is not None:
-            return self._validation(kind, samples, validation)
+            return self._validation(kind, validation, counted=(samples.targets, sample_weight))
         if not self.early_stopping:
             return None
         n_samples = len(samples)
@@ -249,17 +220,17 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         weights = None if samples.weights is None else samples.weights[rows]
         held_out = Samples(samples.X[rows], samples.targets[rows], weights)
         score_weight = None if sample_weight is None else sample_weight[rows]
-        return Holdout(held_out, y[rows], score_weight, self, self.scoring)
+        return Holdout(held_out, y[rows], score_weight, self, kind)
 
-    def _validation(self, kind, samples, validation):
+    def _validation(self, kind, validation, counted):
         X, y, sample_weight = validation
         if X is None or y is None:
             raise ValueError("X_val and y_val, and with them sample_weight_val, are to be given together.")
         X, y = self._validated(X, y, reset=False)
         if sample_weight is not None:
             sample_weight = checked_weights(sample_weight, X)
-        held_out = self._samples(kind, X, y, sample_weight, counted=samples.targets)
-        return Holdout(held_out, y, sample_weight, self, self.scoring)
+        held_out = self._samples(kind, X, y, sample_weight, counted)
+        return Holdout(held_out, y, sample_weight, self, kind)
 
     def _trainer_for(self, network, kind, samples, state, n_threads):
         """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""

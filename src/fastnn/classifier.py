@@ -10,7 +10,6 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -21,16 +20,18 @@ from fastnn.conversion import (
     adopt,
     adopt_scikit_learns,
     check_scikit_learns,
-    checked_layers,
+    checked_network,
     sklearn_estimator,
     to_scikit_learns,
 )
 from fastnn.inputs import checked_epochs, scored
-from fastnn.intervals import Interval
+from fastnn.intervals import Interval, StrOptions
 from fastnn.parameters import MLPParameters, documented
+from fastnn.suggestions import with_advice
 from fastnn.targets import Labels, indicates
 
 
+@with_advice
 @documented
 @dataclass(eq=False, repr=False)
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -45,7 +46,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     <parameters of every network>
     class_weight : dict, "balanced" or a list of either, default=None
         What the loss of each class's samples is multiplied by: ``{class: weight}``, or in inverse proportion to how
-        many of y there are; for several columns of y a list with one for each. `partial_fit` takes no "balanced".
+        many of y there are, or, with `sample_weight`, to what they weigh; for several columns of y a list with one for
+        each. A class without a weight has 1, and weights of classes that y lacks are ignored; but it is an error to
+        have both, which is what a misspelt class comes to. `partial_fit` takes no "balanced".
     label_smoothing : float, default=0.0
         The part of the wanted probability that all classes share, in [0, 1): trains for less certainty.
 
@@ -81,7 +84,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     _parameter_constraints: ClassVar[dict] = {
         **MLPParameters._parameter_constraints,
-        "class_weight": [None, dict, StrOptions({"balanced"}), list, tuple],
+        "class_weight": [None, dict, StrOptions(["balanced"]), list, tuple],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
     _y_checks: ClassVar[dict] = {}
@@ -97,6 +100,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             Of any real type. CSR is taken as it is, other sparse formats are converted to it.
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
             Class labels of any type; an indicator matrix of labels, of zeros and ones; or several columns of classes.
+            Where there is a single class, it is what will be predicted.
         sample_weight : array-like of shape (n_samples,), default=None
             What each sample's loss is multiplied by.
         X_val, y_val, sample_weight_val : array-like, default=None
@@ -110,16 +114,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For input that scikit-learn refuses too, for a single class, and when training diverges. The estimator is
-            then as it was before; but an optimizer that training was to go on with starts afresh.
+            For input that scikit-learn refuses too, and when training diverges (see Warns). The estimator is then as it
+            was before; but an optimizer that training was to go on with starts afresh.
         RuntimeError
             When another thread is fitting this very estimator.
 
         Warns
         -----
         ConvergenceWarning
-            When `max_iter` epochs were not enough.
+            When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
+            It finds the estimator fitted, as do other warnings of how the fit ended.
         UserWarning
+            When a parameter is set that has no effect as the others are: once for each, and class, in a process.
             When interrupted by Ctrl-C: the estimator keeps what it has learnt, the broken-off epoch's part included.
         """
         validation = X_val, y_val, sample_weight_val
@@ -199,10 +205,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         >>> xor.predict([[0, 0], [0, 1], [1, 0], [1, 1]])
         array([False,  True,  True, False])
         """
-        intercepts, classes = checked_layers("intercepts", intercepts), _as_sequence(classes)
-        model = cls(tuple(map(len, intercepts[:-1])), activation, **parameters)
+        coefs, intercepts, (_, *hidden_sizes, n_outputs) = checked_network(coefs, intercepts)
+        classes = _as_sequence(classes)
+        model = cls(tuple(hidden_sizes), activation, **parameters)
         model._validate_params()
-        n_outputs = len(intercepts[-1])
         if multilabel:
             kind = Labels.of_kind("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
         elif classes is not None and np.ndim(classes[0]):
@@ -212,9 +218,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             kind = Labels.of_kind("multiclass" if len(classes) > 2 else "binary", classes)
         given = classes if kind.groups else [kind.classes if classes is None else classes]
         if not all(map(np.array_equal, given, kind.classes if kind.groups else [kind.classes])):
-            raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, not {classes}.")
+            raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, got {classes}")
         if kind.n_outputs != n_outputs:
-            raise ValueError(f"{n_outputs} outputs for the classes {kind.classes}, which need {kind.n_outputs}.")
+            message = (
+                f"intercepts[-1] must have shape ({kind.n_outputs},) for the classes {kind.classes}, got ({n_outputs},)"
+            )
+            if kind.kind == "binary" and n_outputs == 2:
+                message += (
+                    ": two logits act as one, their difference; pass coefs[-1][:, 1:] - coefs[-1][:, :1] and "
+                    "intercepts[-1][1:] - intercepts[-1][:1] as the last layer"
+                )
+            raise ValueError(message)
         return adopt(model, kind, coefs, intercepts)
 
     @classmethod
@@ -289,7 +303,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return kind
 
     def _target_weights(self, kind, targets, counted):
-        return kind.weights(self.class_weight, targets, counted)
+        return kind.weights(self.class_weight, targets, *counted)
 
     def _loss(self, kind):
         return kind.loss(self.label_smoothing)
@@ -330,10 +344,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             Of the network's type; for several columns of classes each one's.
         """
         fitted = as_it_is(self)
-        probabilities = fitted._outputs(X)
-        if fitted._targets.kind == "binary":
-            return np.hstack([1 - probabilities, probabilities])
-        return fitted._targets.split(probabilities) if fitted._targets.groups else probabilities
+        outputs = fitted._outputs(X)
+        return fitted._targets.probabilities(outputs)
 
     def predict_log_proba(self, X):
         """The logarithms of `predict_proba`: -inf where a probability is too small for its type.

@@ -1,15 +1,22 @@
 """Networks from weights, from scikit-learn's estimators, and to them."""
 
+import copy
+
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn.engine.network import Network
+from fastnn.curve import Curve
+from fastnn.engine.network import Network, check_shapes
+from fastnn.ineffective import warn_of_ineffective
+from fastnn.inputs import refusing
+from fastnn.parameters import SKLEARN_ACTIVATIONS
 from fastnn.state import TrainingState
 
 # What of training scikit-learn's estimators and ours both keep, as they do and as our state does.
 _TRAINING = {"loss_curve_": "loss_curve", "validation_scores_": "validation_scores", "t_": "n_samples_seen"}
+# The axes of each layer's arrays, in words.
+_AXES = {"coefs": "(fan_in, fan_out)", "intercepts": "(fan_out,)"}
 
 
 def checked_layers(name, layers, dtype=None):
@@ -21,24 +28,45 @@ def checked_layers(name, layers, dtype=None):
         Names the layer.
     """
     if not np.iterable(layers):
-        raise ValueError(f"{name} must be a list of one array for each layer, not {layers!r}.")
-    layers = [np.asarray(layer) for layer in layers]
-    n_axes = {"coefs": 2, "intercepts": 1}[name]
+        raise ValueError(f"{name} must be a list of one array for each layer, got {layers!r}")
+    layers = list(layers)
     if not layers:
-        raise ValueError(f"{name} must be a list of one array for each layer, and is empty.")
+        raise ValueError(f"{name} must be a list of one array for each layer, got an empty list")
     for i, layer in enumerate(layers):
-        if layer.ndim != n_axes:
-            raise ValueError(f"{name}[{i}] must have {n_axes} axes, not {layer.ndim}.")
+        with refusing(f"{name}[{i}] must be an array of shape {_AXES[name]}", errors=(TypeError, ValueError)):
+            layers[i] = layer = np.asarray(layer)
+        if layer.ndim != _AXES[name].count("fan"):
+            raise ValueError(f"{name}[{i}] must have shape {_AXES[name]}, got {layer.shape}")
         if layer.dtype.kind not in "biuf":
-            raise ValueError(f"{name}[{i}] must be of real numbers, not of {layer.dtype}.")
+            raise ValueError(f"{name}[{i}] must be real numbers, got {layer.dtype}")
         if not np.isfinite(layer).all():
-            raise ValueError(f"{name}[{i}] contains NaN or infinity.")
+            raise ValueError(f"{name}[{i}] must be finite, got {layer[~np.isfinite(layer)][0]}")
         if dtype is not None:
             with np.errstate(over="ignore"):
                 layers[i] = layer.astype(dtype, copy=False)
             if not np.isfinite(layers[i]).all():
-                raise ValueError(f"{name}[{i}] has numbers beyond {np.finfo(dtype).max:.3g}, and dtype is {dtype}.")
+                raise ValueError(
+                    f"{name}[{i}] must be at most {np.finfo(dtype).max:.3g} with dtype={dtype.name!r}, "
+                    f"got {np.abs(layer).max():.3g}"
+                )
     return layers
+
+
+def checked_network(coefs, intercepts):
+    """Weights and biases as lists of arrays, and the numbers of inputs, of units in each hidden layer, and of outputs.
+
+    Raises
+    ------
+    ValueError
+        For shapes that make no network: names the layer, and says so where its weights are transposed.
+    """
+    coefs, intercepts = checked_layers("coefs", coefs), checked_layers("intercepts", intercepts)
+    fan_in, fan_out = coefs[0].shape
+    if fan_out != len(intercepts[0]) == fan_in:  # transposed, else the error would be about its inputs
+        fan_in = fan_out
+    sizes = [fan_in, *map(len, intercepts)]
+    check_shapes(sizes, coefs, intercepts)
+    return coefs, intercepts, sizes
 
 
 def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
@@ -65,13 +93,13 @@ def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     ValueError
         For shapes that make no network.
     """
-    coefs, intercepts = checked_layers("coefs", coefs), checked_layers("intercepts", intercepts)
-    sizes = [len(coefs[0]), *(W.shape[1] for W in coefs)]
+    coefs, intercepts, sizes = checked_network(coefs, intercepts)
     model._dropout_rates(len(sizes) - 2)  # refused now, rather than in a later fit
+    warn_of_ineffective(model, held_out=True)  # there may be samples held out of that
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
     network = Network(sizes, model._activation_names(len(sizes) - 2), kind.head, dtype, groups=kind.groups)
     network.set_weights(checked_layers("coefs", coefs, dtype), checked_layers("intercepts", intercepts, dtype))
-    state = TrainingState(check_random_state(model.random_state))
+    state = TrainingState.starting(model.random_state)
     vars(state).update(training)
     model.n_features_in_ = sizes[0]
     model._set_fitted(network, kind, None, state, n_epochs)
@@ -89,7 +117,7 @@ def check_scikit_learns(fitted, cls):
     if not isinstance(fitted, cls):
         given = type(fitted)
         raise TypeError(
-            f"fitted must be a sklearn.neural_network.{cls.__name__}, not a {given.__module__}.{given.__qualname__}."
+            f"fitted must be a sklearn.neural_network.{cls.__name__}, got a {given.__module__}.{given.__qualname__}"
         )
     check_is_fitted(fitted)
 
@@ -97,12 +125,12 @@ def check_scikit_learns(fitted, cls):
 def adopt_scikit_learns(model, kind, fitted):
     """The same, from a fitted estimator of scikit-learn's."""
     training = {ours: getattr(fitted, theirs) for theirs, ours in _TRAINING.items() if hasattr(fitted, theirs)}
-    training = {name: list(value) if isinstance(value, list) else value for name, value in training.items()}
+    training = {name: Curve(value) if isinstance(value, list) else value for name, value in training.items()}
     if training.get("loss_curve"):
         training["best_loss"] = min(training["loss_curve"])
         training["best_epoch"] = int(np.argmin(training["loss_curve"])) + 1
     if training.get("validation_scores"):
-        training["validation_losses"] = [np.nan] * len(training["validation_scores"])  # which nobody kept
+        training["validation_losses"] = Curve([np.nan] * len(training["validation_scores"]))  # which nobody kept
         training["best_score"] = max(training["validation_scores"])
         training["best_epoch"] = int(np.argmax(training["validation_scores"])) + 1
     model = adopt(model, kind, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
@@ -120,7 +148,7 @@ def sklearn_estimator(model, cls):
             allowed = map(make_constraint, cls._parameter_constraints[name])
             if any(constraint.is_satisfied_by(value) for constraint in allowed):
                 estimator.set_params(**{name: value})
-    if model._network.activations and model._network.activations[0] in ("identity", "logistic", "tanh", "relu"):
+    if model._network.activations and model._network.activations[0] in SKLEARN_ACTIVATIONS:
         estimator.set_params(activation=model._network.activations[0])  # they may be a list of one and the same
     return estimator
 
@@ -134,19 +162,21 @@ def to_scikit_learns(model, estimator):
         When that cannot be what this is: scikit-learn has four activations, the same for all hidden layers.
     """
     network = model._network
-    if len(set(network.activations)) > 1 or not set(network.activations) <= {"identity", "logistic", "tanh", "relu"}:
+    if len(set(network.activations)) > 1 or not set(network.activations) <= set(SKLEARN_ACTIVATIONS):
         raise ValueError(
-            f"scikit-learn has no network with the activations {list(network.activations)}: it takes one of identity, "
-            "logistic, tanh and relu for all hidden layers."
+            f"activation must be one of {', '.join(SKLEARN_ACTIVATIONS)} for all hidden layers of a network of "
+            f"scikit-learn's, got {list(network.activations)}"
         )
     if model._targets.groups:
-        raise ValueError("scikit-learn's takes one column of classes.")
+        raise ValueError(
+            f"y must be one column of classes for a network of scikit-learn's, got {len(model._targets.groups)} columns"
+        )
     estimator.coefs_, estimator.intercepts_ = network.weights()
     for name in ("n_features_in_", "feature_names_in_", "n_iter_", "t_", "loss_", "best_loss_", "loss_curve_"):
         if hasattr(model, name):
-            setattr(estimator, name, getattr(model, name))
+            setattr(estimator, name, copy.copy(getattr(model, name)))  # it goes on with curves of its own
     for name in ("validation_scores_", "best_validation_score_", "n_layers_", "n_outputs_", "out_activation_"):
-        setattr(estimator, name, getattr(model, name))
+        setattr(estimator, name, copy.copy(getattr(model, name)))
     # What it counts and keeps by itself, and trains on with.
     estimator._no_improvement_count = 0
     estimator._best_coefs, estimator._best_intercepts = network.weights()

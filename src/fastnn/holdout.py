@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
+from fastnn.scores import default_score
+from fastnn.training import all_finite
 from fastnn.user_warnings import warn_user
 
 
@@ -57,26 +59,29 @@ class Holdout:
     sample_weight : ndarray of shape (n_samples,) or None
         the weights likewise: for the score, if its scorer takes any.
     estimator : BaseMLP
-        Says what a score is, if `scoring` does not.
-    scoring : str, callable or None
+        Says what a score is, if its `scoring` does not.
+    kind : Labels or Numbers
     """
 
-    def __init__(self, samples, y, sample_weight, estimator, scoring):
+    def __init__(self, samples, y, sample_weight, estimator, kind):
         self.samples, self.y, self.sample_weight = samples, y, sample_weight
+        scoring = estimator.scoring
         self.by_default = scoring is None
+        self.score = default_score(estimator, kind) if self.by_default else None
         self.scorer = None if scoring == "loss" else check_scoring(estimator, scoring)
         if not self.by_default and scoring != "loss" and not _takes_weights(self.scorer):
             self.sample_weight = None
 
-    def evaluate(self, model, loss, n_threads):
+    def evaluate(self, network, loss, n_threads, model):
         """The network's loss and score.
 
         Parameters
         ----------
-        model : BaseMLP
-            Fitted; one that takes arrays without names.
+        network : Network
         loss : fastnn.engine.loss.Loss
         n_threads : int
+        model : callable
+            Returns the network as a fitted BaseMLP that takes arrays without names.
 
         Returns
         -------
@@ -86,16 +91,22 @@ class Holdout:
             By default NaN where predictions are infinite or NaN, which no R squared is for.
         """
         held = self.samples
-        summed = model._network.loss(held.X, held.targets, held.weights, loss, n_threads)
-        mean = summed / held.total_weight()
+        mean = network.loss(held.X, held.targets, held.weights, loss, n_threads) / held.total_weight()
         if self.scorer is None:
             return mean, -mean
+        if self.score is not None:
+            outputs = network.forward(held.X, n_threads)
+            if all_finite(outputs):
+                return mean, self.score(outputs, held.targets, self.y, self.sample_weight)
+        return mean, self._scored(model())
+
+    def _scored(self, model):
         weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
         try:
-            return mean, float(self.scorer(model, held.X, self.y, **weights))
+            return float(self.scorer(model, self.samples.X, self.y, **weights))
         except ValueError:
-            if self.by_default and not np.isfinite(model.predict(held.X)).all():
-                return mean, np.nan
+            if self.by_default and not np.isfinite(model.predict(self.samples.X)).all():
+                return np.nan
             raise
 
 

@@ -1,11 +1,12 @@
 """Samples, numbers and weights as users give them, made into what the engine reads: rarely a copy."""
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastnn.engine.arrays import source_dtypes
@@ -43,7 +44,7 @@ def validated(estimator, X, y="no_validation", **checks):
 
 
 def scored(score, X, y, sample_weight):
-    """What a `score` of scikit-learn's returns: it follows the indices of any sparse y, and knows few formats.
+    """What a `score` of scikit-learn's returns: it follows any sparse y's indices, and knows few formats, byte orders.
 
     Raises
     ------
@@ -52,22 +53,31 @@ def scored(score, X, y, sample_weight):
     """
     check_sparse(y, "y")
     with refusing("y, or sample_weight, has what is no number that a float can hold", errors=(OverflowError,)):
-        return score(X, y.tocsr() if sp.issparse(y) else y, sample_weight)
+        y = y.tocsr() if sp.issparse(y) else native(y) if isinstance(y, np.ndarray) else y
+        return score(X, y, sample_weight)
+
+
+def native(array):
+    """An array, or a sparse matrix, in this machine's byte order, as what is handed out must be: rarely a copy."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def readable(array, name="X"):
-    """An array, or a CSR matrix, as the engine can read it: a copy for long doubles and foreign byte orders only.
+    """An array, or a CSR matrix, as the engine can read it: long doubles, objects and foreign byte orders are copied.
 
     Raises
     ------
     ValueError
         For what is not numbers.
     """
-    native = array.dtype.newbyteorder("=")
-    if native == np.bool_ or native in source_dtypes:
-        return array.astype(native, copy=False)
-    if native.kind != "f":
-        raise ValueError(f"{name} must be numbers, not {native}: {name}.astype(float) makes some, if they are.")
+    array = native(array)
+    if array.dtype == object:  # of a frame of categories: the only objects that scikit-learn's check leaves as they are
+        with refusing("{} must be numbers", name):
+            return check_array(array, dtype=np.float64, ensure_2d=False, input_name=name)
+    if array.dtype == np.bool_ or array.dtype in source_dtypes:
+        return array
+    if array.dtype.kind != "f":
+        raise ValueError(f"{name} must be numbers, not {array.dtype}: {name}.astype(float) makes some, if they are.")
     return array.astype(np.float64)
 
 
@@ -130,17 +140,62 @@ def checked_weights(sample_weight, X, dtype=np.float64, negative=False):
     return weights
 
 
-def check_class_weight(class_weight, negative=False):
-    """Refuse a dict of weights that are not finite numbers; or negative, unless they may be.
+def class_weights(class_weight, classes, codes, sample_weight=None, negative=False):
+    """The weight of each class, by scikit-learn's rules.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        A dict may leave classes out, whose weight is 1, or have others beside those that there are; but not both, by
+        which misspelt ones show.
+    classes : ndarray of shape (n_classes,)
+    codes : ndarray of shape (n_samples,)
+        The number of each sample's class: what "balanced" counts.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        What each sample counts for there. None: 1.
+    negative : bool, default=False
+        Whether weights may be negative.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_classes,)
 
     Raises
     ------
     ValueError
+        For weights that are not finite numbers, or negative unless they may be; and for such a dict.
     """
-    for weight in class_weight.values() if isinstance(class_weight, dict) else ():
+    weights = np.ones(len(classes))
+    if class_weight is None:
+        return weights
+    if isinstance(class_weight, str):
+        counts = np.bincount(codes, sample_weight, len(classes))
+        present = counts > 0  # a class whose samples all weigh 0 is as if it were not there
+        with np.errstate(over="ignore", invalid="ignore"):  # of weights that are too large, who trains on them says so
+            weights[present] = counts.sum() / (np.count_nonzero(present) * counts[present])
+        return weights
+    for weight in class_weight.values():
         if not isinstance(weight, Real) or not math.isfinite(as_float(weight)) or (weight < 0 and not negative):
             kind = "finite" if negative else "finite and not negative"
             raise ValueError(f"class_weight must be {kind}, got {class_weight}.")
+    keys = [next((key for key in _keys(label) if key in class_weight), label) for label in classes]
+    unknown, lacking = set(class_weight).difference(keys), [key not in class_weight for key in keys]
+    if unknown and any(lacking):
+        raise ValueError(
+            f"class_weight has weights of {sorted(unknown, key=str)}, which are not classes of y, but no weight of "
+            f"{classes[lacking]}, which are."
+        )
+    weights[:] = [class_weight.get(key, 1.0) for key in keys]
+    return weights
+
+
+def _keys(label):
+    """What a dict may call a class: NumPy's scalar, Python's, and, as in scikit-learn, the int that a text is."""
+    scalar = np.asarray(label).item()
+    yield from (label, scalar)
+    if isinstance(scalar, str):
+        with suppress(ValueError):
+            yield int(scalar)
 
 
 def checked_epochs(epochs):

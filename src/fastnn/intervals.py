@@ -1,4 +1,7 @@
-"""Real numbers as floats, which cannot hold every one of Python's: 10**400 is finite, and greater than 0, too."""
+"""What a parameter may be: one of some strings, or a number in an interval.
+
+Real numbers as floats, which cannot hold every one of Python's: 10**400 is finite, and greater than 0, too.
+"""
 
 import math
 
@@ -13,6 +16,17 @@ def as_float(number):
         return math.copysign(math.inf, 1 if number > 0 else -1)
     except (TypeError, ValueError):
         return math.nan
+
+
+class StrOptions(_param_validation.StrOptions):
+    """What a parameter may be: one of these strings, which errors list in this order.
+
+    scikit-learn keeps them in a set, whose order differs from process to process.
+    """
+
+    def __init__(self, options):
+        super().__init__(set(options))
+        self.options = tuple(options)
 
 
 class Interval(_param_validation.Interval):

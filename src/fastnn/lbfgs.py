@@ -6,7 +6,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.interruption import Interruption
 from fastnn.training import Segments, all_finite
-from fastnn.user_warnings import warn_user
 
 # Samples that go through the network together on the way to the whole gradient.
 BATCH_SIZE = 256
@@ -29,19 +28,13 @@ def minimize(trainer, samples, parameters, monitor):
     samples : Samples
     parameters : MLPParameters
     monitor : Monitor
-        Is told of each step as if it were an epoch.
+        Is told of each step as if it were an epoch; and what the user is to be told of the outcome: that `max_iter`
+        steps, or `max_fun` evaluations, were not enough, or that Ctrl-C has cut the fit short.
 
     Raises
     ------
     ValueError
         When the loss at the start is not finite.
-
-    Warns
-    -----
-    ConvergenceWarning
-        When `max_iter` steps, or `max_fun` evaluations, were not enough.
-    UserWarning
-        When interrupted by Ctrl-C; the network keeps what it has learnt.
     """
     objective = _Objective(trainer, samples, parameters, monitor)
     network = trainer.network
@@ -75,7 +68,7 @@ def minimize(trainer, samples, parameters, monitor):
             )
         accepted[:] = result.x
         if result.status != 0:
-            warn_user(
+            monitor.warn(
                 f"lbfgs failed to converge after {result.nit} iterations and {result.nfev} evaluations of the loss "
                 f"({_text(result.message)}). Increase max_iter or max_fun, or scale the input, for instance with "
                 "sklearn.preprocessing.StandardScaler.",
@@ -85,11 +78,11 @@ def minimize(trainer, samples, parameters, monitor):
         if stopped.__cause__ is not None:
             raise stopped.__cause__ from None
     except KeyboardInterrupt:
-        warn_user("Training interrupted by user.")
+        monitor.warn("Training interrupted by user.")
     finally:
         network.parameters[:] = accepted
     if not all_finite(network.parameters):
-        raise ValueError("Training diverged: weights are no longer finite. Scale the input.")
+        monitor.diverged("Training diverged: weights are no longer finite. Scale the input.")
 
 
 class _Objective:

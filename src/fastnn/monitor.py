@@ -1,9 +1,10 @@
 """What is looked at after each epoch: the loss, the score on samples held out, and whether to go on."""
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
-from fastnn.schedules import ADAPTIVE_FACTOR, drop_rate
-from fastnn.user_warnings import warn_user
+from fastnn.curve import Curve
+from fastnn.schedules import ADAPTIVE_FACTOR, drop_rate, n_unjudged_epochs
 
 
 class Monitor:
@@ -21,15 +22,23 @@ class Monitor:
     progress : Silence
     judges : bool
         Whether want of improvement may end the fit: a partial fit has an end of its own.
+
+    Attributes
+    ----------
+    warnings : list of (str, type)
+        What the user is to be told of the outcome: when there is one, since a warning may be made an error.
+    has_diverged : bool
+        Whether the network's weights, by now, are of no use.
     """
 
     def __init__(self, parameters, state, network, evaluate, callbacks, progress, judges):
         self.parameters, self.state, self.network, self.evaluate = parameters, state, network, evaluate
         self.callbacks, self.progress = callbacks, progress
-        self.n_epochs, self.warned_of_nan = 0, False
+        self.n_epochs, self.has_seen_nan, self.has_diverged, self.warnings = 0, False, False, []
         self.by_score = parameters.early_stopping and evaluate is not None
         has_rate = parameters.solver != "lbfgs"  # which ends by itself, too, when its loss can fall no more
         self.judges = judges and (has_rate or self.by_score)
+        self.n_unjudged = n_unjudged_epochs(parameters) if self.judges and not self.by_score else 0
         self.adapts = has_rate and parameters.learning_rate == "adaptive"
         # A partial fit goes on with what the last fit came to; one that is to converge, and has, is to learn anew.
         state.drop_from(float(parameters.learning_rate_init), anew=judges and state.converged)
@@ -73,8 +82,36 @@ class Monitor:
             self._note_score(score)
         else:
             self._note_loss(loss, score)
+        if self.n_epochs <= self.n_unjudged:
+            self.state.n_epochs_without_improvement = 0
         stop = self._is_stuck()
         return self.callbacks.epoch_ended() or stop
+
+    def warn(self, message, category=UserWarning):
+        """Note what the user is to be told."""
+        self.warnings.append((message, category))
+
+    @property
+    def has_best(self):
+        """Whether this fit has come to an epoch whose weights are kept."""
+        return self.by_score and self.n_epochs > 0 and self.state.best_weights is not None
+
+    def diverged(self, message):
+        """To be told when loss or weights are no longer finite: the fit ends.
+
+        Raises
+        ------
+        ValueError
+            With this message, unless there is a best epoch to go back to.
+        """
+        if not self.has_best:
+            raise ValueError(message)
+        self.has_diverged, self.state.n_epochs_without_improvement = True, 0
+        self.warn(
+            f"{message} The model has the weights of its best epoch, best_epoch_={self.state.best_epoch}, with a "
+            f"validation score of {self.state.best_score:.6g}.",
+            ConvergenceWarning,
+        )
 
     def _score_best_again(self):
         """Where training goes on: scores on what was held out before say nothing of those on what is now."""
@@ -94,8 +131,8 @@ class Monitor:
             return None
         loss, score = self.evaluate()
         if state.validation_scores is None:
-            n_before = len(state.loss_curve) - 1
-            state.validation_scores, state.validation_losses = [np.nan] * n_before, [np.nan] * n_before
+            before = [np.nan] * (len(state.loss_curve) - 1)
+            state.validation_scores, state.validation_losses = Curve(before), Curve(before)
         state.validation_losses.append(loss)
         state.validation_scores.append(score)
         return score
@@ -103,9 +140,9 @@ class Monitor:
     def _note_score(self, score):
         """As scikit-learn counts: an improvement is a score better than the best by at least tol."""
         state = self.state
-        if np.isnan(score) and not self.warned_of_nan:
-            self.warned_of_nan = True
-            warn_user(f"The score of epoch {self.n_epochs} is nan, which is no improvement. See scoring and the data.")
+        if np.isnan(score) and not self.has_seen_nan:
+            self.has_seen_nan = True
+            self.warn(f"The score of epoch {self.n_epochs} is nan, which is no improvement. See scoring and the data.")
         if not score >= state.best_score + self.parameters.tol:
             state.n_epochs_without_improvement += 1
         else:

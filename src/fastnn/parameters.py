@@ -10,14 +10,17 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Options, StrOptions
+from sklearn.utils._param_validation import Options
 
 from fastnn.engine.activation import activation_names
-from fastnn.intervals import Interval
+from fastnn.intervals import Interval, StrOptions
 from fastnn.schedules import SCHEDULES
 from fastnn.solvers import SOLVERS
+from fastnn.suggestions import value_advice
 
 MOST_UNITS = 2**31
+# The activations that scikit-learn's networks may have.
+SKLEARN_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
 
 SHARED_PARAMETERS = """\
 hidden_layer_sizes : int or array-like of int, default=(100,)
@@ -68,7 +71,7 @@ nesterovs_momentum : bool, default=True
     For sgd with momentum.
 early_stopping : bool, default=False
     Hold out `validation_fraction` of the samples, or take the `X_val` that `fit` is given; stop by the score on them,
-    not by the loss, and keep the best epoch's weights.
+    not by the loss, and keep the best epoch's weights, also where training diverges after it.
 validation_fraction : float, default=0.1
     The part to hold out; of two classes evenly. `partial_fit` holds out nothing.
 scoring : str, callable or None, default=None
@@ -84,7 +87,8 @@ weight_decay : float, default=None
     What every step takes from the weights, in parts of them and of the step size, whatever the gradient [3]_. None is
     0.01 for adamw, else 0. Not for lbfgs.
 n_iter_no_change : int, default=10
-    Stop when loss or score was not better by `tol` in so many epochs.
+    Stop when loss or score was not better by `tol` in so many epochs. The loss does not end cosine, one_cycle or a
+    warm-up, which are planned over `max_iter`.
 max_fun : int, default=15000
     For lbfgs: evaluations of loss and gradient at most.
 dropout : float or list of float, default=0.0
@@ -208,11 +212,11 @@ class MLPParameters:
 
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(activation_names)), list, tuple],
-        "solver": [StrOptions(set(SOLVERS))],
+        "activation": [StrOptions(activation_names), list, tuple],
+        "solver": [StrOptions(SOLVERS)],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(SCHEDULES)), callable],
+        "batch_size": [StrOptions(["auto"]), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(SCHEDULES), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "warmup_fraction": [None, Interval(Real, 0, 1, closed="both")],
@@ -237,7 +241,7 @@ class MLPParameters:
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
         "callback": [None, callable],
-        "dtype": [None, StrOptions({"float32", "float64"}), type, np.dtype],
+        "dtype": [None, StrOptions(["float32", "float64"]), type, np.dtype],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
     }
 
@@ -245,7 +249,7 @@ class MLPParameters:
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if np.iterable(sizes) else [sizes]
         if not all(isinstance(n, Integral) and 0 < n < MOST_UNITS for n in sizes):
-            raise ValueError(f"hidden_layer_sizes must be integers > 0 and < 2**31, got {sizes}.")
+            raise ValueError(f"hidden_layer_sizes must be integers from 1 to 2**31 - 1, got {sizes}")
         return [int(n) for n in sizes]
 
     def _activation_names(self, n_hidden):
@@ -253,7 +257,16 @@ class MLPParameters:
             return [str(self.activation)] * n_hidden  # the engine takes no np.str_, as a grid search may set
         activations = [str(name) for name in self.activation]
         if len(activations) != n_hidden:
-            raise ValueError(f"activation names {len(activations)} functions for {n_hidden} hidden layers.")
+            raise ValueError(
+                f"activation must be a name, or a list of {n_hidden}, one for each hidden layer, got {activations}"
+            )
+        for i, name in enumerate(activations):
+            if name not in activation_names:
+                advice = value_advice("activation", name, activation_names)
+                raise ValueError(
+                    f"activation[{i}] must be one of {', '.join(activation_names)}, got {name!r}"
+                    + (f". {advice}" if advice else "")
+                )
         return activations
 
     def _dropout_rates(self, n_hidden):
@@ -261,7 +274,9 @@ class MLPParameters:
             return [float(self.dropout)] * n_hidden
         rates = list(self.dropout)
         if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0 <= rate < 1 for rate in rates):
-            raise ValueError(f"dropout must be a rate in [0, 1) for each of {n_hidden} hidden layers, got {rates}.")
+            raise ValueError(
+                f"dropout must be a rate in [0, 1), or a list of {n_hidden}, one for each hidden layer, got {rates}"
+            )
         return [float(rate) for rate in rates]
 
     def _compute_dtype(self, X, numbers=None):
@@ -270,5 +285,5 @@ class MLPParameters:
         if self.dtype is None and X.dtype != np.float32 and numbers is not None:
             dtype = np.result_type(dtype, numbers.dtype)
         if dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
+            raise ValueError(f"dtype must be float32 or float64, got {dtype}")
         return dtype

@@ -1,6 +1,5 @@
 """The perceptron as a scikit-learn estimator."""
 
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -9,8 +8,6 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin
-from sklearn.utils import compute_class_weight
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 from sklearn.utils.validation import check_is_fitted
@@ -19,18 +16,21 @@ from fastnn.all_or_nothing import CopiedAsItIs, all_or_nothing, as_it_is
 from fastnn.draws import MAX_INT, draw
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron import Perceptrons
-from fastnn.inputs import check_class_weight, checked_weights, readable, refusing, scored, validated
-from fastnn.intervals import Interval
+from fastnn.inputs import checked_weights, class_weights, readable, refusing, scored, validated
+from fastnn.intervals import Interval, StrOptions
 from fastnn.parameter_names import KeptParameterNames
 from fastnn.perceptron_run import run
 from fastnn.perceptron_state import DTYPES, Averages, Running, check_learnt, check_weights
 from fastnn.sparse_checks import check_sparse
+from fastnn.suggestions import with_advice
 from fastnn.targets import class_numbers
 from fastnn.threads import effective_n_threads
+from fastnn.user_warnings import warn_user
 
 MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
 
 
+@with_advice
 class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, CopiedAsItIs, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
@@ -70,7 +70,9 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
     n_iter_no_change : int, default=5
         Stop when the loss, penalty included, or the score was not better by `tol` in so many epochs.
     class_weight : dict, {class: weight}, or "balanced", default=None
-        What the classes' updates are multiplied by; "balanced" is ``n_samples / (n_classes * np.bincount(y))``.
+        What the classes' updates are multiplied by; "balanced" is ``n_samples / (n_classes * np.bincount(y))``,
+        whatever `sample_weight` is. A class without a weight has 1, and weights of classes that y lacks are ignored;
+        but it is an error to have both, which is what a misspelt class comes to.
     warm_start : bool, default=False
         Let `fit` start from the last fit's weights.
     average : bool or int, default=False
@@ -119,7 +121,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "penalty": [StrOptions({"l2", "l1", "elasticnet"}), None],
+        "penalty": [StrOptions(["l2", "l1", "elasticnet"]), None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
@@ -133,7 +135,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "class_weight": [StrOptions(["balanced"]), dict, None],
         "warm_start": ["boolean"],
         "average": [Interval(Integral, 0, None, closed="neither"), "boolean"],
     }
@@ -220,12 +222,11 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
             draft.t_ = 1.0
             draft._learn(X, y, sample_weight, draft._fresh(X, coef_init, intercept_init), draft.max_iter)
         if self.tol is not None and self.n_iter_ == self.max_iter and not self.separable_:
-            warnings.warn(
+            warn_user(
                 f"The perceptron could not separate the data in max_iter={self.max_iter} epochs: the last one still "
                 f"made {self.n_mistakes_[-1]} mistakes. Consider increasing max_iter or tol; if no plane separates "
                 "the classes, early_stopping, average=True, or fastnn.MLPClassifier, which is not limited to planes.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         return self
 
@@ -272,7 +273,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
                 _check_partial_fit_first_call(draft, classes)
             if first_call:
                 draft.t_ = 1.0
-            X = _readable(X if first_call else _converted(X, draft.coef_.dtype))
+            X = _readable(X, None if first_call else draft.coef_.dtype)
             draft._learn(X, y, sample_weight, draft._fresh(X) if first_call else draft._going_on(), max_iter=1)
         return self
 
@@ -398,9 +399,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         """Epochs on top of what is there, and the attributes that tell of them."""
         n_samples, n_units = X.shape[0], len(running.coef)
         codes = class_numbers(self.classes_, y)
-        check_class_weight(self.class_weight, negative=True)
-        with refusing("class_weight={!r} is not for these labels", self.class_weight):
-            expanded = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        expanded = class_weights(self.class_weight, self.classes_, codes, negative=True)  # balanced: as scikit-learn's
         if sample_weight is not None:
             sample_weight = np.ascontiguousarray(checked_weights(sample_weight, X, X.dtype, negative=True))
         held_out, seeds = draw(
@@ -475,13 +474,11 @@ def _start_from(given, start, name):
         raise ValueError(f"{name} must be finite, and is not in {start.dtype}, X's type.")
 
 
-def _readable(X):
-    """X as the engine can read it: rarely a copy."""
-    return X if sp.issparse(X) or has_contiguous_rows(X) else np.array(X, order="C")
-
-
-def _converted(X, dtype):
-    """X with numbers of that type. (A sparse matrix's own astype would sort the user's.)"""
-    if not sp.issparse(X):
-        return X.astype(dtype, copy=False)
-    return type(X)((X.data.astype(dtype, copy=False), X.indices, X.indptr), shape=X.shape)
+def _readable(X, dtype=None):
+    """X as the engine can read it, in numbers of that type, or of its own if learning can be in that: rarely a copy."""
+    if dtype is None:
+        dtype = X.dtype if X.dtype in DTYPES else DTYPES[0]  # scikit-learn's check lets pandas' Sparse[bool] through
+    if sp.issparse(X):  # whose own astype would sort the user's
+        return X if X.dtype == dtype else type(X)((X.data.astype(dtype), X.indices, X.indptr), shape=X.shape)
+    X = X.astype(dtype, copy=False)
+    return X if has_contiguous_rows(X) else np.array(X, order="C")

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score
 from sklearn.neural_network import MLPRegressor as SklearnRegressor
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,19 +18,22 @@ from fastnn.conversion import (
     adopt,
     adopt_scikit_learns,
     check_scikit_learns,
-    checked_layers,
+    checked_network,
     sklearn_estimator,
     to_scikit_learns,
 )
 from fastnn.engine.activation import activation_names
+from fastnn.engine.loss import loss_links
 from fastnn.inputs import checked_epochs, scored
-from fastnn.intervals import Interval
+from fastnn.intervals import Interval, StrOptions
 from fastnn.parameters import MLPParameters, documented
+from fastnn.suggestions import with_advice
 from fastnn.targets import Numbers
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 
 
+@with_advice
 @documented
 @dataclass(eq=False, repr=False)
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -91,10 +93,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     _parameter_constraints: ClassVar[dict] = {
         **MLPParameters._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [StrOptions(LOSSES)],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
-        "output_activation": [None, StrOptions(set(activation_names))],
+        "output_activation": [None, StrOptions(activation_names)],
     }
     _y_checks: ClassVar[dict] = {"y_numeric": True}
 
@@ -121,16 +123,18 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For input that scikit-learn refuses too, and when training diverges. The estimator is then as it was before;
-            but an optimizer that training was to go on with starts afresh.
+            For input that scikit-learn refuses too, and when training diverges (see Warns). The estimator is then as it
+            was before; but an optimizer that training was to go on with starts afresh.
         RuntimeError
             When another thread is fitting this very estimator.
 
         Warns
         -----
         ConvergenceWarning
-            When `max_iter` epochs were not enough.
+            When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
+            It finds the estimator fitted, as do other warnings of how the fit ended.
         UserWarning
+            When a parameter is set that has no effect as the others are: once for each, and class, in a process.
             When interrupted by Ctrl-C: the estimator keeps what it has learnt, the broken-off epoch's part included.
         """
         validation = X_val, y_val, sample_weight_val
@@ -187,14 +191,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             For weights of shapes that make no network, or none for such quantiles, and for parameters that `fit`
             refuses.
         """
-        intercepts = checked_layers("intercepts", intercepts)
-        sizes = tuple(map(len, intercepts))
-        model = cls(hidden_layer_sizes=sizes[:-1], activation=activation, **parameters)
+        coefs, intercepts, (_, *hidden_sizes, n_outputs) = checked_network(coefs, intercepts)
+        model = cls(hidden_layer_sizes=tuple(hidden_sizes), activation=activation, **parameters)
         model._validate_params()
         n_quantiles = len(model._quantiles()) if model.loss == "quantile" else 1
-        if sizes[-1] % n_quantiles:
-            raise ValueError(f"{sizes[-1]} outputs for {n_quantiles} quantiles.")
-        return adopt(model, model._numbers(sizes[-1] // n_quantiles), coefs, intercepts)
+        if n_outputs % n_quantiles:
+            raise ValueError(
+                f"len(intercepts[-1]) must be a multiple of {n_quantiles}, the number of quantiles, got {n_outputs}"
+            )
+        return adopt(model, model._numbers(n_outputs // n_quantiles), coefs, intercepts)
 
     @classmethod
     def from_sklearn(cls, fitted):
@@ -234,8 +239,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         check_is_fitted(self)
         estimator = sklearn_estimator(self, SklearnRegressor)
         expected = "exp" if estimator.loss == "poisson" else "identity"
-        if self.out_activation_ != expected or len(self._targets.quantiles) > 1:
-            raise ValueError("scikit-learn has no network that ends like this one.")
+        if len(self._targets.quantiles) > 1:
+            raise ValueError(
+                f"quantile must be one number for a network of scikit-learn's, got {self._targets.quantiles}"
+            )
+        if self.out_activation_ != expected:
+            raise ValueError(
+                f"the output activation must be {expected!r} for a network of scikit-learn's with "
+                f"loss={estimator.loss!r}, got {self.out_activation_!r}"
+            )
         return to_scikit_learns(self, estimator)
 
     def _target_kind(self, y, classes, goes_on, partial):
@@ -244,18 +256,23 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise ValueError(f"`y` must have {self._targets.n_targets} columns, as in the first fit")
         if goes_on and len(kind.quantiles) != len(self._targets.quantiles):
             raise ValueError(
-                f"Training cannot go on with loss={self.loss!r} and quantile={self.quantile!r}: the network has "
-                f"{len(self._targets.quantiles)} outputs for each target, not {len(kind.quantiles)}."
+                f"loss and quantile must ask for {len(self._targets.quantiles)} outputs for each target, as the fitted "
+                f"network has, got loss={self.loss!r} and quantile={self.quantile!r}"
             )
         return kind
 
     def _numbers(self, n_targets):
+        link = loss_links.get(self.loss)
+        if link is not None and self.output_activation not in (None, link):
+            raise ValueError(
+                f"output_activation must be None or {link!r} with loss={self.loss!r}, got {self.output_activation!r}"
+            )
         return Numbers(n_targets, self.loss, self._quantiles(), float(self.huber_delta), self.output_activation)
 
     def _quantiles(self):
         quantiles = list(self.quantile) if np.iterable(self.quantile) else [self.quantile]
         if not quantiles or not all(isinstance(q, Real) and 0 < q < 1 for q in quantiles):
-            raise ValueError(f"quantile must be in (0, 1), got {self.quantile!r}.")
+            raise ValueError(f"quantile must be in (0, 1), got {self.quantile!r}")
         return [float(q) for q in quantiles]
 
     def _target_weights(self, kind, targets, counted):

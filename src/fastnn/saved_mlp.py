@@ -3,9 +3,12 @@
 The latter are checked before anything is made of them, and take no memory out of proportion to their arrays.
 """
 
+from numbers import Integral
+
 import numpy as np
 
 from fastnn.conversion import checked_layers
+from fastnn.curve import Curve
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.trainer import Trainer
@@ -80,7 +83,8 @@ def mlp_parts(model):
 
 def _state_parts(state, random_state):
     parts = dict(vars(state))
-    parts |= {name: None if parts[name] is None else np.array(parts[name], np.float64) for name in _CURVES}
+    del parts["owns_random_state"]  # the parameter tells
+    parts |= {name: None if parts[name] is None else np.fromiter(parts[name], np.float64) for name in _CURVES}
     parts |= {name: int(parts[name]) for name in _COUNTS}
     parts |= {name: float(parts[name]) for name in _NUMBERS}
     if state.judged_by is not None:
@@ -189,13 +193,13 @@ def _state(parts, network, random_state):
     parts = dict(parts)
     for name in _CURVES:
         if parts[name] is not None:
-            parts[name] = parts[name].tolist()
+            parts[name] = Curve(parts[name].tolist())
     scores, losses = parts["validation_scores"], parts["validation_losses"]
     if (scores is None) != (losses is None) or len(scores or ()) != len(losses or ()):
         raise ValueError("the validation's scores and losses are not of the same epochs")
     if parts["random_state"] is None:
         parts["random_state"] = random_state
-    return TrainingState(**parts)
+    return TrainingState(**parts, owns_random_state=isinstance(random_state, Integral))
 
 
 def _trainer(parts, network, loss):

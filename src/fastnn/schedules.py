@@ -62,6 +62,24 @@ SCHEDULES = {
 ENDING = ("cosine", "one_cycle")
 
 
+def n_unjudged_epochs(parameters):
+    """How many epochs of a fit say nothing of its end by their training loss: those planned by `max_iter`.
+
+    While the rate rises, and where it falls to all but 0, a loss that stays where it is is no sign that it will stay.
+
+    Parameters
+    ----------
+    parameters : MLPParameters
+
+    Returns
+    -------
+    float
+    """
+    if parameters.learning_rate in ENDING:
+        return np.inf
+    return (parameters.warmup_fraction or 0) * parameters.max_iter
+
+
 def rates(parameters, state, epoch, n_batches):
     """What `learning_rate_init` is multiplied by in each step of an epoch.
 

@@ -1,9 +1,14 @@
 """What is trained on, and what training has come to: all that a further fit needs to go on as if there had been one."""
 
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_random_state
+
+from fastnn.all_or_nothing import as_it_is
+from fastnn.curve import Curve
 
 
 @dataclass
@@ -63,14 +68,17 @@ class Samples:
 class TrainingState:
     """What training has seen and decided so far.
 
+    A fitted model's never changes, but for where `random_state` is: training goes on with a copy, which is the model's
+    when all is done. So a call that fails leaves nothing behind, and other threads see the state of one moment.
+
     Attributes
     ----------
     random_state : numpy.random.RandomState
     initial_loss : float
         Before the first epoch, where it is known: lbfgs looks.
-    loss_curve : list of float
+    loss_curve : Curve
         The mean loss of each epoch.
-    validation_scores, validation_losses : list of float, or None
+    validation_scores, validation_losses : Curve, or None
         Of each epoch, NaN of those with nothing held out; None until samples are.
     best_loss, best_score : float
     best_epoch : int
@@ -91,13 +99,16 @@ class TrainingState:
     split : (ndarray of intp, ndarray of intp), or None
         The samples trained on, and those held out.
     dropout_seed : int or None
+    owns_random_state : bool
+        Whether nobody else draws from `random_state`: NumPy's global generator and the user's are never put back, which
+        would have others draw the same numbers again.
     """
 
     random_state: np.random.RandomState
     initial_loss: float = np.nan
-    loss_curve: list = field(default_factory=list)
-    validation_scores: list | None = None
-    validation_losses: list | None = None
+    loss_curve: Curve = field(default_factory=Curve)
+    validation_scores: Curve | None = None
+    validation_losses: Curve | None = None
     best_loss: float = np.inf
     best_score: float = -np.inf
     best_epoch: int = 0
@@ -112,6 +123,20 @@ class TrainingState:
     order: np.ndarray | None = None
     split: tuple | None = None
     dropout_seed: int | None = None
+    owns_random_state: bool = False
+
+    @classmethod
+    def starting(cls, random_state):
+        """Before the first epoch, with the random numbers that an estimator's parameter `random_state` stands for."""
+        return cls(check_random_state(random_state), owns_random_state=isinstance(random_state, Integral))
+
+    def copy(self):
+        """One with the same numbers, to go on by itself; but it draws from the same generator."""
+        copied = as_it_is(self)
+        for name, value in vars(self).items():
+            if type(value) is Curve:
+                setattr(copied, name, value.copy())
+        return copied
 
     def drawn_dropout_seed(self):
         """The seed of the dropout masks, drawn when first asked for: a fit without dropout draws what it always did."""
@@ -139,14 +164,3 @@ class TrainingState:
         """Begin with the whole learning rate, where asked to or where it is another; else it stays as low as it was."""
         if anew or learning_rate_init != self.dropped_from:
             self.dropped_from, self.n_rate_drops = learning_rate_init, 0
-
-    def snapshot(self):
-        """All of it as it is now, for `restore`."""
-        attributes = {name: list(value) if isinstance(value, list) else value for name, value in vars(self).items()}
-        return attributes, self.random_state.get_state()
-
-    def restore(self, snapshot):
-        """Go back to a snapshot."""
-        attributes, random_numbers = snapshot
-        vars(self).update(attributes)
-        self.random_state.set_state(random_numbers)

@@ -2,11 +2,10 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from fastnn.engine.loss import Loss
-from fastnn.inputs import check_class_weight, readable, refusing
+from fastnn.inputs import class_weights, native, readable, refusing
 
 
 def class_numbers(classes, y):
@@ -70,7 +69,7 @@ class Labels:
     classes : ndarray of shape (n_classes,), or a list of such
         Sorted; of multilabel targets the columns' numbers; of several columns of classes each one's.
     n_outputs : int
-        Outputs of the network: one for two classes, one per class or label otherwise.
+        Outputs of the network: one for two classes, or for a single one, one per class or label otherwise.
     head : {"logistic", "softmax"}
         What the network ends in.
     groups : list of int or None
@@ -79,7 +78,7 @@ class Labels:
     Raises
     ------
     ValueError
-        When y holds no classes (continuous numbers), or one only.
+        When y holds no classes (continuous numbers).
     TypeError
         For columns of classes in a sparse matrix.
     """
@@ -117,17 +116,17 @@ class Labels:
         return labels
 
     def _take(self, kind, classes):
-        self.kind, self.classes = kind, classes
-        self.groups = [len(column) for column in classes] if kind == "multiclass-multioutput" else None
-        for i, column in enumerate(classes if self.groups else [classes]):
-            if len(column) == 1 and self.kind != "multilabel-indicator":
-                where = f"column {i} of `y`" if self.groups else "the data"
-                raise ValueError(
-                    f"This solver needs samples of at least 2 classes in the data, but {where} contains only one "
-                    f"class: {column[0]}"
-                )
+        self.kind = kind
+        columns = kind == "multiclass-multioutput"
+        self.classes = [native(column) for column in classes] if columns else native(classes)
+        self.groups = [len(column) for column in self.classes] if columns else None
         self.head = "softmax" if self.kind.startswith("multiclass") else "logistic"
         self.n_outputs = sum(self.groups) if self.groups else 1 if self.kind == "binary" else len(self.classes)
+
+    @property
+    def has_single_class(self):
+        """Whether there is one class: as in scikit-learn, the network learns to put out 0, whatever is predicted."""
+        return self.kind == "binary" and len(self.classes) == 1
 
     def check_same(self, y):
         """Refuse y that has other classes than there are: where training goes on with what it has.
@@ -153,6 +152,8 @@ class Labels:
 
     def loss(self, label_smoothing):
         """The loss that goes with the head."""
+        if self.has_single_class:  # which has no other to share its probability with
+            label_smoothing = 0.0
         return Loss(self.head, self.head, self.n_outputs, label_smoothing, self.groups)
 
     def encode(self, y):
@@ -196,7 +197,7 @@ class Labels:
         """By what samples are held out evenly: two classes only, as in scikit-learn."""
         return codes[:, 0] if self.kind == "binary" else None
 
-    def weights(self, class_weight, codes, counted=None):
+    def weights(self, class_weight, codes, counted, sample_weight):
         """What class weights make of the weight of each sample, or of each of its targets.
 
         Parameters
@@ -204,8 +205,10 @@ class Labels:
         class_weight : dict, "balanced", a list of either with one for each column of y, or None
         codes : ndarray
             What `encode` returned.
-        counted : ndarray, default=None
-            The codes that "balanced" counts, where they are of other samples.
+        counted : ndarray
+            The codes that "balanced" counts: these, or those of other samples; and
+        sample_weight : ndarray of shape (n_samples,) or None
+            what each of those samples counts for.
 
         Returns
         -------
@@ -214,50 +217,57 @@ class Labels:
         Raises
         ------
         ValueError
-            For a list of another length, or weights of classes that there are not.
+            For a list of another length, and for what `class_weights` refuses.
         """
         if class_weight is None:
             return None
-        counted = codes if counted is None else counted
         if codes.ndim == 1 or self.kind == "binary":
             if not isinstance(class_weight, (str, dict)):
                 raise ValueError("class_weight must be a dict or 'balanced', y being one column, not a list.")
-            return self._column_weights(class_weight, self.classes, codes.reshape(-1), counted.reshape(-1))
+            return class_weights(class_weight, self.classes, counted.reshape(-1), sample_weight)[codes.reshape(-1)]
         n_columns = codes.shape[1]
         if isinstance(class_weight, dict) or not isinstance(class_weight, (str, list, tuple)):
             raise ValueError(f"class_weight must be 'balanced' or a list of {n_columns}, one for each column of y.")
         each = [class_weight] * n_columns if isinstance(class_weight, str) else list(class_weight)
         if len(each) != n_columns:
             raise ValueError(f"class_weight is a list of {len(each)} for {n_columns} columns of y.")
+        for weight in each:
+            if not isinstance(weight, dict) and weight not in ("balanced", None):
+                raise ValueError(f"class_weight must be a dict or 'balanced' for each column of y, got {weight!r}.")
         classes = self.classes if self.groups else [np.arange(2)] * n_columns
-        columns = zip(each, classes, codes.T, counted.T, strict=True)
-        return np.stack([self._column_weights(*column) for column in columns], axis=1)
+        weights = [class_weights(*column, sample_weight) for column in zip(each, classes, counted.T, strict=True)]
+        return np.stack([column[own] for column, own in zip(weights, codes.T, strict=True)], axis=1)
 
-    @staticmethod
-    def _column_weights(class_weight, classes, codes, counted):
-        present = np.unique(counted)
-        weights = np.ones(len(classes))
-        check_class_weight(class_weight)
-        if not isinstance(class_weight, dict) and class_weight not in ("balanced", None):
-            raise ValueError(f"class_weight must be a dict or 'balanced' for each column of y, got {class_weight!r}.")
-        if isinstance(class_weight, dict):
-            unknown = set(class_weight) - set(classes.tolist())
-            if unknown:
-                raise ValueError(f"class_weight has weights of {sorted(unknown, key=str)}, which are not classes of y.")
-            weights[:] = [class_weight.get(label, 1.0) for label in classes.tolist()]
-        else:
-            weights[present] = compute_class_weight(class_weight, classes=present, y=counted)
-        return weights[codes]
+    def codes(self, outputs):
+        """The likeliest class of each row of the network's outputs, and whether each label is likelier than not.
+
+        Returns
+        -------
+        ndarray
+            Of the shape that `encode` returns.
+        """
+        if self.kind == "multiclass":
+            return outputs.argmax(axis=1)
+        if self.groups:
+            return np.stack([part.argmax(axis=1) for part in self.split(outputs)], axis=1)
+        return np.zeros(outputs.shape, bool) if self.has_single_class else outputs > 0.5
 
     def decode(self, outputs):
-        """The likeliest class of each row of the network's outputs; of each label, whether it is likelier than not."""
-        if self.kind == "multiclass":
-            return self.classes[outputs.argmax(axis=1)]
+        """The same, as the classes and the zeros and ones that users know."""
+        codes = self.codes(outputs)
         if self.groups:
-            each = zip(self.classes, self.split(outputs), strict=True)
-            return np.stack([classes[part.argmax(axis=1)] for classes, part in each], axis=1)
-        chosen = (outputs > 0.5).astype(int)
-        return chosen if self.kind == "multilabel-indicator" else self.classes[chosen[:, 0]]
+            return np.stack([classes[column] for classes, column in zip(self.classes, codes.T, strict=True)], axis=1)
+        if self.kind == "multilabel-indicator":
+            return codes.astype(int)
+        return self.classes[codes if self.kind == "multiclass" else codes[:, 0].astype(int)]
+
+    def probabilities(self, outputs):
+        """What the network's outputs say of each class's probability; of several columns of classes each one's."""
+        if self.has_single_class:
+            return np.ones_like(outputs)
+        if self.kind == "binary":
+            return np.hstack([1 - outputs, outputs])
+        return self.split(outputs) if self.groups else outputs
 
     def split(self, outputs):
         """The outputs of each column of classes."""

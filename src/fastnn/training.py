@@ -12,7 +12,6 @@ import numpy as np
 from fastnn.engine.order import shuffled
 from fastnn.interruption import Interruption
 from fastnn.schedules import ENDING, rates
-from fastnn.user_warnings import warn_user
 
 # How long the engine may work without looking up: Ctrl-C is answered within twice this, or after one batch.
 SEGMENT_SECONDS = 0.05
@@ -82,7 +81,8 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     state : TrainingState
         Is added to.
     monitor : Monitor
-        Says when to stop.
+        Says when to stop, and keeps what the user is to be told of the outcome: that Ctrl-C has cut the fit short, and
+        the network has what it has learnt until then; that it diverged, or that its schedule was over.
     n_epochs : int
     first_epoch : int, default=0
         Where in its schedule the learning rate begins.
@@ -95,19 +95,15 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     Raises
     ------
     ValueError
-        When the loss or the weights are no longer finite. The network is then of no use.
-
-    Warns
-    -----
-    UserWarning
-        When interrupted by Ctrl-C; the network keeps what it has learnt. When the schedule is over.
+        When the loss or the weights are no longer finite, and the monitor knows no epoch to go back to. The network is
+        then of no use.
     """
     n_samples = len(samples)
     n_batches = -(-n_samples // trainer.batch_size)
     goes_on = parameters.shuffle and state.order is not None and len(state.order) == n_samples
     order = state.order if goes_on else np.arange(n_samples, dtype=np.intp)
     if parameters.learning_rate in ENDING and first_epoch >= parameters.max_iter:
-        warn_user(
+        monitor.warn(
             f"learning_rate={parameters.learning_rate!r} has come to its end after max_iter={parameters.max_iter} "
             "epochs: nothing more is learnt. Set max_iter to as many epochs as there will be in all."
         )
@@ -122,15 +118,17 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
                 rows = order if samples.rows is None else samples.rows[order]
                 loss = segments.run_epoch(samples, rows, rates(parameters, state, epoch, n_batches)) / n_samples
                 if not math.isfinite(loss) or not all_finite(trainer.network.parameters):
-                    raise _diverged(epoch - first_epoch + 1, loss)
+                    monitor.diverged(_divergence(epoch - first_epoch + 1, loss))
+                    return True
                 stop = monitor.epoch_ended(loss, n_samples)
                 interruption.check()
                 if stop:
                     return True
     except KeyboardInterrupt:
-        if not all_finite(trainer.network.parameters):  # it was diverging
+        monitor.has_diverged |= not all_finite(trainer.network.parameters)
+        if monitor.has_diverged and not monitor.has_best:
             raise
-        warn_user("Training interrupted by user.")
+        monitor.warn("Training interrupted by user.")
         return True
     return False
 
@@ -140,8 +138,8 @@ def all_finite(array):
     return math.isfinite(array.min()) and math.isfinite(array.max())
 
 
-def _diverged(epoch, loss):
-    return ValueError(
+def _divergence(epoch, loss):
+    return (
         f"Training diverged in epoch {epoch}: "
         + (f"the loss became {loss}." if not math.isfinite(loss) else "weights are no longer finite.")
         + " Try a smaller learning_rate_init, or scale the input, for instance with "

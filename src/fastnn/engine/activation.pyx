@@ -37,7 +37,7 @@ def number(str name):
     try:
         return activation_names.index(name)
     except ValueError:
-        raise ValueError(f"unknown activation {name!r}: choose among {', '.join(activation_names)}") from None
+        raise ValueError(f"activation must be one of {', '.join(activation_names)}, got {name!r}") from None
 
 
 def keeps_input(str name):

@@ -84,20 +84,20 @@ cdef class Loss:
 
     def __init__(self, str name, str head, n_outputs, settings=0.0, groups=None):
         if name not in loss_names:
-            raise ValueError(f"unknown loss {name!r}: choose among {', '.join(loss_names)}")
+            raise ValueError(f"loss must be one of {', '.join(loss_names)}, got {name!r}")
         link = loss_links[name]
         if link is not None and head != link:
-            raise ValueError(f"the loss {name!r} needs the head {link!r}, not {head!r}")
+            raise ValueError(f"head must be {link!r} with the loss {name!r}, got {head!r}")
         if link is None and head not in activation_names:
-            raise ValueError(f"the loss {name!r} needs an activation for its head, not {head!r}")
+            raise ValueError(f"head must be one of {', '.join(activation_names)} with the loss {name!r}, got {head!r}")
         settings = tuple(np.broadcast_to(np.asarray(settings, float), n_outputs).tolist())
         if name == "softmax" and len(set(settings)) != 1:
-            raise ValueError("softmax has one setting")
+            raise ValueError(f"settings must be one number with the loss 'softmax', got {settings}")
         if groups is not None and name != "softmax":
-            raise ValueError(f"the loss {name!r} has no groups of outputs")
+            raise ValueError(f"groups must be None with the loss {name!r}, got {groups}")
         groups = (int(n_outputs),) if groups is None else tuple(map(int, groups))
         if min(groups) < 1 or sum(groups) != n_outputs:
-            raise ValueError(f"groups of {groups} outputs, of {n_outputs} in all")
+            raise ValueError(f"groups must be positive and add up to {n_outputs} outputs, got {groups}")
         self.name, self.head, self.n_outputs = name, head, n_outputs
         self.settings, self.groups, self.from_logits = settings, groups, link is not None
         self.starts = np.cumsum((0, *groups)).astype(np.uintp)
@@ -105,10 +105,10 @@ cdef class Loss:
     def check(self, network):
         """Raise ValueError unless the network has the outputs that this is a loss of."""
         if (self.head, self.n_outputs) != (network.head, network.sizes[-1]):
-            raise ValueError(f"a loss of {self.n_outputs} outputs of {self.head}, but the network has "
-                             f"{network.sizes[-1]} of {network.head}")
+            raise ValueError(f"loss must have {network.sizes[-1]} outputs with the head {network.head!r}, as the "
+                             f"network has, got {self.n_outputs} with {self.head!r}")
         if self.name == "softmax" and self.groups != network.groups:
-            raise ValueError(f"a loss of groups of {self.groups} outputs, but the network has {network.groups}")
+            raise ValueError(f"loss must have the network's groups of outputs, {network.groups}, got {self.groups}")
 
     @property
     def n_targets(self):
@@ -159,14 +159,13 @@ cdef class Targets:
         rows.n_weights = loss.n_targets
 
         if len(targets) != n_samples:
-            raise ValueError(f"{len(targets)} targets for {n_samples} samples")
+            raise ValueError(f"len(targets) must be {n_samples}, one for each sample, got {len(targets)}")
         if softmax:
             targets = self._set_labels(loss, targets, order)
         else:
             self.samples.targets = samples_of(targets)
             if self.samples.targets.n_features != loss.n_outputs:
-                raise ValueError(
-                    f"targets have {self.samples.targets.n_features} columns, the network {loss.n_outputs} outputs")
+                raise ValueError(f"targets must have shape ({n_samples}, {loss.n_outputs}), got {targets.shape}")
         self.arrays = loss, settings, targets, self._set_weights(weights, n_samples)
 
     cdef _set_weights(self, weights, n_samples):
@@ -175,7 +174,7 @@ cdef class Targets:
         if weights is None:
             weights = ONE
         elif len(weights) != n_samples:
-            raise ValueError(f"{len(weights)} weights for {n_samples} samples")
+            raise ValueError(f"len(weights) must be {n_samples}, one for each sample, got {len(weights)}")
         elif weights.ndim == 1:
             weights = weights[:, None]
         samples[0] = samples_of(weights)
@@ -184,7 +183,8 @@ cdef class Targets:
         if samples.n_features == 1:
             samples.n_features, samples.col_stride = self.rows.n_weights, 0
         if samples.n_features != self.rows.n_weights:
-            raise ValueError(f"weights have {samples.n_features} columns for {self.rows.n_weights} targets")
+            raise ValueError(
+                f"weights must have shape ({n_samples},) or ({n_samples}, {self.rows.n_weights}), got {weights.shape}")
         return weights
 
     cdef _set_labels(self, Loss loss, labels, cnp.ndarray order):
@@ -196,9 +196,9 @@ cdef class Targets:
         cdef bint known = True
         labels = labels[:, None] if labels.ndim == 1 else labels
         if labels.dtype != np.int32 or labels.ndim != 2 or not cnp.PyArray_ISCARRAY_RO(labels):
-            raise ValueError("classes must be a contiguous, aligned array of int32")
+            raise ValueError(f"classes must be a contiguous, aligned array of int32, got {labels.dtype}")
         if labels.shape[1] != n_groups:
-            raise ValueError(f"classes have {labels.shape[1]} columns, the network {n_groups} groups of outputs")
+            raise ValueError(f"classes must have shape (n_samples, {n_groups}), got {labels.shape}")
         array = labels
         self.samples.labels = <const int32_t *> cnp.PyArray_DATA(array)
         for i in range(n_asked):
@@ -207,7 +207,7 @@ cdef class Targets:
             for group in range(n_groups):
                 known &= <size_t> label[group] < loss.starts[group + 1] - loss.starts[group]  # < 0 is huge, then
         if not known:
-            raise ValueError(f"classes outside 0 ... {max(loss.groups) - 1}")
+            raise ValueError(f"classes must be from 0 to {max(loss.groups) - 1}, got others")
         return labels
 
 

@@ -85,7 +85,7 @@ cdef class Network:
 
     def __cinit__(self, description, *arguments, **settings):
         if len(description) < 1:
-            raise ValueError("a network has at least one layer, got none")
+            raise ValueError("a network must have at least one layer, got none")
         self.layer_list = <Layer *> calloc(len(description), sizeof(Layer))
         self.signal_list = <Signal *> calloc(len(description), sizeof(Signal))
         if self.layer_list == NULL or self.signal_list == NULL:
@@ -99,15 +99,15 @@ cdef class Network:
     def __init__(self, description, input_shape, head, dtype, level=None, groups=None, weights=None):
         self.head, self.dtype, self.kernels = head, np.dtype(dtype), kernels_for(dtype, level)
         if head not in heads:
-            raise ValueError(f"unknown head {head!r}: choose among {', '.join(heads)}")
+            raise ValueError(f"head must be one of {', '.join(heads)}, got {head!r}")
         self.description, self.input_shape = tuple(map(tuple, description)), tuple(map(int, input_shape))
         # Columns are counted in 32 bits, and matrices of 2^31 rows or columns have more numbers than memory.
         if not self.input_shape or not 1 <= min(self.input_shape) or not math.prod(self.input_shape) < 2**31:
-            raise ValueError(f"samples must have at least 1 and fewer than 2**31 numbers, got shape {input_shape}")
+            raise ValueError(f"a sample must have from 1 to 2**31 - 1 numbers, got shape {self.input_shape}")
         self._lay_out()
         self.groups = self.sizes[-1:] if groups is None else tuple(map(int, groups))
         if sum(self.groups) != self.sizes[-1] or min(self.groups) < 1:
-            raise ValueError(f"groups of {self.groups} outputs, of {self.sizes[-1]} in all")
+            raise ValueError(f"groups must be positive and add up to {self.sizes[-1]} outputs, got {self.groups}")
         self.group_starts = np.cumsum((0, *self.groups)).astype(np.uintp)
         if weights is not None:
             self.set_weights(weights)
@@ -169,9 +169,9 @@ cdef class Network:
 
     cdef check_samples(self, const fastnn_samples *samples):
         if samples.n_features != <size_t> self.sizes[0]:
-            raise ValueError(f"X has {samples.n_features} columns, the network {self.sizes[0]} inputs")
+            raise ValueError(f"X must have shape (n_samples, {self.sizes[0]}), got {samples.n_features} columns")
         if samples.starts != NULL and len(self.input_shape) > 1:
-            raise ValueError(f"X must be dense for samples of shape {self.input_shape}")
+            raise ValueError(f"X must be an array for samples of shape {self.input_shape}, got a sparse matrix")
 
     # -- parameters ----------------------------------------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ cdef class Network:
 
     def _check_layout(self, packed):
         if packed.dtype != self.dtype or packed.shape != self.parameters.shape or not packed.flags.c_contiguous:
-            raise ValueError("not laid out as this network's parameters")
+            raise ValueError("packed must be laid out as this network's parameters")
 
     def __reduce__(self):
         # Unpacked, since the packed layout is this CPU's. The class and its arguments, as in Trainer, Optimizer and
@@ -265,7 +265,7 @@ cdef class Network:
         cdef cnp.ndarray out
         depth = len(self.layers) if depth is None else depth
         if not 1 <= depth <= len(self.layers):
-            raise ValueError(f"a depth of {depth} layers, of {len(self.layers)}")
+            raise ValueError(f"depth must be from 1 to {len(self.layers)}, got {depth}")
         out = np.empty((n_rows(X), self.sizes[depth]), self.dtype)
         job.n_layers, job.out, job.losses = depth, <char *> cnp.PyArray_DATA(out), NULL
         job.head = FASTNN_IDENTITY if depth < len(self.layers) else heads.index(self.head)
@@ -308,7 +308,7 @@ cdef class Network:
         cdef Signal *signals = self.signal_list
         self.check_samples(&samples)
         if n_threads < 1:
-            raise ValueError(f"{n_threads} threads")
+            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         job.kernels, job.layers, job.signals = self.kernels, self.layer_list, signals
         job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)

@@ -74,7 +74,7 @@ cdef class DenseLayer(EngineLayer):
         _, units, self.activation = description
         # Columns are counted in 32 bits, and matrices of 2^31 rows or columns have more numbers than memory.
         if not 1 <= units < 2**31:
-            raise ValueError(f"units must be at least 1 and below 2**31, got {units}")
+            raise ValueError(f"units must be from 1 to 2**31 - 1, got {units}")
         self.output_shape = (*input_shape[:-1], int(units))
         self.kind = &DENSE
 
