@@ -15,6 +15,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from fastnn.engine.cores import unbound
+
 ROUNDS = 2
 SECONDS_PER_WORKLOAD = 0.4  # in each round; a workload that takes longer is run once
 PATIENCE = 120  # seconds, for a peer's whole round
@@ -172,7 +174,8 @@ def run_peer(peer):
     """The figures of a peer's round, or None if it failed, which is said."""
     command = [sys.executable, "-m", "fastnn.bench", peer]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        with unbound():  # a child begins with its parent's cores
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:
         print(f"{peer} took more than {PATIENCE} s", file=sys.stderr)
         return None

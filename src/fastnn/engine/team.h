@@ -63,7 +63,10 @@ static inline void team_leave(fp_state caller) { (void)caller; }
 #include <omp.h>
 static inline int team_rank(void) { return omp_get_thread_num(); }
 static inline int team_size(void) { return omp_get_num_threads(); }
-static inline int team_max_threads(void) { return omp_get_max_threads(); }
+static inline int team_max_threads(void)
+{
+    return omp_get_max_threads() < omp_get_thread_limit() ? omp_get_max_threads() : omp_get_thread_limit();
+}
 static inline int team_n_cores(void) { return omp_get_num_procs(); }
 static inline int team_openmp_version(void) { return _OPENMP; }
 static inline double team_seconds(void) { return omp_get_wtime(); }
