@@ -1,7 +1,7 @@
 """What multilayer perceptrons share as scikit-learn estimators: from what a user gives to a trained network."""
 
 import copy
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from itertools import pairwise
 from numbers import Integral
 
@@ -129,7 +129,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
             return held_out.evaluate(unnamed, trainer.loss, n_threads)
 
         callbacks.begin(model)
-        shown = progress(self.verbose, n_epochs)
+        shown = progress(self.verbose, n_epochs, callbacks.show_bars())
         monitor = Monitor(
             self,
             state,
@@ -139,7 +139,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
             progress=shown,
             judges=not partial,
         )
-        with in_use(trainer), closing(shown):
+        with in_use(trainer), shown:
             if self.solver == "lbfgs":
                 minimize(trainer, samples, self, monitor)
             else:
