@@ -96,6 +96,8 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     ------
     ValueError
         When the loss or the weights are no longer finite. The network is then of no use.
+    KeyboardInterrupt
+        When interrupted by Ctrl-C twice within a second.
 
     Warns
     -----
@@ -111,8 +113,9 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
             f"learning_rate={parameters.learning_rate!r} has come to its end after max_iter={parameters.max_iter} "
             "epochs: nothing more is learnt. Set max_iter to as many epochs as there will be in all."
         )
+    interruption = Interruption()
     try:
-        with Interruption() as interruption:
+        with interruption:
             segments = Segments(trainer, interruption)
             for epoch in range(first_epoch, first_epoch + n_epochs):
                 monitor.epoch_begins()
@@ -127,8 +130,8 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
                 interruption.check()
                 if stop:
                     return True
-    except KeyboardInterrupt:
-        if not all_finite(trainer.network.parameters):  # it was diverging
+    except KeyboardInterrupt:  # the caller's, too, or of a network that was diverging
+        if interruption.is_repeated() or not all_finite(trainer.network.parameters):
             raise
         warn_user("Training interrupted by user.")
         return True
