@@ -1,6 +1,5 @@
 """The perceptron as a scikit-learn estimator."""
 
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -27,6 +26,7 @@ from fastnn.perceptron_state import DTYPES, Averages, Running, check_learnt, che
 from fastnn.sparse_checks import check_sparse
 from fastnn.targets import class_numbers
 from fastnn.threads import effective_n_threads
+from fastnn.user_warnings import warn_user
 
 MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
 
@@ -222,12 +222,11 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
             draft.t_ = 1.0
             draft._learn(X, y, sample_weight, draft._fresh(X, coef_init, intercept_init), draft.max_iter)
         if self.tol is not None and self.n_iter_ == self.max_iter and not self.separable_:
-            warnings.warn(
+            warn_user(
                 f"The perceptron could not separate the data in max_iter={self.max_iter} epochs: the last one still "
                 f"made {self.n_mistakes_[-1]} mistakes. Consider increasing max_iter or tol; if no plane separates "
                 "the classes, early_stopping, average=True, or fastnn.MLPClassifier, which is not limited to planes.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         return self
 
