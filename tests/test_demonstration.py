@@ -332,6 +332,15 @@ def test_link_to_a_model_stays_a_link(tmp_path):
     assert fastnn.load(tmp_path / "model").n_features_in_ == 64
 
 
+def test_number_of_threads_is_the_commands_not_the_models(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "model"
+    assert main([*QUICK, "--save", str(file)]) == 0
+    assert fastnn.load(file).n_threads is None
+    interrupt_after(2, monkeypatch)
+    assert main(["--hidden", "8", "--save", str(file)]) == 130
+    assert fastnn.load(file).n_threads is None
+
+
 def interrupt_after(n_epochs, monkeypatch):
     partial_fit = fastnn.MLPClassifier.partial_fit
 

@@ -162,7 +162,11 @@ def check_can_save(path):
 
 
 def save(path, model):
-    """Save the model, or say in one line why not."""
+    """Save the model, or say in one line why not.
+
+    The number of threads was this command's, and not the model's: wherever it is loaded, it uses what is allowed there.
+    """
+    model.set_params(n_threads=None)
     try:
         fastnn.save(model, path)
     except OSError as error:
