@@ -5,9 +5,11 @@
 
 import argparse
 import os
+import re
 import sys
 import time
 import warnings
+from contextlib import suppress
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -22,7 +24,9 @@ from fastnn.baseline import NumpyNetwork
 from fastnn.bench import bench
 from fastnn.engine import isa
 from fastnn.threads import effective_n_threads
+from fastnn.timing import OtherWork, Times, busy_note
 
+EXIT_NO_READER = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # what shells make of Ctrl-C
 
@@ -31,12 +35,9 @@ MAX_UNITS = 2**20
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}
 # Once NumPy has trained for so long, fastnn goes on alone: the ratio is known, and the user is waiting.
 BASELINE_SECONDS = 10.0
-# Before they sleep, idle threads spin: OpenBLAS's for a tenth of a second, OpenMP's for 10 ms (both measured, by the
-# CPU time of a pause). Whoever comes next needs their cores.
-SETTLE_SECONDS = 0.15
 
 
-class DemonstrationError(Exception):
+class CommandError(Exception):
     """What the user has to be told, in one line."""
 
 
@@ -65,36 +66,54 @@ class Epoch(NamedTuple):
 class Parser(argparse.ArgumentParser):
     def error(self, message):
         """One line, without the usage that argparse would put above it."""
-        self.exit(EXIT_BAD_INPUT, f"fastnn: error: {' '.join(message.split())}\n")
+        message = re.sub(r"^argument (--[\w-]+): must", r"\1 must", " ".join(message.split()))
+        self.exit(EXIT_BAD_INPUT, f"fastnn: error: {message}\n")
 
 
-def integer(name, least, most=2**31 - 1):
+def integer(least, most=2**31 - 1):
     """A converter for argparse: text to an integer within bounds."""
 
     def convert(text):
         try:
             value = int(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{name} must be an integer, not {text!r}") from None
+            raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{name} must be from {least} to {most}, not {value}")
+            raise argparse.ArgumentTypeError(f"must be from {least} to {most}, got {value}")
         return value
 
     return convert
 
 
 def layer_sizes(text):
-    return tuple(integer("a layer's size", 1, MAX_UNITS)(size) for size in text.split(","))
+    """Another: text to a tuple of integers."""
+    try:
+        return tuple(map(integer(1, MAX_UNITS), text.split(",")))
+    except argparse.ArgumentTypeError:
+        rule = f"must be integers from 1 to {MAX_UNITS} with commas between them"
+        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}") from None
 
 
-def parse(arguments):
+def one_of(names):
+    """Another: text that is one of a few names."""
+
+    def convert(text):
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}, got {text!r}")
+        return text
+
+    return convert
+
+
+def train_parser():
     parser = Parser(
         prog="python -m fastnn",
         description="Train a network on handwritten digits, with the same network in NumPy trained beside it: the "
         "same initial weights, the same batches, the same float32.",
         epilog="GFLOP/s counts every multiplication and addition of the dense products, those with zeros too, for "
-        "both alike. Seconds are the best epoch's of each; the two train in turn. `python -m fastnn bench` times "
-        "small and large networks beside whatever else is installed.",
+        "both alike. The two train in turn; the figures are medians of the epochs in which both train, and ± is half "
+        "of the distance between their quartiles. `python -m fastnn bench` times small and large networks beside "
+        "whatever else is installed.",
     )
     parser.add_argument(
         "--data",
@@ -105,32 +124,36 @@ def parse(arguments):
     parser.add_argument(
         "--hidden", metavar="SIZES", type=layer_sizes, help="hidden layers' sizes (256,128; with --data 512,256)"
     )
-    parser.add_argument("--epochs", metavar="N", type=integer("N", 1), help="passes over the data (20; with --data 5)")
+    parser.add_argument("--epochs", metavar="N", type=integer(1), help="passes over the data (20; with --data 5)")
+    parser.add_argument("--batch-size", metavar="N", type=integer(1), default=64, help="samples a step (%(default)s)")
     parser.add_argument(
-        "--batch-size", metavar="N", type=integer("N", 1), default=64, help="samples a step (%(default)s)"
+        "--solver", choices=LEARNING_RATES, type=one_of(LEARNING_RATES), help="optimizer (adam; with --data rmsprop)"
     )
-    parser.add_argument("--solver", choices=LEARNING_RATES, help="optimizer (adam; with --data rmsprop)")
     parser.add_argument(
         "--threads",
         metavar="N",
-        type=integer("N", 1, os.cpu_count() or 1),
+        type=integer(1, os.cpu_count() or 1),
         help="for fastnn and for NumPy's BLAS (as many as this process may use)",
     )
     parser.add_argument(
         "--seed",
         metavar="N",
-        type=integer("N", 0, 2**32 - 1),
+        type=integer(0, 2**32 - 1),
         default=0,
         help="of initial weights and orders (%(default)s)",
     )
     parser.add_argument("--save", metavar="FILE", help="keep the model, a fastnn.MLPClassifier, for fastnn.load")
     parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def with_defaults(options):
+    """The options, those that depend on others or on the machine filled in."""
     options.hidden = options.hidden or ((512, 256) if options.data else (256, 128))
     options.epochs = options.epochs or (5 if options.data else 20)
     options.solver = options.solver or ("rmsprop" if options.data else "adam")
     options.threads = options.threads or effective_n_threads()
-    return parser, options
+    return options
 
 
 # -- data and model files ---------------------------------------------------------------------------------------------
@@ -154,11 +177,11 @@ def check_can_save(path):
     path = os.path.realpath(path)
     folder = os.path.dirname(path)
     if os.path.exists(path) and not os.path.isfile(path):
-        raise DemonstrationError(f"cannot save to {path}: it is no regular file")
+        raise CommandError(f"cannot save to {path}: it is not a regular file")
     if not os.path.isdir(folder):
-        raise DemonstrationError(f"cannot save to {path}: no such folder")
+        raise CommandError(f"cannot save to {path}: no such folder")
     if not os.access(folder, os.W_OK):
-        raise DemonstrationError(f"cannot save to {path}: its folder is not yours to write to")
+        raise CommandError(f"cannot save to {path}: its folder is not writable")
 
 
 def save(path, model):
@@ -170,16 +193,13 @@ def save(path, model):
     try:
         fastnn.save(model, path)
     except OSError as error:
-        raise DemonstrationError(f"cannot save to {os.path.realpath(path)}: {error.strerror}") from None
+        raise CommandError(f"cannot save to {os.path.realpath(path)}: {error.strerror}") from None
 
 
 # -- training ---------------------------------------------------------------------------------------------------------
 
 
-def seconds_of(work, n_threads):
-    """The seconds that work takes, once all threads are at rest."""
-    if n_threads > 1:
-        time.sleep(SETTLE_SECONDS)
+def seconds_of(work):
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -194,18 +214,20 @@ def partial_fit(model, X, y, classes):
         except UserWarning:
             raise KeyboardInterrupt from None
         except ValueError as error:  # it diverged
-            raise DemonstrationError(str(error)) from None
+            raise CommandError(str(error)) from None
 
 
-def train(model, baseline, data, n_epochs):
+def train(model, baseline, data, n_epochs, other_work):
     """Train both networks, epoch by epoch in turn; yields an Epoch for each."""
     classes, class_numbers = np.unique(data.y, return_inverse=True)
     baseline_total = 0.0
     for _ in range(n_epochs):
-        seconds = seconds_of(lambda: partial_fit(model, data.X, data.y, classes), model.n_threads)
+        other_work.settle(model.n_threads)
+        seconds = seconds_of(lambda: partial_fit(model, data.X, data.y, classes))
         baseline_seconds = np.nan
         if baseline_total < BASELINE_SECONDS:
-            baseline_seconds = seconds_of(lambda: baseline.train_epoch(data.X, class_numbers), model.n_threads)
+            other_work.settle(model.n_threads)
+            baseline_seconds = seconds_of(lambda: baseline.train_epoch(data.X, class_numbers))
             baseline_total += baseline_seconds
         accuracy = model.score(data.X_test, data.y_test)
         yield Epoch(model.loss_, accuracy, seconds, baseline_seconds)
@@ -222,22 +244,25 @@ def flops_per_sample(sizes):
     return 2 * (sum(weights) + sum(weights) + sum(weights[1:]))
 
 
-def print_summary(epochs, flops, options):
-    seconds = min(epoch.seconds for epoch in epochs)
-    baseline = [epoch.baseline_seconds for epoch in epochs if not np.isnan(epoch.baseline_seconds)]
+def print_summary(epochs, flops, options, other_work):
+    both = [epoch for epoch in epochs if not np.isnan(epoch.baseline_seconds)]
+    ours, numpys = Times.of([epoch.seconds for epoch in both]), Times.of([epoch.baseline_seconds for epoch in both])
+    beside = [f"{numpys.median:.4f} {numpys.plus_minus}", f"{flops / numpys.median / 1e9:.1f}"]
     rows = [
         ("test accuracy", f"{epochs[-1].accuracy:.4f}", ""),
-        ("seconds per epoch", f"{seconds:.4f}", f"NumPy {min(baseline):.4f}"),
-        ("GFLOP/s", f"{flops / seconds / 1e9:.1f}", f"NumPy {flops / min(baseline) / 1e9:.1f}"),
-        ("times as fast as NumPy", f"{min(baseline) / seconds:.1f}", "the best epoch of each"),
+        ("seconds per epoch", f"{ours.median:.4f}", f"{ours.plus_minus:8}NumPy {beside[0]}"),
+        ("GFLOP/s", f"{flops / ours.median / 1e9:.1f}", f"{'':8}NumPy {beside[1]}"),
+        ("times as fast as NumPy", f"{numpys.median / ours.median:.1f}", "the median epochs of each"),
         ("instruction set", isa.level, ""),
         ("threads", str(options.threads), ""),
     ]
     print()
     for name, value, note in rows:
         print(f"{name:<24}{value:>10}   {note}".rstrip())
-    if len(baseline) < len(epochs):
-        print(f"\nNumPy trained for {len(baseline)} of {len(epochs)} epochs only, not to keep you waiting.")
+    if len(both) < len(epochs):
+        print(f"\nNumPy trained for {len(both)} of {len(epochs)} epochs only, not to keep you waiting.")
+    if note := busy_note([ours.spread, numpys.spread], other_work, options.threads):
+        print(f"\n{note}")
 
 
 def demonstrate(options):
@@ -263,10 +288,10 @@ def demonstrate(options):
     baseline = NumpyNetwork(
         sizes, options.solver, learning_rate, batch_size, random_state=np.random.RandomState(options.seed)
     )
-    epochs = []
+    epochs, other_work = [], OtherWork()
     try:
         print(f"\n{'epoch':>9}{'loss':>10}{'accuracy':>10}{'seconds':>10}{'NumPy':>10}", flush=True)
-        for epoch in train(model, baseline, data, options.epochs):
+        for epoch in train(model, baseline, data, options.epochs, other_work):
             epochs.append(epoch)
             beside = "" if np.isnan(epoch.baseline_seconds) else f"{epoch.baseline_seconds:10.4f}"
             print(
@@ -275,21 +300,41 @@ def demonstrate(options):
                 flush=True,
             )
     except KeyboardInterrupt:
-        message = f"fastnn: interrupted after {len(epochs)} of {options.epochs} epochs"
+        message = f"interrupted after {len(epochs)} of {options.epochs} epochs"
         if options.save and epochs:
             save(options.save, model)  # an epoch that is broken off leaves the model as it was before
             message += f"; the model so far is in {options.save}"
         raise KeyboardInterrupt(message) from None
     if options.save:
         save(options.save, model)
-    print_summary(epochs, flops_per_sample(sizes) * len(data.X), options)
+    print_summary(epochs, flops_per_sample(sizes) * len(data.X), options, other_work)
     if options.save:
         print(f"{'model':<24}{options.save}")
-    sys.stdout.flush()  # here, where an error is still answered
+
+
+def run(arguments):
+    """Do what the command line says."""
+    if arguments[:1] == ["bench"]:
+        Parser("python -m fastnn bench", description=bench.__doc__).parse_args(arguments[1:])
+        bench()
+        return
+    options = with_defaults(train_parser().parse_args(arguments))
+    try:
+        with threadpool_limits(options.threads, user_api="blas"):
+            demonstrate(options)
+    except MemoryError:
+        layers = ",".join(map(str, options.hidden))
+        raise CommandError(f"not enough memory for a network with hidden layers {layers}") from None
+
+
+def complain(message):
+    """A line on standard error, if there is one."""
+    with suppress(AttributeError, OSError):
+        sys.stderr.write(f"fastnn: {message}\n")
 
 
 def main(arguments=None):
-    """Run the demonstration.
+    """The command line: whatever happens to it, it ends with a status and at most one line, and without a traceback.
 
     Parameters
     ----------
@@ -301,27 +346,29 @@ def main(arguments=None):
     int
         The exit status.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["bench"]:
-        argparse.ArgumentParser("python -m fastnn bench", description=bench.__doc__).parse_args(arguments[1:])
-        bench()
-        return 0
-    parser, options = parse(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names of files, and ±, in whatever encoding
+            stream.reconfigure(errors="backslashreplace")
     try:
-        with threadpool_limits(options.threads, user_api="blas"):
-            demonstrate(options)
+        try:
+            run(sys.argv[1:] if arguments is None else arguments)
+        finally:  # after --help, too
+            if sys.stdout is not None:  # as where it was closed from the start
+                sys.stdout.flush()  # here, where an error is still answered
+    except SystemExit as ended:  # argparse's
+        return ended.code
     except KeyboardInterrupt as interrupt:
-        print(str(interrupt) or "fastnn: interrupted", file=sys.stderr)
+        complain(str(interrupt) or "interrupted")
         return EXIT_INTERRUPTED
-    except OSError as error:  # of standard output: those of files are DemonstrationErrors and IdxErrors
+    except OSError as error:  # of standard output: those of files and of peers are CommandErrors and IdxErrors
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail to flush it at exit
         if isinstance(error, BrokenPipeError):  # whoever read the progress has gone
-            return 1
-        parser.error(f"cannot write: {error.strerror}")
-    except (DemonstrationError, IdxError) as error:
-        parser.error(str(error))
-    except MemoryError:
-        parser.error(f"not enough memory for a network with hidden layers {','.join(map(str, options.hidden))}")
+            return EXIT_NO_READER
+        complain(f"error: cannot write: {error.strerror}")
+        return EXIT_BAD_INPUT
+    except (CommandError, IdxError) as error:
+        complain(f"error: {' '.join(str(error).split())}")
+        return EXIT_BAD_INPUT
     return 0
 
 
