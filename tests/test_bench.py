@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from fastnn import bench, peers, timing
 from fastnn.__main__ import main
+from fastnn.cli import bench, peers, timing
 
 WORKLOADS = [*peers.NETWORKS, *peers.PREDICTIONS]
 

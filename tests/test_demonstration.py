@@ -12,8 +12,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 import fastnn
-from fastnn import timing
 from fastnn.__main__ import flops_per_sample, main
+from fastnn.cli import timing
 
 NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
 
@@ -263,9 +263,11 @@ def test_diverging_training(capsys, monkeypatch):
 def test_numpy_trains_the_same_network(solver, monkeypatch):
     """The losses of the two agree, epoch by epoch: the ratio compares like with like."""
     losses = []
-    train_epoch = fastnn.baseline.NumpyNetwork.train_epoch
+    train_epoch = fastnn.cli.numpy_network.NumpyNetwork.train_epoch
     monkeypatch.setattr(
-        fastnn.baseline.NumpyNetwork, "train_epoch", lambda *args: losses.append(train_epoch(*args)) or losses[-1]
+        fastnn.cli.numpy_network.NumpyNetwork,
+        "train_epoch",
+        lambda *args: losses.append(train_epoch(*args)) or losses[-1],
     )
     train = fastnn.__main__.train
     epochs = []

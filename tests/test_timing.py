@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from fastnn import timing
-from fastnn.timing import OtherWork, Times, busy_note
+from fastnn.cli import timing
+from fastnn.cli.timing import OtherWork, Times, busy_note
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """python -m fastnn: trains a network on handwritten digits, and the same network in NumPy beside it.
 
-`python -m fastnn bench` is bench.py's.
+`python -m fastnn bench` is cli/bench.py's.
 """
 
 import argparse
@@ -19,12 +19,12 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 import fastnn
-from fastnn._idx import IdxError, read_mnist
-from fastnn.baseline import NumpyNetwork
-from fastnn.bench import bench
+from fastnn.cli.bench import bench
+from fastnn.cli.mnist_files import IdxError, read_mnist
+from fastnn.cli.numpy_network import NumpyNetwork
+from fastnn.cli.timing import OtherWork, Times, busy_note
 from fastnn.engine import isa
 from fastnn.threads import effective_n_threads
-from fastnn.timing import OtherWork, Times, busy_note
 
 EXIT_NO_READER = 1
 EXIT_BAD_INPUT = 2

@@ -1,7 +1,7 @@
 """The peers of python -m fastnn bench: who does the same work as fastnn, and how one of them is timed.
 
-python -m fastnn.peers PEER is one of them, in a process of its own: told a workload's name on standard input, it works
-for a round and answers with the seconds.
+python -m fastnn.cli.peers PEER is one of them, in a process of its own: told a workload's name on standard input, it
+works for a round and answers with the seconds.
 """
 
 import importlib
@@ -50,7 +50,7 @@ def _estimator(estimator, sizes, batch_size):
 
 
 def numpy_network(sizes, batch_size):
-    from fastnn.baseline import NumpyNetwork
+    from fastnn.cli.numpy_network import NumpyNetwork
 
     network = NumpyNetwork(sizes, "adam", batch_size=batch_size, random_state=0)
     return network.train_epoch, network.predict

@@ -13,13 +13,13 @@ import threading
 from contextlib import ExitStack, suppress
 
 import fastnn
-from fastnn.peers import NETWORKS, PEERS, PREDICTIONS
+from fastnn.cli.peers import NETWORKS, PEERS, PREDICTIONS
+from fastnn.cli.timing import OtherWork, Times, busy_note
 from fastnn.threads import effective_n_threads
-from fastnn.timing import OtherWork, Times, busy_note
 
 ROUNDS = 7
 PATIENCE = 120  # seconds, for a peer's answer
-PEER = [sys.executable, "-m", "fastnn.peers"]  # and its name
+PEER = [sys.executable, "-m", "fastnn.cli.peers"]  # and its name
 
 
 class PeerError(Exception):
