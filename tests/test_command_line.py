@@ -10,10 +10,10 @@ import pytest
 from processes import PATIENCE
 
 import fastnn
-from fastnn.__main__ import main
+from fastnn.cli.main import COMMANDS, main
 
 LONG = [["--epochs", "100000", "--hidden", "8", "--threads", "1"], ["bench"]]
-QUICK = [["--epochs", "1", "--hidden", "8", "--threads", "1"], ["--help"], ["bench", "--help"]]
+QUICK = [["--epochs", "1", "--hidden", "8", "--threads", "1"], ["--help"], ["bench", "--help"], ["info"]]
 command_ids = " ".join
 
 
@@ -82,6 +82,39 @@ def test_interruption_anywhere(monkeypatch, capsys):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fastnn.__main__, "run", interrupted)
+    monkeypatch.setattr(fastnn.cli.main, "run", interrupted)
     assert main([]) == 130
     assert capsys.readouterr().err == "fastnn: interrupted\n"
+
+
+@pytest.mark.parametrize("words", [[], ["train"], ["train", "mlp"]], ids=command_ids)
+def test_without_a_word_it_is_train_mlp(words, capsys):
+    assert main([*words, "--epochs", "1", "--hidden", "8", "--threads", "1"]) == 0
+    assert "network 64-8-10" in capsys.readouterr().out
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    printed = capsys.readouterr().out
+    fastnn.show_config()
+    assert printed == capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: python -m fastnn ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (["trian"], "the command must be one of train, bench, info, got 'trian'"),
+        (["train", "forest"], "the network to train must be mlp, got 'forest'"),
+        (["info", "more"], "unrecognized arguments: more"),
+        (["bench", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
+    ],
+)
+def test_wrong_words(arguments, rule, capsys):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"fastnn: error: {rule}\n"

@@ -12,8 +12,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 import fastnn
-from fastnn.__main__ import flops_per_sample, main
-from fastnn.cli import timing
+from fastnn.cli import timing, train
+from fastnn.cli.main import main
+from fastnn.cli.numpy_network import NumpyNetwork
 
 NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
 
@@ -255,7 +256,7 @@ def test_network_beyond_memory(capsys, monkeypatch):
 
 
 def test_diverging_training(capsys, monkeypatch):
-    monkeypatch.setitem(fastnn.__main__.LEARNING_RATES, "sgd", 1e30)
+    monkeypatch.setitem(train.LEARNING_RATES, "sgd", 1e30)
     assert "diverged" in refusal(capsys, *QUICK, "--solver", "sgd")
 
 
@@ -263,27 +264,27 @@ def test_diverging_training(capsys, monkeypatch):
 def test_numpy_trains_the_same_network(solver, monkeypatch):
     """The losses of the two agree, epoch by epoch: the ratio compares like with like."""
     losses = []
-    train_epoch = fastnn.cli.numpy_network.NumpyNetwork.train_epoch
+    train_epoch = NumpyNetwork.train_epoch
     monkeypatch.setattr(
-        fastnn.cli.numpy_network.NumpyNetwork,
+        NumpyNetwork,
         "train_epoch",
         lambda *args: losses.append(train_epoch(*args)) or losses[-1],
     )
-    train = fastnn.__main__.train
+    train_in_turn = train.train_in_turn
     epochs = []
 
     def listen(*args):
-        for epoch in train(*args):
+        for epoch in train_in_turn(*args):
             epochs.append(epoch)
             yield epoch
 
-    monkeypatch.setattr(fastnn.__main__, "train", listen)
+    monkeypatch.setattr(train, "train_in_turn", listen)
     assert main(["--hidden", "20", "--epochs", "3", "--threads", "1", "--solver", solver]) == 0
     np.testing.assert_allclose([epoch.loss for epoch in epochs], losses, rtol=1e-3)
 
 
 def epochs_of(pairs):
-    return [fastnn.__main__.Epoch(0.1, 0.9, *seconds) for seconds in pairs]
+    return [train.Epoch(0.1, 0.9, *seconds) for seconds in pairs]
 
 
 def summary_of(pairs, capsys, monkeypatch, n_running=0):
@@ -291,8 +292,8 @@ def summary_of(pairs, capsys, monkeypatch, n_running=0):
     monkeypatch.setattr(timing, "SETTLE_SECONDS", 0.0)
     other_work = timing.OtherWork()
     other_work.samples = [n_running]
-    options = fastnn.__main__.with_defaults(fastnn.__main__.train_parser().parse_args(["--threads", "1"]))
-    fastnn.__main__.print_summary(epochs_of(pairs), 1e9, options, other_work)
+    options = train.with_defaults(train.parser().parse_args(["--threads", "1"]))
+    train.print_summary(epochs_of(pairs), 1e9, options, other_work)
     return capsys.readouterr().out
 
 
@@ -315,7 +316,7 @@ def test_busy_machine(capsys, monkeypatch):
 
 
 def test_flops():
-    assert flops_per_sample((3, 5, 2)) == 2 * (2 * (3 * 5 + 5 * 2) + 5 * 2)
+    assert train.flops_per_sample((3, 5, 2)) == 2 * (2 * (3 * 5 + 5 * 2) + 5 * 2)
 
 
 # -- saving -----------------------------------------------------------------------------------------------------------

@@ -10,14 +10,18 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import ExitStack, suppress
 
 import fastnn
+from fastnn.cli.arguments import Parser
 from fastnn.cli.peers import NETWORKS, PEERS, PREDICTIONS
 from fastnn.cli.timing import OtherWork, Times, busy_note
 from fastnn.threads import effective_n_threads
 
-ROUNDS = 7
+# Of every workload: 7 for each peer, or fewer where they take longer than so many seconds, which only busy machines do.
+MOST_ROUNDS, LEAST_ROUNDS = 7, 3
+SECONDS_PER_WORKLOAD = 20
 PATIENCE = 120  # seconds, for a peer's answer
 PEER = [sys.executable, "-m", "fastnn.cli.peers"]  # and its name
 
@@ -102,7 +106,9 @@ def timed(peers, workload, other_work):
         other_work.settle()
         return peer.seconds(workload)
 
-    rounds = [asked(peers, seconds) for _ in range(ROUNDS)]
+    rounds, end = [], time.monotonic() + SECONDS_PER_WORKLOAD
+    while len(rounds) < LEAST_ROUNDS or (len(rounds) < MOST_ROUNDS and time.monotonic() < end):
+        rounds.append(asked(peers, seconds))
     return {peer.name: Times.of([answers[peer.name] for answers in rounds]) for peer in peers}
 
 
@@ -122,18 +128,34 @@ def print_times(workload, times):
     print(flush=True)
 
 
-def bench():
-    """Time every peer that is installed, and print a table for each workload."""
+def started(stack):
+    """Every peer that is installed, started, and ended with the stack."""
+    peers = []
+    for name, (_, package) in PEERS.items():
+        if importlib.util.find_spec(package):
+            try:
+                peers.append(stack.enter_context(Peer(name)))
+            except OSError as error:
+                print(f"{name} cannot be started: {error.strerror}", file=sys.stderr)
+    return peers
+
+
+def run(arguments):
+    """python -m fastnn bench: times every peer that is installed, and prints a table for each workload."""
+    Parser(
+        "python -m fastnn bench",
+        description="Time training and predictions of small and large networks by fastnn, NumPy, scikit-learn, and "
+        "PyTorch and JAX where they are installed.",
+    ).parse_args(arguments)
     fastnn.show_config()
     with ExitStack() as stack:
-        names = [name for name, (_, package) in PEERS.items() if importlib.util.find_spec(package)]
-        peers = [stack.enter_context(Peer(name)) for name in names]
+        peers = started(stack)
         versions = asked(peers, Peer.version)
         others = [f"{name} {versions[name]}" for name in ("PyTorch", "JAX") if name in versions]
         print(f"beside           {', '.join(others) or 'neither PyTorch nor JAX'}")
         print(
-            f"\nfloat32, adam; medians of {ROUNDS} rounds in turn, ± half of the distance between their quartiles,\n"
-            "and how many times fastnn's they are\n",
+            f"\nfloat32, adam; medians of {LEAST_ROUNDS} to {MOST_ROUNDS} rounds in turn, ± half the distance of their "
+            "quartiles,\nand how many times fastnn's they are\n",
             flush=True,
         )
         other_work, spreads = OtherWork(), []
