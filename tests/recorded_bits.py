@@ -178,6 +178,9 @@ for dtype in ("float32", "float64"):
     classifier(f"64-100-10, {dtype}", problem(10, images, dtype=dtype), hidden_layer_sizes=(100,))
     classifier(f"wide, {dtype}", problem(7, images, 90, 200, dtype), **WIDE)
     regressor(f"wide, {dtype}", problem("numbers", dense, 90, 200, dtype), **WIDE)
+    for name, sizes in {"wide, ": (300, 200), "by rows, ": (12,), "": (50, 33)}.items():
+        classifier(f"{name}batches of 256, {dtype}", problem(3, images, 300, 64, dtype), weighted, batch_size=256,
+                   hidden_layer_sizes=sizes)  # fmt: skip
     regressor(f"wide output, {dtype}", problem("three numbers", dense, 90, 9, dtype), quantile=[0.25, 0.5, 0.75],
               loss="quantile", hidden_layer_sizes=(9, 4000), batch_size=30)  # fmt: skip
     for n in (1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 65):  # around the tiles
