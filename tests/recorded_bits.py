@@ -157,7 +157,6 @@ def add(estimator, name, problem, train=fit, exact=True, **settings):
 
 classifier, regressor, perceptron = (partial(add, estimator) for estimator in (MLPClassifier, MLPRegressor, Perceptron))
 
-wide_classes = problem(7, images, 90, 200)
 SOLVERS = {
     "sgd": {"solver": "sgd", "momentum": 0},
     "momentum": {"solver": "sgd", "nesterovs_momentum": False},
@@ -206,11 +205,12 @@ for dtype in ("float32", "float64"):
         regressor(f"{method.__name__}, {dtype}", numbers, method, loss="huber")
 
 for name, solver in SOLVERS.items():
-    classifier(f"wide, {name}", wide_classes, **WIDE, **solver)
+    classifier(f"wide, {name}", problem(7, images, 90, 200), **WIDE, **solver)
     for what, change in STEPS.items():
-        classifier(f"{name}, {what}", problem(), **solver, **change)
+        for dtype in ("float32", "float64"):
+            classifier(f"{name}, {what}, {dtype}", problem(dtype=dtype), **solver, **change)
         if name in ("nesterov", "adam"):
-            classifier(f"wide, {name}, {what}", wide_classes, **WIDE, **solver, **change)
+            classifier(f"wide, {name}, {what}", problem(7, images, 90, 200), **WIDE, **solver, **change)
             classifier(f"by rows, {name}, {what}", problem(), twice, **solver,
                        **BY_ROWS | change | ({"dropout": 0.25} if "dropout" in what else {}))  # fmt: skip
 classifier("activations of its own for each layer", problem(10), hidden_layer_sizes=(40, 30, 20),
