@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from fastnn import MLPClassifier
-from fastnn.baseline import NumpyNetwork
+from fastnn.cli.numpy_network import NumpyNetwork
 
 from .measuring import _Tracked, figures
 

@@ -1,29 +1,35 @@
 """python -m fastnn bench: the peers do the same work, and the table says what was measured."""
 
 import importlib.util
+import io
+import json
 import re
-import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from fastnn import bench
-from fastnn.__main__ import main
+from fastnn.cli import bench, peers, timing
+from fastnn.cli.main import main
+
+WORKLOADS = [*peers.NETWORKS, *peers.PREDICTIONS]
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Workloads that take no time."""
-    monkeypatch.setattr(bench, "SECONDS_PER_WORKLOAD", 0.0)
-    monkeypatch.setattr(bench, "NETWORKS", {"a network": ((6, 5, 3), 8, 2, 20)})
-    monkeypatch.setattr(bench, "PREDICTIONS", {"a row": 1})
-    monkeypatch.setattr(bench, "PREDICTING", ((6, 5, 3), 8))
+    for module in (peers, bench):
+        monkeypatch.setattr(module, "NETWORKS", {"a network": ((6, 5, 3), 8, 2, 20)})
+        monkeypatch.setattr(module, "PREDICTIONS", {"a row": 1})
+    monkeypatch.setattr(peers, "SECONDS_PER_ROUND", 0.0)
+    monkeypatch.setattr(peers, "PREDICTING", ((6, 5, 3), 8))
+    monkeypatch.setattr(timing, "SETTLE_SECONDS", 0.0)
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("peer", bench.PEERS)
+@pytest.mark.parametrize("peer", peers.PEERS)
 def test_peers_learn(peer):
-    make, package = bench.PEERS[peer]
+    make, package = peers.PEERS[peer]
     if not importlib.util.find_spec(package):
         pytest.skip(f"{package} is not installed")
     rng = np.random.default_rng(0)
@@ -35,66 +41,108 @@ def test_peers_learn(peer):
     assert np.mean(predict(X) == y) > 0.9
 
 
+@pytest.mark.parametrize("peer", ["fastnn", "NumPy"])
+def test_a_peers_answers(small, peer):
+    """Its version, and the seconds of a round for each question."""
+    answers = io.StringIO()
+    peers.serve(peer, io.StringIO("a network\na row\na network\n"), answers)
+    version, *seconds = map(json.loads, answers.getvalue().splitlines())
+    assert re.match(r"\d+\.\d+", version)
+    assert len(seconds) == 3
+    assert all(0 < value < 10 for value in seconds)
+
+
+class FakePeer:
+    """fastnn takes 2 ms, but 2 s in one round of seven; the others what they take."""
+
+    def __init__(self, name):
+        self.name, self.n_rounds = name, 0
+        self.usual = {"fastnn": 0.002, "NumPy": 0.01, "scikit-learn": 3.0}.get(name, 1.0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def version(self):
+        if self.name == "JAX":
+            raise bench.PeerError("JAX failed: it is broken")
+        return "1.2"
+
+    def seconds(self, workload):
+        self.n_rounds += 1
+        if self.name == "PyTorch" and self.n_rounds > 3:
+            raise bench.PeerError("PyTorch took more than 120 s")
+        return 2.0 if self.name == "fastnn" and self.n_rounds % bench.MOST_ROUNDS == 2 else self.usual
+
+
 def test_the_table(small, monkeypatch, capsys):
-    """fastnn takes 2 ms, the others what they take; one fails, one is not there."""
-    seconds = {"fastnn": 0.002, "NumPy": 0.01, "scikit-learn": 3.0}
-    monkeypatch.setattr(bench, "run_peer", lambda peer: dict.fromkeys(["a network", "a row"], seconds[peer])
-                        if peer in seconds else None)  # fmt: skip
+    monkeypatch.setattr(bench, "Peer", FakePeer)
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: package not in ("torch", "jax"))
     assert main(["bench"]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"a network +2 ms +10 ms \(5\.0\) +3 s \(1500\.0\)\n", printed)
+    table = (
+        r"a network\n  fastnn +2 ms  ± 0 %\n  NumPy +10 ms  ± 0 % +5\.0 x\n  scikit-learn +3 s  ± 0 % +1500\.0 x\n\n"
+    )
+    assert re.search(table, printed)
+    assert re.search(table.replace("a network", "a row"), printed)
     assert "neither PyTorch nor JAX" in printed
     assert "instruction set" in printed
-    assert bench.text(3.14159e-5) == "31.4 µs"
+    assert bench.duration(3.14159e-5) == "31.4 µs"
 
 
-def test_a_round(small):
-    for peer in ("fastnn", "NumPy"):
-        seconds = bench.measure(peer)
-        assert seconds.keys() == {"a network", "a row"}
-        assert all(0 < value < 10 for value in seconds.values())
+def test_peers_that_fail_are_left_out(small, monkeypatch, capsys):
+    """One when it is imported, one in the midst of it."""
+    monkeypatch.setattr(bench, "Peer", FakePeer)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: True)
+    assert main(["bench"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "JAX failed: it is broken\nPyTorch took more than 120 s\n"
+    assert "PyTorch 1.2" in out and "JAX" not in out
+    assert out.count("scikit-learn ") >= 2 and "\n  PyTorch" not in out
 
 
-def test_a_peer_that_fails_is_left_out(monkeypatch, capsys):
-    def fail(*arguments, **settings):
-        return subprocess.CompletedProcess(arguments, 1, "", "a traceback\nImportError: it is broken\n")
-
-    monkeypatch.setattr(subprocess, "run", fail)
-    assert bench.run_peer("JAX") is None
-    assert "JAX failed: ['ImportError: it is broken']" in capsys.readouterr().err
-
-    def hang(*arguments, **settings):
-        raise subprocess.TimeoutExpired("JAX", 1)
-
-    monkeypatch.setattr(subprocess, "run", hang)
-    assert bench.run_peer("JAX") is None
-    assert "took more than" in capsys.readouterr().err
+def test_peers_take_turns(monkeypatch):
+    """Every round asks all, so that what else the machine does falls on all."""
+    monkeypatch.setattr(timing, "SETTLE_SECONDS", 0.0)
+    asked = []
+    monkeypatch.setattr(FakePeer, "seconds", lambda self, workload: asked.append(self.name) or 1.0)
+    bench.timed([FakePeer("fastnn"), FakePeer("NumPy")], "a row", timing.OtherWork())
+    assert asked == ["fastnn", "NumPy"] * bench.MOST_ROUNDS
+    asked.clear()
+    monkeypatch.setattr(bench, "SECONDS_PER_WORKLOAD", 0)  # as where other work makes them take ages
+    bench.timed([FakePeer("fastnn"), FakePeer("NumPy")], "a row", timing.OtherWork())
+    assert asked == ["fastnn", "NumPy"] * bench.LEAST_ROUNDS
 
 
-def test_a_process_of_its_own(monkeypatch):
-    run, commands = subprocess.run, []
+def test_a_process_of_its_own():
+    with bench.Peer("NumPy") as peer:
+        assert peer.version() == np.__version__
+        assert 0 < peer.seconds("64-100-10, predict 1 row") < 10
+    assert peer.process.returncode is not None
 
-    def quick(command, **settings):
-        commands.append(command)
-        code = (
-            "import fastnn.bench as bench, json; bench.NETWORKS, bench.SECONDS_PER_WORKLOAD = {}, 0; "
-            "print(json.dumps(bench.measure('NumPy')))"
-        )
-        return run([command[0], "-c", code], **settings)
 
-    monkeypatch.setattr(subprocess, "run", quick)
-    assert bench.run_peer("NumPy").keys() == bench.PREDICTIONS.keys()
-    assert commands[0][1:] == ["-m", "fastnn.bench", "NumPy"]
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("raise ImportError('it is broken')", "NumPy failed: ImportError: it is broken"),
+        ("import sys; sys.exit(7)", "NumPy failed: exit status 7"),
+        ("import time; time.sleep(1000)", "NumPy took more than"),
+    ],
+)
+def test_a_process_that_fails(monkeypatch, code, says):
+    monkeypatch.setattr(bench, "PATIENCE", 5.0 if "sleep" not in code else 0.5)
+    monkeypatch.setattr(bench, "PEER", [sys.executable, "-c", code])
+    with bench.Peer("NumPy") as peer:
+        with pytest.raises(bench.PeerError, match=re.escape(says)):
+            peer.version()
+        with pytest.raises(bench.PeerError):
+            peer.seconds(WORKLOADS[0])
 
 
 def test_it_takes_no_options(capsys):
-    for arguments, status, said in (
-        (["--help"], 0, "usage: python -m fastnn bench"),
-        (["--epochs", "3"], 2, "--epochs 3"),
-    ):
-        with pytest.raises(SystemExit) as ended:
-            main(["bench", *arguments])
-        assert ended.value.code == status
-        printed = capsys.readouterr()
-        assert said in printed.out + printed.err
+    assert main(["bench", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: python -m fastnn bench")
+    assert main(["bench", "--epochs", "3"]) == 2
+    assert capsys.readouterr().err == "fastnn: error: unrecognized arguments: --epochs 3\n"

@@ -1,4 +1,4 @@
-"""What is seen of a fit, and how it is steered: lines, bars, the user's function, scikit-learn's callbacks."""
+"""What is called after each epoch: the user's function, scikit-learn's callbacks."""
 
 import copy
 import importlib.util
@@ -8,11 +8,9 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor
-from fastnn.progress import Lines, Silence, progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 callbacks = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
@@ -26,49 +24,6 @@ def data(rng):
 
 def classifier(**parameters):
     return MLPClassifier(**{"hidden_layer_sizes": (5,), "max_iter": 6, "random_state": 0} | parameters)
-
-
-# -- lines and bars ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("early_stopping", [False, True])
-@pytest.mark.parametrize("learning_rate", ["constant", "adaptive"])
-def test_scikit_learns_lines(early_stopping, learning_rate, rng, capsys):
-    X, y = rng.normal(size=(80, 4)), rng.integers(0, 2, 80)
-    texts = []
-    for estimator in (MLPClassifier, SklearnMLPClassifier):
-        model = estimator(
-            (5,), solver="sgd", verbose=1, tol=0.05, n_iter_no_change=1, learning_rate=learning_rate, random_state=0,
-            early_stopping=early_stopping, learning_rate_init=0.1,
-        )  # fmt: skip
-        model.fit(X, y)
-        texts.append(capsys.readouterr().out)
-    assert texts[0] == texts[1]
-    assert "Stopping." in texts[0]
-
-
-@pytest.mark.parametrize("library", ["rich", "tqdm", None])
-def test_a_live_bar_or_lines(library, data, capsys, monkeypatch):
-    if library:
-        pytest.importorskip(library)
-    found = importlib.util.find_spec
-    others = {"rich", "tqdm"} - {library}
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in others else found(name))
-    classifier(verbose=2, n_iter_no_change=1, tol=10.0, max_iter=50).fit(*data)
-    printed = capsys.readouterr()
-    assert "did not improve more than" in printed.out + printed.err
-    if library:
-        assert "loss" in printed.out + printed.err
-        assert "Iteration" not in printed.out
-    else:
-        assert printed.out.startswith("Iteration 1, loss = ")
-
-
-def test_nothing_is_printed(data, capsys):
-    classifier().fit(*data)
-    assert capsys.readouterr() == ("", "")
-    assert type(progress(0, 3)) is type(progress(False, 3)) is Silence
-    assert type(progress(1, 3)) is type(progress(True, 3)) is Lines
 
 
 # -- the user's function -----------------------------------------------------------------------------------------------

@@ -94,7 +94,8 @@ INTERRUPTED = {
 
 
 @pytest.mark.parametrize(("problem", "parameters"), INTERRUPTED.values(), ids=INTERRUPTED)
-def test_interrupt(problem, parameters):
+def test_interrupt(problem, parameters, monkeypatch):
+    monkeypatch.setattr("fastnn.interruption.REPEAT_SECONDS", 0.0)
     X, y = problem()
     endless = model(**{"n_threads": 1} | ENDLESS | parameters)
     for seconds in (0.15, 0.25, 0.31):

@@ -152,9 +152,10 @@ def test_one_thread_in_a_cgroup_of_one_core(cgroup_of_one_core):
 
 
 def test_a_quota_limits_threads(tmp_path, monkeypatch):
-    monkeypatch.setattr(threads, "_cpu_count", lambda: min(8, threads._quota()))
-    monkeypatch.setattr(team, "max_threads", lambda: 8)
-    monkeypatch.setattr(team, "n_cores", lambda: 8)
+    monkeypatch.setattr(threads, "_fixed_limits", lambda: {"the cgroup's quota": threads._quota()})
+    monkeypatch.setattr(threads, "usable_cores", lambda: range(8))
+    for name, function in {"max_threads": lambda: 8, "n_cores_found": 8, "run_on": lambda cores: None}.items():
+        monkeypatch.setattr(team, name, function)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     with_quota(tmp_path, monkeypatch, {"mine": "0::/a\n", "sys/a/cpu.max": "250000 100000\n"})
     assert effective_n_threads() == 3

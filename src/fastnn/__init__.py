@@ -1,15 +1,15 @@
 """fastnn: perceptrons and multilayer perceptrons for CPUs, with scikit-learn's interface and fast kernels."""
 
-from importlib.metadata import version
-
 from fastnn.classifier import MLPClassifier
+from fastnn.installation import installed_version, warn_of_namesake
 from fastnn.perceptron import Perceptron
 from fastnn.regressor import MLPRegressor
 from fastnn.saving import load, save
 from fastnn.threads import show_config
 
 __all__ = ["MLPClassifier", "MLPRegressor", "Perceptron", "load", "save", "show_config"]
-__version__ = version("fastnn")
+__version__ = installed_version()
+warn_of_namesake()
 
 
 def __dir__():

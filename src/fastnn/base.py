@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
@@ -153,7 +154,12 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
                 return X, y
         X, y = validated(self, X, y, dtype="numeric", multi_output=True, reset=reset, **self._y_checks)
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            y = column_or_1d(y)
+            warn_user(
+                "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
+                "(n_samples, ), for example using ravel().",
+                DataConversionWarning,
+            )
         return readable(X), native(y)
 
     def _samples(self, kind, X, y, sample_weight, counted=None):

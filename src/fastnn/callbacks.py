@@ -1,11 +1,14 @@
 """What others do after each epoch: the user's function, and scikit-learn's callbacks (from 1.9 on)."""
 
 try:
-    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import CallbackSupportMixin, ProgressBar
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:
         """Nothing to support."""
+
+    class ProgressBar:
+        """There is none."""
 
 
 class Callbacks:
@@ -30,6 +33,15 @@ class Callbacks:
         if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
             self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
             self.fit.call_on_fit_task_begin(**self.arguments)
+
+    def show_bars(self):
+        """Whether scikit-learn's ProgressBar is among them, or those of a search that this fit is a part of."""
+        context = self.fit
+        while context is not None:
+            if any(isinstance(callback, ProgressBar) for callback in context._callbacks):
+                return True
+            context = context.parent
+        return False
 
     def begin(self, model):
         """To be called before the first epoch; model returns the model as it is whenever called, or one to_keep."""

@@ -118,6 +118,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             was before; but an optimizer that training was to go on with starts afresh.
         RuntimeError
             When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed twice within a second, the first time perhaps in another fit: it ends a grid search,
+            too. The estimator is then as it was before.
 
         Warns
         -----
@@ -126,7 +129,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             It finds the estimator fitted, as do other warnings of how the fit ended.
         UserWarning
             When a parameter is set that has no effect as the others are: once for each, and class, in a process.
-            When interrupted by Ctrl-C: the estimator keeps what it has learnt, the broken-off epoch's part included.
+            When Ctrl-C is pressed once: the estimator keeps what it has learnt, the broken-off epoch's part included,
+            and a grid search goes on with its next fit.
         """
         validation = X_val, y_val, sample_weight_val
         given = any(part is not None for part in validation)
@@ -161,6 +165,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             With the solver lbfgs, which needs all samples at once.
         RuntimeError
             When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            As for `fit`.
+
+        Warns
+        -----
+        UserWarning
+            As for `fit`, when Ctrl-C is pressed once.
         """
         each = self.class_weight if isinstance(self.class_weight, (list, tuple)) else [self.class_weight]
         if any(isinstance(weight, str) for weight in each):

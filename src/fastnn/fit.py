@@ -1,7 +1,6 @@
 """One call to fit or partial_fit, from a network and samples to what the network has learnt from them."""
 
 import copy
-from contextlib import closing
 
 from sklearn.exceptions import ConvergenceWarning
 
@@ -58,7 +57,7 @@ class Fit:
         """
         estimator, state = self.estimator, self.state
         self.callbacks.begin(self.model)
-        with in_use(self.trainer), closing(progress(estimator.verbose, self.n_epochs)) as shown:
+        with in_use(self.trainer), progress(estimator.verbose, self.n_epochs, self.callbacks.show_bars()) as shown:
             monitor = Monitor(
                 estimator,
                 state,

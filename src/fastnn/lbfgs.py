@@ -35,6 +35,8 @@ def minimize(trainer, samples, parameters, monitor):
     ------
     ValueError
         When the loss at the start is not finite.
+    KeyboardInterrupt
+        When interrupted by Ctrl-C twice within a second.
     """
     objective = _Objective(trainer, samples, parameters, monitor)
     network = trainer.network
@@ -49,8 +51,9 @@ def minimize(trainer, samples, parameters, monitor):
         if stop:
             raise _Stopped
 
+    interruption = Interruption()
     try:
-        with Interruption() as interruption:
+        with interruption:
             objective.segments = Segments(trainer, interruption)
             result = scipy_minimize(
                 objective,
@@ -78,6 +81,8 @@ def minimize(trainer, samples, parameters, monitor):
         if stopped.__cause__ is not None:
             raise stopped.__cause__ from None
     except KeyboardInterrupt:
+        if interruption.is_repeated():
+            raise
         monitor.warn("Training interrupted by user.")
     finally:
         network.parameters[:] = accepted

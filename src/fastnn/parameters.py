@@ -60,7 +60,8 @@ random_state : int, RandomState instance or None, default=None
 tol : float, default=1e-4
     See `n_iter_no_change`. For lbfgs, the largest component of the gradient at which it ends.
 verbose : int, default=False
-    1: a line for each epoch. 2: a live bar, by rich or tqdm, whichever is installed; lines if neither is.
+    1: a line for each epoch. 2: a live bar, by rich or tqdm, whichever is installed; lines if neither is, where
+    scikit-learn's ProgressBar or another fit shows one, and where it fails. Output that cannot be written is left out.
 warm_start : bool, default=False
     Let `fit` go on where the last fit ended: its weights, its optimizer's memory, its random numbers, its order of
     samples and the ones held out. Two fits of 5 epochs are then the same bits as one of 10, through a pickle too;

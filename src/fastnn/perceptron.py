@@ -203,7 +203,9 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         ------
         ValueError
             For input that scikit-learn refuses too, for a sparse matrix whose indices lead out of its arrays, and when
-            weights overflow. The estimator is then as it was before, as it is after Ctrl-C.
+            weights overflow. The estimator is then as it was before.
+        KeyboardInterrupt
+            When Ctrl-C is pressed: likewise.
 
         Warns
         -----
@@ -252,7 +254,9 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         ValueError
             As for `fit`; in the first call without `classes`, and for labels that are not among them; with
             `early_stopping`, and with ``class_weight="balanced"``. The estimator is then as it was before, as it is
-            where weights overflow, and after Ctrl-C.
+            where weights overflow.
+        KeyboardInterrupt
+            When Ctrl-C is pressed: likewise.
         """
         if self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit")

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from sklearn.utils import assert_all_finite
 
 from fastnn.interruption import Interruption
+from fastnn.progress import Lines
 
 
 def run(units, X, n_units, estimator):
@@ -53,7 +54,7 @@ def _tell(units, n_told, seconds, scores):
         n_told[i] = len(counts)
         weights, bias, steps, loss, objective, score = units.progress(i)
         validation = f", Validation score: {score:f}" if scores else ""
-        print(
+        Lines().say(
             f"-- Epoch {len(counts)}\n"
             f"Norm: {np.linalg.norm(weights):.2f}, NNZs: {np.count_nonzero(weights)}, Bias: {bias:.6f}, "
             f"T: {steps}, Avg. loss: {loss:f}, Objective: {objective:f}{validation}\n"

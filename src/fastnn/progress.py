@@ -1,10 +1,23 @@
-"""What a fit prints: nothing, a line an epoch, or a live bar."""
+"""What a fit prints: nothing, lines, or a live bar. No display that fails, and no closed output, ends the fit."""
 
 import importlib.util
+import math
+import sys
+import time
+
+# How often a bar is drawn: an epoch of a small network takes a hundredth of what drawing takes.
+SECONDS_BETWEEN_DRAWINGS = 0.1
 
 
 class Silence:
     """verbose=0."""
+
+    def __enter__(self):
+        """The fit begins."""
+        return self
+
+    def __exit__(self, *exception):
+        """The fit has ended."""
 
     def epoch(self, number, loss, score):
         """An epoch has ended; score is None where nothing is held out."""
@@ -12,70 +25,196 @@ class Silence:
     def say(self, text):
         """Something else that is worth a line."""
 
-    def close(self):
-        """The fit has ended."""
-
 
 class Lines(Silence):
     """verbose=1: scikit-learn's lines."""
 
     def epoch(self, number, loss, score):
-        print(f"Iteration {number}, loss = {loss:.8f}")
+        self.say(f"Iteration {number}, loss = {loss:.8f}")
         if score is not None:
-            print(f"Validation score: {score:f}")
+            self.say(f"Validation score: {score:f}")
 
     def say(self, text):
-        print(text)
+        _succeeds(print, text)
 
 
-class TqdmBar(Silence):
-    """verbose=2, where tqdm is installed."""
+class Bar(Silence):
+    """verbose=2: a live bar, or lines from where it fails.
+
+    Parameters
+    ----------
+    display : RichBar or TqdmBar
+    """
+
+    def __init__(self, display):
+        self.display, self.lines = display, None
+
+    def __enter__(self):
+        try:
+            self._show("start")
+        except BaseException:  # Ctrl-C
+            self._abandon()
+            raise
+        return self
+
+    def __exit__(self, *exception):
+        if self.lines is None and not _succeeds(self.display.stop):
+            self._abandon()
+
+    def epoch(self, number, loss, score):
+        self._show("epoch", number, loss, score)
+
+    def say(self, text):
+        self._show("say", text)
+
+    def _show(self, what, *arguments):
+        if self.lines is None:
+            if _succeeds(getattr(self.display, what), *arguments):
+                return
+            self._abandon()
+        if what != "start":
+            getattr(self.lines, what)(*arguments)
+
+    def _abandon(self):
+        self.lines = Lines()
+        _succeeds(self.display.abandon)
+
+
+class TqdmBar:
+    """A bar of tqdm's."""
 
     def __init__(self, n_epochs):
+        self.n_epochs, self.bar = n_epochs, None
+
+    def start(self):
         from tqdm.auto import tqdm
 
-        self.bar = tqdm(total=n_epochs, unit="epoch")
+        # An error while tqdm draws by itself leaves its lock held, and every bar of another thread waits for ever. With
+        # a delay, however short, it does not begin with drawing, and with miniters=1 its thread does not draw.
+        self.bar = tqdm(total=self.n_epochs, unit="epoch", miniters=1, delay=1e-9)
+        self._draw()
+        self.drawn = -math.inf  # the first epoch is shown at its end
 
     def epoch(self, number, loss, score):
         scores = {} if score is None else {"score": f"{score:.4f}"}
         self.bar.set_postfix(loss=f"{loss:.6f}", **scores, refresh=False)
-        self.bar.update()
+        self.bar.n += 1
+        if time.monotonic() - self.drawn >= SECONDS_BETWEEN_DRAWINGS:
+            self._draw()
+
+    def _draw(self):
+        with self.bar.get_lock():
+            self.bar.refresh(nolock=True)
+        self.drawn = time.monotonic()
 
     def say(self, text):
         self.bar.write(text)
 
-    def close(self):
+    def stop(self):
         self.bar.close()
 
+    abandon = stop
 
-class RichBar(Silence):
-    """verbose=2, where rich is installed."""
+
+# The RichBar that is shown, as the value of "bar". Before 14.1 rich has one live display at a time; from then on it
+# takes the last that began for the one that ends, and bars of two threads end in any order.
+_shown = {}
+
+
+class RichBar:
+    """A bar of rich's.
+
+    It is drawn by the fit itself: an error in a thread of rich's would not be seen.
+    """
 
     def __init__(self, n_epochs):
+        self.n_epochs, self.progress = n_epochs, None
+
+    def start(self):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+        if _shown.setdefault("bar", self) is not self:
+            raise RuntimeError("the bar of another fit is shown")
         columns = TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}")
-        self.progress = Progress(*columns, TimeRemainingColumn())
-        self.task = self.progress.add_task("", total=n_epochs)
+        # rich would put something in place of what is not there, and leave it there.
+        redirected = {f"redirect_{name}": getattr(sys, name) is not None for name in ("stdout", "stderr")}
+        progress = Progress(*columns, TimeRemainingColumn(), auto_refresh=False, **redirected)
+        self.task, self.was_quiet = progress.add_task("", total=self.n_epochs), progress.console.quiet
+        self.progress = progress
         self.progress.start()
+        self.drawn = -math.inf
 
     def epoch(self, number, loss, score):
         description = f"loss {loss:.6f}" + ("" if score is None else f", score {score:.4f}")
         self.progress.update(self.task, advance=1, description=description)
+        if time.monotonic() - self.drawn >= SECONDS_BETWEEN_DRAWINGS:
+            self.progress.refresh()
+            self.drawn = time.monotonic()
 
     def say(self, text):
         self.progress.console.print(text)
 
-    def close(self):
-        self.progress.stop()
+    def stop(self):
+        try:
+            if self.progress is not None and self.progress.live.is_started:
+                self.progress.refresh()  # in a notebook stop() does not
+                self.progress.stop()
+        finally:
+            if _shown.get("bar") is self:
+                del _shown["bar"]
+
+    def abandon(self):
+        """Stop without a word, and drop what rich could not write: it would come with what is next written by it."""
+        if self.progress is None:
+            self.stop()
+            return
+        console = self.progress.console
+        console.quiet = True
+        try:
+            console.print()
+            self.stop()
+        finally:
+            console.quiet = self.was_quiet
 
 
-def progress(verbose, n_epochs):
-    """What prints, for a value of `verbose`: lines too where a bar is asked for and neither library is installed."""
+def _succeeds(function, *arguments):
+    """Call a function that displays something; returns whether it could.
+
+    Output may be closed, its reader gone, or its encoding without some character; rich may be in use by others; and
+    whatever stands in for `sys.stdout` may raise what it likes.
+    """
+    try:
+        function(*arguments)
+    except Exception:
+        return False
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # rich would end the program
+            return False
+        raise
+    return True
+
+
+def progress(verbose, n_epochs, beside_bars=False):
+    """What shows a fit's progress.
+
+    Parameters
+    ----------
+    verbose : int
+        0 is silence, 1 lines, and 2 a live bar, where rich or tqdm is installed.
+    n_epochs : int
+        At most so many.
+    beside_bars : bool, default=False
+        Whether others show live bars of this fit, which a further one would be in the way of: lines, not a bar.
+
+    Returns
+    -------
+    Silence
+        Or one of its subclasses; to be entered while the fit runs.
+    """
     if not verbose:
         return Silence()
-    if verbose >= 2:
-        for library, bar in (("rich", RichBar), ("tqdm", TqdmBar)):
+    if verbose >= 2 and not beside_bars:
+        for library, display in (("rich", RichBar), ("tqdm", TqdmBar)):
             if importlib.util.find_spec(library):
-                return bar(n_epochs)
+                return Bar(display(n_epochs))
     return Lines()

@@ -127,6 +127,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             was before; but an optimizer that training was to go on with starts afresh.
         RuntimeError
             When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed twice within a second, the first time perhaps in another fit: it ends a grid search,
+            too. The estimator is then as it was before.
 
         Warns
         -----
@@ -135,7 +138,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             It finds the estimator fitted, as do other warnings of how the fit ended.
         UserWarning
             When a parameter is set that has no effect as the others are: once for each, and class, in a process.
-            When interrupted by Ctrl-C: the estimator keeps what it has learnt, the broken-off epoch's part included.
+            When Ctrl-C is pressed once: the estimator keeps what it has learnt, the broken-off epoch's part included,
+            and a grid search goes on with its next fit.
         """
         validation = X_val, y_val, sample_weight_val
         given = any(part is not None for part in validation)
@@ -166,6 +170,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             With the solver lbfgs, which needs all samples at once.
         RuntimeError
             When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            As for `fit`.
+
+        Warns
+        -----
+        UserWarning
+            As for `fit`, when Ctrl-C is pressed once.
         """
         return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs))
 

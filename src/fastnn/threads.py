@@ -6,11 +6,11 @@ import os
 import platform
 from pathlib import Path
 
-import joblib
 import numpy as np
 import sklearn
 
 from fastnn.engine import isa, team
+from fastnn.engine.cores import usable_cores
 
 # More than any CPU has, and few enough that OpenMP, which aborts when it cannot start a thread, can start them.
 MOST_THREADS = 1024
@@ -65,19 +65,39 @@ def _quota():
 
 
 @functools.cache
-def _cpu_count():
-    """Cores that joblib counts and the cgroup's quota leaves: read once, since it takes a walk through /sys."""
-    return min(joblib.cpu_count(), _quota())
+def _fixed_limits():
+    """Threads that what does not change allows, by its name: read once, since the quota takes a walk through /sys."""
+    n_cores = os.cpu_count() or 1
+    return {
+        "the number of cores": n_cores,  # first: of equal limits the first is named
+        "LOKY_MAX_CPU_COUNT": int(os.environ.get("LOKY_MAX_CPU_COUNT", n_cores)),
+        "the cgroup's quota": _quota(),
+    }
+
+
+def _limits():
+    """Threads that each part of the environment allows, by its name."""
+    if _forked:
+        return {"a fork": 1}
+    openmp = team.max_threads()
+    if os.environ.get("OMP_NUM_THREADS"):
+        return {"OMP_NUM_THREADS or threadpoolctl": openmp}
+    cores = usable_cores()
+    limits = _fixed_limits() | {"the affinity mask": team.n_cores() if cores is None else len(cores)}
+    # The number of cores that OpenMP has found is no limit: the user may have widened the mask since.
+    if openmp != team.n_cores_found or not team.openmp_version:
+        limits["OpenMP"] = openmp
+    return limits
 
 
 def effective_n_threads(n_threads=None):
-    """The number of threads to use.
+    """The number of threads to use; their team is to run on the cores that the process may use.
 
     Parameters
     ----------
     n_threads : int, default=None
         What was asked for. None is what the environment allows: ``OMP_NUM_THREADS``, a limit set by threadpoolctl,
-        the process's affinity mask, the cgroup's quota.
+        the process's affinity mask, the cgroup's quota. Cores from which OpenMP keeps the main thread are counted.
 
     Returns
     -------
@@ -86,10 +106,9 @@ def effective_n_threads(n_threads=None):
     """
     if _forked:
         return 1
-    if n_threads is not None:
-        return min(n_threads, MOST_THREADS)
-    allowed = team.max_threads()
-    return allowed if os.environ.get("OMP_NUM_THREADS") else min(allowed, _cpu_count(), team.n_cores())
+    if cores := usable_cores():
+        team.run_on(cores)
+    return max(1, min(_limits().values())) if n_threads is None else min(n_threads, MOST_THREADS)
 
 
 def show_config():
@@ -105,11 +124,12 @@ def show_config():
     import fastnn
 
     openmp = f"OpenMP {team.openmp_version}" if team.openmp_version else "no OpenMP: built for one thread"
+    limits = _limits()
     others = [name for name in isa.available_levels() if name != isa.level]
     print(
         f"fastnn {fastnn.__version__}",
         f"instruction set  {isa.level} (this CPU has {', '.join(others) or 'no other'} too; FASTNN_ISA chooses)",
-        f"threads          {effective_n_threads()} ({openmp})",
+        f"threads          {effective_n_threads()}, limited by {min(limits, key=limits.get)} ({openmp})",
         f"compiler         {team.compiler}",
         f"versions         Python {platform.python_version()}, NumPy {np.__version__}, "
         f"scikit-learn {sklearn.__version__}",

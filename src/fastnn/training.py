@@ -97,6 +97,8 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     ValueError
         When the loss or the weights are no longer finite, and the monitor knows no epoch to go back to. The network is
         then of no use.
+    KeyboardInterrupt
+        When interrupted by Ctrl-C twice within a second.
     """
     n_samples = len(samples)
     n_batches = -(-n_samples // trainer.batch_size)
@@ -107,8 +109,9 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
             f"learning_rate={parameters.learning_rate!r} has come to its end after max_iter={parameters.max_iter} "
             "epochs: nothing more is learnt. Set max_iter to as many epochs as there will be in all."
         )
+    interruption = Interruption()
     try:
-        with Interruption() as interruption:
+        with interruption:
             segments = Segments(trainer, interruption)
             for epoch in range(first_epoch, first_epoch + n_epochs):
                 monitor.epoch_begins()
@@ -124,9 +127,9 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
                 interruption.check()
                 if stop:
                     return True
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # the caller's, too, or of a network that was diverging
         monitor.has_diverged |= not all_finite(trainer.network.parameters)
-        if monitor.has_diverged and not monitor.has_best:
+        if interruption.is_repeated() or (monitor.has_diverged and not monitor.has_best):
             raise
         monitor.warn("Training interrupted by user.")
         return True

@@ -63,16 +63,19 @@ static inline void team_leave(fp_state caller) { (void)caller; }
 #include <omp.h>
 static inline size_t team_openmp_rank(void) { return (size_t)omp_get_thread_num(); }
 static inline size_t team_openmp_size(void) { return (size_t)omp_get_num_threads(); }
-static inline int team_max_threads(void) { return omp_get_max_threads(); }
+static inline int team_max_threads(void)
+{
+    return omp_get_max_threads() < omp_get_thread_limit() ? omp_get_max_threads() : omp_get_thread_limit();
+}
 static inline int team_n_cores(void) { return omp_get_num_procs(); }
-static inline size_t team_openmp_version(void) { return _OPENMP; }
+static inline int team_openmp_version(void) { return _OPENMP; }
 static inline double team_seconds(void) { return omp_get_wtime(); }
 #else
 static inline size_t team_openmp_rank(void) { return 0; }
 static inline size_t team_openmp_size(void) { return 1; }
 static inline int team_max_threads(void) { return 1; }
 static inline int team_n_cores(void) { return 1; }
-static inline size_t team_openmp_version(void) { return 0; }
+static inline int team_openmp_version(void) { return 0; }
 static inline double team_seconds(void) { return 0; }
 #endif
 

@@ -1,4 +1,6 @@
-"""The threads that OpenMP would give, and how this build came to be."""
+"""The threads that OpenMP would give, where they run, and how this build came to be."""
+
+from array import array
 
 from cython.parallel cimport parallel
 
@@ -21,6 +23,7 @@ cdef extern from *:
 
 cdef extern from *:
     """
+    #include "placement.h"
     #if defined(_OPENMP) && !defined(_WIN32)
     #include <pthread.h>
     #include <stdlib.h>
@@ -56,10 +59,13 @@ cdef extern from *:
 
     static int team_of(int n)
     {
-        if (n > team_kept && !can_start(n - team_kept))
+        int starts_some = n > team_kept;
+        if (starts_some && !can_start(n - team_kept))
             return 1;
-        if (n > 1)
+        if (n > 1) {
+            placement_apply(n, starts_some);
             team_kept = n;
+        }
         return n;
     }
     #else
@@ -67,6 +73,7 @@ cdef extern from *:
     #endif
     """
     int team_of(int n) nogil
+    void placement_set(const int *cores, int n)
 
 
 cdef int affordable_team(int n_threads) noexcept nogil:
@@ -100,13 +107,21 @@ cdef void join_team(TeamWork work, void *job, team_barrier *barrier) noexcept no
 compiler = FASTNN_COMPILER.decode().strip()
 #: The date of the OpenMP standard this build follows, as yyyymm; 0 where it was built without.
 openmp_version = team_openmp_version()
+#: Cores that OpenMP found when it was loaded: the threads it uses unless it is told otherwise.
+n_cores_found = team_n_cores()
 
 
 def max_threads():
-    """What OpenMP would use now: OMP_NUM_THREADS, a limit set by threadpoolctl, or the cores of the affinity mask."""
+    """What OpenMP would use now: OMP_NUM_THREADS, a limit set by threadpoolctl, or the cores that it has found."""
     return team_max_threads()
 
 
 def n_cores():
-    """Cores of the calling thread's affinity mask, as it is now."""
+    """Cores that OpenMP counts now: of the calling thread's affinity mask, or of its places where it binds threads."""
     return team_n_cores()
+
+
+def run_on(cores):
+    """Have the calling thread's teams run on these cores, by number; the calling thread stays where it is."""
+    cdef int[::1] numbers = array("i", cores)
+    placement_set(&numbers[0], <int>numbers.shape[0])

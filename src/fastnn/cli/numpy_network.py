@@ -52,7 +52,7 @@ class NumpyNetwork:
     Examples
     --------
     >>> import numpy as np
-    >>> from fastnn.baseline import NumpyNetwork
+    >>> from fastnn.cli.numpy_network import NumpyNetwork
     >>> X, y = np.eye(3, dtype=np.float32), np.arange(3)
     >>> network = NumpyNetwork((3, 8, 3), learning_rate=0.05, random_state=0)
     >>> losses = [network.train_epoch(X, y) for _ in range(20)]

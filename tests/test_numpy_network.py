@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastnn import MLPClassifier
-from fastnn.baseline import NumpyNetwork
+from fastnn.cli.numpy_network import NumpyNetwork
 
 SIZES = (7, 6, 5, 4)
 

@@ -1,23 +1,21 @@
-"""python -m fastnn bench: this machine, fastnn, and what else is installed that does the same, side by side.
+"""The peers of python -m fastnn bench: who does the same work as fastnn, and how one of them is timed.
 
-Every peer runs in a process of its own, so that nobody's threads spin on another's cores, and in turn, round by round,
-so that whatever else the machine does falls on all of them; the best of the rounds counts.
+python -m fastnn.cli.peers PEER is one of them, in a process of its own: told a workload's name on standard input, it
+works for a round and answers with the seconds.
 """
 
-import importlib.util
+import importlib
 import json
-import subprocess
+import statistics
 import sys
 import time
 import warnings
-from importlib.metadata import version
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
-ROUNDS = 2
-SECONDS_PER_WORKLOAD = 0.4  # in each round; a workload that takes longer is run once
-PATIENCE = 120  # seconds, for a peer's whole round
+SECONDS_PER_ROUND = 0.1  # a workload that takes longer is run once
 
 #: Networks to train: sizes, batch size, epochs, and how many samples.
 NETWORKS = {
@@ -30,7 +28,7 @@ PREDICTIONS = {"64-100-10, predict 1 row": 1, "64-100-10, predict 1797 rows": 17
 PREDICTING = (64, 100, 10), 200
 
 
-# -- peers: each returns, for a network, what trains it for an epoch and what predicts --------------------------------
+# -- each returns, for a network, what trains it for an epoch and what predicts ----------------------------------------
 
 
 def fastnn_network(sizes, batch_size):
@@ -52,7 +50,7 @@ def _estimator(estimator, sizes, batch_size):
 
 
 def numpy_network(sizes, batch_size):
-    from fastnn.baseline import NumpyNetwork
+    from fastnn.cli.numpy_network import NumpyNetwork
 
     network = NumpyNetwork(sizes, "adam", batch_size=batch_size, random_state=0)
     return network.train_epoch, network.predict
@@ -130,18 +128,7 @@ PEERS = {
 }
 
 
-# -- one peer, in a process of its own --------------------------------------------------------------------------------
-
-
-def best(work):
-    """The shortest of as many runs as the time allows, after one to warm up."""
-    work()
-    times, end = [], time.perf_counter() + SECONDS_PER_WORKLOAD
-    while not times or time.perf_counter() < end:
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+# -- one of them, in a process of its own -----------------------------------------------------------------------------
 
 
 def samples(n, sizes):
@@ -149,79 +136,51 @@ def samples(n, sizes):
     return rng.random((n, sizes[0]), np.float32), rng.integers(0, sizes[-1], n)
 
 
-def measure(peer):
-    """Every workload's seconds."""
-    make, _ = PEERS[peer]
-    seconds = {}
-    for name, (sizes, batch_size, n_epochs, n_samples) in NETWORKS.items():
+def workload(name, make):
+    """What is timed: a function without arguments, which has run once, so that all that is compiled is."""
+    if name in NETWORKS:
+        sizes, batch_size, n_epochs, n_samples = NETWORKS[name]
         X, y = samples(n_samples, sizes)
         train_epoch, _ = make(sizes, batch_size)
-        seconds[name] = best(lambda train=train_epoch, X=X, y=y, n=n_epochs: [train(X, y) for _ in range(n)])
-    X, y = samples(1797, PREDICTING[0])
-    train_epoch, predict = make(*PREDICTING)
-    train_epoch(X, y)
-    for name, n in PREDICTIONS.items():
-        seconds[name] = best(lambda n=n: predict(X[:n]))
-    return seconds
+
+        def work():
+            for _ in range(n_epochs):
+                train_epoch(X, y)
+    else:
+        X, y = samples(1797, PREDICTING[0])
+        train_epoch, predict = make(*PREDICTING)
+        train_epoch(X, y)
+        rows = X[: PREDICTIONS[name]]
+
+        def work():
+            predict(rows)
+
+    work()
+    return work
 
 
-# -- the table --------------------------------------------------------------------------------------------------------
+def seconds_of(work):
+    """The median of as many runs as a round has time for.
+
+    The first wakes threads and fills caches: it counts only where it is the only one.
+    """
+    times, end = [], time.perf_counter() + SECONDS_PER_ROUND
+    while not times or time.perf_counter() < end:
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:] or times)
 
 
-def run_peer(peer):
-    """The figures of a peer's round, or None if it failed, which is said."""
-    command = [sys.executable, "-m", "fastnn.bench", peer]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        print(f"{peer} took more than {PATIENCE} s", file=sys.stderr)
-        return None
-    if done.returncode:
-        print(f"{peer} failed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-        return None
-    return json.loads(done.stdout)
-
-
-def text(seconds):
-    for unit, factor in (("s", 1), ("ms", 1e3)):
-        if seconds * factor >= 1:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
-
-
-def bench():
-    """Measure every peer that is installed, and print the table."""
-    import fastnn
-
-    fastnn.show_config()
-    peers = [peer for peer, (_, package) in PEERS.items() if importlib.util.find_spec(package)]
-    others = [
-        f"{peer} {version('torch' if peer == 'PyTorch' else 'jax')}" for peer in peers if peer in ("PyTorch", "JAX")
-    ]
-    print(f"beside           {', '.join(others) or 'neither PyTorch nor JAX, which are not installed'}")
-    print("\nfloat32, adam; the best of several runs, and in parentheses how many times fastnn's\n", flush=True)
-    figures = {peer: {} for peer in peers}
-    for _ in range(ROUNDS):
-        for peer in peers:
-            for name, seconds in (run_peer(peer) or {}).items():
-                figures[peer][name] = min(seconds, figures[peer].get(name, np.inf))
-    workloads = [*NETWORKS, *PREDICTIONS]
-    width = max(map(len, workloads))
-    print(" " * width + "".join(f"{peer:>18}" for peer in peers))
-    for name in workloads:
-        cells = []
-        ours = figures["fastnn"].get(name)
-        for peer in peers:
-            seconds = figures[peer].get(name)
-            if seconds is None:
-                cells.append("-")
-            else:
-                cells.append(
-                    text(seconds) if peer == "fastnn" or not ours else f"{text(seconds)} ({seconds / ours:.1f})"
-                )
-        print(f"{name:{width}}" + "".join(f"{cell:>18}" for cell in cells))
+def serve(peer, questions, answers):
+    """Say which version the peer is, and then, for each workload's name among the questions, a round's seconds."""
+    make, package = PEERS[peer]
+    made = cache(lambda name: workload(name, make))
+    print(json.dumps(importlib.import_module(package).__version__), file=answers, flush=True)
+    for question in questions:
+        print(json.dumps(seconds_of(made(question.strip()))), file=answers, flush=True)
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    print(json.dumps(measure(sys.argv[1])))
+    serve(sys.argv[1], sys.stdin, sys.stdout)

@@ -1,0 +1,169 @@
+"""python -m fastnn bench: this machine, fastnn, and what else is installed that does the same, side by side.
+
+Every peer runs in a process of its own, so that nobody's threads spin on another's cores. They take turns, round by
+round, and each workload has equally many rounds of every peer: whatever else the machine does falls on all of them.
+"""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, suppress
+
+import fastnn
+from fastnn.cli.arguments import Parser
+from fastnn.cli.peers import NETWORKS, PEERS, PREDICTIONS
+from fastnn.cli.timing import OtherWork, Times, busy_note
+from fastnn.engine.cores import unbound
+from fastnn.threads import effective_n_threads
+
+# Of every workload: 7 for each peer, or fewer where they take longer than so many seconds, which only busy machines do.
+MOST_ROUNDS, LEAST_ROUNDS = 7, 3
+SECONDS_PER_WORKLOAD = 20
+PATIENCE = 120  # seconds, for a peer's answer
+PEER = [sys.executable, "-m", "fastnn.cli.peers"]  # and its name
+
+
+class PeerError(Exception):
+    """A peer that gives no figures, and why, in one line."""
+
+
+class Peer:
+    """A peer in a process of its own, which sleeps while others are timed."""
+
+    def __init__(self, name):
+        self.name = name
+        self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (__exit__ closes it)
+        with unbound():  # a child begins with its parent's cores
+            self.process = subprocess.Popen(
+                [*PEER, name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+                text=True,
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.kill()
+        self.process.wait()
+        for file in (self.process.stdin, self.process.stdout, self.errors):
+            with suppress(OSError):  # what it was not told any more
+                file.close()
+
+    def version(self):
+        """The version of its package, once it is imported."""
+        return self._answer()
+
+    def seconds(self, workload):
+        """Those of a round of a workload."""
+        with suppress(OSError):  # it has ended, and _answer says why
+            print(workload, file=self.process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self):
+        timeout = threading.Event()
+
+        def end():
+            timeout.set()
+            self.process.kill()
+
+        timer = threading.Timer(PATIENCE, end)
+        timer.start()
+        try:
+            answer = self.process.stdout.readline()
+        finally:
+            timer.cancel()
+        if timeout.is_set():
+            raise PeerError(f"{self.name} took more than {PATIENCE} s")
+        if not answer:
+            self.process.wait()
+            self.errors.seek(0)
+            last_line = (self.errors.read().strip().splitlines() or [f"exit status {self.process.returncode}"])[-1]
+            raise PeerError(f"{self.name} failed: {last_line}")
+        return json.loads(answer)
+
+
+def asked(peers, question):
+    """Every peer's answer. Who gives none is left out from then on, which is said."""
+    answers = {}
+    for peer in list(peers):
+        try:
+            answers[peer.name] = question(peer)
+        except PeerError as error:
+            print(error, file=sys.stderr)
+            peers.remove(peer)
+    return answers
+
+
+def timed(peers, workload, other_work):
+    """Each peer's Times of a workload."""
+
+    def seconds(peer):
+        other_work.settle()
+        return peer.seconds(workload)
+
+    rounds, end = [], time.monotonic() + SECONDS_PER_WORKLOAD
+    while len(rounds) < LEAST_ROUNDS or (len(rounds) < MOST_ROUNDS and time.monotonic() < end):
+        rounds.append(asked(peers, seconds))
+    return {peer.name: Times.of([answers[peer.name] for answers in rounds]) for peer in peers}
+
+
+def duration(seconds):
+    for unit, factor in (("s", 1), ("ms", 1e3)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"
+
+
+def print_times(workload, times):
+    print(workload)
+    ours = times.get("fastnn")
+    for name, each in times.items():
+        ratio = f"{each.median / ours.median:10.1f} x" if ours and name != "fastnn" else ""
+        print(f"  {name:<16}{duration(each.median):>10}  {each.plus_minus:<8}{ratio}".rstrip())
+    print(flush=True)
+
+
+def started(stack):
+    """Every peer that is installed, started, and ended with the stack."""
+    peers = []
+    for name, (_, package) in PEERS.items():
+        if importlib.util.find_spec(package):
+            try:
+                peers.append(stack.enter_context(Peer(name)))
+            except OSError as error:
+                print(f"{name} cannot be started: {error.strerror}", file=sys.stderr)
+    return peers
+
+
+def run(arguments):
+    """python -m fastnn bench: times every peer that is installed, and prints a table for each workload."""
+    Parser(
+        "python -m fastnn bench",
+        description="Time training and predictions of small and large networks by fastnn, NumPy, scikit-learn, and "
+        "PyTorch and JAX where they are installed.",
+    ).parse_args(arguments)
+    fastnn.show_config()
+    with ExitStack() as stack:
+        peers = started(stack)
+        versions = asked(peers, Peer.version)
+        others = [f"{name} {versions[name]}" for name in ("PyTorch", "JAX") if name in versions]
+        print(f"beside           {', '.join(others) or 'neither PyTorch nor JAX'}")
+        print(
+            f"\nfloat32, adam; medians of {LEAST_ROUNDS} to {MOST_ROUNDS} rounds in turn, ± half the distance of their "
+            "quartiles,\nand how many times fastnn's they are\n",
+            flush=True,
+        )
+        other_work, spreads = OtherWork(), []
+        for workload in (*NETWORKS, *PREDICTIONS):
+            times = timed(peers, workload, other_work)
+            print_times(workload, times)
+            spreads += [each.spread for each in times.values()]
+    if note := busy_note(spreads, other_work, effective_n_threads()):
+        print(note, flush=True)

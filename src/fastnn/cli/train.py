@@ -1,0 +1,276 @@
+"""python -m fastnn train mlp: trains a network on handwritten digits, and the same network in NumPy beside it."""
+
+import os
+import time
+import warnings
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
+
+import fastnn
+from fastnn.cli.arguments import CommandError, Parser, integer, integers, one_of
+from fastnn.cli.mnist_files import IdxError, read_mnist
+from fastnn.cli.numpy_network import NumpyNetwork
+from fastnn.cli.timing import OtherWork, Times, busy_note
+from fastnn.engine import isa
+from fastnn.threads import effective_n_threads
+
+# A layer's units: two such layers still have fewer bytes of weights than can be addressed.
+MAX_UNITS = 2**20
+LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}
+# Once NumPy has trained for so long, fastnn goes on alone: the ratio is known, and the user is waiting.
+BASELINE_SECONDS = 10.0
+
+
+class Data(NamedTuple):
+    """Samples to train on and to test with: pixels in [0, 1], and labels."""
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+
+
+class Epoch(NamedTuple):
+    """What one epoch brought. baseline_seconds is NaN where NumPy did not train beside."""
+
+    loss: float
+    accuracy: float
+    seconds: float
+    baseline_seconds: float
+
+
+# -- the command line -------------------------------------------------------------------------------------------------
+
+
+def parser():
+    parser = Parser(
+        prog="python -m fastnn [train [mlp]]",
+        description="Train a network on handwritten digits, with the same network in NumPy trained beside it: the "
+        "same initial weights, the same batches, the same float32.",
+        epilog="GFLOP/s counts every multiplication and addition of the dense products, those with zeros too, for "
+        "both alike. The two train in turn; the figures are medians of the epochs in which both train, and ± is half "
+        "of the distance between their quartiles. Other commands: `python -m fastnn bench` times small and large "
+        "networks beside whatever else is installed; `python -m fastnn info` prints what this build is and uses.",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="folder with MNIST's four IDX files, gzipped or not; without "
+        "it, the 1797 small digits that scikit-learn carries",
+    )
+    parser.add_argument(
+        "--hidden",
+        metavar="SIZES",
+        type=integers(1, MAX_UNITS),
+        help="hidden layers' sizes (256,128; with --data 512,256)",
+    )
+    parser.add_argument("--epochs", metavar="N", type=integer(1), help="passes over the data (20; with --data 5)")
+    parser.add_argument("--batch-size", metavar="N", type=integer(1), default=64, help="samples a step (%(default)s)")
+    parser.add_argument(
+        "--solver", choices=LEARNING_RATES, type=one_of(LEARNING_RATES), help="optimizer (adam; with --data rmsprop)"
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=integer(1, os.cpu_count() or 1),
+        help="for fastnn and for NumPy's BLAS (as many as this process may use)",
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=integer(0, 2**32 - 1),
+        default=0,
+        help="of initial weights and orders (%(default)s)",
+    )
+    parser.add_argument("--save", metavar="FILE", help="keep the model, a fastnn.MLPClassifier, for fastnn.load")
+    parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
+    return parser
+
+
+def with_defaults(options):
+    """The options, those that depend on others or on the machine filled in."""
+    options.hidden = options.hidden or ((512, 256) if options.data else (256, 128))
+    options.epochs = options.epochs or (5 if options.data else 20)
+    options.solver = options.solver or ("rmsprop" if options.data else "adam")
+    options.threads = options.threads or effective_n_threads()
+    return options
+
+
+# -- data and model files ---------------------------------------------------------------------------------------------
+
+
+def load_data(folder):
+    """MNIST from a folder, or scikit-learn's digits where there is none."""
+    if folder is None:
+        X, y = load_digits(return_X_y=True)
+        X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=0)
+        name, highest = "scikit-learn's digits", 16
+    else:
+        try:
+            X, y, X_test, y_test = read_mnist(folder)
+        except IdxError as error:
+            raise CommandError(str(error)) from None
+        name, highest = folder, 255
+    X, X_test = (np.divide(pixels, highest, dtype=np.float32) for pixels in (X, X_test))
+    return Data(name, X, y, X_test, y_test)
+
+
+def check_can_save(path):
+    """Say before training, not after, that a model cannot be saved there."""
+    path = os.path.realpath(path)
+    folder = os.path.dirname(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise CommandError(f"cannot save to {path}: it is not a regular file")
+    if not os.path.isdir(folder):
+        raise CommandError(f"cannot save to {path}: no such folder")
+    if not os.access(folder, os.W_OK):
+        raise CommandError(f"cannot save to {path}: its folder is not writable")
+
+
+def save(path, model):
+    """Save the model, or say in one line why not.
+
+    The number of threads was this command's, and not the model's: wherever it is loaded, it uses what is allowed there.
+    """
+    model.set_params(n_threads=None)
+    try:
+        fastnn.save(model, path)
+    except OSError as error:
+        raise CommandError(f"cannot save to {os.path.realpath(path)}: {error.strerror}") from None
+
+
+# -- training ---------------------------------------------------------------------------------------------------------
+
+
+def seconds_of(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def partial_fit(model, X, y, classes):
+    """One epoch, with Ctrl-C a KeyboardInterrupt as anywhere else, and not the warning that estimators make of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Training interrupted", UserWarning)
+        try:
+            model.partial_fit(X, y, classes=classes)
+        except UserWarning:
+            raise KeyboardInterrupt from None
+        except ValueError as error:  # it diverged
+            raise CommandError(str(error)) from None
+
+
+def train_in_turn(model, baseline, data, n_epochs, other_work):
+    """Train both networks, epoch by epoch in turn; yields an Epoch for each."""
+    classes, class_numbers = np.unique(data.y, return_inverse=True)
+    baseline_total = 0.0
+    for _ in range(n_epochs):
+        other_work.settle(model.n_threads)
+        seconds = seconds_of(lambda: partial_fit(model, data.X, data.y, classes))
+        baseline_seconds = np.nan
+        if baseline_total < BASELINE_SECONDS:
+            other_work.settle(model.n_threads)
+            baseline_seconds = seconds_of(lambda: baseline.train_epoch(data.X, class_numbers))
+            baseline_total += baseline_seconds
+        accuracy = model.score(data.X_test, data.y_test)
+        yield Epoch(model.loss_, accuracy, seconds, baseline_seconds)
+
+
+def flops_per_sample(sizes):
+    """Multiplications and additions of a training step, per sample, for dense layers.
+
+    Two for every weight in the forward product, two in the gradient by the weights, and two in the gradient by the
+    layer's input, but for the first layer: nobody needs the gradient by the samples. Biases, activations, the loss and
+    the optimizer are left out. Columns that are 0 in all of a batch are counted, although fastnn skips them.
+    """
+    weights = [fan_in * fan_out for fan_in, fan_out in pairwise(sizes)]
+    return 2 * (sum(weights) + sum(weights) + sum(weights[1:]))
+
+
+def print_summary(epochs, flops, options, other_work):
+    both = [epoch for epoch in epochs if not np.isnan(epoch.baseline_seconds)]
+    ours, numpys = Times.of([epoch.seconds for epoch in both]), Times.of([epoch.baseline_seconds for epoch in both])
+    beside = [f"{numpys.median:.4f} {numpys.plus_minus}", f"{flops / numpys.median / 1e9:.1f}"]
+    rows = [
+        ("test accuracy", f"{epochs[-1].accuracy:.4f}", ""),
+        ("seconds per epoch", f"{ours.median:.4f}", f"{ours.plus_minus:8}NumPy {beside[0]}"),
+        ("GFLOP/s", f"{flops / ours.median / 1e9:.1f}", f"{'':8}NumPy {beside[1]}"),
+        ("times as fast as NumPy", f"{numpys.median / ours.median:.1f}", "the median epochs of each"),
+        ("instruction set", isa.level, ""),
+        ("threads", str(options.threads), ""),
+    ]
+    print()
+    for name, value, note in rows:
+        print(f"{name:<24}{value:>10}   {note}".rstrip())
+    if options.save:
+        print(f"{'model':<24}{options.save}")
+    if len(both) < len(epochs):
+        print(f"\nNumPy trained for {len(both)} of {len(epochs)} epochs only, not to keep you waiting.")
+    if note := busy_note([ours.spread, numpys.spread], other_work, options.threads):
+        print(f"\n{note}")
+
+
+def demonstrate(options):
+    if options.save is not None:
+        check_can_save(options.save)
+    data = load_data(options.data)
+    # One output a class. (For two classes fastnn makes do with one output, which hardly counts here.)
+    sizes = (data.X.shape[1], *options.hidden, len(np.unique(data.y)))
+    batch_size = min(options.batch_size, len(data.X))
+    learning_rate = LEARNING_RATES[options.solver]
+    print(f"{data.name}: {len(data.X)} images to train on, {len(data.X_test)} to test, {sizes[0]} pixels each")
+    print(f"network {'-'.join(map(str, sizes))}, ReLU and softmax; {options.solver}, batches of {batch_size}, float32")
+
+    model = fastnn.MLPClassifier(
+        options.hidden,
+        solver=options.solver,
+        alpha=0,
+        batch_size=batch_size,
+        learning_rate_init=learning_rate,
+        random_state=options.seed,
+        n_threads=options.threads,
+    )
+    baseline = NumpyNetwork(
+        sizes, options.solver, learning_rate, batch_size, random_state=np.random.RandomState(options.seed)
+    )
+    epochs, other_work = [], OtherWork()
+    try:
+        print(f"\n{'epoch':>9}{'loss':>10}{'accuracy':>10}{'seconds':>10}{'NumPy':>10}", flush=True)
+        for epoch in train_in_turn(model, baseline, data, options.epochs, other_work):
+            epochs.append(epoch)
+            beside = "" if np.isnan(epoch.baseline_seconds) else f"{epoch.baseline_seconds:10.4f}"
+            print(
+                f"{f'{len(epochs)}/{options.epochs}':>9}{epoch.loss:10.4f}{epoch.accuracy:10.4f}"
+                f"{epoch.seconds:10.4f}{beside}",
+                flush=True,
+            )
+    except KeyboardInterrupt:
+        message = f"interrupted after {len(epochs)} of {options.epochs} epochs"
+        if options.save and epochs:
+            save(options.save, model)  # an epoch that is broken off leaves the model as it was before
+            message += f"; the model so far is in {options.save}"
+        raise KeyboardInterrupt(message) from None
+    if options.save:
+        save(options.save, model)
+    print_summary(epochs, flops_per_sample(sizes) * len(data.X), options, other_work)
+
+
+def run(arguments):
+    """python -m fastnn train [mlp], or without these words."""
+    if arguments and not arguments[0].startswith("-"):
+        network, *arguments = arguments
+        if network != "mlp":
+            raise CommandError(f"the network to train must be mlp, got {network!r}")
+    options = with_defaults(parser().parse_args(arguments))
+    try:
+        with threadpool_limits(options.threads, user_api="blas"):
+            demonstrate(options)
+    except MemoryError:
+        layers = ",".join(map(str, options.hidden))
+        raise CommandError(f"not enough memory for a network with hidden layers {layers}") from None

@@ -1,0 +1,120 @@
+"""Every command ends well: a status, at most one line on standard error, no traceback."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from processes import PATIENCE
+
+import fastnn
+from fastnn.cli.main import COMMANDS, main
+
+LONG = [["--epochs", "100000", "--hidden", "8", "--threads", "1"], ["bench"]]
+QUICK = [["--epochs", "1", "--hidden", "8", "--threads", "1"], ["--help"], ["bench", "--help"], ["info"]]
+command_ids = " ".join
+
+
+def start(*arguments, **settings):
+    """The command in a session of its own: a signal to all of that is what Ctrl-C in a terminal is."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "fastnn", *arguments],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | settings,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("arguments", LONG, ids=command_ids)
+def test_ctrl_c(arguments):
+    process = start(*arguments)
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert re.fullmatch(r"fastnn: interrupted.*\n", error)
+
+
+@pytest.mark.parametrize("arguments", LONG, ids=command_ids)
+def test_reader_may_leave(arguments):
+    process = start(*arguments)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(PATIENCE) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", [*QUICK, ["bench"]], ids=command_ids)
+def test_full_disk_under_standard_output(arguments):
+    with open("/dev/full", "w") as full:
+        process = start(*arguments, stdout=full)
+        _, error = process.communicate(timeout=PATIENCE)
+    if process.returncode or error:  # argparse itself takes no notice where help cannot be written
+        assert process.returncode == 2
+        assert re.fullmatch(r"fastnn: error: cannot write: .*\n", error)
+
+
+@pytest.mark.parametrize("arguments", QUICK, ids=command_ids)
+def test_closed_standard_output(arguments):
+    process = start(*arguments, preexec_fn=lambda: os.close(1), stdout=None)
+    _, error = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert not error or error.startswith("usage: ")  # argparse's, where there is no other place for it
+
+
+def test_names_that_the_terminal_cannot_show(tmp_path):
+    """A folder's name that is not UTF-8, and ± on a terminal that has ASCII only."""
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    process = start("--data", os.fsdecode(os.fsencode(tmp_path) + b"/\xff"), env=environment)
+    output, error = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, output) == (2, "")
+    assert "no such folder" in error
+    process = start("--epochs", "2", "--hidden", "8", "--threads", "1", env=environment)
+    output, error = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, error) == (0, "")
+    assert "\\xb1" in output
+
+
+def test_interruption_anywhere(monkeypatch, capsys):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fastnn.cli.main, "run", interrupted)
+    assert main([]) == 130
+    assert capsys.readouterr().err == "fastnn: interrupted\n"
+
+
+@pytest.mark.parametrize("words", [[], ["train"], ["train", "mlp"]], ids=command_ids)
+def test_without_a_word_it_is_train_mlp(words, capsys):
+    assert main([*words, "--epochs", "1", "--hidden", "8", "--threads", "1"]) == 0
+    assert "network 64-8-10" in capsys.readouterr().out
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    printed = capsys.readouterr().out
+    fastnn.show_config()
+    assert printed == capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: python -m fastnn ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (["trian"], "the command must be one of train, bench, info, got 'trian'"),
+        (["train", "forest"], "the network to train must be mlp, got 'forest'"),
+        (["info", "more"], "unrecognized arguments: more"),
+        (["bench", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
+    ],
+)
+def test_wrong_words(arguments, rule, capsys):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"fastnn: error: {rule}\n"
