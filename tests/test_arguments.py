@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from problems import dense_layers, make_loss, make_trainer, random_weights
 
-from fastnn.engine.standalone import Dense
 from fastnn.engine.loss import Loss
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
+from fastnn.engine.standalone import Dense
 from fastnn.engine.trainer import Trainer
 
 N, N_FEATURES, N_OUTPUTS = 6, 4, 3
@@ -42,7 +42,7 @@ def trainer(head="softmax", dtype="float64"):
         ),
         (X, np.repeat(LABELS, 2)[::2], ORDER, ValueError, "classes must be"),
         (X, LABELS[:-1], ORDER, ValueError, r"len\(targets\) must be 6, one for each sample, got 5"),
-        (X[:, 1:], LABELS, ORDER, ValueError, "X has 3 columns, the network 4 inputs"),
+        (X[:, 1:], LABELS, ORDER, ValueError, r"X must have shape \(n_samples, 4\), got 3 columns"),
         (X[:0], LABELS[:0], ORDER, ValueError, "order names samples outside"),
         (X[0], LABELS, ORDER, TypeError, "cannot read samples"),
         (X.astype(complex), LABELS, ORDER, TypeError, "cannot read samples"),

@@ -7,8 +7,8 @@ import pytest
 from reference import ACTIVATIONS
 
 from fastnn.engine.activation import activate, activation_names, keeps_input
-from fastnn.engine.standalone import Dense
 from fastnn.engine.isa import tile_shape
+from fastnn.engine.standalone import Dense
 
 # (rows of the batch, fan_in, fan_out), for a tile of r rows and c columns. Products tile the batch by r (forward) or c
 # (grad_input), fan_in by r and fan_out by c.

@@ -1,6 +1,7 @@
 """Every kind of layer, in the networks that its reference names as examples: against that reference."""
 
 import pickle
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -125,7 +126,7 @@ def test_state_follows_the_batches(example, sharing, rng, level):
     expected = network.weights()
     for first in range(0, N, BATCH_SIZE):
         batch = slice(first, first + BATCH_SIZE)
-        expected = sum(reference_loss(network, expected, X[batch], targets[batch])[1], [])
+        expected = list(chain(*reference_loss(network, expected, X[batch], targets[batch])[1]))
     make_trainer(network, "gradient").run(X, targets, np.arange(N))
     for got, array in zip(network.weights(), expected, strict=True):
         np.testing.assert_allclose(got, array, rtol=1e-12)

@@ -129,11 +129,11 @@ def test_damaged_bytes(contents, tmp_path):
 
 JUNK = [
     *(None, True, False, 0, 1, -1, 2, 3, 7, 2**31, 2**62, 2**63, 2**64, -(2**63), 10**400, 0.5, -0.0, 1e308, -1e300),
-    *("", "x", "adam", "relu", "softmax", "float64", "fitted.coefs.0", "nan", "inf", "MT19937", "\ud800", "a\0"),
-    *([], {}, [0], [[]], [1, 2], ["a", "b"], {"tuple": []}, {"tuple": [1, 2]}, {"array": "fitted.coefs.0"}),
-    *({"array": "fitted.intercepts.0"}, {"text": "fitted.coefs.0"}, {"float": "nan"}, {"float": "inf"}, {"x": 1}),
+    *("", "x", "adam", "relu", "softmax", "float64", "fitted.weights.0", "nan", "inf", "MT19937", "\ud800", "a\0"),
+    *([], {}, [0], [[]], [1, 2], ["a", "b"], {"tuple": []}, {"tuple": [1, 2]}, {"array": "fitted.weights.0"}),
+    *({"array": "fitted.weights.1"}, {"text": "fitted.weights.0"}, {"float": "nan"}, {"float": "inf"}, {"x": 1}),
     *({"dict": {}}, {"items": []}, {"items": [[[], 1]]}, {"objects": ["a", "b", "c"]}, {"objects": [1, "b", []]}),
-    *({"scalar": {"array": "fitted.coefs.0"}}, {"type": "float"}, {"dtype": "float32"}, {"random_state": [1, 2]}),
+    *({"scalar": {"array": "fitted.weights.0"}}, {"type": "float"}, {"dtype": "float32"}, {"random_state": [1, 2]}),
 ]
 
 
@@ -192,18 +192,27 @@ def test_lying_settings(tmp_path):
 
         return change
 
-    refused("knows '1' only", lambda header, _: header["__metadata__"].update(version="2"))
+    refused("version must be one of 1, 2, got '3'", lambda header, _: header["__metadata__"].update(version="3"))
     refused("but no model", lambda header, _: header["__metadata__"].update(format="pt"))
     refused("no class 'Pipeline'", lambda _, settings: settings.update({"class": "Pipeline"}))
     refused("'alpha' parameter", lambda _, settings: settings["parameters"].update(alpha=-1))
     refused("parameters are none", lambda _, settings: settings["parameters"].update(fit="x"))
     refused("settings are none", lambda _, settings: settings.update({"more": 1}))
     refused("must have", lambda _, settings: fitted_dict(settings).update(more=1))
-    refused("no 'fitted.coefs.9'", put("coefs", [{"array": "fitted.coefs.9"}]))
-    refused("make no network", put("intercepts", []))
-    refused("make no network", put("coefs", fitted_dict(settings)["coefs"][:1]))
-    refused("activations", put("activations", []))
-    refused("activation must be one of", put("activations", ["sin"]))
+    refused("no 'fitted.weights.9'", put("weights", [{"array": "fitted.weights.9"}]))
+    refused("shapes that the layers need", put("weights", fitted_dict(settings)["weights"][:1]))
+    refused("shapes that the layers need", put("weights", fitted_dict(settings)["weights"][::-1]))
+    refused("shapes that the layers need", put("input_shape", {"tuple": [2**40]}))
+    refused("layers of the model", put("layers", []))
+    refused("kind must be one of dense, got 'sparse'", put("layers", [{"tuple": ["sparse", 3]}]))
+    for units in (0, -1, 2**40, 1.5, "3", None, True, [3]):
+        refused("", put("layers", [{"tuple": ["dense", units, "identity"]}]))
+    refused("", put("layers", [{"tuple": ["dense"]}]))
+    refused("", put("layers", [{"tuple": []}]))
+    refused("", put("layers", [{"tuple": [{}, 3]}]))
+    layers = fitted_dict(settings)["layers"]
+    refused("activation must be one of", put("layers", [{"tuple": [*layers[0]["tuple"][:2], "sin"]}, *layers[1:]]))
+    refused("must be 'identity', got 'relu'", put("layers", [*layers[:-1], {"tuple": [*layers[-1]["tuple"][:2], "relu"]}]))
     refused("outputs of 'logistic'", put("head", "logistic"))
     refused("not sorted", put("classes", {"array": "fitted.state.split.0"}, "targets"))
     refused("3 classes of the kind 'binary'", put("kind", "binary", "targets"))
@@ -218,7 +227,7 @@ def test_lying_settings(tmp_path):
     refused("a name is there twice", lambda _, settings: together(header, '{"class": 1, "class": 1}', rest))
     # Numbers that are not, in the last bytes of the arrays in turn.
     for name, one in header.items():
-        if name.startswith(("fitted.coefs", "fitted.intercepts")):
+        if name.startswith("fitted.weights"):
             start, end = one["data_offsets"]
             for value in (np.nan, np.inf):
                 array = np.full((end - start) // 8, value)
@@ -246,9 +255,8 @@ def test_one_array_makes_one_layer(tmp_path):
     fastnn.save(model, path)
     header, settings, rest = apart(path.read_bytes())
     fitted = fitted_dict(settings)
-    for name in ("coefs", "intercepts"):
-        fitted[name] = fitted[name][:1] * 10_000 + fitted[name][1:]
-    fitted["activations"] *= 10_000
+    fitted["weights"] = fitted["weights"][:2] * 10_000 + fitted["weights"][2:]
+    fitted["layers"] = fitted["layers"][:1] * 10_000 + fitted["layers"][1:]
     tracemalloc.start()
     try:
         assert check_refused_or_sound(together(header, settings, rest), path)
@@ -264,7 +272,8 @@ def test_a_few_bytes_make_no_large_network(tmp_path):
     fastnn.save(MLPClassifier.from_weights([np.ones((n, 1)), np.ones((1, n))], [np.ones(1), np.ones(n)]), path)
     header, settings, rest = apart(path.read_bytes())
     fitted = fitted_dict(settings)
-    fitted["intercepts"][0] = fitted["intercepts"][1]
+    fitted["weights"][1] = fitted["weights"][3]
+    fitted["layers"][0]["tuple"][1] = n
     tracemalloc.start()
     try:
         assert check_refused_or_sound(together(header, settings, rest), path)

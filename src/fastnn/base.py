@@ -1,7 +1,6 @@
-"""What multilayer perceptrons share as scikit-learn estimators: from what a user gives to a trained network."""
+"""What networks share as scikit-learn estimators: from what a user gives to a trained network of any layers."""
 
 from contextlib import nullcontext
-from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
@@ -10,9 +9,8 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn.all_or_nothing import CopiedAsItIs, all_or_nothing, being_changed, going_on
+from fastnn.all_or_nothing import CopiedAsItIs, all_or_nothing, going_on
 from fastnn.callbacks import Callbacks, CallbackSupportMixin
-from fastnn.conversion import checked_layers
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.fit import Fit
@@ -21,7 +19,7 @@ from fastnn.ineffective import warn_of_ineffective
 from fastnn.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
 from fastnn.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.parameter_names import KeptParameterNames
-from fastnn.parameters import MLPParameters
+from fastnn.parameters import NetworkParameters
 from fastnn.solvers import optimizer_for
 from fastnn.state import Samples, TrainingState
 from fastnn.threads import effective_n_threads
@@ -29,53 +27,12 @@ from fastnn.training import all_finite
 from fastnn.user_warnings import warn_user
 
 
-class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsItIs, BaseEstimator):
-    """What every multilayer perceptron has: layers, a solver, and weights to look at.
+class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsItIs, BaseEstimator):
+    """What every network has: a chain of layers, a solver, and what training has come to.
 
-    A subclass says what its targets are (`_target_kind`), and what their weights (`_target_weights`) and loss
-    (`_loss`) are.
+    A subclass says which layers there are (`_layers`) and how they begin (`_initial_gain`); what its targets are
+    (`_target_kind`), and what their weights (`_target_weights`) and loss (`_loss`) are.
     """
-
-    # -- weights ------------------------------------------------------------------------------------------------------
-
-    @property
-    def coefs_(self):
-        """tuple of ndarray of shape (fan_in, fan_out): the weights of each layer, read-only copies."""
-        return self._unpacked()[0]
-
-    @coefs_.setter
-    def coefs_(self, coefs):
-        self._set_weights("coefs", coefs)
-
-    @property
-    def intercepts_(self):
-        """tuple of ndarray of shape (fan_out,): the biases of each layer, read-only copies."""
-        return self._unpacked()[1]
-
-    @intercepts_.setter
-    def intercepts_(self, intercepts):
-        self._set_weights("intercepts", intercepts)
-
-    def _unpacked(self):
-        if not hasattr(self, "_network"):
-            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
-        coefs, intercepts = map(tuple, self._network.weights())
-        for array in (*coefs, *intercepts):  # the network would not notice a change: better an error than silence
-            array.flags.writeable = False
-        return coefs, intercepts
-
-    def _set_weights(self, name, layers):
-        check_is_fitted(self)
-        layers = checked_layers(name, layers, self._network.dtype)
-        with being_changed(self):
-            coefs, intercepts = self._network.weights()
-            network = self._network.copy()  # other threads may be in the middle of a prediction with this one
-            network.set_weights(**{"coefs": coefs, "intercepts": intercepts, name: layers})
-            if self._trainer is not None:
-                self._trainer.move_to(network)
-            state = self._state.copy()
-            state.forget_weights()  # training goes on from these
-            vars(self).update(_network=network, _state=state)
 
     # -- curves -------------------------------------------------------------------------------------------------------
 
@@ -135,7 +92,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         """All that a fitted estimator has; without a trainer, training would go on with a fresh optimizer."""
         self._network, self._targets, self._trainer, self._state = network, kind, trainer, state
         self.n_iter_ = n_epochs
-        self.n_layers_ = len(network.sizes)
+        self.n_layers_ = len(network.layers) + 1
         self.n_outputs_ = network.sizes[-1]
         self.out_activation_ = network.head
         self.t_ = state.n_samples_seen
@@ -177,40 +134,33 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
 
     def _network_to_train(self, goes_on, kind, samples, state):
         """The network there is, where training goes on; else a new one."""
-        X = samples.X
-        sizes = [X.shape[1], *self._hidden_sizes(), kind.n_outputs]
-        activations = self._activation_names(len(sizes) - 2)
+        X, layers = samples.X, self._layers(kind.n_outputs)
+        description = tuple(layer.description() for layer in layers)
         if not goes_on:
             dtype = self._compute_dtype(X, samples.targets if kind.are_numbers else None)
-            return self._initial_network(sizes, activations, kind, dtype, state.random_state)
+            network = Network(description, X.shape[1:], kind.head, dtype, groups=kind.groups)
+            network.set_weights(self._initial_weights(layers, network, state.random_state))
+            return network
         network = self._network.copy()
         if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
-            raise ValueError(f"Training cannot go on in another dtype than {network.dtype}: dtype is {self.dtype!r}.")
-        if list(network.sizes) != sizes or [*network.activations, network.head] != [*activations, kind.head]:
+            raise ValueError(f"dtype must be {network.dtype} to resume training, got {self.dtype!r}")
+        if (network.description, network.head) != (description, kind.head):
             raise ValueError(
-                f"Training cannot go on with other layers: the network has sizes {list(network.sizes)} and activations "
-                f"{[*network.activations, network.head]}, the parameters ask for {sizes} and "
-                f"{[*activations, kind.head]}."
+                f"the layers must be those of the fitted network to resume training, {_text(network.description)} and "
+                f"{network.head}, got {_text(description)} and {kind.head}"
             )
         if self._trainer is not None:
             self._trainer.move_to(network)
         if state.last_weights is not None:  # training goes on from there, not from the best
-            network.set_weights(*state.last_weights)
+            network.set_weights(state.last_weights)
             state.last_weights = None
         return network
 
-    def _initial_network(self, sizes, activations, kind, dtype, random_state):
-        """A network with scikit-learn's initial weights: Glorot and Bengio's uniform ones, biases too."""
-        network = Network(sizes, activations, kind.head, dtype, groups=kind.groups)
-        is_logistic = set(activations) == {"logistic"} if activations else self.activation == "logistic"
-        coefs, intercepts = [], []
-        for fan_in, fan_out in pairwise(sizes):
-            # scikit-learn has one activation for all layers, so its output layer follows the hidden ones in this.
-            bound = np.sqrt((2.0 if is_logistic else 6.0) / (fan_in + fan_out))
-            coefs.append(random_state.uniform(-bound, bound, (fan_in, fan_out)))
-            intercepts.append(random_state.uniform(-bound, bound, fan_out))
-        network.set_weights(coefs, intercepts)
-        return network
+    def _initial_weights(self, layers, network, random_state):
+        gain, weights = self._initial_gain(), []
+        for layer, of_engine in zip(layers, network.layers, strict=True):
+            weights += layer.initial_weights(of_engine.input_shape, random_state, gain)
+        return weights
 
     def _hold_out(self, kind, samples, y, sample_weight, validation, state):
         """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
@@ -240,7 +190,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
 
     def _trainer_for(self, network, kind, samples, state, n_threads):
         """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""
-        dropout = self._dropout_rates(len(network.sizes) - 2)
+        dropout = self._dropout_rates(len(network.layers) - 1)
         settings = {"dropout": dropout if any(dropout) else (), "clip_norm": self.clip_norm}
         if any(dropout):
             settings["seed"] = state.drawn_dropout_seed()
@@ -293,7 +243,7 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         check_is_fitted(self)
         if not isinstance(layer, Integral):
             raise TypeError(f"layer must be an integer, not {layer!r}.")
-        n_hidden = len(self._network.sizes) - 2
+        n_hidden = len(self._network.layers) - 1
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(f"layer={layer}, but the network has {n_hidden} hidden layers.")
         return self._outputs(X, depth=layer % n_hidden + 1)
@@ -320,3 +270,8 @@ class BaseMLP(MLPParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsI
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _text(description):
+    """Layers as an error message names them."""
+    return ", ".join(f"{kind}({', '.join(map(str, settings))})" for kind, *settings in description)

@@ -16,7 +16,7 @@ class Callbacks:
 
     Parameters
     ----------
-    estimator : BaseMLP
+    estimator : BaseNetwork
         Being fitted.
     X, y
         What it is fitted to, as it was given.

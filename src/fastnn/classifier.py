@@ -15,7 +15,6 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn.all_or_nothing import as_it_is
-from fastnn.base import BaseMLP
 from fastnn.conversion import (
     adopt,
     adopt_scikit_learns,
@@ -26,7 +25,8 @@ from fastnn.conversion import (
 )
 from fastnn.inputs import checked_epochs, scored
 from fastnn.intervals import Interval, StrOptions
-from fastnn.parameters import MLPParameters, documented
+from fastnn.mlp import BaseMLP
+from fastnn.parameters import documented
 from fastnn.suggestions import with_advice
 from fastnn.targets import Labels, indicates
 
@@ -83,7 +83,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     label_smoothing: float = 0.0
 
     _parameter_constraints: ClassVar[dict] = {
-        **MLPParameters._parameter_constraints,
+        **BaseMLP._parameter_constraints,
         "class_weight": [None, dict, StrOptions(["balanced"]), list, tuple],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }

@@ -1,13 +1,14 @@
 """Networks from weights, from scikit-learn's estimators, and to them."""
 
 import copy
+from itertools import chain, pairwise
 
 import numpy as np
 from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.curve import Curve
-from fastnn.engine.network import Network, check_shapes
+from fastnn.engine.network import Network
 from fastnn.ineffective import warn_of_ineffective
 from fastnn.inputs import refusing
 from fastnn.parameters import SKLEARN_ACTIVATIONS
@@ -50,6 +51,35 @@ def checked_layers(name, layers, dtype=None):
                     f"got {np.abs(layer).max():.3g}"
                 )
     return layers
+
+
+def joined(coefs, intercepts):
+    """The weights of dense layers as networks list them: W and b of the first, and so on."""
+    return list(chain.from_iterable(zip(coefs, intercepts, strict=True)))
+
+
+def parted(weights):
+    """The reverse: every W, and every b."""
+    return weights[::2], weights[1::2]
+
+
+def check_shapes(sizes, coefs, intercepts):
+    """Refuse what is not a W (fan_in, fan_out) and a b (fan_out,) for each layer between the sizes.
+
+    Raises
+    ------
+    ValueError
+    """
+    shapes = {"coefs": list(pairwise(sizes)), "intercepts": [(size,) for size in sizes[1:]]}
+    for name, layers in (("coefs", coefs), ("intercepts", intercepts)):
+        if len(layers) != len(shapes[name]):
+            raise ValueError(f"len({name}) must be {len(shapes[name])}, one array for each layer, got {len(layers)}")
+        for i, (layer, shape) in enumerate(zip(layers, shapes[name], strict=True)):
+            if np.shape(layer) != shape:
+                message = f"{name}[{i}] must have shape {shape}, got {np.shape(layer)}"
+                if np.shape(layer) == shape[::-1]:
+                    message += f": it is transposed, as torch.nn.Linear keeps its weight; pass {name}[{i}].T"
+                raise ValueError(message)
 
 
 def checked_network(coefs, intercepts):
@@ -97,8 +127,9 @@ def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     model._dropout_rates(len(sizes) - 2)  # refused now, rather than in a later fit
     warn_of_ineffective(model, held_out=True)  # there may be samples held out of that
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
-    network = Network(sizes, model._activation_names(len(sizes) - 2), kind.head, dtype, groups=kind.groups)
-    network.set_weights(checked_layers("coefs", coefs, dtype), checked_layers("intercepts", intercepts, dtype))
+    description = [layer.description() for layer in model._layers(sizes[-1])]
+    weights = joined(checked_layers("coefs", coefs, dtype), checked_layers("intercepts", intercepts, dtype))
+    network = Network(description, sizes[:1], kind.head, dtype, None, kind.groups, weights)
     state = TrainingState.starting(model.random_state)
     vars(state).update(training)
     model.n_features_in_ = sizes[0]
@@ -171,7 +202,7 @@ def to_scikit_learns(model, estimator):
         raise ValueError(
             f"y must be one column of classes for a network of scikit-learn's, got {len(model._targets.groups)} columns"
         )
-    estimator.coefs_, estimator.intercepts_ = network.weights()
+    estimator.coefs_, estimator.intercepts_ = parted(network.weights())
     for name in ("n_features_in_", "feature_names_in_", "n_iter_", "t_", "loss_", "best_loss_", "loss_curve_"):
         if hasattr(model, name):
             setattr(estimator, name, copy.copy(getattr(model, name)))  # it goes on with curves of its own
@@ -179,5 +210,5 @@ def to_scikit_learns(model, estimator):
         setattr(estimator, name, copy.copy(getattr(model, name)))
     # What it counts and keeps by itself, and trains on with.
     estimator._no_improvement_count = 0
-    estimator._best_coefs, estimator._best_intercepts = network.weights()
+    estimator._best_coefs, estimator._best_intercepts = parted(network.weights())
     return estimator

@@ -18,7 +18,7 @@ class Fit:
 
     Parameters
     ----------
-    estimator : BaseMLP
+    estimator : BaseNetwork
         Has the parameters, and is given what training has come to.
     network : Network
         Is changed in place.
@@ -73,7 +73,7 @@ class Fit:
             start_afresh(self.trainer)
         if monitor.by_score and state.best_weights is not None:
             state.last_weights = None if monitor.has_diverged else self.network.weights()
-            self.network.set_weights(*state.best_weights)
+            self.network.set_weights(state.best_weights)
         if self.is_partial or not estimator.warm_start:
             state.forget_samples()
         # The models that callbacks were given share the state: it goes on in none of them.

@@ -58,7 +58,7 @@ class Holdout:
         The targets as the user gave them, and
     sample_weight : ndarray of shape (n_samples,) or None
         the weights likewise: for the score, if its scorer takes any.
-    estimator : BaseMLP
+    estimator : BaseNetwork
         Says what a score is, if its `scoring` does not.
     kind : Labels or Numbers
     """
@@ -81,7 +81,7 @@ class Holdout:
         loss : fastnn.engine.loss.Loss
         n_threads : int
         model : callable
-            Returns the network as a fitted BaseMLP that takes arrays without names.
+            Returns the network as a fitted BaseNetwork that takes arrays without names.
 
         Returns
         -------

@@ -46,7 +46,7 @@ def warn_of_ineffective(model, held_out):
 
     Parameters
     ----------
-    model : BaseMLP
+    model : BaseNetwork
         Its parameters are valid.
     held_out : bool
         Whether any samples are, in this fit.

@@ -26,7 +26,7 @@ def minimize(trainer, samples, parameters, monitor):
     trainer : fastnn.engine.trainer.Trainer
         With the optimizer accumulate. Its network is changed in place.
     samples : Samples
-    parameters : MLPParameters
+    parameters : NetworkParameters
     monitor : Monitor
         Is told of each step as if it were an epoch; and what the user is to be told of the outcome: that `max_iter`
         steps, or `max_fun` evaluations, were not enough, or that Ctrl-C has cut the fit short.
@@ -137,8 +137,8 @@ class _Objective:
 def _packed_mask(network):
     """1 where a packed parameter is a weight, 0 for biases and padding."""
     mask = np.zeros_like(network.parameters)
-    shapes = list(zip(network.sizes, network.sizes[1:], strict=False))
-    network.pack([np.ones(shape) for shape in shapes], [np.zeros(n) for _, n in shapes], mask)
+    each = zip(network.shapes, network.penalised, strict=True)
+    network.pack([np.full(shape, is_penalised) for shape, is_penalised in each], mask)
     return mask
 
 

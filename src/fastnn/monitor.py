@@ -12,7 +12,7 @@ class Monitor:
 
     Parameters
     ----------
-    parameters : MLPParameters
+    parameters : NetworkParameters
     state : TrainingState
         Is added to.
     network : Network
@@ -116,9 +116,9 @@ class Monitor:
     def _score_best_again(self):
         """Where training goes on: scores on what was held out before say nothing of those on what is now."""
         state, weights = self.state, self.network.weights()
-        self.network.set_weights(*state.best_weights)
+        self.network.set_weights(state.best_weights)
         _, score = self.evaluate()
-        self.network.set_weights(*weights)
+        self.network.set_weights(weights)
         if score != state.best_score:
             state.best_score, state.n_epochs_without_improvement = -np.inf if np.isnan(score) else score, 0
 

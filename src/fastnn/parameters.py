@@ -16,9 +16,7 @@ from fastnn.engine.activation import activation_names
 from fastnn.intervals import Interval, StrOptions
 from fastnn.schedules import SCHEDULES
 from fastnn.solvers import SOLVERS
-from fastnn.suggestions import value_advice
 
-MOST_UNITS = 2**31
 # The activations that scikit-learn's networks may have.
 SKLEARN_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
 
@@ -176,7 +174,7 @@ def documented(cls):
 
 
 @dataclass(eq=False, repr=False)
-class MLPParameters:
+class NetworkParameters:
     """The parameters themselves: a data class, so that each is named and has its default in one place."""
 
     _: KW_ONLY
@@ -212,8 +210,6 @@ class MLPParameters:
     n_threads: int | None = None
 
     _parameter_constraints: ClassVar[dict] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(activation_names), list, tuple],
         "solver": [StrOptions(SOLVERS)],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions(["auto"]), Interval(Integral, 1, None, closed="left")],
@@ -245,30 +241,6 @@ class MLPParameters:
         "dtype": [None, StrOptions(["float32", "float64"]), type, np.dtype],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
     }
-
-    def _hidden_sizes(self):
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if np.iterable(sizes) else [sizes]
-        if not all(isinstance(n, Integral) and 0 < n < MOST_UNITS for n in sizes):
-            raise ValueError(f"hidden_layer_sizes must be integers from 1 to 2**31 - 1, got {sizes}")
-        return [int(n) for n in sizes]
-
-    def _activation_names(self, n_hidden):
-        if isinstance(self.activation, str):
-            return [str(self.activation)] * n_hidden  # the engine takes no np.str_, as a grid search may set
-        activations = [str(name) for name in self.activation]
-        if len(activations) != n_hidden:
-            raise ValueError(
-                f"activation must be a name, or a list of {n_hidden}, one for each hidden layer, got {activations}"
-            )
-        for i, name in enumerate(activations):
-            if name not in activation_names:
-                advice = value_advice("activation", name, activation_names)
-                raise ValueError(
-                    f"activation[{i}] must be one of {', '.join(activation_names)}, got {name!r}"
-                    + (f". {advice}" if advice else "")
-                )
-        return activations
 
     def _dropout_rates(self, n_hidden):
         if not np.iterable(self.dropout):

@@ -13,7 +13,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.all_or_nothing import as_it_is
-from fastnn.base import BaseMLP
 from fastnn.conversion import (
     adopt,
     adopt_scikit_learns,
@@ -26,7 +25,8 @@ from fastnn.engine.activation import activation_names
 from fastnn.engine.loss import loss_links
 from fastnn.inputs import checked_epochs, scored
 from fastnn.intervals import Interval, StrOptions
-from fastnn.parameters import MLPParameters, documented
+from fastnn.mlp import BaseMLP
+from fastnn.parameters import documented
 from fastnn.suggestions import with_advice
 from fastnn.targets import Numbers
 
@@ -92,7 +92,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     output_activation: str | None = None
 
     _parameter_constraints: ClassVar[dict] = {
-        **MLPParameters._parameter_constraints,
+        **BaseMLP._parameter_constraints,
         "loss": [StrOptions(LOSSES)],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],

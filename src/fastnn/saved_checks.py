@@ -1,7 +1,5 @@
 """What the parts of a model that come from a file can be: it may be damaged, or made up to do harm."""
 
-from itertools import pairwise
-
 import numpy as np
 
 
@@ -26,6 +24,10 @@ def is_array(value, dtype, n_axes):
     return isinstance(value, np.ndarray) and value.dtype == dtype and value.ndim == n_axes
 
 
+def is_matrix(value):
+    return isinstance(value, np.ndarray) and value.ndim == 2
+
+
 def is_order(value):
     """Whether it is an order of numbers 0, 1, ..., without a gap."""
     return is_array(value, np.int64, 1) and np.array_equal(np.sort(value), np.arange(len(value)))
@@ -36,31 +38,26 @@ def is_split(value):
     return parts and is_order(np.concatenate(value))
 
 
-def are_layers(coefs, intercepts, dtype):
-    """Whether they are weights of one layer after the other."""
-    if not isinstance(coefs, list) or not isinstance(intercepts, list) or not 0 < len(coefs) == len(intercepts):
-        return False
-    if not all(is_array(W, dtype, 2) for W in coefs) or not all(is_array(b, dtype, 1) for b in intercepts):
+def are_arrays(value, shapes, dtype):
+    """Whether it is a list of arrays of these shapes and this type, each another one."""
+    if not isinstance(value, list) or len(value) != len(shapes):
         return False
     # A file may name one array for all of a million layers: small itself, and a network that fits no memory.
-    if len({id(array) for array in coefs + intercepts}) < 2 * len(coefs):
+    if len({id(array) for array in value}) < len(value):
         return False
-    sizes = [len(coefs[0]), *map(len, intercepts)]
-    return all(W.shape == shape for W, shape in zip(coefs, pairwise(sizes), strict=True))
+    return all(
+        is_array(array, dtype, len(shape)) and array.shape == shape for array, shape in zip(value, shapes, strict=True)
+    )
 
 
 def are_weights(value, network):
     """Whether they are finite weights for this network."""
-    if not are_memory(value, network):
-        return False
-    return all(np.isfinite(array).all() for arrays in value for array in arrays)
+    return are_memory(value, network) and all(np.isfinite(array).all() for array in value)
 
 
 def are_memory(value, network):
     """Whether it is a number for each of a network's weights: an optimizer's may be infinite where gradients were."""
-    if not isinstance(value, tuple) or len(value) != 2 or not are_layers(*value, network.dtype):
-        return False
-    return (len(value[0][0]), *map(len, value[1])) == network.sizes
+    return are_arrays(value, network.shapes, network.dtype)
 
 
 def are_classes(value):

@@ -3,24 +3,27 @@
 The latter are checked before anything is made of them, and take no memory out of proportion to their arrays.
 """
 
+import math
+from itertools import chain
 from numbers import Integral
 
 import numpy as np
 
-from fastnn.conversion import checked_layers
 from fastnn.curve import Curve
+from fastnn.engine.layers.registry import make_layers, weight_shapes
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.trainer import Trainer
 from fastnn.saved_checks import (
+    are_arrays,
     are_classes,
     are_feature_names,
-    are_layers,
     are_memory,
     are_weights,
     check,
     is_count,
     is_curve,
+    is_matrix,
     is_number,
     is_order,
     is_split,
@@ -44,15 +47,37 @@ _TARGETS = {
 }
 
 
+_LAYERS = {
+    "layers": lambda value: isinstance(value, list) and len(value) > 0 and all(isinstance(one, tuple) for one in value),
+    "input_shape": lambda value: isinstance(value, tuple) and len(value) > 0 and all(map(is_count, value)),
+    "weights": lambda value: isinstance(value, list) and len(value) > 0 and isinstance(value[0], np.ndarray),
+}
+# What files of version 1 had in their place: layers were dense ones.
+_DENSE_LAYERS = {
+    "coefs": lambda value: isinstance(value, list) and len(value) > 0 and all(is_matrix(W) for W in value),
+    "intercepts": lambda value: isinstance(value, list) and all(isinstance(b, np.ndarray) for b in value),
+    "activations": lambda value: isinstance(value, list) and all(map(is_text, value)),
+}
+_PARTS = {
+    "head": is_text,
+    "targets": lambda value: isinstance(value, dict),
+    "feature_names": are_feature_names,
+    "n_iter": is_count,
+    "loss": is_number,
+    "best_loss": or_none(is_number),
+    "state": lambda value: isinstance(value, dict),
+    "optimizer": or_none(lambda value: isinstance(value, dict)),
+}
+
+
 def mlp_parts(model):
-    """What a fitted BaseMLP has learnt, and all it goes on training from.
+    """What a fitted BaseNetwork has learnt, and all it goes on training from.
 
     Returns
     -------
     dict
     """
     network, kind, trainer = model._network, model._targets, model._trainer
-    coefs, intercepts = network.weights()
     if isinstance(kind, Labels):
         targets = {"kind": kind.kind, "classes": kind.classes}
     else:
@@ -67,9 +92,9 @@ def mlp_parts(model):
             "memories": memories,
         }
     return {
-        "coefs": coefs,
-        "intercepts": intercepts,
-        "activations": list(network.activations),
+        "layers": list(network.description),
+        "input_shape": network.input_shape,
+        "weights": network.weights(),
         "head": network.head,
         "targets": targets,
         "feature_names": getattr(model, "feature_names_in_", None),
@@ -100,7 +125,7 @@ def make_mlp(model, parts):
 
     Parameters
     ----------
-    model : BaseMLP
+    model : BaseNetwork
     parts : object
         A dict as `mlp_parts` returns it, or anything.
 
@@ -109,39 +134,54 @@ def make_mlp(model, parts):
     ValueError
         For parts that make no model.
     """
-    check(
-        "the model",
-        parts,
-        {
-            "coefs": lambda value: isinstance(value, list) and len(value) > 0 and isinstance(value[0], np.ndarray),
-            "intercepts": lambda value: isinstance(value, list),
-            "activations": lambda value: isinstance(value, list) and all(map(is_text, value)),
-            "head": is_text,
-            "targets": lambda value: isinstance(value, dict),
-            "feature_names": are_feature_names,
-            "n_iter": is_count,
-            "loss": is_number,
-            "best_loss": or_none(is_number),
-            "state": lambda value: isinstance(value, dict),
-            "optimizer": or_none(lambda value: isinstance(value, dict)),
-        },
-    )
-    coefs, intercepts = parts["coefs"], parts["intercepts"]
-    dtype = coefs[0].dtype
-    # Before there is a network: one of the sizes that the biases tell may be larger than any memory.
-    if dtype not in (np.float32, np.float64) or not are_layers(coefs, intercepts, dtype):
-        raise ValueError("the weights' shapes make no network")
-    checked_layers("coefs", coefs)
-    checked_layers("intercepts", intercepts)
-    sizes = [len(coefs[0]), *map(len, intercepts)]
+    if isinstance(parts, dict) and "coefs" in parts:
+        parts = _as_version_2(parts)
+    check("the model", parts, _PARTS | _LAYERS)
+    weights = parts["weights"]
+    # Before there is a network: one of such layers may be larger than any memory.
+    layers = make_layers(parts["layers"], parts["input_shape"])
+    dtype = weights[0].dtype
+    if dtype not in (np.float32, np.float64) or not are_arrays(weights, weight_shapes(layers)[0], dtype):
+        raise ValueError("the weights must have the shapes that the layers need")
+    for i, array in enumerate(weights):
+        if not np.isfinite(array).all():
+            raise ValueError(f"weights[{i}] must be finite, got {array[~np.isfinite(array)][0]}")
     make_targets = _labels if hasattr(model, "predict_proba") else _numbers
-    kind = make_targets(parts["targets"], parts["head"], sizes[-1])
-    network = Network(sizes, parts["activations"], kind.head, dtype, None, kind.groups, (coefs, intercepts))
+    kind = make_targets(parts["targets"], parts["head"], math.prod(layers[-1].output_shape))
+    network = Network(parts["layers"], parts["input_shape"], kind.head, dtype, None, kind.groups, weights)
     state = _state(parts["state"], network, model.random_state)
     trainer = None if parts["optimizer"] is None else _trainer(parts["optimizer"], network, model._loss(kind))
-    set_features(model, sizes[0], parts["feature_names"])
+    set_features(model, network.sizes[0], parts["feature_names"])
     model._set_fitted(network, kind, trainer, state, parts["n_iter"])
     model.loss_, model.best_loss_ = parts["loss"], parts["best_loss"]  # which parameters set since may change
+
+
+def _as_version_2(parts):
+    """The parts that a file of version 1 has, as version 2 has them: layers, and weights in one list."""
+    check("the model", parts, _PARTS | _DENSE_LAYERS)
+    coefs, intercepts, activations = (parts[name] for name in _DENSE_LAYERS)
+    if not len(coefs) == len(intercepts) == len(activations) + 1:
+        raise ValueError("coefs, intercepts and activations must be of the same layers")
+    state, optimizer = dict(parts["state"]), parts["optimizer"]
+    for name in ("best_weights", "last_weights"):
+        state[name] = _joined(state.get(name))
+    if optimizer is not None and isinstance(optimizer.get("memories"), list):
+        optimizer = optimizer | {"memories": [_joined(memory) for memory in optimizer["memories"]]}
+    units = map(len, intercepts)
+    return {name: parts[name] for name in _PARTS} | {
+        "layers": [("dense", *settings) for settings in zip(units, [*activations, "identity"], strict=True)],
+        "input_shape": coefs[0].shape[:1],
+        "weights": _joined((coefs, intercepts)),
+        "state": state,
+        "optimizer": optimizer,
+    }
+
+
+def _joined(layers):
+    """A list of W and one of b, of each layer, as one list; what are no such two is left for checks to refuse."""
+    if not isinstance(layers, tuple) or len(layers) != 2 or not all(isinstance(each, list) for each in layers):
+        return layers
+    return list(chain.from_iterable(zip(*layers, strict=False)))
 
 
 def _labels(parts, head, n_outputs):

@@ -14,7 +14,8 @@ from fastnn.safetensors_file import contents, parsed, read_arrays, read_header
 from fastnn.saved_mlp import make_mlp, mlp_parts
 from fastnn.saved_perceptron import make_perceptron, perceptron_parts
 
-FORMAT, VERSION = "fastnn", "1"
+FORMAT, VERSION = "fastnn", "2"
+KNOWN_VERSIONS = ("1", "2")  # of which the first knew dense layers only
 MOST_SAID = 500  # characters, about what is wrong: it may quote the file, at any length
 
 #: How each class of models is taken apart and made, by its name.
@@ -123,8 +124,8 @@ def _settings(metadata):
     """What a file's metadata, which may be anything, say of the model: its class, parameters, and what was fitted."""
     if metadata.get("format") != FORMAT or "model" not in metadata:
         raise ValueError("it holds arrays, but no model")
-    if metadata.get("version") != VERSION:
-        raise ValueError(f"it is of version {metadata.get('version')!r}, of which this fastnn knows {VERSION!r} only")
+    if metadata.get("version") not in KNOWN_VERSIONS:
+        raise ValueError(f"its version must be one of {', '.join(KNOWN_VERSIONS)}, got {metadata.get('version')!r}")
     settings = parsed(metadata["model"])
     if not isinstance(settings, dict) or settings.keys() != {"class", "parameters", "fitted"}:
         raise ValueError("the settings are none of a model")

@@ -69,7 +69,7 @@ def n_unjudged_epochs(parameters):
 
     Parameters
     ----------
-    parameters : MLPParameters
+    parameters : NetworkParameters
 
     Returns
     -------
@@ -85,7 +85,7 @@ def rates(parameters, state, epoch, n_batches):
 
     Parameters
     ----------
-    parameters : MLPParameters
+    parameters : NetworkParameters
     state : TrainingState
         Before this epoch.
     epoch : int

@@ -11,7 +11,7 @@ def default_score(estimator, kind):
 
     Parameters
     ----------
-    estimator : BaseMLP
+    estimator : BaseNetwork
     kind : Labels or Numbers
 
     Returns

@@ -27,7 +27,7 @@ def optimizer_for(parameters):
 
     Parameters
     ----------
-    parameters : MLPParameters
+    parameters : NetworkParameters
 
     Returns
     -------

@@ -83,7 +83,7 @@ class TrainingState:
     best_loss, best_score : float
     best_epoch : int
         Of the best score, or until there are any of the lowest loss; the first is number 1, 0 is none yet.
-    best_weights, last_weights : (coefs, intercepts), or None
+    best_weights, last_weights : list of ndarray, or None
         Of the best epoch, and of the last one where the best one's are the model's now: training goes on from there.
     judged_by : object
         What epochs are compared by.
@@ -112,8 +112,8 @@ class TrainingState:
     best_loss: float = np.inf
     best_score: float = -np.inf
     best_epoch: int = 0
-    best_weights: tuple | None = None
-    last_weights: tuple | None = None
+    best_weights: list | None = None
+    last_weights: list | None = None
     judged_by: Any = None
     n_epochs_without_improvement: int = 0
     n_samples_seen: int = 0

@@ -77,7 +77,7 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     trainer : fastnn.engine.trainer.Trainer
         Its network is changed in place.
     samples : Samples
-    parameters : MLPParameters
+    parameters : NetworkParameters
     state : TrainingState
         Is added to.
     monitor : Monitor

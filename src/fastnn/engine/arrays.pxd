@@ -1,5 +1,5 @@
 from libc.stddef cimport size_t
-from libc.stdint cimport intptr_t
+from libc.stdint cimport intptr_t, uint32_t
 
 from fastnn.engine.kernels cimport fastnn_samples
 
@@ -9,6 +9,7 @@ cdef class Workspace:
     cdef list arrays
 
     cdef char *zeros(self, n, dtype) except NULL
+    cdef const uint32_t *terms(self, n) except NULL
 
 cdef fastnn_samples samples_of(arrays) except *
 cdef void skip_samples(fastnn_samples *samples, size_t n) noexcept nogil

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 cimport numpy as cnp
 from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport int32_t, int64_t, intptr_t
+from libc.stdint cimport int32_t, int64_t, intptr_t, uint32_t
 
 from fastnn.engine.kernels cimport FASTNN_N_SOURCES, fastnn_samples
 
@@ -65,6 +65,14 @@ cdef class Workspace:
         cdef cnp.ndarray array = aligned_zeros(n, dtype)
         self.arrays.append(array)
         return <char *> cnp.PyArray_DATA(array)
+
+    cdef const uint32_t *terms(self, n) except NULL:
+        """The numbers 0, 1, ..., n - 1: the terms of a sum in which nothing is left out."""
+        cdef uint32_t *numbers = <uint32_t *> self.zeros(n, np.uint32)
+        cdef size_t i, count = n
+        for i in range(count):
+            numbers[i] = i
+        return numbers
 
 
 def n_rows(X):

@@ -120,6 +120,8 @@ cdef class Network:
         cdef cnp.ndarray block, all_terms
         cdef size_t i, j = 0, n_packed = 0
         layers = make_layers(self.description, self.input_shape)
+        if layers[-1].activation != "identity":
+            raise ValueError(f"the last layer's activation must be 'identity', got {layers[-1].activation!r}: see head")
         longest = math.prod(self.input_shape)
         for i in range(len(layers)):
             engine_layer, signal = layers[i], &self.signal_list[i]

@@ -56,7 +56,7 @@ static inline void placement_apply(int n, int starts_some)
 #pragma omp parallel num_threads(n)
     {
         team_forked();
-        if (team_rank() > 0)
+        if (team_openmp_rank() > 0)
             sched_setaffinity(0, sizeof *cores, cores);
         team_joining();
     }

@@ -240,9 +240,7 @@ cdef class Trainer:
         backs = {operation[1] for phase in self.schedule for operation in phase if operation[0] == "back"}
         by_rows = {operation[1] for operation in row_operations if operation[0] == "back"}
         rows = self.batch_size * max(math.prod(layer.input_shape[:-1]) for layer in layers)
-        self.space.arrays.append(np.arange(max(*self.network.sizes, rows), dtype=np.uint32))
-        cdef cnp.ndarray all_terms = self.space.arrays[-1]
-        self.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
+        self.all_terms = self.space.terms(max(*self.network.sizes, rows))
         plan.layers = <Layer *> self.space.zeros(plan.n_layers * sizeof(Layer), np.uint8)
         plan.signals = <Signal *> self.space.zeros(plan.n_layers * sizeof(Signal), np.uint8)
         for i in range(plan.n_layers):

@@ -73,9 +73,9 @@ cdef class DenseLayer(EngineLayer):
         self.description, self.input_shape = description, input_shape
         _, units, self.activation = description
         # Columns are counted in 32 bits, and matrices of 2^31 rows or columns have more numbers than memory.
-        if not 1 <= units < 2**31:
-            raise ValueError(f"units must be from 1 to 2**31 - 1, got {units}")
-        self.output_shape = (*input_shape[:-1], int(units))
+        if not isinstance(units, int) or not 1 <= units < 2**31:
+            raise ValueError(f"units must be from 1 to 2**31 - 1, got {units!r}")
+        self.output_shape = (*input_shape[:-1], units)
         self.kind = &DENSE
 
     def parameter_shapes(self):
