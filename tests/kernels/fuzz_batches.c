@@ -204,6 +204,8 @@ static int is_whole(const fastnn_samples *X, const fastnn_batch *batch, const in
     return n <= batch->entries.capacity;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size); /* libFuzzer has no header */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     bytes = data, n_bytes = size;

@@ -76,21 +76,22 @@ static void forward_sparse_panel(const fastnn_dense *layer, const fastnn_batch *
         forward_entries(1, &batch->entries, batch->rows, bias, z, ldz);
 }
 
-void KERNEL(dense_forward)(const fastnn_dense *layer, const fastnn_batch *batch, size_t first, size_t last,
-                           void *z_or_null, size_t ldz, void *a_matrix, size_t lda)
+void KERNEL(dense_forward)(const fastnn_dense *layer, const fastnn_batch *x, size_t first, size_t last, void *z,
+                           size_t ldz, void *a, size_t lda)
 {
-    real *a = a_matrix, *z = z_or_null;
+    real *sums = z ? z : a;
     if (!z)
-        z = a, ldz = lda;
-    if (batch->entries.starts)
+        ldz = lda;
+    if (x->entries.starts)
         for (size_t panel = first; panel < last; panel++)
-            forward_sparse_panel(layer, batch, panel, z + panel * TILE_COLS, ldz);
+            forward_sparse_panel(layer, x, panel, sums + panel * TILE_COLS, ldz);
     else
         for (size_t k = 0; k < layer->fan_in; k += DEPTH) {
             size_t end = k + DEPTH < layer->fan_in ? k + DEPTH : layer->fan_in;
             for (size_t panel = first; panel < last; panel++)
-                forward_panel(layer, batch, panel, k, end, z + panel * TILE_COLS, ldz);
+                forward_panel(layer, x, panel, k, end, sums + panel * TILE_COLS, ldz);
         }
     size_t cols = (last - 1 - first) * TILE_COLS + (size_t)panel_vectors(layer->fan_out, last - 1) * LANES;
-    KERNEL(activate)(layer->activation, batch->rows, cols, z + first * TILE_COLS, ldz, a + first * TILE_COLS, lda);
+    KERNEL(activate)(layer->activation, x->rows, cols, sums + first * TILE_COLS, ldz, (real *)a + first * TILE_COLS,
+                     lda);
 }

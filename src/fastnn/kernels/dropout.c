@@ -36,22 +36,22 @@ static void philox(uint64_t key, const uint64_t counter[4], uint64_t out[4])
 }
 
 void KERNEL(dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first, size_t rows, size_t cols, double rate,
-                     void *a_matrix, void *kept_matrix, void *mask_matrix, size_t ld)
+                     void *a, void *kept, void *mask, size_t ld)
 {
     const double threshold = rate * 0x1p32;
     const real scale = (real)(1 / (1 - rate));
     for (size_t i = 0; i < rows; i++) {
-        real *a = (real *)a_matrix + i * ld, *mask = (real *)mask_matrix + i * ld;
-        if (kept_matrix)
-            memcpy((real *)kept_matrix + i * ld, a, cols * sizeof(real));
+        real *units = (real *)a + i * ld, *factors = (real *)mask + i * ld;
+        if (kept)
+            memcpy((real *)kept + i * ld, units, cols * sizeof(real));
         for (size_t j = 0; j < cols; j += BLOCK_UNITS) {
             const uint64_t counter[4] = {j / BLOCK_UNITS, first + i, layer, step};
             uint64_t words[4];
             philox(seed, counter, words);
             for (size_t k = 0; k < BLOCK_UNITS && j + k < cols; k++) {
                 uint32_t number = (uint32_t)(words[k / 2] >> (k % 2 * 32));
-                mask[j + k] = number < threshold ? 0 : scale;
-                a[j + k] *= mask[j + k];
+                factors[j + k] = number < threshold ? 0 : scale;
+                units[j + k] *= factors[j + k];
             }
         }
     }
