@@ -21,6 +21,7 @@ function(fastnn_instruction_set name)
     set(kernels fastnn_kernels_${name}_${dtype})
     add_library(${kernels} OBJECT ${FASTNN_KERNEL_SOURCES})
     set_target_properties(${kernels} PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
+    target_include_directories(${kernels} PRIVATE ${FASTNN_GENERATED_DIR})
     target_compile_options(${kernels} PRIVATE ${FASTNN_KERNEL_FLAGS} ${ROW_FLAGS})
     target_compile_definitions(
       ${kernels}

@@ -26,7 +26,7 @@ from fastnn.regressor import LOSSES
 
 RECORD = Path(__file__).with_suffix(".json")
 N_THREADS = 1, 2, 3
-PATIENCE = 300.0  # seconds, for all fits in one process: they take some 5
+PATIENCE = 600.0  # seconds, for all fits in one process: they take some 5, many times as long on a busy machine
 
 # -- data: whole numbers, and such by powers of two, which every type holds exactly and no library computes -----------
 

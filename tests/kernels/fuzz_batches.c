@@ -204,6 +204,8 @@ static int is_whole(const fastnn_samples *X, const fastnn_batch *batch, const in
     return n <= batch->entries.capacity;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size); /* libFuzzer has no header */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     bytes = data, n_bytes = size;
@@ -226,11 +228,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     void *W = block(X.n_features * fan_out * K->itemsize), *b = block(fan_out * K->itemsize);
     for (size_t i = 0; i < X.n_features * fan_out; i++)
         put(W, i, (double)(i * 7 % 5) - 2);
-    fastnn_matrix layer = {X.n_features,
-                           fan_out,
-                           block(n_panels * (1 + X.n_features) * K->tile_cols * K->itemsize),
-                           block(n_panels * (1 + X.n_features) * K->tile_cols * K->itemsize),
-                           0};
+    fastnn_matrix layer = {X.n_features, fan_out, block(n_panels * (1 + X.n_features) * K->tile_cols * K->itemsize),
+                           block(n_panels * (1 + X.n_features) * K->tile_cols * K->itemsize), 0};
     K->pack_dense(&layer, W, (ptrdiff_t)(fan_out * K->itemsize), (ptrdiff_t)K->itemsize, b);
     void *a = block(n_rows * ld * K->itemsize);
     K->dense_forward(&layer, &batch, 0, n_panels, 0, a, ld);

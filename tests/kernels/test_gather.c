@@ -41,8 +41,11 @@ static void test_gather_from(int source, size_t n_features, size_t gap)
     enum { N_SAMPLES = 5, N_ROWS = sizeof order / sizeof *order };
     const size_t step = sources[source].size + gap, row_bytes = n_features * step + 1;
     char *data = new_block(N_SAMPLES * row_bytes - 1 - gap, 1);
-    const fastnn_samples X = {(enum fastnn_source)source, data + (N_SAMPLES - 1) * row_bytes, -(ptrdiff_t)row_bytes,
-                              (ptrdiff_t)step, n_features};
+    const fastnn_samples X = {.type = (enum fastnn_source)source,
+                              .data = data + (N_SAMPLES - 1) * row_bytes,
+                              .row_stride = -(ptrdiff_t)row_bytes,
+                              .col_stride = (ptrdiff_t)step,
+                              .n_features = n_features};
     matrix truth = new_matrix(N_SAMPLES, n_features, 0), out = new_matrix(N_ROWS, n_features, 2);
     matrix first = new_matrix(2, n_features, 0);
     for (size_t i = 0; i < N_SAMPLES; i++)
@@ -116,7 +119,9 @@ void test_half(void)
     matrix out = new_matrix(1, 65536, 0);
     for (size_t i = 0; i < 65536; i++)
         halves[i] = (uint16_t)i;
-    K->gather(&(fastnn_samples){FASTNN_float16, (const char *)halves, 0, 2, 65536}, NULL, 1, out.values, 65536);
+    const fastnn_samples X = {
+        .type = FASTNN_float16, .data = (const char *)halves, .col_stride = 2, .n_features = 65536};
+    K->gather(&X, NULL, 1, out.values, 65536);
     for (size_t i = 0; i < 65536; i++) {
         expect(at(out, 0, i), from_half((uint16_t)i), 0, "half", i, 0);
         expect(signbit(at(out, 0, i)) != 0, i >> 15, 0, "the sign of half", i, 0);

@@ -1,4 +1,3 @@
-# cython: cdivision=True
 """Perceptrons in training, one unit per class against the rest: checks, the space they take, and what was learnt."""
 
 import numpy as np

@@ -1,4 +1,3 @@
-# cython: cdivision=True
 """Units learning side by side: epochs, their orders, when to stop, and which thread takes which unit when.
 
 Each unit goes through the samples in an order of its own, as scikit-learn's do, and no unit's numbers depend on

@@ -1,5 +1,6 @@
 /* Activations and their gradients over matrices: of the caller's, or the strip a product has just left in the cache. */
 #include "activation.h"
+#include "table.h"
 
 typedef vreal function(vreal);
 
@@ -29,7 +30,7 @@ INLINE void multiply_rows(function *gradient, size_t rows, size_t cols, const re
     }
 }
 
-void KERNEL(activate)(int activation, size_t rows, size_t cols, const real *z, size_t ldz, real *a, size_t lda)
+void KERNEL(activate)(int activation, size_t rows, size_t cols, const void *z, size_t ldz, void *a, size_t lda)
 {
     if (ldz == cols && lda == cols) /* one long row: a single tail, however narrow the matrix */
         cols *= rows, rows = 1;
@@ -42,8 +43,8 @@ void KERNEL(activate)(int activation, size_t rows, size_t cols, const real *z, s
     }
 }
 
-void KERNEL(multiply_gradient)(int activation, size_t rows, size_t cols, const real *kept, const real *mask, size_t ldk,
-                               real *delta, size_t ldd)
+void KERNEL(multiply_gradient)(int activation, size_t rows, size_t cols, const void *kept, const void *mask, size_t ldk,
+                               void *delta, size_t ldd)
 {
     if (ldk == cols && ldd == cols)
         cols *= rows, rows = 1;

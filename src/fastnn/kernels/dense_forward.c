@@ -50,8 +50,8 @@ static void forward_panel(const fastnn_matrix *matrix, const fastnn_batch *batch
 }
 
 /* All of a panel's product with sparse rows, entry by entry: their columns are too far apart for tiles to share. */
-INLINE void forward_entries(const int width, const fastnn_entries *x, size_t rows, const real *bias, int fresh,
-                            real *z, size_t ldz)
+INLINE void forward_entries(const int width, const fastnn_entries *x, size_t rows, const real *bias, int fresh, real *z,
+                            size_t ldz)
 {
     const real *W = bias + TILE_COLS, *values = x->values;
     for (size_t i = 0; i < rows; i++) {
@@ -76,17 +76,17 @@ static void forward_sparse_panel(const fastnn_matrix *matrix, const fastnn_batch
         forward_entries(1, &batch->entries, batch->rows, bias, fresh, z, ldz);
 }
 
-void KERNEL(dense_forward)(const fastnn_matrix *matrix, const fastnn_batch *batch, size_t first, size_t last, int onto,
-                           void *z_matrix, size_t ldz)
+void KERNEL(dense_forward)(const fastnn_matrix *matrix, const fastnn_batch *x, size_t first, size_t last, int onto,
+                           void *z, size_t ldz)
 {
-    real *z = z_matrix;
-    if (batch->entries.starts)
+    real *sums = z;
+    if (x->entries.starts)
         for (size_t panel = first; panel < last; panel++)
-            forward_sparse_panel(matrix, batch, panel, !onto, z + panel * TILE_COLS, ldz);
+            forward_sparse_panel(matrix, x, panel, !onto, sums + panel * TILE_COLS, ldz);
     else
         for (size_t k = 0; k < matrix->fan_in; k += DEPTH) {
             size_t end = k + DEPTH < matrix->fan_in ? k + DEPTH : matrix->fan_in;
             for (size_t panel = first; panel < last; panel++)
-                forward_panel(matrix, batch, panel, k, end, k == 0 && !onto, z + panel * TILE_COLS, ldz);
+                forward_panel(matrix, x, panel, k, end, k == 0 && !onto, sums + panel * TILE_COLS, ldz);
         }
 }

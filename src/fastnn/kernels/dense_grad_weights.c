@@ -163,14 +163,14 @@ static double grad_rows(const fastnn_matrix *matrix, const fastnn_batch *batch, 
     return sum_lanes(squares);
 }
 
-void KERNEL(dense_grad_weights)(const fastnn_matrix *matrix, const fastnn_batch *batch, size_t first_panel,
+void KERNEL(dense_grad_weights)(const fastnn_matrix *matrix, const fastnn_batch *x, size_t first_panel,
                                 size_t last_panel, size_t first, size_t last, const void *delta, size_t ldd,
                                 const fastnn_update *update, double *squares)
 {
     enum { BLOCK_ROWS = BLOCK_TILES * TILE_ROWS };
     real grads[BLOCK_PANELS][BLOCK_ROWS * TILE_COLS];
-    const size_t n_parts = batch->entries.starts || batch->rows <= DEPTH ? 1 : (batch->rows + DEPTH - 1) / DEPTH;
-    const size_t depth = (batch->rows + n_parts - 1) / n_parts;
+    const size_t n_parts = x->entries.starts || x->rows <= DEPTH ? 1 : (x->rows + DEPTH - 1) / DEPTH;
+    const size_t depth = (x->rows + n_parts - 1) / n_parts;
 
     for (size_t panel = first_panel; panel < last_panel; panel++)
         squares[panel - first_panel] = 0;
@@ -178,24 +178,24 @@ void KERNEL(dense_grad_weights)(const fastnn_matrix *matrix, const fastnn_batch 
         size_t block_end = last_panel - block < BLOCK_PANELS ? last_panel : block + BLOCK_PANELS;
         for (size_t row = first; row < last; row += BLOCK_ROWS) {
             size_t row_end = last - row < BLOCK_ROWS ? last : row + BLOCK_ROWS;
-            for (size_t begin = 0; begin < batch->rows; begin += depth) {
-                size_t end = batch->rows - begin < depth ? batch->rows : begin + depth;
+            for (size_t begin = 0; begin < x->rows; begin += depth) {
+                size_t end = x->rows - begin < depth ? x->rows : begin + depth;
                 for (size_t panel = block; panel < block_end; panel++)
                     squares[panel - first_panel] +=
-                        grad_rows(matrix, batch, panel, row, row_end, begin, end,
-                                  (const real *)delta + panel * TILE_COLS, ldd, grads[panel - block], update);
+                        grad_rows(matrix, x, panel, row, row_end, begin, end, (const real *)delta + panel * TILE_COLS,
+                                  ldd, grads[panel - block], update);
             }
         }
     }
 }
 
-void KERNEL(dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta_matrix, size_t ldd,
+void KERNEL(dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta, size_t ldd,
                              const fastnn_update *update)
 {
     update_constants c = constants_of(update);
     c.l2 = 0;
     c.keep = 1;
-    const real *delta = (const real *)delta_matrix + panel * TILE_COLS;
+    const real *deltas = (const real *)delta + panel * TILE_COLS;
     const size_t at = panel * (1 + matrix->fan_in) * TILE_COLS;
     const int width = panel_vectors(matrix->fan_out, panel);
     real grad[TILE_COLS];
@@ -203,7 +203,7 @@ void KERNEL(dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t r
     for (int j = 0; j < width; j++) {
         vreal sum = {0};
         for (size_t b = 0; b < rows; b++)
-            sum += load(delta + b * ldd + j * LANES);
+            sum += load(deltas + b * ldd + j * LANES);
         store(grad + j * LANES, sum);
     }
     update_rows(update->optimizer, c, 1, width, grad, (real *)matrix->weights + at, (real *)matrix->state + at,
@@ -211,19 +211,19 @@ void KERNEL(dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t r
 }
 
 /* In double: the gradients that most need their norm are those whose squares are beyond float. */
-double KERNEL(sum_of_squares)(size_t n, const void *x_vector)
+double KERNEL(sum_of_squares)(size_t n, const void *x)
 {
     enum { DOUBLES = FASTNN_VECTOR_BYTES / sizeof(double) };
     typedef double vdouble __attribute__((vector_size(FASTNN_VECTOR_BYTES)));
     typedef real as_many __attribute__((vector_size(DOUBLES * sizeof(real))));
-    const real *x = x_vector;
+    const real *numbers = x;
     vdouble even = {0}, odd = {0}; /* two sums, which need not wait for each other */
     double sum = 0;
     size_t i = 0;
     for (; i + 2 * DOUBLES <= n; i += 2 * DOUBLES) {
         as_many first, second;
-        memcpy(&first, x + i, sizeof first);
-        memcpy(&second, x + i + DOUBLES, sizeof second);
+        memcpy(&first, numbers + i, sizeof first);
+        memcpy(&second, numbers + i + DOUBLES, sizeof second);
         vdouble v = __builtin_convertvector(first, vdouble), w = __builtin_convertvector(second, vdouble);
         even += v * v;
         odd += w * w;
@@ -232,7 +232,7 @@ double KERNEL(sum_of_squares)(size_t n, const void *x_vector)
     for (int j = 0; j < DOUBLES; j++)
         sum += even[j];
     for (; i < n; i++)
-        sum += (double)x[i] * x[i];
+        sum += (double)numbers[i] * numbers[i];
     return sum;
 }
 

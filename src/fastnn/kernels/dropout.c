@@ -36,14 +36,14 @@ static void philox(uint64_t key, const uint64_t counter[4], uint64_t out[4])
 }
 
 void KERNEL(dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first_row, size_t rows, size_t first_col,
-                     size_t cols, double rate, void *a_matrix, void *kept_matrix, void *mask_matrix, size_t ld)
+                     size_t cols, double rate, void *a, void *kept, void *mask, size_t ld)
 {
     const double threshold = rate * 0x1p32;
     const real scale = (real)(1 / (1 - rate));
     for (size_t i = 0; i < rows; i++) {
-        real *a = (real *)a_matrix + i * ld, *mask = (real *)mask_matrix + i * ld;
-        if (kept_matrix)
-            memcpy((real *)kept_matrix + i * ld, a, cols * sizeof(real));
+        real *units = (real *)a + i * ld, *factors = (real *)mask + i * ld;
+        if (kept)
+            memcpy((real *)kept + i * ld, units, cols * sizeof(real));
         for (size_t j = 0; j < cols;) {
             size_t unit = (first_col + j) % BLOCK_UNITS; /* where in its block a part of the columns begins */
             const uint64_t counter[4] = {(first_col + j) / BLOCK_UNITS, first_row + i, layer, step};
@@ -51,8 +51,8 @@ void KERNEL(dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first_
             philox(seed, counter, words);
             for (; unit < BLOCK_UNITS && j < cols; unit++, j++) {
                 uint32_t number = (uint32_t)(words[unit / 2] >> (unit % 2 * 32));
-                mask[j] = number < threshold ? 0 : scale;
-                a[j] *= mask[j];
+                factors[j] = number < threshold ? 0 : scale;
+                units[j] *= factors[j];
             }
         }
     }

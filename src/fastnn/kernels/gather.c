@@ -61,11 +61,11 @@ static const size_t source_size[FASTNN_N_SOURCES] = {
 #undef SOURCE
 };
 
-void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out_matrix, size_t ldo)
+void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo)
 {
     for (size_t i = 0; i < n; i++) {
         ptrdiff_t row = rows ? rows[i] : (ptrdiff_t)i;
-        gather_row[X->type](X->data + row * X->row_stride, X->col_stride, X->n_features, (real *)out_matrix + i * ldo);
+        gather_row[X->type](X->data + row * X->row_stride, X->col_stride, X->n_features, (real *)out + i * ldo);
     }
 }
 

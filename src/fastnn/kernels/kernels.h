@@ -184,9 +184,9 @@ typedef struct {
     /* The gradient of rows [first, last) of W in panels [first_panel, last_panel), x^T delta summed over the batch,
      * given straight to the optimizer; first is a multiple of tile_rows. squares (last_panel - first_panel) gets the
      * sum of those weights' squares before the step (the penalty wants it), panel by panel. */
-    void (*dense_grad_weights)(const fastnn_matrix *matrix, const fastnn_batch *x, size_t first_panel, size_t last_panel,
-                               size_t first, size_t last, const void *delta, size_t ldd, const fastnn_update *update,
-                               double *squares);
+    void (*dense_grad_weights)(const fastnn_matrix *matrix, const fastnn_batch *x, size_t first_panel,
+                               size_t last_panel, size_t first, size_t last, const void *delta, size_t ldd,
+                               const fastnn_update *update, double *squares);
     /* Likewise of a panel's biases: delta summed over the batch. */
     void (*dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);

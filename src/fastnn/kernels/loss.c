@@ -52,6 +52,8 @@ static void exponentials_of_few(size_t rows, size_t n_outputs, const real *z, si
                                 real shifts[LANES], real sums[LANES])
 {
     vreal turned[FEW_OUTPUTS + LANES], largest, sum = {0};
+    if (n_outputs == 0) /* never, but GCC asks what turned[0] would be */
+        return;
     for (size_t j = 0; j < n_outputs; j += LANES) {
         vreal *block = turned + j;
         for (size_t i = 0; i < LANES; i++)
@@ -98,15 +100,15 @@ static void fill_row(real *row, size_t cols, real value)
         row[j] = value;
 }
 
-void KERNEL(softmax)(size_t rows, size_t n_outputs, void *z_matrix, size_t ldz)
+void KERNEL(softmax)(size_t rows, size_t n_outputs, void *z, size_t ldz)
 {
     real shifts[LANES], sums[LANES];
     for (size_t first = 0; first < rows; first += LANES) {
-        real *z = (real *)z_matrix + first * ldz;
+        real *some = (real *)z + first * ldz;
         size_t n = rows - first < LANES ? rows - first : LANES;
-        exponentials(n, n_outputs, z, ldz, z, ldz, shifts, sums);
+        exponentials(n, n_outputs, some, ldz, some, ldz, shifts, sums);
         for (size_t i = 0; i < n; i++)
-            scale_row(z + i * ldz, n_outputs, 1 / sums[i]);
+            scale_row(some + i * ldz, n_outputs, 1 / sums[i]);
     }
 }
 
@@ -144,34 +146,33 @@ INLINE void add_log(sum_of_logs *sum, double x, double weight)
     sum->product *= x;
 }
 
-double KERNEL(softmax_loss)(size_t rows, size_t n_outputs, const void *z_matrix, size_t ldz, const int32_t *labels,
-                            size_t ldl, const void *weight_matrix, size_t ldw, double smoothing, void *delta_matrix,
-                            size_t ldd)
+double KERNEL(softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const int32_t *labels, size_t ldl,
+                            const void *weights, size_t ldw, double smoothing, void *delta, size_t ldd)
 {
     const real shared = (real)(smoothing / (double)n_outputs); /* of the wanted probability, with every class */
     real shifts[LANES], sums[LANES];
     double wanted[LANES], loss = 0;
     sum_of_logs logs = {0, 1, 0};
     for (size_t first = 0; first < rows; first += LANES) {
-        const real *z = (const real *)z_matrix + first * ldz;
-        real *deltas = (real *)delta_matrix + first * ldd;
+        const real *logits = (const real *)z + first * ldz;
+        real *deltas = (real *)delta + first * ldd;
         size_t n = rows - first < LANES ? rows - first : LANES;
         for (size_t i = 0; i < n; i++) /* now: delta may be z itself */
-            wanted[i] = wanted_logit(z + i * ldz, n_outputs, labels[(first + i) * ldl], smoothing);
-        exponentials(n, n_outputs, z, ldz, deltas, ldd, shifts, sums);
+            wanted[i] = wanted_logit(logits + i * ldz, n_outputs, labels[(first + i) * ldl], smoothing);
+        exponentials(n, n_outputs, logits, ldz, deltas, ldd, shifts, sums);
         for (size_t i = 0; i < n; i++) {
-            const real weight = ((const real *)weight_matrix)[(first + i) * ldw];
-            real *delta = deltas + i * ldd;
+            const real weight = ((const real *)weights)[(first + i) * ldw];
+            real *row = deltas + i * ldd;
             if (weight == 0) {
-                fill_row(delta, n_outputs, 0);
+                fill_row(row, n_outputs, 0);
                 continue;
             }
             loss += (double)weight * ((double)shifts[i] - wanted[i]);
             add_log(&logs, (double)sums[i], (double)weight);
-            scale_row(delta, n_outputs, weight / sums[i]);
-            delta[labels[(first + i) * ldl]] -= weight * (real)(1 - smoothing);
+            scale_row(row, n_outputs, weight / sums[i]);
+            row[labels[(first + i) * ldl]] -= weight * (real)(1 - smoothing);
             for (size_t j = 0; smoothing != 0 && j < n_outputs; j++)
-                delta[j] -= weight * shared;
+                row[j] -= weight * shared;
         }
     }
     take_log(&logs);

@@ -130,7 +130,7 @@ INLINE void learn(const int kind, const int plain, const size_t n_units, const f
     const fastnn_examples X = *examples;
     fastnn_visits visits[FASTNN_MOST_UNITS];
     fastnn_perceptron units[FASTNN_MOST_UNITS];
-    verdict verdicts[FASTNN_MOST_UNITS];
+    verdict verdicts[FASTNN_MOST_UNITS] = {{0}}; /* GCC does not see that the first round only writes them */
     for (size_t k = 0; k < n_units; k++) {
         visits[k] = all_visits[k];
         units[k] = *visits[k].unit;

@@ -49,21 +49,27 @@ INLINE size_t column_of(const int kind, row x, size_t k) { return kind == DENSE 
         memcpy(&v, p, sizeof v);                                                        \
         return v;                                                                       \
     }
-VECTORS(2)
-VECTORS(4)
-VECTORS(8)
 
+VECTORS(2)
 INLINE vsum_2 widened_2(vreal_2 v) { return __builtin_convertvector(v, vsum_2); }
-INLINE vsum_4 widened_4(vreal_4 v) { return __builtin_convertvector(v, vsum_4); }
 INLINE vreal_2 narrowed_2(vsum_2 v) { return __builtin_convertvector(v, vreal_2); }
+
+#if FASTNN_VECTOR_BYTES >= 32
+VECTORS(4)
+INLINE vsum_4 widened_4(vreal_4 v) { return __builtin_convertvector(v, vsum_4); }
 INLINE vreal_4 narrowed_4(vsum_4 v) { return __builtin_convertvector(v, vreal_4); }
+#endif
+
+#if FASTNN_VECTOR_BYTES == 64
+VECTORS(8)
+#if defined(__AVX512F__) && !defined(FASTNN_DOUBLE)
 /* GCC 12 converts vectors of 64 bytes by halves, which takes twice as long. */
-#if FASTNN_VECTOR_BYTES == 64 && defined(__AVX512F__) && !defined(FASTNN_DOUBLE)
 INLINE vsum_8 widened_8(vreal_8 v) { return (vsum_8)_mm512_cvtps_pd((__m256)v); }
 INLINE vreal_8 narrowed_8(vsum_8 v) { return (vreal_8)_mm512_cvtpd_ps((__m512d)v); }
 #else
 INLINE vsum_8 widened_8(vreal_8 v) { return __builtin_convertvector(v, vsum_8); }
 INLINE vreal_8 narrowed_8(vsum_8 v) { return __builtin_convertvector(v, vreal_8); }
+#endif
 #endif
 
 enum { SUM_LANES = FASTNN_VECTOR_BYTES / sizeof(double), N_SUMS = 4 };

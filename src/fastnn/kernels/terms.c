@@ -18,18 +18,18 @@ INLINE uint32_t used_of_block(size_t rows, size_t width, const real *x, size_t l
     return n;
 }
 
-void KERNEL(used_columns)(size_t rows, size_t cols, const void *x_matrix, size_t ldx, uint32_t *terms, uint32_t *counts,
+void KERNEL(used_columns)(size_t rows, size_t cols, const void *x, size_t ldx, uint32_t *terms, uint32_t *counts,
                           size_t stride)
 {
     const size_t whole = cols - cols % LANES;
     for (size_t tile = 0; tile * TILE_ROWS < rows; tile++, terms += stride) {
-        const real *x = (const real *)x_matrix + tile * TILE_ROWS * ldx;
+        const real *strip = (const real *)x + tile * TILE_ROWS * ldx;
         size_t height = rows - tile * TILE_ROWS < TILE_ROWS ? rows - tile * TILE_ROWS : TILE_ROWS;
         uint32_t n = 0;
         for (size_t j = 0; j < whole; j += LANES)
-            n = used_of_block(height, LANES, x, ldx, j, terms, n);
+            n = used_of_block(height, LANES, strip, ldx, j, terms, n);
         if (whole < cols)
-            n = used_of_block(height, cols - whole, x, ldx, whole, terms, n);
+            n = used_of_block(height, cols - whole, strip, ldx, whole, terms, n);
         counts[tile] = n;
     }
 }
@@ -58,14 +58,14 @@ INLINE uint32_t used_of_tile(size_t rows, size_t width, const real *x, size_t ld
     return n;
 }
 
-void KERNEL(used_rows)(size_t rows, size_t cols, const void *x_matrix, size_t ldx, uint32_t *terms, uint32_t *counts,
+void KERNEL(used_rows)(size_t rows, size_t cols, const void *x, size_t ldx, uint32_t *terms, uint32_t *counts,
                        size_t stride)
 {
     for (size_t tile = 0; tile * TILE_ROWS < cols; tile++, terms += stride) {
-        const real *x = (const real *)x_matrix + tile * TILE_ROWS;
+        const real *strip = (const real *)x + tile * TILE_ROWS;
         if (cols - tile * TILE_ROWS >= TILE_ROWS)
-            counts[tile] = used_of_tile(rows, TILE_ROWS, x, ldx, terms);
+            counts[tile] = used_of_tile(rows, TILE_ROWS, strip, ldx, terms);
         else
-            counts[tile] = used_of_tile(rows, cols - tile * TILE_ROWS, x, ldx, terms);
+            counts[tile] = used_of_tile(rows, cols - tile * TILE_ROWS, strip, ldx, terms);
     }
 }

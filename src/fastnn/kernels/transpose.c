@@ -18,16 +18,16 @@ INLINE void transpose_block(size_t rows, size_t cols, const real *in, size_t ldi
             store_part(out + j * ldo, rows, block[j]);
 }
 
-void KERNEL(transpose)(size_t rows, size_t cols, const void *in_matrix, size_t ldi, void *out_matrix, size_t ldo)
+void KERNEL(transpose)(size_t rows, size_t cols, const void *in, size_t ldi, void *out, size_t ldo)
 {
     for (size_t i = 0; i < rows; i += LANES)
         for (size_t j = 0; j < cols; j += LANES) {
-            const real *in = (const real *)in_matrix + i * ldi + j;
-            real *out = (real *)out_matrix + j * ldo + i;
+            const real *from = (const real *)in + i * ldi + j;
+            real *to = (real *)out + j * ldo + i;
             if (rows - i >= LANES && cols - j >= LANES)
-                transpose_block(LANES, LANES, in, ldi, out, ldo);
+                transpose_block(LANES, LANES, from, ldi, to, ldo);
             else
-                transpose_block(rows - i < LANES ? rows - i : LANES, cols - j < LANES ? cols - j : LANES, in, ldi, out,
+                transpose_block(rows - i < LANES ? rows - i : LANES, cols - j < LANES ? cols - j : LANES, from, ldi, to,
                                 ldo);
         }
 }
