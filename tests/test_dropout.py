@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import reference
-from problems import all_weights, make_trainer, random_targets, random_weights
+from problems import all_weights, joined, make_trainer, random_targets, random_weights
 
 from fastnn.engine.activation import activation_names
 from fastnn.engine.loss import Loss
@@ -97,17 +97,16 @@ def test_gradients(activation, rates, rng, level):
     masks = [reference.dropout_mask(numbers_at(8, 1, i, N, SIZES[i + 1]), rate) for i, rate in enumerate(rates)]
     sums, _ = reference.forward(*weights, activations, X, masks)
     assert min(np.abs(z).min() for z in sums) > 10 * step, "too near a kink for differences: take another seed"
-    for group, group_weights in zip(grads, weights, strict=True):
-        for grad, weight in zip(group, group_weights, strict=True):
-            differences = np.empty_like(weight)
-            for at in np.ndindex(weight.shape):
-                number, losses = weight[at], []
-                for moved in (number + step, number - step):
-                    weight[at] = moved
-                    losses.append(run()[0])
-                weight[at] = number
-                differences[at] = (losses[0] - losses[1]) / (2 * step)
-            np.testing.assert_allclose(grad, differences, rtol=0, atol=1e-7 * np.abs(grad).max())
+    for grad, weight in zip(grads, joined(*weights), strict=True):
+        differences = np.empty_like(weight)
+        for at in np.ndindex(weight.shape):
+            number, losses = weight[at], []
+            for moved in (number + step, number - step):
+                weight[at] = moved
+                losses.append(run()[0])
+            weight[at] = number
+            differences[at] = (losses[0] - losses[1]) / (2 * step)
+        np.testing.assert_allclose(grad, differences, rtol=0, atol=1e-7 * np.abs(grad).max())
 
 
 def test_dropout_is_for_training(rng, dtype, level):
