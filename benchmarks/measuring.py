@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastnn.threads import effective_n_threads
+from fastnn.runtime.threads import effective_n_threads
 
 
 def best_seconds(*works, rounds=7, at_least=0.1):

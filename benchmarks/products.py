@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 
 from fastnn.engine.standalone import Dense
-from fastnn.threads import effective_n_threads
+from fastnn.runtime.threads import effective_n_threads
 
 from .measuring import _Tracked, figures
 

@@ -16,7 +16,7 @@ function(fastnn_engine_module file)
   python_add_library(${target} MODULE WITH_SOABI ${transpiled})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name}
                                              LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/engine/${folder})
-  target_include_directories(${target} PRIVATE ${FASTNN_ENGINE_DIR} ${FASTNN_KERNEL_DIR})
+  target_include_directories(${target} PRIVATE ${FASTNN_ENGINE_DIR}/threads ${FASTNN_KERNEL_DIR})
   target_link_libraries(${target} PRIVATE Python::NumPy)
   target_compile_definitions(${target} PRIVATE NPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION)
   target_compile_options(${target} PRIVATE ${FASTNN_FLAG}-O2)

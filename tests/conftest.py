@@ -40,4 +40,4 @@ def ctrl_c_works():
 @pytest.fixture(autouse=True)
 def no_ctrl_c_just_before(monkeypatch):
     """In another test, that is: the one in this would be the second within a second."""
-    monkeypatch.setattr("fastnn.interruption._last_press", -math.inf)
+    monkeypatch.setattr("fastnn.training.interruption._last_press", -math.inf)

@@ -101,7 +101,7 @@ def main():
     if not shutil.which("valgrind"):
         print("valgrind is not installed: instructions are not counted")
         return
-    from fastnn.engine import team
+    from fastnn.engine.threads import team
 
     records = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     counts = count()

@@ -1,11 +1,11 @@
 """fastnn: perceptrons and multilayer perceptrons for CPUs, with scikit-learn's interface and fast kernels."""
 
-from fastnn.classifier import MLPClassifier
-from fastnn.installation import installed_version, warn_of_namesake
-from fastnn.perceptron import Perceptron
-from fastnn.regressor import MLPRegressor
-from fastnn.saving import load, save
-from fastnn.threads import show_config
+from fastnn.estimators.mlp_classifier import MLPClassifier
+from fastnn.estimators.mlp_regressor import MLPRegressor
+from fastnn.estimators.perceptron import Perceptron
+from fastnn.persistence.saving import load, save
+from fastnn.runtime.installation import installed_version, warn_of_namesake
+from fastnn.runtime.threads import show_config
 
 __all__ = ["MLPClassifier", "MLPRegressor", "Perceptron", "load", "save", "show_config"]
 __version__ = installed_version()

@@ -17,8 +17,8 @@ import fastnn
 from fastnn.cli.arguments import Parser
 from fastnn.cli.peers import NETWORKS, PEERS, PREDICTIONS
 from fastnn.cli.timing import OtherWork, Times, busy_note
-from fastnn.engine.cores import unbound
-from fastnn.threads import effective_n_threads
+from fastnn.engine.threads.cores import unbound
+from fastnn.runtime.threads import effective_n_threads
 
 # Of every workload: 7 for each peer, or fewer where they take longer than so many seconds, which only busy machines do.
 MOST_ROUNDS, LEAST_ROUNDS = 7, 3

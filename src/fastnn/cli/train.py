@@ -17,7 +17,7 @@ from fastnn.cli.mnist_files import IdxError, read_mnist
 from fastnn.cli.numpy_network import NumpyNetwork
 from fastnn.cli.timing import OtherWork, Times, busy_note
 from fastnn.engine import isa
-from fastnn.threads import effective_n_threads
+from fastnn.runtime.threads import effective_n_threads
 
 # A layer's units: two such layers still have fewer bytes of weights than can be addressed.
 MAX_UNITS = 2**20

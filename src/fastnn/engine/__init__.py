@@ -1,6 +1,6 @@
 """The engine: layers, losses and optimizers over a batch, without the GIL and on every core."""
 
-from fastnn.engine.cores import unbound
+from fastnn.engine.threads.cores import unbound
 
 with unbound():  # this loads OpenMP, which counts the cores and divides them into places once and for all
-    from fastnn.engine import team  # noqa: F401
+    from fastnn.engine.threads import team  # noqa: F401

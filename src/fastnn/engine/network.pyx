@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 from fastnn.engine.activation import activation_names, number
 from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of, skip_samples
-from fastnn.engine.crowd cimport note_stalls, patience_for, recent_stalls, uncrowded_team
+from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncrowded_team
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport (
     FASTNN_IDENTITY, FASTNN_N_ACTIVATIONS, fastnn_entries, fastnn_kernels, fastnn_matrix, fastnn_samples, fastnn_terms,
@@ -23,7 +23,7 @@ from fastnn.engine.layers.registry import make_layers, weight_shapes
 from fastnn.engine.layers.signal cimport Signal, n_tiles
 from fastnn.engine.loss cimport Loss, TargetRows, Targets, gather_targets, rows_loss
 from fastnn.engine.products cimport every_term, packed_size
-from fastnn.engine.team cimport Team, affordable_team, run_team, team_next, team_seconds
+from fastnn.engine.threads.team cimport Team, affordable_team, run_team, team_next, team_seconds
 
 cnp.import_array()
 

@@ -10,7 +10,7 @@ from libc.stdint cimport uint32_t
 from fastnn.engine.kernels cimport fastnn_batch, fastnn_kernels, fastnn_matrix, fastnn_terms, fastnn_update
 from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.layers.signal cimport Signal, Step
-from fastnn.engine.team cimport Team
+from fastnn.engine.threads.team cimport Team
 
 cdef size_t packed_size(const fastnn_kernels *kernels, size_t fan_in, size_t fan_out) noexcept nogil
 cdef fastnn_terms every_term(const uint32_t *all_terms) noexcept nogil

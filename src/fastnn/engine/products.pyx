@@ -9,7 +9,7 @@ from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.layers.signal cimport (
     Signal, Step, finish_values, n_panels, n_tiles, row_of, signal_rows,
 )
-from fastnn.engine.team cimport Share, Team, my_share
+from fastnn.engine.threads.team cimport Share, Team, my_share
 
 # A forward task is so many tiles of batch rows by so many panels: what it reads and writes of a depth's x, W and z
 # stays in the second-level cache. While a product has few tasks, for all the threads there may be, they are smaller.

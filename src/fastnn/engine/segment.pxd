@@ -7,7 +7,7 @@ from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples, fastnn_update
 from fastnn.engine.layers.layer cimport Layer, Parameter
 from fastnn.engine.layers.signal cimport Signal, Step
 from fastnn.engine.loss cimport TargetRows, TargetSamples
-from fastnn.engine.team cimport Team, team_barrier
+from fastnn.engine.threads.team cimport Team, team_barrier
 
 
 # A thread's part of one operation of a phase.

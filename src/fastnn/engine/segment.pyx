@@ -9,13 +9,13 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
-from fastnn.engine.crowd cimport MOST_STALLS
+from fastnn.engine.threads.contention cimport MOST_STALLS
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient
 from fastnn.engine.layers.signal cimport finish_delta, n_panels, n_tiles, row_of
 from fastnn.engine.loss cimport gather_targets, rows_loss, total_weight
 from fastnn.engine.optimizer cimport update_at
 from fastnn.engine.products cimport n_weight_tasks
-from fastnn.engine.team cimport Share, Team, fp_state, my_share, team_count, team_enter, team_leave, team_wait
+from fastnn.engine.threads.team cimport Share, Team, fp_state, my_share, team_count, team_enter, team_leave, team_wait
 
 
 cdef void run_segment(void *job, const Team *team) noexcept nogil:

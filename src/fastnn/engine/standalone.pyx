@@ -17,7 +17,7 @@ from fastnn.engine.kernels cimport (
 from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.layers.signal cimport Signal, finish_delta, n_panels, signal_rows
 from fastnn.engine.products cimport dense_back, dense_forward, dense_step, every_term, n_weight_tasks, packed_size
-from fastnn.engine.team cimport Team, affordable_team, run_team
+from fastnn.engine.threads.team cimport Team, affordable_team, run_team
 
 cnp.import_array()
 

@@ -14,7 +14,7 @@ from fastnn.engine import schedule
 from fastnn.engine.activation import keeps_input, number
 from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport Workspace, names_rows, round_up, row_length, samples_of
-from fastnn.engine.crowd cimport note_stalls, patience_for, recent_stalls, uncrowded_team
+from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncrowded_team
 from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_entries, fastnn_kernels, fastnn_samples
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
 from fastnn.engine.layers.signal cimport Signal, n_panels, n_tiles
@@ -25,7 +25,7 @@ from fastnn.engine.products cimport every_term, n_weight_tasks
 from fastnn.engine.segment cimport (
     Operation, Plan, RowOperation, Segment, n_chunks, operation_work, row_work, run_segment,
 )
-from fastnn.engine.team cimport affordable_team, run_team
+from fastnn.engine.threads.team cimport affordable_team, run_team
 
 cnp.import_array()
 

@@ -10,7 +10,7 @@ from fastnn.engine.layers.signal cimport Signal, Step, finish_delta, n_panels, r
 from fastnn.engine.products cimport (
     dense_back, dense_forward, dense_forward_rows, dense_step, packed_size, transpose_weights,
 )
-from fastnn.engine.team cimport Team
+from fastnn.engine.threads.team cimport Team
 
 
 cdef inline fastnn_matrix *weights_of(const Layer *layer) noexcept nogil:

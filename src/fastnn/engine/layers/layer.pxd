@@ -9,7 +9,7 @@ from libc.stddef cimport size_t
 from fastnn.engine.arrays cimport Workspace
 from fastnn.engine.kernels cimport fastnn_kernels, fastnn_matrix
 from fastnn.engine.layers.signal cimport Signal, Step
-from fastnn.engine.team cimport Team
+from fastnn.engine.threads.team cimport Team
 
 
 # One entry of the list of all that a network learns. A vector is a matrix without rows.

@@ -1,0 +1,339 @@
+"""What is to be predicted, of any kind, as the numbers a network learns, and back."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+
+from fastnn.data.inputs import class_weights, native, readable, refusing
+from fastnn.engine.loss import Loss
+
+
+def class_numbers(classes, y):
+    """The number of each label among the classes.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    y : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of int32 of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        For labels that are not among the classes.
+    """
+    if classes.dtype.kind + y.dtype.kind in ("iu", "ui"):
+        classes, y = classes.astype(object), y.astype(object)  # NumPy would compare them as floating-point numbers
+    with refusing("`y` must be labels like those of `self.classes_`, {}", classes):
+        codes = np.searchsorted(classes, y)
+    known = classes[np.minimum(codes, len(classes) - 1)] == y
+    if not np.all(known):
+        raise ValueError(
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {np.unique(y[~known])}."
+        )
+    return codes.astype(np.int32)
+
+
+def indicates(y):
+    """Whether a matrix of two values in all, or a sparse one, holds zeros and ones only."""
+    values = y.data if issparse(y) else np.asarray(y)
+    return bool(((values == 0) | (values == 1)).all())
+
+
+def check_dense(y):
+    """Refuse a sparse y: of what is no indicator, zero is as good a value as any other.
+
+    Raises
+    ------
+    TypeError
+    """
+    if issparse(y):
+        raise TypeError("`y` must be an array: y.toarray(). Only indicator matrices of zeros and ones may be sparse.")
+
+
+class Labels:
+    """Class labels: what kind they are, which there are, and how they are written as numbers.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_columns)
+        All labels there are, each at least once; for multilabel targets any matrix of zeros and ones.
+
+    Attributes
+    ----------
+    kind : {"binary", "multiclass", "multilabel-indicator", "multiclass-multioutput"}
+    classes : ndarray of shape (n_classes,), or a list of such
+        Sorted; of multilabel targets the columns' numbers; of several columns of classes each one's.
+    n_outputs : int
+        Outputs of the network: one for two classes, or for a single one, one per class or label otherwise.
+    head : {"logistic", "softmax"}
+        What the network ends in.
+    groups : list of int or None
+        The numbers of classes of several columns of classes.
+
+    Raises
+    ------
+    ValueError
+        When y holds no classes (continuous numbers).
+    TypeError
+        For columns of classes in a sparse matrix.
+    """
+
+    are_numbers = False
+
+    def __init__(self, y):
+        if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU":
+            classes = np.unique(y)
+            # Else too many for classes: scikit-learn says so.
+            if len(classes) <= len(y) // 2:
+                self._take("binary" if len(classes) <= 2 else "multiclass", classes)
+                return
+        with refusing("`y` must be labels of one kind"):
+            kind = type_of_target(y, input_name="y")
+        # scikit-learn says multilabel of any two values; but it, too, predicts zeros and ones then.
+        if kind == "multiclass-multioutput" or (kind == "multilabel-indicator" and not indicates(y)):
+            check_dense(y)
+            self._take("multiclass-multioutput", [unique_labels(column) for column in np.asarray(y).T])
+        else:
+            check_classification_targets(y)
+            self._take(kind, unique_labels(y))
+
+    @classmethod
+    def of_kind(cls, kind, classes):
+        """Labels of a known kind, from the classes there are; of several columns, from each one's."""
+        columns = kind == "multiclass-multioutput"
+        return cls.of_sorted(kind, [unique_labels(column) for column in classes] if columns else unique_labels(classes))
+
+    @classmethod
+    def of_sorted(cls, kind, classes):
+        """The same, from classes that are sorted arrays already: they are kept as they are."""
+        labels = cls.__new__(cls)
+        labels._take(kind, classes)
+        return labels
+
+    def _take(self, kind, classes):
+        self.kind = kind
+        columns = kind == "multiclass-multioutput"
+        self.classes = [native(column) for column in classes] if columns else native(classes)
+        self.groups = [len(column) for column in self.classes] if columns else None
+        self.head = "softmax" if self.kind.startswith("multiclass") else "logistic"
+        self.n_outputs = sum(self.groups) if self.groups else 1 if self.kind == "binary" else len(self.classes)
+
+    @property
+    def has_single_class(self):
+        """Whether there is one class: as in scikit-learn, the network learns to put out 0, whatever is predicted."""
+        return self.kind == "binary" and len(self.classes) == 1
+
+    def check_same(self, y):
+        """Refuse y that has other classes than there are: where training goes on with what it has.
+
+        Raises
+        ------
+        ValueError
+        """
+        if np.ndim(y) != (1 if self.kind in ("binary", "multiclass") else 2):
+            n_columns = len(self.groups or self.classes)
+            wanted = "one column" if self.kind in ("binary", "multiclass") else f"{n_columns} columns"
+            raise ValueError(f"warm_start needs `y` of {wanted}, as in the previous call to fit, not {np.shape(y)}")
+        if self.groups:
+            check_dense(y)
+        columns = zip(self.classes, np.asarray(y).T, strict=False) if self.groups else [(self.classes, y)]
+        for classes, column in columns:
+            labels = unique_labels(column)
+            if set(labels) != set(classes):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                    f"Previously got {classes}, `y` has {labels}"
+                )
+
+    def loss(self, label_smoothing):
+        """The loss that goes with the head."""
+        if self.has_single_class:  # which has no other to share its probability with
+            label_smoothing = 0.0
+        return Loss(self.head, self.head, self.n_outputs, label_smoothing, self.groups)
+
+    def encode(self, y):
+        """Targets as the engine takes them.
+
+        Returns
+        -------
+        ndarray
+            int32 class numbers of shape (n_samples,), or (n_samples, n_columns), for softmax; else zeros and ones,
+            uint8, of shape (n_samples, n_outputs).
+
+        Raises
+        ------
+        ValueError
+            For labels that are not among `classes`, or are of another kind.
+        TypeError
+            For columns of classes in a sparse matrix.
+        """
+        if self.kind == "multilabel-indicator":
+            y = y.toarray() if issparse(y) else np.asarray(y)
+            if y.ndim != 2 or y.shape[1] != self.n_outputs:
+                raise ValueError(f"`y` must be an indicator matrix of {self.n_outputs} labels, as in the first fit")
+            if not indicates(y):
+                raise ValueError(
+                    "`y` must be an indicator matrix of zeros and ones: `(y > 0).astype(int)` makes one of -1 and 1, "
+                    "sklearn.preprocessing.MultiLabelBinarizer one of sets of labels"
+                )
+            return np.ascontiguousarray(y != 0).view(np.uint8)
+        if self.groups:
+            check_dense(y)
+            if y.ndim != 2 or y.shape[1] != len(self.groups):
+                raise ValueError(f"`y` must have {len(self.groups)} columns of classes, as in the first fit")
+            codes = [class_numbers(classes, column) for classes, column in zip(self.classes, y.T, strict=True)]
+            return np.ascontiguousarray(np.stack(codes, axis=1))
+        if y.ndim != 1:
+            raise ValueError(f"`y` must be one column of classes, as in the first fit, not of shape {y.shape}")
+        codes = class_numbers(self.classes, y)
+        return codes if self.kind == "multiclass" else codes.astype(np.uint8).reshape(-1, 1)
+
+    def strata(self, codes):
+        """By what samples are held out evenly: two classes only, as in scikit-learn."""
+        return codes[:, 0] if self.kind == "binary" else None
+
+    def weights(self, class_weight, codes, counted, sample_weight):
+        """What class weights make of the weight of each sample, or of each of its targets.
+
+        Parameters
+        ----------
+        class_weight : dict, "balanced", a list of either with one for each column of y, or None
+        codes : ndarray
+            What `encode` returned.
+        counted : ndarray
+            The codes that "balanced" counts: these, or those of other samples; and
+        sample_weight : ndarray of shape (n_samples,) or None
+            what each of those samples counts for.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_columns), or None
+
+        Raises
+        ------
+        ValueError
+            For a list of another length, and for what `class_weights` refuses.
+        """
+        if class_weight is None:
+            return None
+        if codes.ndim == 1 or self.kind == "binary":
+            if not isinstance(class_weight, (str, dict)):
+                raise ValueError("class_weight must be a dict or 'balanced', y being one column, not a list.")
+            return class_weights(class_weight, self.classes, counted.reshape(-1), sample_weight)[codes.reshape(-1)]
+        n_columns = codes.shape[1]
+        if isinstance(class_weight, dict) or not isinstance(class_weight, (str, list, tuple)):
+            raise ValueError(f"class_weight must be 'balanced' or a list of {n_columns}, one for each column of y.")
+        each = [class_weight] * n_columns if isinstance(class_weight, str) else list(class_weight)
+        if len(each) != n_columns:
+            raise ValueError(f"class_weight is a list of {len(each)} for {n_columns} columns of y.")
+        for weight in each:
+            if not isinstance(weight, dict) and weight not in ("balanced", None):
+                raise ValueError(f"class_weight must be a dict or 'balanced' for each column of y, got {weight!r}.")
+        classes = self.classes if self.groups else [np.arange(2)] * n_columns
+        weights = [class_weights(*column, sample_weight) for column in zip(each, classes, counted.T, strict=True)]
+        return np.stack([column[own] for column, own in zip(weights, codes.T, strict=True)], axis=1)
+
+    def codes(self, outputs):
+        """The likeliest class of each row of the network's outputs, and whether each label is likelier than not.
+
+        Returns
+        -------
+        ndarray
+            Of the shape that `encode` returns.
+        """
+        if self.kind == "multiclass":
+            return outputs.argmax(axis=1)
+        if self.groups:
+            return np.stack([part.argmax(axis=1) for part in self.split(outputs)], axis=1)
+        return np.zeros(outputs.shape, bool) if self.has_single_class else outputs > 0.5
+
+    def decode(self, outputs):
+        """The same, as the classes and the zeros and ones that users know."""
+        codes = self.codes(outputs)
+        if self.groups:
+            return np.stack([classes[column] for classes, column in zip(self.classes, codes.T, strict=True)], axis=1)
+        if self.kind == "multilabel-indicator":
+            return codes.astype(int)
+        return self.classes[codes if self.kind == "multiclass" else codes[:, 0].astype(int)]
+
+    def probabilities(self, outputs):
+        """What the network's outputs say of each class's probability; of several columns of classes each one's."""
+        if self.has_single_class:
+            return np.ones_like(outputs)
+        if self.kind == "binary":
+            return np.hstack([1 - outputs, outputs])
+        return self.split(outputs) if self.groups else outputs
+
+    def split(self, outputs):
+        """The outputs of each column of classes."""
+        return np.split(outputs, np.cumsum(self.groups)[:-1], axis=1)
+
+
+class Numbers:
+    """Numbers to regress.
+
+    Parameters
+    ----------
+    n_targets : int
+    loss : str
+    quantiles : list of float
+        For the loss quantile: several make as many outputs of each target.
+    huber_delta : float
+    output_activation : str or None
+        None is what goes with the loss.
+
+    Attributes
+    ----------
+    n_outputs : int
+    head : str
+    loss : fastnn.engine.loss.Loss
+
+    Raises
+    ------
+    ValueError
+        When the loss is not for outputs of such an activation.
+    """
+
+    groups = None
+    are_numbers = True
+
+    def __init__(self, n_targets, loss, quantiles, huber_delta, output_activation):
+        self.n_targets, self.name = n_targets, loss
+        self.quantiles = quantiles if loss == "quantile" else [None]
+        self.n_outputs = self.n_targets * len(self.quantiles)
+        self.head = output_activation or ("exp" if loss == "poisson" else "identity")
+        settings = {"quantile": quantiles * self.n_targets, "huber": huber_delta}.get(loss, 0.0)
+        self.loss = Loss(loss, self.head, self.n_outputs, settings)
+
+    def encode(self, y):
+        """Targets as the engine takes them, of shape (n_samples, n_outputs).
+
+        Raises
+        ------
+        ValueError
+            For numbers that the loss is not for.
+        TypeError
+            For a sparse matrix.
+        """
+        check_dense(y)
+        y = readable(y.reshape(-1, 1) if y.ndim == 1 else y, "y")
+        if y.shape[1] != self.n_targets:
+            raise ValueError(f"`y` must have {self.n_targets} columns, as in the first fit, not {y.shape[1]}")
+        if self.name == "poisson" and (y < 0).any():
+            raise ValueError("loss='poisson' is for y >= 0, such as counts.")
+        return np.repeat(y, len(self.quantiles), axis=1)
+
+    def strata(self, targets):
+        """Samples are held out without regard to their numbers."""
+
+    def decode(self, outputs):
+        """Predictions from the network's outputs: one target's as a vector; several quantiles along a further axis."""
+        if len(self.quantiles) == 1:
+            return outputs[:, 0] if self.n_outputs == 1 else outputs
+        shape = (len(outputs), len(self.quantiles))
+        return outputs if self.n_targets == 1 else outputs.reshape(shape[0], self.n_targets, shape[1])

@@ -1,0 +1,259 @@
+"""Perceptrons in training, one unit per class against the rest: checks, the space they take, and what was learnt."""
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.math cimport INFINITY
+from libc.stddef cimport size_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+from fastnn.engine.arrays import aligned_zeros, csr_arrays, has_contiguous_rows
+from fastnn.engine.arrays cimport row_length
+from fastnn.engine.isa cimport kernels_for
+from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_examples, fastnn_perceptron
+from fastnn.engine.threads.team cimport affordable_team, run_team
+from fastnn.engine.perceptron.units cimport SEGMENT_EPOCHS, Slot, Training, Unit, may_go_on, run_segment
+
+cnp.import_array()
+
+# Multiplications that a row costs beside its own.
+cdef int64_t ROW_TERMS = 16
+# Those below which one thread is faster than waking a second.
+cdef double PARALLEL_TERMS = 2e5
+# Bytes that units' slots may take together, beside one slot per thread.
+cdef size_t SLOT_BYTES = 1 << 22
+# Bytes of weights up to which a thread takes on several units in turn: they have to share the first-level cache.
+cdef size_t TOGETHER_BYTES = 1 << 15
+
+
+cdef const void *data_of(cnp.ndarray array, dtype, size_t n) except? NULL:
+    """The numbers of a contiguous array of that type and size."""
+    if array.dtype != dtype or <size_t> array.size != n or not array.flags.c_contiguous:
+        raise ValueError(f"needs {n} contiguous numbers of type {dtype}, not {array.size} of {array.dtype}")
+    return cnp.PyArray_DATA(array)
+
+
+cdef class Perceptrons:
+    """Units that learn one class each against the rest, from the same samples.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), or CSR matrix that `check_csr` has let pass
+        float32 or float64, its rows contiguous. Neither copied nor written to; to be left alone while units learn.
+    classes : ndarray of int32 of shape (n_samples,)
+        Each sample's class; ~class for a sample held out.
+    sample_weight : ndarray of shape (n_samples,), of X's type, or None
+    coef : ndarray of shape (n_units, n_features), of X's type
+        Where units start; learnt in place.
+    intercept : ndarray of shape (n_units,), float64
+        Likewise.
+    averages : Averages, or None
+        Where averaging: what there is of it so far, added to in place.
+    positive : sequence of int
+        The class of each unit.
+    class_weight : sequence of (float, float)
+        For each unit: the weight of the rest and that of the class.
+    seeds : sequence of int, or None
+        For each unit's orders; None: the samples come in their own.
+    eta, alpha, l1_ratio, tol, max_iter, n_iter_no_change : float, int
+        As in scikit-learn; alpha < 0 is no penalty, tol = -inf never stops.
+    intercept_rate : float
+        What the intercept changes by when eta is 1 and the sample's weight too.
+    step, average_from : int
+        The number of the first step, and that of the first after which the weights are averaged.
+    held_out_weight : float
+        The summed weight of the samples held out, whose score then decides when to stop; 0: there are none.
+    n_train : int
+        How many are not held out.
+    segment_epochs : int
+        Epochs at most in a call of `run`.
+    n_threads : int
+        At most so many are used.
+    level : str, default=None
+        The instruction set; None is the one that fastnn uses.
+
+    Attributes
+    ----------
+    n_mistakes : list of list of int
+        For each unit, its mistakes in each epoch.
+    """
+
+    cdef Training job
+    cdef object arrays, rows, slot_arrays, coef, averages, mistakes
+    cdef uint64_t first_step
+    cdef readonly list n_mistakes
+
+    def __cinit__(self, X, classes, sample_weight, coef, intercept, averages, positive, *args, **settings):
+        self.job.n_units = len(positive)
+        self.job.units = <Unit *> calloc(self.job.n_units, sizeof(Unit))
+        self.job.slots = <Slot *> calloc(self.job.n_units, sizeof(Slot))
+        if self.job.units == NULL or self.job.slots == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.job.units)
+        free(self.job.slots)
+
+    def __init__(self, X, classes, sample_weight, coef, intercept, averages, positive, class_weight, seeds, *,
+                 double eta, double intercept_rate, double alpha, double l1_ratio, double tol, int64_t max_iter,
+                 int64_t n_iter_no_change, uint64_t step, uint64_t average_from, double held_out_weight,
+                 size_t n_train, int segment_epochs, int n_threads, level=None):
+        cdef Training *job = &self.job
+        cdef size_t n_samples = X.shape[0]
+        cdef cnp.ndarray mistakes
+        cdef char *coefs
+        cdef char *means
+        cdef size_t i, offset
+        cdef fastnn_perceptron *learnt
+        if not 0 < n_samples < 2**31:
+            raise ValueError(f"{n_samples} samples: there must be some, and fewer than 2**31")
+        job.kernels = kernels_for(X.dtype, level)
+        self._set_rows(X)
+        job.examples.classes = <const int32_t *> data_of(classes, np.int32, n_samples)
+        if sample_weight is not None:
+            job.examples.weights = data_of(sample_weight, X.dtype, n_samples)
+        job.n_samples, job.n_train, job.held_out_weight = n_samples, n_train, held_out_weight
+        job.max_iter, job.n_iter_no_change, job.tol = max_iter, n_iter_no_change, tol
+        job.segment_epochs = min(segment_epochs, SEGMENT_EPOCHS)
+
+        if n_threads < 1:
+            raise ValueError(f"{n_threads} threads")
+        terms = <double> job.row_terms * n_samples * job.n_units * min(max_iter, 1000)
+        job.n_threads = affordable_team(min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1)
+        self.mistakes = mistakes = np.zeros((job.n_units, SEGMENT_EPOCHS), np.uint64)
+        job.mistakes = <uint64_t *> cnp.PyArray_DATA(mistakes)
+        self.coef, self.averages, self.first_step = coef, averages, step
+        self.n_mistakes = [[] for _ in positive]
+        self.arrays = X, classes, sample_weight  # kept alive
+        n_vectors = 1 + (averages is not None) + (alpha >= 0 and l1_ratio > 0)
+        self._make_slots(n_vectors, shuffle=seeds is not None)
+        if not coef.flags.writeable or averages is not None and not averages.coef.flags.writeable:
+            raise ValueError("weights are learnt in place: they must not be read-only")
+        coefs = <char *> data_of(coef, X.dtype, job.n_units * job.examples.n_features)
+        if averages is not None:
+            means = <char *> data_of(averages.coef, X.dtype, job.n_units * job.examples.n_features)
+        for i in range(job.n_units):
+            offset = i * job.examples.n_features * job.kernels.itemsize
+            job.units[i].coef = coefs + offset
+            if averages is not None:
+                job.units[i].means = means + offset
+            job.units[i].best = -INFINITY
+            job.units[i].seed = 0 if seeds is None else seeds[i]
+            learnt = &job.units[i].learnt
+            learnt.positive, learnt.eta, learnt.intercept_rate = positive[i], eta, intercept_rate
+            learnt.class_weights[0], learnt.class_weights[1] = class_weight[i]
+            learnt.alpha, learnt.l1_ratio = alpha, l1_ratio
+            learnt.shrink = max(0.0, 1.0 - ((1.0 - l1_ratio) * eta * alpha))
+            learnt.average_from, learnt.step = average_from, step
+            learnt.scale, learnt.intercept = 1, intercept[i]
+            if averages is not None:
+                learnt.n_averaged = averages.counts[i]
+                learnt.intercept_sum = averages.intercept[i] * averages.counts[i]
+
+    cdef _make_slots(self, size_t n_vectors, bint shuffle):
+        """One per thread, and more, up to one per unit, as far as that is little: so that threads can share the units
+        evenly, and take on several at a time."""
+        cdef Training *job = &self.job
+        cdef size_t i, n_orders = 0 if not shuffle else 1 if job.max_iter == 1 else 3
+        cdef cnp.ndarray numbers, orders
+        job.vector_length = row_length(job.examples.n_features, 1, sizeof(double))
+        slot_bytes = n_vectors * job.vector_length * sizeof(double) + n_orders * job.n_samples * sizeof(uint32_t)
+        job.n_slots = min(max(SLOT_BYTES // slot_bytes, <size_t> job.n_threads), job.n_units)
+        job.n_together = TOGETHER_BYTES // (job.vector_length * job.kernels.itemsize)
+        job.n_together = max(1, min(job.n_together, <size_t> FASTNN_MOST_UNITS))
+        # One unit after the other, where nothing is won by more, or someone watches.
+        if job.n_together == job.n_threads == 1 or job.segment_epochs == 1:
+            job.n_slots = job.n_threads
+        numbers = aligned_zeros(job.n_slots * n_vectors * job.vector_length, np.float64)
+        orders = np.empty(job.n_slots * n_orders * job.n_samples, np.uint32)
+        self.slot_arrays = numbers, orders
+        for i in range(job.n_slots):
+            job.slots[i].unit = -1
+            job.slots[i].numbers = <double *> cnp.PyArray_DATA(numbers) + i * n_vectors * job.vector_length
+            if shuffle:
+                job.slots[i].shuffle = <uint32_t *> cnp.PyArray_DATA(orders) + i * n_orders * job.n_samples
+
+    cdef _set_rows(self, X):
+        cdef fastnn_examples *examples = &self.job.examples
+        cdef size_t n_stored
+        cdef cnp.ndarray rows
+        examples.n_features = X.shape[1]
+        if isinstance(X, np.ndarray):
+            rows = X
+            if not has_contiguous_rows(X):
+                raise ValueError("the rows of X must be contiguous")
+            examples.values, examples.ld = cnp.PyArray_DATA(rows), rows.strides[0] // rows.itemsize
+            self.job.row_terms = ROW_TERMS + examples.n_features
+            return
+        self.rows = data, columns, starts = csr_arrays(X)
+        n_stored = len(data)
+        examples.values = data_of(data, X.dtype, n_stored)
+        examples.columns = data_of(columns, columns.dtype, len(columns))
+        examples.starts = data_of(starts, columns.dtype, X.shape[0] + 1)
+        examples.wide_indices = columns.dtype == np.int64
+        self.job.row_terms = ROW_TERMS + 2 * n_stored // <size_t> X.shape[0]
+
+    def run(self):
+        """Learn for some 10 to 100 ms at most.
+
+        Returns
+        -------
+        bool
+            Whether every unit has stopped.
+        """
+        cdef Training *job = &self.job
+        cdef size_t i
+        cdef bint done = True
+        job.n_turns = job.n_going = job.n_stopped = 0
+        for i in range(job.n_units):
+            job.n_going += may_go_on(job, &job.units[i])
+        with nogil:
+            run_team(job.n_threads, run_segment, job, NULL)
+        for i in range(job.n_units):
+            while job.units[i].n_fetched < job.units[i].epoch:
+                self.n_mistakes[i].append(int(self.mistakes[i, job.units[i].n_fetched % SEGMENT_EPOCHS]))
+                job.units[i].n_fetched += 1
+            done = done and job.units[i].done
+        return done
+
+    @property
+    def overflowed(self):
+        """The epoch, from 1, after which a unit had a weight that was infinite or NaN; 0 if none had."""
+        return max(self.job.units[i].epoch if self.job.units[i].overflowed else 0 for i in range(self.job.n_units))
+
+    @property
+    def saw_nonfinite(self):
+        """Whether a sum over a row was infinite or NaN: as it is if X has such a number."""
+        return any(self.job.units[i].learnt.finite != 0 for i in range(self.job.n_units))
+
+    def progress(self, size_t i):
+        """A unit's last epoch: its weights and intercept, steps so far, mean loss, objective and score."""
+        cdef Unit *unit = &self.job.units[i]
+        cdef cnp.ndarray weights = self.coef[i]
+        if not unit.done:  # else another may have its slot by now
+            weights = np.empty_like(weights)
+            memcpy(cnp.PyArray_DATA(weights), unit.learnt.weights, weights.nbytes)
+            weights = weights * unit.learnt.scale
+        return (weights, unit.learnt.intercept, unit.learnt.step - self.first_step,
+                unit.learnt.loss / self.job.n_train, unit.objective, unit.score)
+
+    def finish(self):
+        """What is not in `coef` when all units have stopped: brings the averages up to date.
+
+        Returns
+        -------
+        ndarray of shape (n_units,), float64
+            The intercepts.
+        """
+        cdef size_t i
+        cdef fastnn_perceptron *learnt
+        intercept = np.empty(self.job.n_units)
+        for i in range(self.job.n_units):
+            learnt = &self.job.units[i].learnt
+            intercept[i] = learnt.intercept
+            if self.averages is not None:
+                self.averages.counts[i] = learnt.n_averaged
+                self.averages.intercept[i] = learnt.intercept_sum / max(learnt.n_averaged, 1)
+        return intercept

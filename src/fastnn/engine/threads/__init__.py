@@ -1,0 +1,1 @@
+"""Teams of threads, and which cores they may use."""

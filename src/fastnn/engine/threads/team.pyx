@@ -1,0 +1,127 @@
+"""The threads that OpenMP would give, where they run, and how this build came to be."""
+
+from array import array
+
+from cython.parallel cimport parallel
+
+from fastnn.engine.threads.team cimport (
+    Team, TeamWork, team_barrier, team_fork, team_forked, team_join, team_joining, team_max_threads, team_n_cores,
+    team_openmp_rank, team_openmp_size, team_openmp_version,
+)
+
+cdef extern from *:
+    """
+    #if defined(__clang__)
+    #define FASTNN_COMPILER "Clang " __clang_version__
+    #elif defined(__GNUC__)
+    #define FASTNN_COMPILER "GCC " __VERSION__
+    #else
+    #define FASTNN_COMPILER "unknown"
+    #endif
+    """
+    const char *FASTNN_COMPILER
+
+cdef extern from *:
+    """
+    #include "placement.h"
+    #if defined(_OPENMP) && !defined(_WIN32)
+    #include <pthread.h>
+    #include <stdlib.h>
+
+    /* Of the calling thread's last team, whose threads OpenMP keeps for the next one. */
+    static _Thread_local int team_kept = 1;
+
+    static void *wait_for_the_gate(void *gate)
+    {
+        pthread_mutex_lock(gate);
+        pthread_mutex_unlock(gate);
+        return NULL;
+    }
+
+    /* Whether that many threads can be had beside this one, all at a time, and some memory with them. */
+    static int can_start(int n)
+    {
+        int n_started = 0, enough;
+        pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+        pthread_t *threads = malloc(n * sizeof *threads);
+        void *margin = malloc(1 << 16);
+        pthread_mutex_lock(&gate);
+        while (threads && n_started < n && !pthread_create(&threads[n_started], NULL, wait_for_the_gate, &gate))
+            n_started++;
+        enough = n_started == n && margin;
+        pthread_mutex_unlock(&gate);
+        while (n_started)
+            pthread_join(threads[--n_started], NULL);
+        free(margin);
+        free(threads);
+        return enough;
+    }
+
+    static int team_of(int n)
+    {
+        int starts_some = n > team_kept;
+        if (starts_some && !can_start(n - team_kept))
+            return 1;
+        if (n > 1) {
+            placement_apply(n, starts_some);
+            team_kept = n;
+        }
+        return n;
+    }
+    #else
+    static int team_of(int n) { return n; }
+    #endif
+    """
+    int team_of(int n) nogil
+    void placement_set(const int *cores, int n)
+
+
+cdef int affordable_team(int n_threads) noexcept nogil:
+    """That many threads if they can be started, else one: OpenMP ends the process when it cannot start a thread.
+
+    So they are tried first, where OpenMP will have to start some: the stacks they leave are the ones it then gets.
+    """
+    return team_of(n_threads)
+
+
+cdef void run_team(int n_threads, TeamWork work, void *job, team_barrier *barrier) noexcept nogil:
+    """Let a new team of so many threads work, the calling one among them, and return when all have."""
+    cdef Team alone = Team(0, 1, barrier)
+    if n_threads == 1:
+        work(job, &alone)
+    else:
+        team_fork()
+        with parallel(num_threads=n_threads):
+            join_team(work, job, barrier)
+        team_join()
+
+
+cdef void join_team(TeamWork work, void *job, team_barrier *barrier) noexcept nogil:
+    cdef Team team = Team(team_openmp_rank(), team_openmp_size(), barrier)
+    team_forked()
+    work(job, &team)
+    team_joining()
+
+
+#: The compiler of this build.
+compiler = FASTNN_COMPILER.decode().strip()
+#: The date of the OpenMP standard this build follows, as yyyymm; 0 where it was built without.
+openmp_version = team_openmp_version()
+#: Cores that OpenMP found when it was loaded: the threads it uses unless it is told otherwise.
+n_cores_found = team_n_cores()
+
+
+def max_threads():
+    """What OpenMP would use now: OMP_NUM_THREADS, a limit set by threadpoolctl, or the cores that it has found."""
+    return team_max_threads()
+
+
+def n_cores():
+    """Cores that OpenMP counts now: of the calling thread's affinity mask, or of its places where it binds threads."""
+    return team_n_cores()
+
+
+def run_on(cores):
+    """Have the calling thread's teams run on these cores, by number; the calling thread stays where it is."""
+    cdef int[::1] numbers = array("i", cores)
+    placement_set(&numbers[0], <int>numbers.shape[0])

@@ -1,0 +1,1 @@
+"""What users construct: estimators, with scikit-learn's interface."""

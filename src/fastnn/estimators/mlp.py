@@ -1,0 +1,106 @@
+"""What multilayer perceptrons are among the networks: chains of dense layers, told by their hidden layers' sizes."""
+
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from fastnn.engine.activation import activation_names
+from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.network import BaseNetwork
+from fastnn.estimators.parameters import NetworkParameters
+from fastnn.estimators.sklearn_bridge import check_shapes, checked_layers, joined, parted
+from fastnn.estimators.suggestions import value_advice
+from fastnn.layers import Dense
+from fastnn.training.transaction import being_changed
+
+MOST_UNITS = 2**31
+
+
+class BaseMLP(BaseNetwork):
+    """What every multilayer perceptron has besides: hidden layers' sizes and activations, and weights to look at."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        **NetworkParameters._parameter_constraints,
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(activation_names), list, tuple],
+    }
+
+    def _layers(self, n_outputs):
+        """The layers of the network for so many outputs."""
+        sizes = self._hidden_sizes()
+        hidden = [Dense(size, name) for size, name in zip(sizes, self._activation_names(len(sizes)), strict=True)]
+        return [*hidden, Dense(n_outputs, "identity")]
+
+    def _hidden_sizes(self):
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if np.iterable(sizes) else [sizes]
+        if not all(isinstance(n, Integral) and 0 < n < MOST_UNITS for n in sizes):
+            raise ValueError(f"hidden_layer_sizes must be integers from 1 to 2**31 - 1, got {sizes}")
+        return [int(n) for n in sizes]
+
+    def _activation_names(self, n_hidden):
+        if isinstance(self.activation, str):
+            return [str(self.activation)] * n_hidden  # the engine takes no np.str_, as a grid search may set
+        activations = [str(name) for name in self.activation]
+        if len(activations) != n_hidden:
+            raise ValueError(
+                f"activation must be a name, or a list of {n_hidden}, one for each hidden layer, got {activations}"
+            )
+        for i, name in enumerate(activations):
+            if name not in activation_names:
+                advice = value_advice("activation", name, activation_names)
+                raise ValueError(
+                    f"activation[{i}] must be one of {', '.join(activation_names)}, got {name!r}"
+                    + (f". {advice}" if advice else "")
+                )
+        return activations
+
+    def _initial_gain(self):
+        """scikit-learn has one activation for all layers, so its output layer follows the hidden ones in this."""
+        names = {self.activation} if isinstance(self.activation, str) else set(self.activation)
+        return 2.0 if names == {"logistic"} else 6.0
+
+    # -- weights ------------------------------------------------------------------------------------------------------
+
+    @property
+    def coefs_(self):
+        """tuple of ndarray of shape (fan_in, fan_out): the weights of each layer, read-only copies."""
+        return self._unpacked()[0]
+
+    @coefs_.setter
+    def coefs_(self, coefs):
+        self._set_weights("coefs", coefs)
+
+    @property
+    def intercepts_(self):
+        """tuple of ndarray of shape (fan_out,): the biases of each layer, read-only copies."""
+        return self._unpacked()[1]
+
+    @intercepts_.setter
+    def intercepts_(self, intercepts):
+        self._set_weights("intercepts", intercepts)
+
+    def _unpacked(self):
+        if not hasattr(self, "_network"):
+            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
+        coefs, intercepts = map(tuple, parted(self._network.weights()))
+        for array in (*coefs, *intercepts):  # the network would not notice a change: better an error than silence
+            array.flags.writeable = False
+        return coefs, intercepts
+
+    def _set_weights(self, name, layers):
+        check_is_fitted(self)
+        layers = checked_layers(name, layers, self._network.dtype)
+        with being_changed(self):
+            coefs, intercepts = parted(self._network.weights())
+            parts = {"coefs": coefs, "intercepts": intercepts, name: layers}
+            check_shapes(self._network.sizes, **parts)
+            network = self._network.copy()  # other threads may be in the middle of a prediction with this one
+            network.set_weights(joined(**parts))
+            if self._trainer is not None:
+                self._trainer.move_to(network)
+            state = self._state.copy()
+            state.forget_weights()  # training goes on from these
+            vars(self).update(_network=network, _state=state)

@@ -1,0 +1,424 @@
+"""The multilayer perceptron classifier."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from numbers import Real
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.neural_network import MLPClassifier as SklearnClassifier
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from fastnn.data.inputs import checked_epochs, scored
+from fastnn.data.targets import Labels, indicates
+from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.mlp import BaseMLP
+from fastnn.estimators.parameters import documented
+from fastnn.estimators.sklearn_bridge import (
+    adopt,
+    adopt_scikit_learns,
+    check_scikit_learns,
+    checked_network,
+    sklearn_estimator,
+    to_scikit_learns,
+)
+from fastnn.estimators.suggestions import with_advice
+from fastnn.training.transaction import as_it_is
+
+
+@with_advice
+@documented
+@dataclass(eq=False, repr=False)
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """Multilayer perceptron classifier.
+
+    Trained on the log-loss, with scikit-learn's parameters, defaults and meanings. A fresh fit on float64 data with a
+    given ``random_state`` draws the same initial weights and the same orders of samples as scikit-learn's, and gives
+    the same model to rounding. The README lists where the two differ, and what only this one has.
+
+    Parameters
+    ----------
+    <parameters of every network>
+    class_weight : dict, "balanced" or a list of either, default=None
+        What the loss of each class's samples is multiplied by: ``{class: weight}``, or in inverse proportion to how
+        many of y there are, or, with `sample_weight`, to what they weigh; for several columns of y a list with one for
+        each. A class without a weight has 1, and weights of classes that y lacks are ignored; but it is an error to
+        have both, which is what a misspelt class comes to. `partial_fit` takes no "balanced".
+    label_smoothing : float, default=0.0
+        The part of the wanted probability that all classes share, in [0, 1): trains for less certainty.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,), or a list of such
+        The labels, sorted; for several columns of classes each one's.
+    <attributes of every network>
+
+    References
+    ----------
+    <references>
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from fastnn import MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+    >>> model = MLPClassifier((64,), tol=1e-3, random_state=0).fit(X_train, y_train)
+    >>> model.score(X_test, y_test) > 0.95
+    True
+    >>> model.predict(X_test[:3])
+    array([2, 8, 2])
+    """
+
+    hidden_layer_sizes: int | Sequence[int] = (100,)
+    activation: str | Sequence[str] = "relu"
+    _: KW_ONLY
+    class_weight: dict | str | Sequence | None = None
+    label_smoothing: float = 0.0
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseMLP._parameter_constraints,
+        "class_weight": [None, dict, StrOptions(["balanced"]), list, tuple],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+    _y_checks: ClassVar[dict] = {}
+    loss: ClassVar[str] = "log_loss"  # no parameter: scikit-learn's says so, too
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Of any real type. CSR is taken as it is, other sparse formats are converted to it.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Class labels of any type; an indicator matrix of labels, of zeros and ones; or several columns of classes.
+            Where there is a single class, it is what will be predicted.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample's loss is multiplied by.
+        X_val, y_val, sample_weight_val : array-like, default=None
+            Samples to watch, not to train on: `validation_scores_` and `validation_loss_curve_` are theirs, and with
+            `early_stopping` they are what is held out.
+
+        Returns
+        -------
+        self : MLPClassifier
+
+        Raises
+        ------
+        ValueError
+            For input that scikit-learn refuses too, and when training diverges (see Warns). The estimator is then as it
+            was before; but an optimizer that training was to go on with starts afresh.
+        RuntimeError
+            When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed twice within a second, the first time perhaps in another fit: it ends a grid search,
+            too. The estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
+            It finds the estimator fitted, as do other warnings of how the fit ended.
+        UserWarning
+            When a parameter is set that has no effect as the others are: once for each, and class, in a process.
+            When Ctrl-C is pressed once: the estimator keeps what it has learnt, the broken-off epoch's part included,
+            and a grid search goes on with its next fit.
+        """
+        validation = X_val, y_val, sample_weight_val
+        given = any(part is not None for part in validation)
+        return self._fit(X, y, sample_weight, validation=validation if given else None)
+
+    @available_if(BaseMLP._check_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None, *, epochs=1):
+        """Train on these samples, going on from where the last fit ended.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Need not hold every class.
+        sample_weight : array-like of shape (n_samples,), default=None
+        classes : array-like of shape (n_classes,), or a list of such, default=None
+            All classes there will be; for multilabel targets the columns' numbers; for several columns of classes each
+            one's. Required in the first call.
+        epochs : int, default=1
+            How often to go through the samples.
+
+        Returns
+        -------
+        self : MLPClassifier
+
+        Raises
+        ------
+        ValueError
+            As for `fit`; in the first call without `classes`; and for ``class_weight="balanced"``.
+        AttributeError
+            With the solver lbfgs, which needs all samples at once.
+        RuntimeError
+            When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            As for `fit`.
+
+        Warns
+        -----
+        UserWarning
+            As for `fit`, when Ctrl-C is pressed once.
+        """
+        each = self.class_weight if isinstance(self.class_weight, (list, tuple)) else [self.class_weight]
+        if any(isinstance(weight, str) for weight in each):
+            raise ValueError(
+                "class_weight='balanced' is not for partial_fit, which does not see all samples. Pass the weights "
+                "themselves: dict(zip(classes, sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)))"
+                " of all y there are, or of enough of them."
+            )
+        return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs), classes=classes)
+
+    @classmethod
+    def from_weights(cls, coefs, intercepts, *, activation="relu", classes=None, multilabel=False, **parameters):
+        """A fitted network with given weights.
+
+        Parameters
+        ----------
+        coefs : sequence of array-like of shape (fan_in, fan_out)
+        intercepts : sequence of array-like of shape (fan_out,)
+        activation : str or list of str, default="relu"
+        classes : array-like of shape (n_classes,), or a list of such, default=None
+            Sorted. None is 0, 1, ...; a list of arrays is several columns of classes.
+        multilabel : bool, default=False
+            Whether each output is a label by itself.
+        **parameters
+            Others of the constructor's.
+
+        Returns
+        -------
+        MLPClassifier
+
+        Raises
+        ------
+        ValueError
+            For weights of shapes that make no network, or none for such classes, and for parameters that `fit` refuses.
+
+        Examples
+        --------
+        >>> from fastnn import MLPClassifier
+        >>> xor = MLPClassifier.from_weights(
+        ...     [[[1, 1], [1, 1]], [[1], [-2]]], [[0, -1], [-0.5]], activation="relu", classes=[False, True]
+        ... )
+        >>> xor.predict([[0, 0], [0, 1], [1, 0], [1, 1]])
+        array([False,  True,  True, False])
+        """
+        coefs, intercepts, (_, *hidden_sizes, n_outputs) = checked_network(coefs, intercepts)
+        classes = _as_sequence(classes)
+        model = cls(tuple(hidden_sizes), activation, **parameters)
+        model._validate_params()
+        if multilabel:
+            kind = Labels.of_kind("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
+        elif classes is not None and np.ndim(classes[0]):
+            kind = Labels.of_kind("multiclass-multioutput", classes)
+        else:
+            classes = np.arange(max(2, n_outputs)) if classes is None else classes
+            kind = Labels.of_kind("multiclass" if len(classes) > 2 else "binary", classes)
+        given = classes if kind.groups else [kind.classes if classes is None else classes]
+        if not all(map(np.array_equal, given, kind.classes if kind.groups else [kind.classes])):
+            raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, got {classes}")
+        if kind.n_outputs != n_outputs:
+            message = (
+                f"intercepts[-1] must have shape ({kind.n_outputs},) for the classes {kind.classes}, got ({n_outputs},)"
+            )
+            if kind.kind == "binary" and n_outputs == 2:
+                message += (
+                    ": two logits act as one, their difference; pass coefs[-1][:, 1:] - coefs[-1][:, :1] and "
+                    "intercepts[-1][1:] - intercepts[-1][:1] as the last layer"
+                )
+            raise ValueError(message)
+        return adopt(model, kind, coefs, intercepts)
+
+    @classmethod
+    def from_sklearn(cls, fitted):
+        """The network of a fitted `sklearn.neural_network.MLPClassifier`, as a model of fastnn.
+
+        Parameters
+        ----------
+        fitted : sklearn.neural_network.MLPClassifier
+
+        Returns
+        -------
+        MLPClassifier
+            With its parameters and weights: it predicts the same, and can be trained further, with a fresh optimizer.
+
+        Raises
+        ------
+        TypeError
+            For another estimator.
+        """
+        check_scikit_learns(fitted, SklearnClassifier)
+        kind = Labels.of_kind(fitted._label_binarizer.y_type_, fitted.classes_)
+        return adopt_scikit_learns(cls(**fitted.get_params()), kind, fitted)
+
+    def to_sklearn(self):
+        """This network as a fitted `sklearn.neural_network.MLPClassifier`.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier
+            It predicts the same. Parameters that it has not, and values that it does not know, are left out.
+
+        Raises
+        ------
+        ValueError
+            For activations and kinds of targets that scikit-learn's has not.
+        """
+        check_is_fitted(self)
+        estimator = to_scikit_learns(self, sklearn_estimator(self, SklearnClassifier))
+        estimator.classes_ = self.classes_
+        estimator._label_binarizer = LabelBinarizer().fit(
+            np.eye(len(self.classes_), dtype=int) if self._targets.kind == "multilabel-indicator" else self.classes_
+        )
+        return estimator
+
+    def _target_kind(self, y, classes, goes_on, partial):
+        if goes_on:
+            if classes is not None and not _equal(classes, self.classes_):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
+                )
+            if not partial:
+                self._targets.check_same(y)
+            return self._targets
+        if not partial:
+            return Labels(y)
+        if classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        classes = _as_sequence(classes)
+        if len(classes) == 0:
+            raise ValueError("classes must not be empty.")
+        if np.ndim(classes[0]):  # what they look like decides: a part of y may hold anything
+            kind = Labels.of_kind("multiclass-multioutput", classes)
+        elif type_of_target(y).startswith("multilabel") and indicates(y):
+            kind = Labels(y)
+        elif y.ndim == 2:
+            raise ValueError(f"`classes` must be a list of the classes of each of the {y.shape[1]} columns of y.")
+        else:
+            kind = Labels(classes)
+        if not _equal(classes, kind.classes):
+            raise ValueError(f"`classes={classes!r}` are not what `y` has: {kind.classes}")
+        return kind
+
+    def _target_weights(self, kind, targets, counted):
+        return kind.weights(self.class_weight, targets, *counted)
+
+    def _loss(self, kind):
+        return kind.loss(self.label_smoothing)
+
+    @property
+    def classes_(self):
+        """The labels, sorted; for several columns of classes a list of each one's."""
+        if not hasattr(self, "_targets"):
+            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no classes.")
+        return self._targets.classes
+
+    def predict(self, X):
+        """The likeliest class of each sample.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_columns)
+            Labels; for multilabel targets an indicator matrix.
+        """
+        fitted = as_it_is(self)
+        outputs = fitted._outputs(X)
+        return fitted._targets.decode(outputs)
+
+    def predict_proba(self, X):
+        """Each class's probability, in the order of `classes_`; of multilabel targets each label's own.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or a list of such
+            Of the network's type; for several columns of classes each one's.
+        """
+        fitted = as_it_is(self)
+        outputs = fitted._outputs(X)
+        return fitted._targets.probabilities(outputs)
+
+    def predict_log_proba(self, X):
+        """The logarithms of `predict_proba`: -inf where a probability is too small for its type.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or a list of such
+        """
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            if isinstance(probabilities, list):
+                return [np.log(part) for part in probabilities]
+            return np.log(probabilities, out=probabilities)
+
+    def score(self, X, y, sample_weight=None):
+        """The accuracy: the part of the samples whose every label is predicted right.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        score = self._score_of_columns if self._targets.groups else super().score
+        return scored(score, X, y, sample_weight)
+
+    def _score_of_columns(self, X, y, sample_weight):
+        y = y.toarray() if issparse(y) else np.asarray(y)
+        check_consistent_length(X, y, sample_weight)
+        if y.ndim != 2 or y.shape[1] != len(self.classes_):
+            raise ValueError(f"`y` must have {len(self.classes_)} columns of classes, not be of shape {y.shape}.")
+        right = (self.predict(X) == y).all(axis=1)
+        return float(np.average(right, weights=sample_weight))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _as_sequence(classes):
+    """Classes as a list or an array: a Series counts from whatever its index says."""
+    if classes is None or isinstance(classes, (list, tuple)):
+        return classes
+    array = np.asarray(classes)
+    if array.ndim == 0:
+        raise ValueError(f"classes must be array-like, not {type(classes).__name__}: {classes!r}")
+    return array
+
+
+def _equal(classes, known):
+    """Whether classes, in any order, are the known ones; of several columns, of each."""
+    if isinstance(known, list):
+        return len(classes) == len(known) and all(map(_equal, classes, known))
+    return np.array_equal(unique_labels(classes), known)

@@ -1,0 +1,277 @@
+"""What networks share as scikit-learn estimators: from what a user gives to a trained network of any layers."""
+
+from contextlib import nullcontext
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_is_fitted
+
+from fastnn.data.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
+from fastnn.engine.network import Network
+from fastnn.engine.trainer import Trainer
+from fastnn.estimators.ineffective import warn_of_ineffective
+from fastnn.estimators.parameter_names import KeptParameterNames
+from fastnn.estimators.parameters import NetworkParameters
+from fastnn.runtime.threads import effective_n_threads
+from fastnn.runtime.warnings import warn_user
+from fastnn.training.callbacks import Callbacks, CallbackSupportMixin
+from fastnn.training.fit import Fit
+from fastnn.training.lbfgs import BATCH_SIZE as LBFGS_BATCH
+from fastnn.training.loop import all_finite
+from fastnn.training.solvers import optimizer_for
+from fastnn.training.state import Samples, TrainingState
+from fastnn.training.transaction import CopiedAsItIs, all_or_nothing, going_on
+from fastnn.training.validation import Holdout, split
+
+
+class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsItIs, BaseEstimator):
+    """What every network has: a chain of layers, a solver, and what training has come to.
+
+    A subclass says which layers there are (`_layers`) and how they begin (`_initial_gain`); what its targets are
+    (`_target_kind`), and what their weights (`_target_weights`) and loss (`_loss`) are.
+    """
+
+    # -- curves -------------------------------------------------------------------------------------------------------
+
+    @property
+    def loss_curve_(self):
+        """list of float: the mean loss of each epoch since training began."""
+        return self._curve("loss_curve")
+
+    @property
+    def validation_scores_(self):
+        """list of float or None: each epoch's score on the samples held out, if any are; NaN of epochs without."""
+        return self._curve("validation_scores")
+
+    @property
+    def validation_loss_curve_(self):
+        """list of float or None: each epoch's mean loss on them, without penalty; likewise."""
+        return self._curve("validation_losses")
+
+    def _curve(self, name):
+        if not hasattr(self, "_state"):
+            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no curves.")
+        curve = getattr(self._state, name)
+        return None if curve is None else curve.as_list()
+
+    # -- training -----------------------------------------------------------------------------------------------------
+
+    def _fit(self, X, y, sample_weight, *, validation=None, n_epochs=None, classes=None):
+        """Fit; or, if n_epochs is given, go on for so many."""
+        partial = n_epochs is not None
+        with all_or_nothing(self) as (draft, become):
+            goes_on = hasattr(draft, "_network") and (partial or draft.warm_start)
+            callbacks = Callbacks(self, X, y, sample_weight, n_epochs if partial else draft.max_iter)
+            X, y = draft._validated(X, y, reset=not goes_on)
+            if sample_weight is not None:
+                sample_weight = checked_weights(sample_weight, X)
+            kind = draft._target_kind(y, classes, goes_on, partial)
+            state = draft._state.copy() if goes_on else TrainingState.starting(draft.random_state)
+            with going_on(self) if goes_on else nullcontext():
+                if partial:
+                    state.forget_weights()  # it goes on from the model as it is, not from the last epoch's weights
+                samples = draft._samples(kind, X, y, sample_weight)
+                network = draft._network_to_train(goes_on, kind, samples, state)
+                held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
+                for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
+                    if part is not None:
+                        part.check_weights(network.dtype, what)
+                warn_of_ineffective(draft, held_out is not None)
+                fit = Fit(draft, network, kind, samples, held_out, state, callbacks, n_epochs)
+                fit.run()
+                become()
+                callbacks.end()
+        for message, category in fit.warnings:  # of which one that is made an error finds the estimator fitted
+            warn_user(message, category)
+        return self
+
+    def _set_fitted(self, network, kind, trainer, state, n_epochs):
+        """All that a fitted estimator has; without a trainer, training would go on with a fresh optimizer."""
+        self._network, self._targets, self._trainer, self._state = network, kind, trainer, state
+        self.n_iter_ = n_epochs
+        self.n_layers_ = len(network.layers) + 1
+        self.n_outputs_ = network.sizes[-1]
+        self.out_activation_ = network.head
+        self.t_ = state.n_samples_seen
+        self.loss_ = state.loss_curve[-1] if state.loss_curve else state.initial_loss
+        self.best_epoch_ = state.best_epoch
+        by_score = self.early_stopping and state.validation_scores is not None
+        self.best_loss_ = None if by_score else state.best_loss if state.loss_curve else state.initial_loss
+        held_out = state.validation_scores is not None
+        self.best_validation_score_ = state.best_score if held_out else None
+
+    def _validated(self, X, y, reset):
+        if is_plain(X) and is_plain_column(y, len(X)) and not hasattr(self, "feature_names_in_"):
+            if reset:
+                self.n_features_in_ = X.shape[1]
+            if X.shape[1] == self.n_features_in_:
+                return X, y
+        X, y = validated(self, X, y, dtype="numeric", multi_output=True, reset=reset, **self._y_checks)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y)
+            warn_user(
+                "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
+                "(n_samples, ), for example using ravel().",
+                DataConversionWarning,
+            )
+        return readable(X), native(y)
+
+    def _samples(self, kind, X, y, sample_weight, counted=None):
+        """Samples to train on; or to watch, where classes are weighed as those trained on tell.
+
+        Their targets and sample weights are `counted`.
+        """
+        targets = kind.encode(y)
+        weights = self._target_weights(kind, targets, counted or (targets, sample_weight))
+        if weights is None:
+            weights = sample_weight
+        elif sample_weight is not None:
+            weights = weights * (sample_weight if weights.ndim == 1 else sample_weight[:, None])
+        return Samples(X, targets, weights)
+
+    def _network_to_train(self, goes_on, kind, samples, state):
+        """The network there is, where training goes on; else a new one."""
+        X, layers = samples.X, self._layers(kind.n_outputs)
+        description = tuple(layer.description() for layer in layers)
+        if not goes_on:
+            dtype = self._compute_dtype(X, samples.targets if kind.are_numbers else None)
+            network = Network(description, X.shape[1:], kind.head, dtype, groups=kind.groups)
+            network.set_weights(self._initial_weights(layers, network, state.random_state))
+            return network
+        network = self._network.copy()
+        if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
+            raise ValueError(f"dtype must be {network.dtype} to resume training, got {self.dtype!r}")
+        if (network.description, network.head) != (description, kind.head):
+            raise ValueError(
+                f"the layers must be those of the fitted network to resume training, {_text(network.description)} and "
+                f"{network.head}, got {_text(description)} and {kind.head}"
+            )
+        if self._trainer is not None:
+            self._trainer.move_to(network)
+        if state.last_weights is not None:  # training goes on from there, not from the best
+            network.set_weights(state.last_weights)
+            state.last_weights = None
+        return network
+
+    def _initial_weights(self, layers, network, random_state):
+        gain, weights = self._initial_gain(), []
+        for layer, of_engine in zip(layers, network.layers, strict=True):
+            weights += layer.initial_weights(of_engine.input_shape, random_state, gain)
+        return weights
+
+    def _hold_out(self, kind, samples, y, sample_weight, validation, state):
+        """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
+        if validation is not None:
+            return self._validation(kind, validation, counted=(samples.targets, sample_weight))
+        if not self.early_stopping:
+            return None
+        n_samples = len(samples)
+        sizes = n_samples - (n_held := int(np.ceil(self.validation_fraction * n_samples))), n_held
+        if state.split is None or (len(state.split[0]), len(state.split[1])) != sizes:
+            state.split = split(n_samples, self.validation_fraction, state.random_state, kind.strata(samples.targets))
+        samples.rows, rows = state.split
+        weights = None if samples.weights is None else samples.weights[rows]
+        held_out = Samples(samples.X[rows], samples.targets[rows], weights)
+        score_weight = None if sample_weight is None else sample_weight[rows]
+        return Holdout(held_out, y[rows], score_weight, self, kind)
+
+    def _validation(self, kind, validation, counted):
+        X, y, sample_weight = validation
+        if X is None or y is None:
+            raise ValueError("X_val and y_val, and with them sample_weight_val, are to be given together.")
+        X, y = self._validated(X, y, reset=False)
+        if sample_weight is not None:
+            sample_weight = checked_weights(sample_weight, X)
+        held_out = self._samples(kind, X, y, sample_weight, counted)
+        return Holdout(held_out, y, sample_weight, self, kind)
+
+    def _trainer_for(self, network, kind, samples, state, n_threads):
+        """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""
+        dropout = self._dropout_rates(len(network.layers) - 1)
+        settings = {"dropout": dropout if any(dropout) else (), "clip_norm": self.clip_norm}
+        if any(dropout):
+            settings["seed"] = state.drawn_dropout_seed()
+        stochastic = {"dropout": any(dropout), "clip_norm": self.clip_norm, "weight_decay": self.weight_decay}
+        if self.solver == "lbfgs" and any(stochastic.values()):
+            names = " and ".join(name for name, value in stochastic.items() if value)
+            raise ValueError(f"Not for lbfgs, but for stochastic solvers only: {names}.")
+        arguments = self._loss(kind), optimizer_for(self), self._batch_size(len(samples)), n_threads
+        last = getattr(self, "_trainer", None)
+        if last is None or last.network is not network:
+            return Trainer(network, *arguments, **settings)
+        return last.adapted(*arguments, **settings)
+
+    def _batch_size(self, n_samples):
+        if self.solver == "lbfgs":
+            return min(LBFGS_BATCH, n_samples)
+        if self.batch_size == "auto":
+            return min(200, n_samples)
+        if self.batch_size > n_samples:
+            warn_user("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+        return min(self.batch_size, n_samples)
+
+    def _check_stochastic(self):
+        if self.solver == "lbfgs":
+            raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
+        return True
+
+    # -- prediction ---------------------------------------------------------------------------------------------------
+
+    def hidden_activations(self, X, layer=-1):
+        """What the units of a hidden layer make of samples.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        layer : int, default=-1
+            Which hidden layer, from 0; -1 is the last.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+
+        Raises
+        ------
+        ValueError
+            When there is no such layer.
+        TypeError
+            When `layer` is not an integer.
+        """
+        check_is_fitted(self)
+        if not isinstance(layer, Integral):
+            raise TypeError(f"layer must be an integer, not {layer!r}.")
+        n_hidden = len(self._network.layers) - 1
+        if not -n_hidden <= layer < n_hidden:
+            raise ValueError(f"layer={layer}, but the network has {n_hidden} hidden layers.")
+        return self._outputs(X, depth=layer % n_hidden + 1)
+
+    def _outputs(self, X, depth=None):
+        network = getattr(self, "_network", None)
+        if (
+            network is None
+            or hasattr(self, "feature_names_in_")
+            or not (is_plain(X) and X.shape[1] == network.sizes[0])
+        ):
+            check_is_fitted(self)
+            X = readable(validated(self, X, dtype="numeric", reset=False))
+        n_threads = effective_n_threads(self.n_threads) if network.worth_sharing(X.shape[0]) else 1
+        outputs = network.forward(X, n_threads, depth)
+        if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):
+            check_range(X, outputs.dtype)
+        return outputs
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_network")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _text(description):
+    """Layers as an error message names them."""
+    return ", ".join(f"{kind}({', '.join(map(str, settings))})" for kind, *settings in description)

@@ -1,0 +1,214 @@
+"""Networks from weights, from scikit-learn's estimators, and to them."""
+
+import copy
+from itertools import chain, pairwise
+
+import numpy as np
+from sklearn.utils._param_validation import make_constraint
+from sklearn.utils.validation import check_is_fitted
+
+from fastnn.data.inputs import refusing
+from fastnn.engine.network import Network
+from fastnn.estimators.ineffective import warn_of_ineffective
+from fastnn.estimators.parameters import SKLEARN_ACTIVATIONS
+from fastnn.training.curve import Curve
+from fastnn.training.state import TrainingState
+
+# What of training scikit-learn's estimators and ours both keep, as they do and as our state does.
+_TRAINING = {"loss_curve_": "loss_curve", "validation_scores_": "validation_scores", "t_": "n_samples_seen"}
+# The axes of each layer's arrays, in words.
+_AXES = {"coefs": "(fan_in, fan_out)", "intercepts": "(fan_out,)"}
+
+
+def checked_layers(name, layers, dtype=None):
+    """Weights, or biases, of layers as arrays of finite numbers: in their own types, or as the network's, if given.
+
+    Raises
+    ------
+    ValueError
+        Names the layer.
+    """
+    if not np.iterable(layers):
+        raise ValueError(f"{name} must be a list of one array for each layer, got {layers!r}")
+    layers = list(layers)
+    if not layers:
+        raise ValueError(f"{name} must be a list of one array for each layer, got an empty list")
+    for i, layer in enumerate(layers):
+        with refusing(f"{name}[{i}] must be an array of shape {_AXES[name]}", errors=(TypeError, ValueError)):
+            layers[i] = layer = np.asarray(layer)
+        if layer.ndim != _AXES[name].count("fan"):
+            raise ValueError(f"{name}[{i}] must have shape {_AXES[name]}, got {layer.shape}")
+        if layer.dtype.kind not in "biuf":
+            raise ValueError(f"{name}[{i}] must be real numbers, got {layer.dtype}")
+        if not np.isfinite(layer).all():
+            raise ValueError(f"{name}[{i}] must be finite, got {layer[~np.isfinite(layer)][0]}")
+        if dtype is not None:
+            with np.errstate(over="ignore"):
+                layers[i] = layer.astype(dtype, copy=False)
+            if not np.isfinite(layers[i]).all():
+                raise ValueError(
+                    f"{name}[{i}] must be at most {np.finfo(dtype).max:.3g} with dtype={dtype.name!r}, "
+                    f"got {np.abs(layer).max():.3g}"
+                )
+    return layers
+
+
+def joined(coefs, intercepts):
+    """The weights of dense layers as networks list them: W and b of the first, and so on."""
+    return list(chain.from_iterable(zip(coefs, intercepts, strict=True)))
+
+
+def parted(weights):
+    """The reverse: every W, and every b."""
+    return weights[::2], weights[1::2]
+
+
+def check_shapes(sizes, coefs, intercepts):
+    """Refuse what is not a W (fan_in, fan_out) and a b (fan_out,) for each layer between the sizes.
+
+    Raises
+    ------
+    ValueError
+    """
+    shapes = {"coefs": list(pairwise(sizes)), "intercepts": [(size,) for size in sizes[1:]]}
+    for name, layers in (("coefs", coefs), ("intercepts", intercepts)):
+        if len(layers) != len(shapes[name]):
+            raise ValueError(f"len({name}) must be {len(shapes[name])}, one array for each layer, got {len(layers)}")
+        for i, (layer, shape) in enumerate(zip(layers, shapes[name], strict=True)):
+            if np.shape(layer) != shape:
+                message = f"{name}[{i}] must have shape {shape}, got {np.shape(layer)}"
+                if np.shape(layer) == shape[::-1]:
+                    message += f": it is transposed, as torch.nn.Linear keeps its weight; pass {name}[{i}].T"
+                raise ValueError(message)
+
+
+def checked_network(coefs, intercepts):
+    """Weights and biases as lists of arrays, and the numbers of inputs, of units in each hidden layer, and of outputs.
+
+    Raises
+    ------
+    ValueError
+        For shapes that make no network: names the layer, and says so where its weights are transposed.
+    """
+    coefs, intercepts = checked_layers("coefs", coefs), checked_layers("intercepts", intercepts)
+    fan_in, fan_out = coefs[0].shape
+    if fan_out != len(intercepts[0]) == fan_in:  # transposed, else the error would be about its inputs
+        fan_in = fan_out
+    sizes = [fan_in, *map(len, intercepts)]
+    check_shapes(sizes, coefs, intercepts)
+    return coefs, intercepts, sizes
+
+
+def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
+    """Make a fitted model of a new one.
+
+    Parameters
+    ----------
+    model : BaseMLP
+        Not fitted; its parameters must fit the weights.
+    kind : Labels or Numbers
+    coefs, intercepts : sequence of array-like
+        The weights and biases of each layer.
+    n_epochs : int, default=0
+        That they come from.
+    training : dict, default=()
+        Attributes of a TrainingState.
+
+    Returns
+    -------
+    BaseMLP
+
+    Raises
+    ------
+    ValueError
+        For shapes that make no network.
+    """
+    coefs, intercepts, sizes = checked_network(coefs, intercepts)
+    model._dropout_rates(len(sizes) - 2)  # refused now, rather than in a later fit
+    warn_of_ineffective(model, held_out=True)  # there may be samples held out of that
+    dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
+    description = [layer.description() for layer in model._layers(sizes[-1])]
+    weights = joined(checked_layers("coefs", coefs, dtype), checked_layers("intercepts", intercepts, dtype))
+    network = Network(description, sizes[:1], kind.head, dtype, None, kind.groups, weights)
+    state = TrainingState.starting(model.random_state)
+    vars(state).update(training)
+    model.n_features_in_ = sizes[0]
+    model._set_fitted(network, kind, None, state, n_epochs)
+    return model
+
+
+def check_scikit_learns(fitted, cls):
+    """Refuse what is not a fitted estimator of this class of scikit-learn's.
+
+    Raises
+    ------
+    TypeError
+    NotFittedError
+    """
+    if not isinstance(fitted, cls):
+        given = type(fitted)
+        raise TypeError(
+            f"fitted must be a sklearn.neural_network.{cls.__name__}, got a {given.__module__}.{given.__qualname__}"
+        )
+    check_is_fitted(fitted)
+
+
+def adopt_scikit_learns(model, kind, fitted):
+    """The same, from a fitted estimator of scikit-learn's."""
+    training = {ours: getattr(fitted, theirs) for theirs, ours in _TRAINING.items() if hasattr(fitted, theirs)}
+    training = {name: Curve(value) if isinstance(value, list) else value for name, value in training.items()}
+    if training.get("loss_curve"):
+        training["best_loss"] = min(training["loss_curve"])
+        training["best_epoch"] = int(np.argmin(training["loss_curve"])) + 1
+    if training.get("validation_scores"):
+        training["validation_losses"] = Curve([np.nan] * len(training["validation_scores"]))  # which nobody kept
+        training["best_score"] = max(training["validation_scores"])
+        training["best_epoch"] = int(np.argmax(training["validation_scores"])) + 1
+    model = adopt(model, kind, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
+    model.loss_ = fitted.loss_
+    if hasattr(fitted, "feature_names_in_"):
+        model.feature_names_in_ = fitted.feature_names_in_
+    return model
+
+
+def sklearn_estimator(model, cls):
+    """A new estimator of scikit-learn's, with those of the model's parameters that it has, and knows the value of."""
+    estimator = cls()
+    for name, value in model.get_params(deep=False).items():
+        if name in estimator.get_params():
+            allowed = map(make_constraint, cls._parameter_constraints[name])
+            if any(constraint.is_satisfied_by(value) for constraint in allowed):
+                estimator.set_params(**{name: value})
+    if model._network.activations and model._network.activations[0] in SKLEARN_ACTIVATIONS:
+        estimator.set_params(activation=model._network.activations[0])  # they may be a list of one and the same
+    return estimator
+
+
+def to_scikit_learns(model, estimator):
+    """Give a model's network, and what it remembers of training, to a new estimator of scikit-learn's.
+
+    Raises
+    ------
+    ValueError
+        When that cannot be what this is: scikit-learn has four activations, the same for all hidden layers.
+    """
+    network = model._network
+    if len(set(network.activations)) > 1 or not set(network.activations) <= set(SKLEARN_ACTIVATIONS):
+        raise ValueError(
+            f"activation must be one of {', '.join(SKLEARN_ACTIVATIONS)} for all hidden layers of a network of "
+            f"scikit-learn's, got {list(network.activations)}"
+        )
+    if model._targets.groups:
+        raise ValueError(
+            f"y must be one column of classes for a network of scikit-learn's, got {len(model._targets.groups)} columns"
+        )
+    estimator.coefs_, estimator.intercepts_ = parted(network.weights())
+    for name in ("n_features_in_", "feature_names_in_", "n_iter_", "t_", "loss_", "best_loss_", "loss_curve_"):
+        if hasattr(model, name):
+            setattr(estimator, name, copy.copy(getattr(model, name)))  # it goes on with curves of its own
+    for name in ("validation_scores_", "best_validation_score_", "n_layers_", "n_outputs_", "out_activation_"):
+        setattr(estimator, name, copy.copy(getattr(model, name)))
+    # What it counts and keeps by itself, and trains on with.
+    estimator._no_improvement_count = 0
+    estimator._best_coefs, estimator._best_intercepts = parted(network.weights())
+    return estimator

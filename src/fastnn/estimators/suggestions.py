@@ -1,0 +1,164 @@
+"""Names that people know from Keras, PyTorch and elsewhere: errors say what fastnn calls the same."""
+
+import inspect
+from difflib import get_close_matches
+from functools import wraps
+from numbers import Real
+
+from sklearn.utils._param_validation import InvalidParameterError
+
+from fastnn.estimators.constraints import StrOptions
+
+#: Of each parameter the names that it has elsewhere.
+PARAMETERS = {
+    "activation": "act activation_fn activation_function activations nonlinearity",
+    "alpha": "l2 l2_penalty reg_lambda weight_decay",
+    "batch_size": "batch batchsize mini_batch_size minibatch_size",
+    "beta_1": "beta1 betas",
+    "callback": "callbacks",
+    "class_weight": "class_weights",
+    "clip_norm": "clip clipnorm global_clipnorm grad_clip gradient_clip gradient_clip_val max_grad_norm max_norm",
+    "dropout": "drop_rate dropout_p dropout_rate",
+    "dtype": "precision",
+    "epsilon": "eps",
+    "eta0": "eta learning_rate learning_rate_init lr",
+    "hidden_layer_sizes": "hidden hidden_dim hidden_dims hidden_layer_size hidden_layers hidden_size hidden_sizes "
+    "hidden_units layer_sizes layers n_hidden units",
+    "learning_rate": "lr_schedule lr_scheduler schedule scheduler",
+    "learning_rate_init": "base_lr eta eta0 initial_learning_rate lr step_size",
+    "loss": "criterion loss_fn loss_function objective",
+    "max_iter": "epoch epochs iterations max_epochs max_steps n_epochs n_iter nb_epoch num_epochs",
+    "momentum": "mu",
+    "n_iter_no_change": "early_stopping_rounds patience",
+    "n_jobs": "n_threads num_threads threads",
+    "n_threads": "n_jobs n_workers num_threads num_workers threads",
+    "nesterovs_momentum": "nesterov",
+    "output_activation": "final_activation last_activation out_activation",
+    "penalty": "regularization regularizer",
+    "quantile": "q quantiles tau",
+    "random_state": "random_seed rng seed",
+    "scoring": "eval_metric metric metrics scorer",
+    "solver": "optim optimiser optimizer",
+    "tol": "min_delta tolerance",
+    "validation_fraction": "val_split validation_size validation_split",
+    "verbose": "verbosity",
+    "warmup_fraction": "pct_start warmup warmup_epochs warmup_ratio warmup_steps",
+}
+
+#: What to do about names that are no parameter's.
+ADVICE = {
+    "criterion": "The loss is fixed.",
+    "eval_set": "Pass X_val and y_val to fit.",
+    "loss": "The loss is fixed.",
+    "output_activation": "The output layer follows from y.",
+    "validation_data": "Pass X_val and y_val to fit.",
+    "X_val": "Pass X_val to fit.",
+    "y_val": "Pass y_val to fit.",
+}
+
+_ACTIVATIONS = {"identity": "linear none", "logistic": "sigmoid", "silu": "swish", "exp": "exponential"}
+
+#: Of each parameter's values the names that they have elsewhere, as `_plain` writes them.
+VALUES = {
+    "activation": _ACTIVATIONS,
+    "output_activation": _ACTIVATIONS,
+    "dtype": {"float32": "f4 float single", "float64": "f8 double"},
+    "learning_rate": {
+        "adaptive": "plateau reducelronplateau reduceonplateau",
+        "constant": "fixed none",
+        "cosine": "cosineannealing cosineannealinglr cosinedecay",
+        "one_cycle": "onecyclelr",
+        "invscaling": "inversescaling",
+    },
+    "loss": {
+        "squared_error": "l2 ls meansquarederror mse squared",
+        "absolute_error": "l1 lad mae meanabsoluteerror",
+        "huber": "smoothl1",
+        "poisson": "poissonnll",
+        "quantile": "pinball",
+    },
+    "solver": {"sgd": "gd momentum nesterov", "lbfgs": "bfgs lbfgsb"},
+}
+
+
+def parameter_advice(name, known, of_constructor=()):
+    """What to do where there is no such parameter, but those known, and the constructor's; None where nothing helps."""
+    there_are = [*known, *of_constructor]
+    same = [ours for ours, others in PARAMETERS.items() if ours in there_are and name in others.split()]
+    if not same and name in ADVICE:
+        return ADVICE[name]
+    same = same or get_close_matches(name, there_are, n=1, cutoff=0.75)
+    if not same:
+        return None
+    return f"Use {same[0]} instead of {name}." if same[0] in known else f"Set {same[0]} in the constructor."
+
+
+def _plain(name):
+    """A name without what is a matter of taste: MSELoss, mse_loss and MSE are the same."""
+    return "".join(filter(str.isalnum, name.lower())).removesuffix("loss")
+
+
+def value_advice(name, value, allowed):
+    """What to do where a parameter cannot have a value, but the strings allowed; None where nothing helps."""
+    if name == "learning_rate" and isinstance(value, Real):
+        return f"Use learning_rate_init={value!r}."
+    if name == "loss" and not isinstance(value, str):
+        return f"Use hidden_layer_sizes={value!r}: the first parameter is loss."
+    if not isinstance(value, str):
+        return None
+    if name == "hidden_layer_sizes":
+        return f"Use activation={value!r}, if that is meant."
+    names = {_plain(ours): ours for ours in allowed}
+    names |= {other: ours for ours, others in VALUES.get(name, {}).items() for other in others.split()}
+    if _plain(value) in names:
+        return f"Use {names[_plain(value)]!r}."
+    close = get_close_matches(_plain(value), names, n=1, cutoff=0.75)
+    return f"Did you mean {names[close[0]]!r}?" if close else None
+
+
+def with_advice(cls):
+    """Let a class of estimators say what to do, in its errors about parameters and values known from elsewhere."""
+    cls.__init__ = _advising_on_parameters(cls.__init__, inspect.signature(cls.__init__).parameters)
+    cls.fit = _advising_on_parameters(cls.fit, inspect.signature(cls.fit).parameters)
+    cls.set_params = _advising_on_parameters(cls.set_params)
+    cls._validate_params = _advising_on_values(cls._validate_params)
+    return cls
+
+
+def _advising_on_parameters(method, own=()):
+    """The method, which has parameters of its own, or the constructor's."""
+
+    @wraps(method)
+    def advising(self, *args, **keywords):
+        try:
+            return method(self, *args, **keywords)
+        except (TypeError, ValueError) as error:
+            known = own or self._get_param_names()
+            unknown = [name for name in keywords if name not in known]
+            advice = [parameter_advice(name, known, self._get_param_names()) for name in unknown]
+            given_by_place = dict(zip([*own][1:], args, strict=False))
+            if "loss" in keywords and "loss" in given_by_place:
+                advice.append(value_advice("loss", given_by_place["loss"], ()))
+            if not any(advice):  # every keyword is known, mostly, and the error another one
+                raise
+            raise type(error)(" ".join([str(error).removesuffix(".") + ".", *filter(None, advice)])) from None
+
+    return advising
+
+
+def _advising_on_values(validate):
+    @wraps(validate)
+    def advising(self):
+        try:
+            validate(self)
+        except InvalidParameterError as error:
+            parameters = self.get_params(deep=False)
+            name = next(name for name in parameters if f"The {name!r} parameter" in str(error))
+            constraints = self._parameter_constraints[name]
+            allowed = [option for part in constraints if isinstance(part, StrOptions) for option in part.options]
+            advice = value_advice(name, parameters[name], allowed)
+            if advice is None:
+                raise
+            raise InvalidParameterError(f"{error} {advice}") from None
+
+    return advising

@@ -1,0 +1,138 @@
+"""How many threads a fit or a predict may use, and what this build of fastnn is."""
+
+import functools
+import math
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+import sklearn
+
+from fastnn.engine import isa
+from fastnn.engine.threads import team
+from fastnn.engine.threads.cores import usable_cores
+
+# More than any CPU has, and few enough that OpenMP, which aborts when it cannot start a thread, can start them.
+MOST_THREADS = 1024
+
+# After a fork the child has none of OpenMP's threads, and libgomp would wait for them for ever: one thread then.
+_forked = False
+
+
+def _note_fork():
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+# Where Linux tells which cgroup a process is in, and how much of the cores each may use.
+MY_CGROUPS = Path("/proc/self/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def _cores_of_group(folder):
+    """Cores, rounded up, that one cgroup may use: in a file of version 2's, or in two of version 1's."""
+    try:
+        if (folder / "cpu.max").exists():
+            used, period = map(int, (folder / "cpu.max").read_text().split())
+        else:
+            used, period = (int((folder / f"cpu.cfs_{what}_us").read_text()) for what in ("quota", "period"))
+    except (OSError, ValueError):  # there is none, or it is "max"
+        return math.inf
+    return max(1, -(-used // period)) if used > 0 and period > 0 else math.inf
+
+
+def _quota():
+    """Cores that this process's cgroup may use, or one around it: joblib looks at the outermost alone."""
+    cores = math.inf
+    try:
+        lines = MY_CGROUPS.read_text().splitlines()
+    except OSError:
+        return cores
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers == "" or "cpu" in controllers.split(","):  # version 2, or version 1's that has the quota
+            root = CGROUPS / controllers
+            innermost = root / group.lstrip("/")
+            for folder in (innermost, *innermost.parents):
+                cores = min(cores, _cores_of_group(folder))
+                if folder == root:
+                    break
+    return cores
+
+
+@functools.cache
+def _fixed_limits():
+    """Threads that what does not change allows, by its name: read once, since the quota takes a walk through /sys."""
+    n_cores = os.cpu_count() or 1
+    return {
+        "the number of cores": n_cores,  # first: of equal limits the first is named
+        "LOKY_MAX_CPU_COUNT": int(os.environ.get("LOKY_MAX_CPU_COUNT", n_cores)),
+        "the cgroup's quota": _quota(),
+    }
+
+
+def _limits():
+    """Threads that each part of the environment allows, by its name."""
+    if _forked:
+        return {"a fork": 1}
+    openmp = team.max_threads()
+    if os.environ.get("OMP_NUM_THREADS"):
+        return {"OMP_NUM_THREADS or threadpoolctl": openmp}
+    cores = usable_cores()
+    limits = _fixed_limits() | {"the affinity mask": team.n_cores() if cores is None else len(cores)}
+    # The number of cores that OpenMP has found is no limit: the user may have widened the mask since.
+    if openmp != team.n_cores_found or not team.openmp_version:
+        limits["OpenMP"] = openmp
+    return limits
+
+
+def effective_n_threads(n_threads=None):
+    """The number of threads to use; their team is to run on the cores that the process may use.
+
+    Parameters
+    ----------
+    n_threads : int, default=None
+        What was asked for. None is what the environment allows: ``OMP_NUM_THREADS``, a limit set by threadpoolctl,
+        the process's affinity mask, the cgroup's quota. Cores from which OpenMP keeps the main thread are counted.
+
+    Returns
+    -------
+    int
+        At least 1; always 1 in a process that was forked.
+    """
+    if _forked:
+        return 1
+    if cores := usable_cores():
+        team.run_on(cores)
+    return max(1, min(_limits().values())) if n_threads is None else min(n_threads, MOST_THREADS)
+
+
+def show_config():
+    """Print what this build of fastnn is, and what it uses on this machine.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> fastnn.show_config()
+    fastnn ...
+    instruction set  ...
+    """
+    import fastnn
+
+    openmp = f"OpenMP {team.openmp_version}" if team.openmp_version else "no OpenMP: built for one thread"
+    limits = _limits()
+    others = [name for name in isa.available_levels() if name != isa.level]
+    print(
+        f"fastnn {fastnn.__version__}",
+        f"instruction set  {isa.level} (this CPU has {', '.join(others) or 'no other'} too; FASTNN_ISA chooses)",
+        f"threads          {effective_n_threads()}, limited by {min(limits, key=limits.get)} ({openmp})",
+        f"compiler         {team.compiler}",
+        f"versions         Python {platform.python_version()}, NumPy {np.__version__}, "
+        f"scikit-learn {sklearn.__version__}",
+        sep="\n",
+    )

@@ -1,0 +1,121 @@
+"""One call to fit or partial_fit, from a network and samples to what the network has learnt from them."""
+
+import copy
+
+from sklearn.exceptions import ConvergenceWarning
+
+from fastnn.runtime.threads import effective_n_threads
+from fastnn.training.lbfgs import minimize
+from fastnn.training.loop import train
+from fastnn.training.monitor import Monitor
+from fastnn.training.progress import progress
+from fastnn.training.schedules import ENDING
+from fastnn.training.transaction import in_use, start_afresh
+
+
+class Fit:
+    """What takes part in training, and how it ends.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+        Has the parameters, and is given what training has come to.
+    network : Network
+        Is changed in place.
+    kind : Labels or Numbers
+    samples : Samples
+    held_out : Holdout or None
+    state : TrainingState
+        Is added to.
+    callbacks : Callbacks
+    n_epochs : int or None
+        Of a partial fit; None: until it converges, for `max_iter` epochs at most.
+
+    Attributes
+    ----------
+    warnings : list of (str, type)
+        What the user is to be told, once the estimator is fitted for all to see.
+    """
+
+    def __init__(self, estimator, network, kind, samples, held_out, state, callbacks, n_epochs):
+        self.estimator, self.network, self.kind, self.state = estimator, network, kind, state
+        self.samples, self.held_out, self.callbacks = samples, held_out, callbacks
+        self.is_partial = n_epochs is not None
+        self.n_epochs = n_epochs if self.is_partial else estimator.max_iter
+        self.n_epochs_before = len(state.loss_curve)
+        self.n_threads = effective_n_threads(estimator.n_threads)
+        self.trainer = estimator._trainer_for(network, kind, samples, state, self.n_threads)
+        self.warnings = []
+
+    def run(self):
+        """Train, and make the estimator a fitted one.
+
+        Raises
+        ------
+        ValueError
+            When training diverges, and there is no best epoch to go back to.
+        """
+        estimator, state = self.estimator, self.state
+        self.callbacks.begin(self.model)
+        with in_use(self.trainer), progress(estimator.verbose, self.n_epochs, self.callbacks.show_bars()) as shown:
+            monitor = Monitor(
+                estimator,
+                state,
+                self.network,
+                evaluate=None if self.held_out is None else self._evaluate,
+                callbacks=self.callbacks,
+                progress=shown,
+                judges=not self.is_partial,
+            )
+            self.warnings = monitor.warnings
+            self._train(monitor)
+        if monitor.has_diverged:
+            start_afresh(self.trainer)
+        if monitor.by_score and state.best_weights is not None:
+            state.last_weights = None if monitor.has_diverged else self.network.weights()
+            self.network.set_weights(state.best_weights)
+        if self.is_partial or not estimator.warm_start:
+            state.forget_samples()
+        # The models that callbacks were given share the state: it goes on in none of them.
+        self._fill(estimator, self.network, state.copy())
+
+    def _train(self, monitor):
+        estimator = self.estimator
+        if estimator.solver == "lbfgs":
+            minimize(self.trainer, self.samples, estimator, monitor)
+            return
+        start = self.n_epochs_before if self.is_partial else 0
+        stopped = train(
+            self.trainer, self.samples, estimator, self.state, monitor, n_epochs=self.n_epochs, first_epoch=start
+        )
+        if not (stopped or self.is_partial or estimator.learning_rate in ENDING):  # which have come to their end
+            monitor.warn(
+                f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
+                "converged yet.",
+                ConvergenceWarning,
+            )
+
+    def model(self, to_keep=False):
+        """The estimator as it would be if the fit ended now.
+
+        Unless it is to be kept, it shares what training changes.
+        """
+        fitted = copy.copy(self.estimator)
+        if to_keep:
+            self._fill(fitted, self.network.copy(), self.state.copy())
+        else:
+            self._fill(fitted, self.network, self.state)
+        return fitted
+
+    def _fill(self, estimator, network, state):
+        n_epochs = len(state.loss_curve) - self.n_epochs_before
+        estimator._set_fitted(network, self.kind, self.trainer, state, n_epochs)
+
+    def _evaluate(self):
+        return self.held_out.evaluate(self.network, self.trainer.loss, self.n_threads, self._unnamed)
+
+    def _unnamed(self):
+        """The model to score: one that takes arrays without names, as they are in here."""
+        model = self.model()
+        vars(model).pop("feature_names_in_", None)
+        return model
