@@ -138,7 +138,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
         description = tuple(layer.description() for layer in layers)
         if not goes_on:
             dtype = self._compute_dtype(X, samples.targets if kind.are_numbers else None)
-            network = Network(description, X.shape[1:], kind.head, dtype, groups=kind.groups)
+            network = Network(description, self._input_shape(X), kind.head, dtype, groups=kind.groups)
             network.set_weights(self._initial_weights(layers, network, state.random_state))
             return network
         network = self._network.copy()
@@ -155,6 +155,10 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
             network.set_weights(state.last_weights)
             state.last_weights = None
         return network
+
+    def _input_shape(self, X):
+        """The shape of one sample, as the first layer reads it."""
+        return X.shape[1:]
 
     def _initial_weights(self, layers, network, random_state):
         gain, weights = self._initial_gain(), []

@@ -1,0 +1,77 @@
+"""Every kind of layer in an estimator: training resumes to the bit, in memory and through a file."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import reference
+
+import fastnn
+from fastnn import MLPRegressor, layers
+from fastnn.persistence import saving
+from fastnn.persistence.networks import make_mlp, mlp_parts
+
+KINDS = {getattr(layers, name).kind: getattr(layers, name) for name in layers.__all__ if name != "Layer"}
+EXAMPLES = [(kind, i) for kind, (_, examples) in reference.LAYERS.items() for i in range(len(examples))]
+
+
+@dataclass(eq=False, repr=False)
+class Chain(MLPRegressor):
+    """A regressor of any layers."""
+
+    example: Any = None
+
+    _parameter_constraints: ClassVar[dict] = {**MLPRegressor._parameter_constraints, "example": [tuple]}
+
+    def _input_shape(self, X):
+        return self.example[0]
+
+    def _layers(self, n_outputs):
+        return [KINDS[kind](*settings) for kind, *settings in self.example[1]]
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda example: f"{example[0]} {example[1]}")
+def example(request):
+    kind, i = request.param
+    return reference.LAYERS[kind][1][i]
+
+
+@pytest.fixture
+def data(example, rng):
+    n_features, n_outputs = int(np.prod(example[0])), example[1][-1][1]
+    return rng.normal(size=(60, n_features)), rng.normal(size=(60, n_outputs))
+
+
+def chain(example, **parameters):
+    return Chain(example=example, batch_size=20, max_iter=3, warm_start=True, random_state=0, tol=0, **parameters)
+
+
+def same(one, other, X):
+    return (
+        one._network.parameters.tobytes() == other._network.parameters.tobytes()
+        and one._trainer.memories.tobytes() == other._trainer.memories.tobytes()
+        and one.predict(X).tobytes() == other.predict(X).tobytes()
+    )
+
+
+def test_every_kind_has_a_data_class():
+    assert set(KINDS) == set(reference.LAYERS)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("parameters", [{}, {"clip_norm": 0.5}, {"early_stopping": True}], ids=str)
+def test_training_resumes_through_a_file(example, parameters, data, tmp_path, monkeypatch):
+    monkeypatch.setitem(saving._MODELS, "Chain", (Chain, mlp_parts, make_mlp))
+    whole = chain(example, **parameters).set_params(max_iter=6).fit(*data)
+    part = chain(example, **parameters).fit(*data)
+    fastnn.save(part, tmp_path / "part")
+    for model in (part, fastnn.load(tmp_path / "part")):
+        assert model._network.description == whole._network.description
+        assert same(model.set_params(max_iter=3).fit(*data), whole, data[0])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_threads_change_no_bit(example, data):
+    alone, several = (chain(example, n_threads=n).set_params(max_iter=3).fit(*data) for n in (1, 3))
+    assert same(alone, several, data[0])
