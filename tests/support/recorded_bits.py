@@ -9,6 +9,7 @@ numbers alone leaves them alone; one that is not records them anew, which the co
 import argparse
 import hashlib
 import json
+import os
 import platform
 import warnings
 from functools import cache, partial
@@ -336,8 +337,12 @@ def outcomes_at(level):
 
 
 def build():
-    """What digests hang on besides the instruction set: which products a compiler fuses with sums is its own choice."""
-    return f"{platform.machine()}, {team.compiler.partition('.')[0]}"
+    """What digests hang on besides the instruction set: which products a compiler fuses with sums is its own choice.
+
+    With sanitizers, for which the kernels are compiled with fewer optimizations, it fuses none.
+    """
+    sanitized = ", sanitized" if "san.so" in os.environ.get("LD_PRELOAD", "") else ""
+    return f"{platform.machine()}, {team.compiler.partition('.')[0]}{sanitized}"
 
 
 def recorded():
