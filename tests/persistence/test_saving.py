@@ -82,7 +82,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-def test_comes_back_and_goes_on_to_the_bit(model, data, path):
+def test_comes_back_and_resumes_to_the_bit(model, data, path):
     X, y = data
     model = model.set_params(warm_start=True).fit(X, y)
     back = through_a_file(model, path)

@@ -58,11 +58,11 @@ def check_refused_or_sound(data, path):
     vars(model).pop("feature_names_in_", None)
     with np.errstate(all="ignore"):
         assert len(model.predict(np.ones((4, model.n_features_in_)))) == 4
-        going_on(model)
+        resuming(model)
     return False
 
 
-def going_on(model):
+def resuming(model):
     """Whatever its parameters say by now: it trains, or says why not."""
     if getattr(model, "max_iter", 0) > 100 or model.verbose:
         return

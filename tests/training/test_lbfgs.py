@@ -84,7 +84,7 @@ def test_any_number_of_threads_and_sparse(X, rng):
 
 
 @ignore_convergence
-def test_warm_start_goes_on_from_the_weights(X, rng):
+def test_warm_start_resumes_from_the_weights(X, rng):
     y = target(X, rng, "multiclass")
     model = MLPClassifier((6,), solver="lbfgs", max_iter=5, warm_start=True, random_state=0).fit(X, y)
     losses = model.loss_curve_

@@ -114,7 +114,7 @@ def test_of_several_warnings_each_is_given():
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_training_goes_on_from_the_best_epoch(method):
+def test_training_resumes_from_the_best_epoch(method):
     """With an optimizer that starts afresh: its memory is of what diverged."""
     model = regressor(warm_start=True).fit(X, TARGET)
     score = model.score(X, TARGET)

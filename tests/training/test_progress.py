@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 from sklearn.pipeline import make_pipeline
 
 from fastnn import MLPClassifier, MLPRegressor, Perceptron
-from fastnn.training.progress import Bar, Lines, Silence, progress
+from fastnn.training.progress import Bar, Lines, NoProgress, progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -107,7 +107,7 @@ def test_nothing_is_printed(data, capsys):
     for make in ESTIMATORS.values():
         make().fit(*data)
     assert capsys.readouterr() == ("", "")
-    assert type(progress(0, 3)) is type(progress(False, 3)) is Silence
+    assert type(progress(0, 3)) is type(progress(False, 3)) is NoProgress
     assert type(progress(1, 3)) is type(progress(True, 3)) is Lines
 
 

@@ -117,7 +117,7 @@ def test_adaptive_begins_anew_after_a_fit_that_ended(changes, rng):
     assert model.score(X, 1 - y) > score + 0.2
 
 
-def test_adaptive_goes_on_where_a_fit_was_cut_short(rng):
+def test_adaptive_resumes_where_a_fit_was_cut_short(rng):
     """And in partial_fit, but not with another learning_rate_init, nor in a fit after one that ended by itself."""
     X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
     parameters = {"learning_rate": "adaptive", "tol": 10.0, "n_iter_no_change": 1, "warm_start": True}

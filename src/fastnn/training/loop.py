@@ -102,8 +102,8 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     """
     n_samples = len(samples)
     n_batches = -(-n_samples // trainer.batch_size)
-    goes_on = parameters.shuffle and state.order is not None and len(state.order) == n_samples
-    order = state.order if goes_on else np.arange(n_samples, dtype=np.intp)
+    resumes = parameters.shuffle and state.order is not None and len(state.order) == n_samples
+    order = state.order if resumes else np.arange(n_samples, dtype=np.intp)
     if parameters.learning_rate in ENDING and first_epoch >= parameters.max_iter:
         monitor.warn(
             f"learning_rate={parameters.learning_rate!r} has come to its end after max_iter={parameters.max_iter} "

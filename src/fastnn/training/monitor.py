@@ -19,7 +19,7 @@ class Monitor:
     evaluate : callable or None
         Returns loss and score on the samples held out; None: there are none.
     callbacks : Callbacks
-    progress : Silence
+    progress : NoProgress
     judges : bool
         Whether want of improvement may end the fit: a partial fit has an end of its own.
 

@@ -9,7 +9,7 @@ import time
 SECONDS_BETWEEN_DRAWINGS = 0.1
 
 
-class Silence:
+class NoProgress:
     """verbose=0."""
 
     def __enter__(self):
@@ -26,7 +26,7 @@ class Silence:
         """Something else that is worth a line."""
 
 
-class Lines(Silence):
+class Lines(NoProgress):
     """verbose=1: scikit-learn's lines."""
 
     def epoch(self, number, loss, score):
@@ -38,7 +38,7 @@ class Lines(Silence):
         _succeeds(print, text)
 
 
-class Bar(Silence):
+class Bar(NoProgress):
     """verbose=2: a live bar, or lines from where it fails.
 
     Parameters
@@ -208,11 +208,11 @@ def progress(verbose, n_epochs, beside_bars=False):
 
     Returns
     -------
-    Silence
+    NoProgress
         Or one of its subclasses; to be entered while the fit runs.
     """
     if not verbose:
-        return Silence()
+        return NoProgress()
     if verbose >= 2 and not beside_bars:
         for library, display in (("rich", RichBar), ("tqdm", TqdmBar)):
             if importlib.util.find_spec(library):

@@ -34,7 +34,7 @@ _CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 _NOTHING = object()
 
 
-def as_it_is(estimator):
+def snapshot(estimator):
     """A shallow copy, for reading several attributes that belong together while another thread fits.
 
     Copying a dict is one step to other threads. copy.copy() takes longer than a small network's prediction.
@@ -44,7 +44,7 @@ def as_it_is(estimator):
     return copied
 
 
-class CopiedAsItIs:
+class SnapshotMixin:
     """An estimator whose copies and pickles are of one moment, though another thread fits it while they are made.
 
     copy.deepcopy takes many steps, and scikit-learn's state is the very dict that changes. To come before
@@ -52,10 +52,10 @@ class CopiedAsItIs:
     """
 
     def __getstate__(self):
-        return super(CopiedAsItIs, as_it_is(self)).__getstate__()
+        return super(SnapshotMixin, snapshot(self)).__getstate__()
 
 
-def _become(estimator, draft, before):
+def _commit(estimator, draft, before):
     """Give an estimator what a draft of it has come to: in one step to other threads, but for what it loses.
 
     What callbacks, or other threads, have set on the estimator since then `before` stays: parameters, say, and
@@ -115,21 +115,21 @@ def all_or_nothing(estimator):
     others are to see it fitted before the end. Until then it predicts as it did.
     """
     with being_changed(estimator):
-        before, draft = vars(estimator).copy(), as_it_is(estimator)
+        before, draft = vars(estimator).copy(), snapshot(estimator)
 
-        def become():
-            _become(estimator, vars(draft), before)
+        def commit():
+            _commit(estimator, vars(draft), before)
 
         try:
-            yield draft, become
-            become()
+            yield draft, commit
+            commit()
         except BaseException:
             _restore(estimator, before)
             raise
 
 
 @contextmanager
-def going_on(estimator):
+def resuming(estimator):
     """Training goes on from an estimator: a call that fails leaves its random numbers and its trainer as they were.
 
     What is trained is a copy of the network, since other threads may be in the middle of a prediction with this one.

@@ -38,7 +38,7 @@ def test_weights_that_were_set_are_gone_on_from(data):
     assert abs(model.coefs_[0]).max() < 1e-6
 
 
-def test_partial_fit_goes_on_from_the_model_as_it_is(data):
+def test_partial_fit_resumes_from_the_model_as_it_is(data):
     """Early stopping's best, whatever warm_start says."""
     X, y = data
     cold, warm = (
