@@ -213,9 +213,9 @@ def test_every_part_of_the_training_is_kept():
         (Perceptron(alpha=np.longdouble(1)), "parameters.alpha"),
     ],
 )
-def test_parameters_that_are_not_plain(model, name, path):
+def test_parameters_that_cannot_be_saved(model, name, path):
     path.write_text("old")
-    with pytest.raises(TypeError, match=f"^{re.escape(name)} is "):
+    with pytest.raises(TypeError, match=f"^{re.escape(name)} must be .* to be saved, got "):
         fastnn.save(model, path)
     assert path.read_text() == "old"
 
@@ -225,7 +225,7 @@ def test_other_things(data, path):
         pass
 
     for thing in (Mine(), object(), MLPClassifier):
-        with pytest.raises(TypeError, match="must be one of MLPClassifier, MLPRegressor, Perceptron"):
+        with pytest.raises(TypeError, match="model must be one of MLPClassifier, MLPRegressor, Perceptron, got "):
             fastnn.save(thing, path)
     model = Perceptron().fit(*data)
     model.note = "mine"
@@ -301,7 +301,7 @@ def test_links_that_lead_in_a_circle(tmp_path):
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no folder to write to") as caught:
+    with pytest.raises(FileNotFoundError, match="no such folder") as caught:
         fastnn.save(MLPClassifier(), tmp_path / "none" / "model")
     assert caught.value.filename == str(tmp_path / "none")
 
@@ -325,7 +325,7 @@ def test_paths(tmp_path, monkeypatch):
         fastnn.load(".")
     (tmp_path / "folder").mkdir()
     for no_file in ("folder", os.devnull):
-        with pytest.raises(FileExistsError, match="no regular file"):
+        with pytest.raises(FileExistsError, match="not a regular file"):
             fastnn.save(Perceptron(), no_file)
     for folder in (".", "..", "folder/", "new/", "folder/new/", "new/."):
         with pytest.raises(IsADirectoryError):
@@ -335,5 +335,5 @@ def test_paths(tmp_path, monkeypatch):
     fastnn.save(Perceptron(eta0=3), b"bytes")
     assert fastnn.load(b"bytes").eta0 == 3
     assert sorted(os.listdir()) == ["bytes", "folder", "link", "model"]
-    with pytest.raises(ValueError, match="null is not a fastnn model: it ends after 0 bytes"):
+    with pytest.raises(ValueError, match="null is not a fastnn model: it must have at least 8 bytes, got 0"):
         fastnn.load(os.devnull)
