@@ -153,22 +153,34 @@ def test_labels_may_have_gaps(tmp_path, contents, capsys):
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda data: b"", "it starts with nothing"),
-        (lambda data: b"\0\0\x0d\x03" + data[4:], "not an IDX file of bytes in 3 dimensions"),
-        (lambda data: b"\0\0\x08\x01" + data[4:], "not an IDX file of bytes in 3 dimensions"),
-        (lambda data: data[:10], "truncated: it ends in the header"),
-        (lambda data: data[:-1], "truncated: its header promises"),
-        (lambda data: data[:4] + b"\xff" * 12 + data[16:], "truncated: its header promises 4294967295 x"),
-        (lambda data: data + b"\0", "more data than"),
-        (lambda data: data[:4] + bytes(12), "no train images"),
-        (lambda data: idx(np.zeros((89, 6, 5), np.uint8)), "89 train images, but 90 labels"),
-        (lambda data: idx(np.zeros((90, 5, 6), np.uint8)), "train images of 5 x 6 pixels, but t10k images of 6 x 5"),
+        (lambda data: b"", "must start with 00000803, got an empty file"),
+        (
+            lambda data: b"\0\0\x0d\x03" + data[4:],
+            "an IDX file of bytes in 3 dimensions must start with 00000803, got 00000",
+        ),
+        (
+            lambda data: b"\0\0\x08\x01" + data[4:],
+            "an IDX file of bytes in 3 dimensions must start with 00000803, got 00000",
+        ),
+        (lambda data: data[:10], "truncated: its header must have 16 bytes, got 10"),
+        (lambda data: data[:-1], "truncated: it must have "),
+        (lambda data: data[:4] + b"\xff" * 12 + data[16:], "truncated: it must have 4294967295 x"),
+        (lambda data: data + b"\0", "bytes after its header, got more"),
+        (lambda data: data[:4] + bytes(12), "train must have at least 1 image, got 0"),
+        (
+            lambda data: idx(np.zeros((89, 6, 5), np.uint8)),
+            "train must have a label for each image, got 89 images and 90 labels",
+        ),
+        (
+            lambda data: idx(np.zeros((90, 5, 6), np.uint8)),
+            "t10k images must have 5 x 6 pixels, as train images have, got 6 x 5",
+        ),
     ],
 )
 @pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzipped"])
 def test_spoilt_images(tmp_path, contents, capsys, spoil, says, compress):
     contents[NAMES[0]] = spoil(contents[NAMES[0]])
-    if says.startswith("no train"):
+    if "at least 1 image" in says:
         contents[NAMES[1]] = contents[NAMES[1]][:4] + bytes(4)
     assert says in refusal(capsys, "--data", write(tmp_path, contents, compress=compress), *QUICK)
 
@@ -193,14 +205,16 @@ def test_missing_and_unreadable_files(tmp_path, contents, capsys):
     assert "no such folder" in refusal(capsys, "--data", tmp_path / "nowhere")
     assert "no such folder" in refusal(capsys, "--data", "two\nlines")
     del contents[NAMES[3]]
-    assert f"no file {NAMES[3]}" in refusal(capsys, "--data", write(tmp_path, contents))
+    assert f"no such file: {NAMES[3]}" in refusal(capsys, "--data", write(tmp_path, contents))
     (tmp_path / NAMES[3]).mkdir()
-    assert f"no file {NAMES[3]}" in refusal(capsys, "--data", tmp_path)
+    assert f"no such file: {NAMES[3]}" in refusal(capsys, "--data", tmp_path)
 
 
 def test_one_class_only(tmp_path, contents, capsys):
     contents[NAMES[1]] = idx(np.full(90, 7, np.uint8))
-    assert "all train labels are 7" in refusal(capsys, "--data", write(tmp_path, contents))
+    assert "train labels must have at least 2 classes, got 7 only" in refusal(
+        capsys, "--data", write(tmp_path, contents)
+    )
 
 
 # -- options ----------------------------------------------------------------------------------------------------------
