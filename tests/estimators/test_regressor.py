@@ -150,9 +150,9 @@ def test_poisson_is_for_counts(data):
 def test_resuming_needs_as_many_targets(data):
     X, y = data
     model = MLPRegressor(hidden_layer_sizes=(5,), max_iter=2).fit(X, y)
-    for resuming in (model.partial_fit, model.set_params(warm_start=True).fit):
+    for resume in (model.partial_fit, model.set_params(warm_start=True).fit):
         with pytest.raises(ValueError, match="`y` must have 1 columns, as in the first fit"):
-            resuming(X, np.stack([y, y], axis=1))
+            resume(X, np.stack([y, y], axis=1))
 
 
 @pytest.mark.parametrize("changes", [{"quantile": [0.1, 0.5, 0.9]}, {"quantile": 0.5}, {"loss": "huber"}], ids=str)
@@ -160,11 +160,11 @@ def test_resuming_needs_as_many_quantiles(changes, data):
     model = MLPRegressor("quantile", (5,), quantile=[0.1, 0.9], max_iter=2).fit(*data)
     model.set_params(quantile=[0.2, 0.8]).partial_fit(*data)
     model.set_params(warm_start=True, **changes)
-    for resuming in (model.partial_fit, model.fit):
+    for resume in (model.partial_fit, model.fit):
         with pytest.raises(
             ValueError, match=r"loss and quantile must ask for 2 outputs .* got loss='\w+' and quantile="
         ):
-            resuming(*data)
+            resume(*data)
 
 
 @pytest.mark.parametrize(

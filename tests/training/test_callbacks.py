@@ -86,7 +86,7 @@ def test_a_function_cannot_fit_the_estimator_itself(method, data):
     fitting.set_params(callback=None).fit(*data)
 
 
-def test_a_functions_model_resumes_changing_and_the_fitted_one_does_not(data):
+def test_a_functions_model_keeps_changing_and_the_fitted_one_does_not(data):
     """It has no copies of the curves, of which each epoch's would take time."""
     X, y = data
     kept = []

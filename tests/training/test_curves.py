@@ -24,7 +24,7 @@ def classifier(**parameters):
 # -- by themselves -----------------------------------------------------------------------------------------------------
 
 
-def test_a_copy_resumes_by_itself():
+def test_a_copy_grows_by_itself():
     curve = Curve([1.0, 2.0])
     copies = [curve.copy(), copy.deepcopy(curve), pickle.loads(pickle.dumps(curve)), Curve(curve)]
     for i, one in enumerate(copies):

@@ -72,7 +72,7 @@ def test_a_function_of_the_epoch():
 @pytest.mark.parametrize("rate", [-1.0, np.nan, np.inf, "fast"])
 def test_a_function_that_returns_no_rate(rate, rng):
     X, y = rng.normal(size=(20, 3)), rng.integers(0, 2, 20)
-    with pytest.raises(ValueError, match=r"it must be a rate >= 0|could not convert"):
+    with pytest.raises(ValueError, match=r"learning_rate must return a finite rate of at least 0|could not convert"):
         MLPClassifier(learning_rate=lambda epoch: rate, max_iter=2).fit(X, y)
 
 

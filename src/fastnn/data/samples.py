@@ -8,16 +8,16 @@ import numpy as np
 
 @dataclass
 class Samples:
-    """What to learn from, as the engine takes it.
+    """Samples in the form that the engine takes.
 
     Attributes
     ----------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
     targets : ndarray
     weights : ndarray of shape (n_samples,) or (n_samples, n_columns), or None
-        Of each sample, or of each sample's each output; None: all are 1.
+        The weight of each sample, or of each output of each sample. None stands for weights of 1.
     rows : ndarray of intp, or None
-        The samples that are trained on; None: all.
+        The samples that are trained on. None stands for all.
     """
 
     X: Any
@@ -32,16 +32,23 @@ class Samples:
         return self.weights if self.rows is None else self.weights[self.rows]
 
     def total_weight(self):
-        """Of the samples trained on, as the engine counts it: the mean over outputs."""
+        """The sum of the weights of the samples trained on, where a sample's weight is the mean over its outputs."""
         if self.weights is None:
             return float(len(self))
         weights = self._own_weights()
         return float(weights.sum(dtype=np.float64)) / (1 if weights.ndim == 1 else weights.shape[1])
 
     def check_weights(self, dtype, what):
-        """Refuse weights of which nothing, or infinity, is left in the type that a network computes in.
+        """Refuse weights whose sum is 0 or infinite in the type that a network computes in.
 
-        The engine flushes subnormal numbers to zero, and divides by what the weights add up to.
+        The engine flushes subnormal numbers to zero, and divides by the sum of the weights.
+
+        Parameters
+        ----------
+        dtype : dtype
+            The network's type.
+        what : str
+            Which samples these are, for the message.
 
         Raises
         ------
@@ -54,6 +61,6 @@ class Samples:
             total = weights.sum(where=weights >= least, dtype=np.float64)
         if not least <= total <= 1 / float(least):
             raise ValueError(
-                f"The weights of all samples {what} are 0, or add up to less than {least:.2g} or more than "
-                f"{1 / float(least):.2g}, which is all that {dtype} can tell: change sample_weight, or class_weight."
+                f"the weights of the samples {what} must add up to a number from {least:.2g} to {1 / float(least):.2g} "
+                f"in {dtype}, got {total:.2g}: change sample_weight or class_weight"
             )

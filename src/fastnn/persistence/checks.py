@@ -153,7 +153,7 @@ def shown(value):
         return repr(value if len(value) <= MOST_TEXT_SHOWN else value[:MOST_TEXT_SHOWN] + "...")
     if isinstance(value, (list, tuple)):
         if any(isinstance(item, (list, tuple, dict)) and item for item in value[:MOST_ITEMS_SHOWN]):
-            return f"a {type(value).__name__} of {len(value)} items"
+            return f"a {type(value).__name__} of length {len(value)}"
         items = [*map(shown, value[:MOST_ITEMS_SHOWN]), *(["..."] if len(value) > MOST_ITEMS_SHOWN else [])]
         return f"[{', '.join(items)}]" if isinstance(value, list) else f"({', '.join(items)})"
     if isinstance(value, dict):

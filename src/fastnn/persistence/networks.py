@@ -65,12 +65,16 @@ def _list_of(text, holds):
     return Rule(f"a list of {text}", lambda value: isinstance(value, list) and all(map(holds, value)))
 
 
+def _is_description(value):
+    return isinstance(value, tuple) and all(TEXT.holds(item) or type(item) is int for item in value)
+
+
 def _at_least_one(rule):
     return Rule(f"{rule.text}, at least one", lambda value: rule.holds(value) and len(value) > 0)
 
 
 _LAYERS = {
-    "layers": _at_least_one(_list_of("tuples", lambda value: isinstance(value, tuple))),
+    "layers": _at_least_one(_list_of("tuples of strings and integers", _is_description)),
     "input_shape": Rule(
         "a tuple of integers, at least one",
         lambda value: isinstance(value, tuple) and len(value) > 0 and all(map(COUNT.holds, value)),

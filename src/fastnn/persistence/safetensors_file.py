@@ -191,7 +191,7 @@ def read_arrays(file, layout):
 def _checked_entry(name, entry):
     """An array's dtype and shape, and the bytes at which it begins and ends."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        given = ", ".join(entry) if isinstance(entry, dict) else f"a {type(entry).__name__}"
+        given = ", ".join(entry) if isinstance(entry, dict) else shown(entry)
         raise ValueError(f"the array {name!r} must have dtype, shape and data_offsets, got {given}")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _DTYPES:
