@@ -1,4 +1,4 @@
-"""python -m fastnn: what it prints, keeps and refuses."""
+"""python -m fastnn: what it prints, saves and refuses."""
 
 import gzip
 import os
@@ -26,7 +26,7 @@ def idx(array):
 
 @pytest.fixture
 def contents(rng):
-    """Tiny data as MNIST's four files: three classes, told apart by which third of the image is bright."""
+    """Tiny data as MNIST's four files, with three classes: in each another third of the image is bright."""
     files = {}
     for (images, labels), n in zip((NAMES[:2], NAMES[2:]), (90, 30), strict=True):
         y = np.arange(n, dtype=np.uint8) % 3
@@ -44,7 +44,7 @@ def write(folder, contents, name=lambda name: name, compress=lambda data: data):
 
 
 def refusal(capsys, *arguments):
-    """What is wrong with the arguments: one line on standard error and exit status 2."""
+    """The message that refuses the arguments: one line on standard error, with exit status 2."""
     assert main(list(map(str, arguments))) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -260,7 +260,7 @@ def test_bad_options(capsys, arguments):
 
 
 def test_network_beyond_memory(capsys, monkeypatch):
-    """Not tried out: where memory is overcommitted, it would be granted, and the process killed for using it."""
+    """MemoryError is simulated: an overcommitted allocation would succeed, and its use would end the process."""
 
     def fail(*args, **kwargs):
         raise MemoryError
@@ -276,7 +276,7 @@ def test_diverging_training(capsys, monkeypatch):
 
 @pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam"])
 def test_numpy_trains_the_same_network(solver, monkeypatch):
-    """The losses of the two agree, epoch by epoch: the ratio compares like with like."""
+    """The losses of the two agree, epoch by epoch, so the ratio of their times is fair."""
     losses = []
     train_epoch = NumpyNetwork.train_epoch
     monkeypatch.setattr(
@@ -302,7 +302,7 @@ def epochs_of(pairs):
 
 
 def summary_of(pairs, capsys, monkeypatch, n_running=0):
-    """What is printed of epochs with these seconds, while so many threads of other processes run."""
+    """The summary of epochs with these seconds, while `n_running` threads of other processes run."""
     monkeypatch.setattr(timing, "SETTLE_SECONDS", 0.0)
     other_work = timing.OtherWork()
     other_work.samples = [n_running]
@@ -312,7 +312,7 @@ def summary_of(pairs, capsys, monkeypatch, n_running=0):
 
 
 def test_figures_are_medians_of_the_epochs_that_both_trained(capsys, monkeypatch):
-    """One that something else stalled does not count, and neither do those after NumPy has had its time."""
+    """An epoch that other work slowed does not matter, and epochs after NumPy's last one do not count."""
     printed = summary_of([(1, 4), (1, 4), (1, 400), (9, np.nan), (9, np.nan), (9, np.nan)], capsys, monkeypatch)
     assert re.search(r"^seconds per epoch +1\.0000 +± 0 % +NumPy 4\.0000 ± ", printed, re.MULTILINE)
     assert re.search(r"^GFLOP/s +1\.0 +NumPy 0\.2$", printed, re.MULTILINE)

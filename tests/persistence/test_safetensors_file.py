@@ -1,4 +1,4 @@
-"""The file format, as the safetensors package has it too; and what lies about itself, which takes no memory."""
+"""The file format: the safetensors package agrees with it, and files with false headers take no memory."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def test_the_safetensors_package_reads_ours(rng, path):
         metadata = file.metadata()
     assert metadata["format"] == "fastnn"
     assert json.loads(metadata["model"])["class"] == "MLPClassifier"
-    # And what it writes of them, in its own order, is a model.
+    # The package's own file of these arrays, in another order, is a model, too.
     safetensors.save_file(arrays, path, metadata)
     assert_same(fastnn.load(path).predict_proba(X), model.predict_proba(X))
 
@@ -79,7 +79,7 @@ NEW_MODEL = {"format": "fastnn", "version": "1", "model": '{"class": "Perceptron
 
 
 def framed(text, data=b""):
-    """A file with that header."""
+    """A file with the text as its header."""
     return len(text).to_bytes(8, "little") + text + data
 
 
@@ -117,7 +117,7 @@ def test_headers(data, path):
 
 
 def filled(start, item, end):
-    """As much of a header as one may have."""
+    """A file with the longest header that is allowed."""
     n_items = (MOST_HEADER_BYTES - len(start) - len(end)) // len(item)
     return framed(start + item * n_items + end)
 
@@ -136,7 +136,7 @@ LARGE_HEADERS = {
 
 @pytest.mark.parametrize("data", LARGE_HEADERS.values(), ids=LARGE_HEADERS)
 def test_large_headers_take_memory_in_proportion(data, path):
-    """Some ten times their length: a short text is 50 bytes."""
+    """They take some ten times their length: in Python a short string has 50 bytes."""
     path.write_bytes(data)
     tracemalloc.start()
     try:
@@ -161,7 +161,7 @@ def test_names_of_many_features(path):
 
 
 def test_arrays_of_no_model_are_not_read(path):
-    """Nor are those of a model of another version."""
+    """Those of a model of another version are not read either."""
     n = 2**31
     for metadata in ({}, {**NEW_MODEL, "version": "9"}, {**NEW_MODEL, "model": '{"class": "Perceptron"}'}):
         header = {"__metadata__": metadata, "a": entry("U8", [n], [0, n])}

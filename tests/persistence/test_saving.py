@@ -1,4 +1,4 @@
-"""What is saved comes back as it was, training included; nothing else is let in, and nothing is left half-written."""
+"""A loaded model is the saved one, training included; other objects are refused; no file is half-written."""
 
 import errno
 import os
@@ -37,7 +37,7 @@ def through_a_file(model, path):
 
 
 def assert_same(ours, theirs):
-    """The same type and value, bit by bit; of objects, of each attribute."""
+    """Assert the same type and the same value, bit by bit; for objects, of each attribute."""
     assert type(ours) is type(theirs)
     if isinstance(ours, np.ndarray):
         assert ours.dtype == theirs.dtype
@@ -60,7 +60,7 @@ def assert_same(ours, theirs):
 
 
 def attributes(model):
-    """Everything that one has but for the engine's objects, which have no more than the weights."""
+    """All attributes of a model but the engine's objects, which have only the weights."""
     names = {*vars(model), "classes_", "coefs_", "intercepts_"} - {"_network", "_trainer", "_targets"}
     names |= {"loss_curve_", "validation_scores_", "validation_loss_curve_"}
     return {name: getattr(model, name) for name in sorted(names) if hasattr(model, name)}
@@ -152,7 +152,7 @@ def test_feature_names(model, data, path):
 
 
 def test_parameters_set_since(data, path):
-    """They say how the next fit is to be, not what there is."""
+    """They are for the next fit, and do not describe the last one."""
     model = MLPClassifier(3, max_iter=2, random_state=0).fit(*data)
     model.set_params(hidden_layer_sizes=(7, 7), activation=["exp", "elu"], early_stopping=True, random_state=5)
     back = through_a_file(model, path)
@@ -188,13 +188,13 @@ def test_random_numbers_of_a_parameter_stay_one(data, path):
 
 
 def test_every_part_of_the_training_is_kept():
-    """A new one has to be said how it is checked."""
+    """A new attribute needs a rule in persistence/networks.py."""
     from fastnn.persistence import networks
 
     known = {*networks._CURVES, *networks._COUNTS, *networks._NUMBERS}
     known |= {"random_state", "best_weights", "last_weights", "judged_by", "converged"}
     known |= {"order", "split", "dropout_seed"}
-    known |= {"owns_random_state"}  # the parameter tells
+    known |= {"owns_random_state"}  # the parameter random_state says so
     assert {field.name for field in fields(TrainingState)} == known
 
 
@@ -259,7 +259,7 @@ def test_failing_writes_leave_the_old_file(path, monkeypatch):
 
 
 def test_a_disk_that_fills_up(tmp_path):
-    """/dev/full by another name: what is written there fails late, when it is flushed."""
+    """A file like /dev/full: a write to it fails late, at the flush."""
     resource = pytest.importorskip("resource")
     model = MLPClassifier.from_weights([np.eye(300)], [np.zeros(300)])
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -41,7 +41,7 @@ def load_bytes(data, path):
 
 
 def check_refused_or_sound(data, path):
-    """Returns whether it is refused."""
+    """Whether a file is refused; a model that is loaded must predict, and train or refuse to."""
     try:
         model = load_bytes(data, path)
     except ValueError as error:
@@ -65,19 +65,19 @@ def check_refused_or_sound(data, path):
 
 
 def resume(model):
-    """Whatever its parameters say by now: it trains, or says why not."""
+    """Train the model further: its damaged parameters may be refused."""
     if getattr(model, "max_iter", 0) > 100 or model.verbose:
         return
     try:
         if hasattr(model, "partial_fit"):
             model.partial_fit(np.ones((2, model.n_features_in_)), np.zeros(2))
         model.fit(X, Y)
-    except (ValueError, TypeError, OverflowError, UserWarning):  # of parameters that scikit-learn lets pass
+    except (ValueError, TypeError, OverflowError, UserWarning):  # for parameters that scikit-learn's checks accept
         pass
 
 
 def apart(data):
-    """A file's header, the model's settings in it, and its arrays' bytes."""
+    """Split a file into its header, the model's settings in it, and its arrays' bytes."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     return header, json.loads(header["__metadata__"]["model"]), data[8 + length :]
@@ -98,7 +98,7 @@ def without(name, header, settings, rest):
 
 
 def nodes(tree):
-    """Every place in nested dicts and lists, as what it is in and where."""
+    """Every item in nested dicts and lists, as its container and its key."""
     for key, item in tree.items() if isinstance(tree, dict) else enumerate(tree):
         yield tree, key
         if isinstance(item, (dict, list)):
@@ -183,7 +183,7 @@ def fitted_dict(settings):
 
 
 def test_lying_settings(tmp_path):
-    """Each of what the whole of a model is checked for."""
+    """Every rule for the parts of a model is checked."""
     path = tmp_path / "model"
     fastnn.save(MODELS["classifier"].fit(X, Y), path)
     header, settings, rest = apart(path.read_bytes())
@@ -263,7 +263,7 @@ def test_lying_settings(tmp_path):
         "an object must have each name once",
         lambda _, settings: together(header, '{"class": 1, "class": 1}', rest),
     )
-    # Numbers that are not, in the last bytes of the arrays in turn.
+    # NaN and infinity in each array of weights.
     for name, one in header.items():
         if name.startswith("fitted.weights"):
             start, end = one["data_offsets"]
@@ -274,7 +274,7 @@ def test_lying_settings(tmp_path):
 
 
 def test_random_numbers_are_where_there_are_some(tmp_path):
-    """NumPy reads at the position that it is told."""
+    """NumPy reads at any position that it is given, even outside of its state."""
     path = tmp_path / "model"
     fastnn.save(MODELS["classifier"].fit(X, Y), path)
     header, settings, rest = apart(path.read_bytes())
@@ -304,7 +304,7 @@ def test_one_array_makes_one_layer(tmp_path):
 
 
 def test_a_few_bytes_make_no_large_network(tmp_path):
-    """Thousands of biases, and thousands in the next layer, do not make millions of weights."""
+    """A file with thousands of biases in two layers does not allocate millions of weights between them."""
     path = tmp_path / "model"
     n = 20_000
     fastnn.save(MLPClassifier.from_weights([np.ones((n, 1)), np.ones((1, n))], [np.ones(1), np.ones(n)]), path)

@@ -1,4 +1,4 @@
-"""Models go through skops, which keeps them without pickle."""
+"""skops saves and loads models, without pickle."""
 
 import numpy as np
 import pytest

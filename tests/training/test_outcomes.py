@@ -73,7 +73,7 @@ TARGET = X[:, 0] + X[:, 1] ** 2
 
 
 def regressor(n_good=9, **parameters):
-    """It learns for so many epochs, and diverges in the next one."""
+    """A regressor that learns for `n_good` epochs, and diverges in the next one."""
 
     def rate(epoch):
         return 0.02 if epoch < n_good else 1e200
@@ -97,7 +97,7 @@ def test_the_best_epoch_is_kept(solver):
 
 
 def test_scikit_learn_keeps_it_too():
-    """What it was reported with."""
+    """The example with which the divergence was reported."""
     numbers = np.random.RandomState(355)
     X = numbers.randn(300, 5)
     y = X @ numbers.randn(5) + np.sin(3 * X[:, 0])
@@ -119,7 +119,7 @@ def test_of_several_warnings_each_is_given():
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_training_resumes_from_the_best_epoch(method):
-    """With an optimizer that starts afresh: its memory is of what diverged."""
+    """The optimizer starts afresh, since its memories are those of the divergence."""
     model = regressor(warm_start=True).fit(X, TARGET)
     score = model.score(X, TARGET)
     fresh = copy.deepcopy(model)

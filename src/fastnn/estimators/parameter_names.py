@@ -2,7 +2,7 @@
 
 
 class CachedParameterNames:
-    """An estimator whose parameters' names are kept: scikit-learn reads the signature in each fit, and for each clone
+    """An estimator whose parameters' names are cached: scikit-learn reads the signature in each fit, and for each clone
     several times, which takes 45 microseconds a time.
 
     To come before BaseEstimator.
