@@ -1,4 +1,4 @@
-"""python -m fastnn bench: the peers do the same work, and the table says what was measured."""
+"""python -m fastnn bench: the peers do the same work, and the table has the measured times."""
 
 import importlib.util
 import io
@@ -43,7 +43,7 @@ def test_peers_learn(peer):
 
 @pytest.mark.parametrize("peer", ["fastnn", "NumPy"])
 def test_a_peers_answers(small, peer):
-    """Its version, and the seconds of a round for each question."""
+    """A peer prints its version, and the seconds of a round for each question."""
     answers = io.StringIO()
     peers.serve(peer, io.StringIO("a network\na row\na network\n"), answers)
     version, *seconds = map(json.loads, answers.getvalue().splitlines())
@@ -53,7 +53,7 @@ def test_a_peers_answers(small, peer):
 
 
 class FakePeer:
-    """fastnn takes 2 ms, but 2 s in one round of seven; the others what they take."""
+    """fastnn takes 2 ms, but 2 s in one round of seven."""
 
     def __init__(self, name):
         self.name, self.n_rounds = name, 0
@@ -93,7 +93,7 @@ def test_the_table(small, monkeypatch, capsys):
 
 
 def test_peers_that_fail_are_left_out(small, monkeypatch, capsys):
-    """One when it is imported, one in the midst of it."""
+    """One peer fails at its import, another one during a round."""
     monkeypatch.setattr(bench, "Peer", FakePeer)
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: True)
     assert main(["bench"]) == 0
@@ -104,14 +104,14 @@ def test_peers_that_fail_are_left_out(small, monkeypatch, capsys):
 
 
 def test_peers_take_turns(monkeypatch):
-    """Every round asks all, so that what else the machine does falls on all."""
+    """Every round asks all peers, so that other work on the machine slows all of them."""
     monkeypatch.setattr(timing, "SETTLE_SECONDS", 0.0)
     asked = []
     monkeypatch.setattr(FakePeer, "seconds", lambda self, workload: asked.append(self.name) or 1.0)
     bench.timed([FakePeer("fastnn"), FakePeer("NumPy")], "a row", timing.OtherWork())
     assert asked == ["fastnn", "NumPy"] * bench.MOST_ROUNDS
     asked.clear()
-    monkeypatch.setattr(bench, "SECONDS_PER_WORKLOAD", 0)  # as where other work makes them take ages
+    monkeypatch.setattr(bench, "SECONDS_PER_WORKLOAD", 0)  # as if other work made them take very long
     bench.timed([FakePeer("fastnn"), FakePeer("NumPy")], "a row", timing.OtherWork())
     assert asked == ["fastnn", "NumPy"] * bench.LEAST_ROUNDS
 

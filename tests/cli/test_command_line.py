@@ -1,4 +1,4 @@
-"""Every command ends well: a status, at most one line on standard error, no traceback."""
+"""Every command ends with an exit status, at most one line on standard error, and no traceback."""
 
 import os
 import re
@@ -18,7 +18,7 @@ command_ids = " ".join
 
 
 def start(*arguments, **settings):
-    """The command in a session of its own: a signal to all of that is what Ctrl-C in a terminal is."""
+    """Start the command in a session of its own: Ctrl-C in a terminal is a signal to a whole session."""
     return subprocess.Popen(
         [sys.executable, "-m", "fastnn", *arguments],
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | settings,
@@ -52,7 +52,7 @@ def test_full_disk_under_standard_output(arguments):
     with open("/dev/full", "w") as full:
         process = start(*arguments, stdout=full)
         _, error = process.communicate(timeout=PATIENCE)
-    if process.returncode or error:  # argparse itself takes no notice where help cannot be written
+    if process.returncode or error:  # argparse ignores errors of writing help
         assert process.returncode == 2
         assert re.fullmatch(r"fastnn: error: cannot write: .*\n", error)
 
@@ -62,11 +62,11 @@ def test_closed_standard_output(arguments):
     process = start(*arguments, preexec_fn=lambda: os.close(1), stdout=None)
     _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
-    assert not error or error.startswith("usage: ")  # argparse's, where there is no other place for it
+    assert not error or error.startswith("usage: ")  # argparse's, if standard output is closed
 
 
 def test_names_that_the_terminal_cannot_show(tmp_path):
-    """A folder's name that is not UTF-8, and ± on a terminal that has ASCII only."""
+    """These are a folder's name that is not UTF-8, and ± on a terminal with ASCII only."""
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     process = start("--data", os.fsdecode(os.fsencode(tmp_path) + b"/\xff"), env=environment)
     output, error = process.communicate(timeout=PATIENCE)
@@ -88,7 +88,7 @@ def test_interruption_anywhere(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("words", [[], ["train"], ["train", "mlp"]], ids=command_ids)
-def test_without_a_word_it_is_train_mlp(words, capsys):
+def test_the_default_command_is_train_mlp(words, capsys):
     assert main([*words, "--epochs", "1", "--hidden", "8", "--threads", "1"]) == 0
     assert "network 64-8-10" in capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""python -m fastnn: what it prints, keeps and refuses."""
+"""python -m fastnn: what it prints, saves and refuses."""
 
 import gzip
 import os
@@ -26,7 +26,7 @@ def idx(array):
 
 @pytest.fixture
 def contents(rng):
-    """Tiny data as MNIST's four files: three classes, told apart by which third of the image is bright."""
+    """Tiny data as MNIST's four files, with three classes: in each another third of the image is bright."""
     files = {}
     for (images, labels), n in zip((NAMES[:2], NAMES[2:]), (90, 30), strict=True):
         y = np.arange(n, dtype=np.uint8) % 3
@@ -44,7 +44,7 @@ def write(folder, contents, name=lambda name: name, compress=lambda data: data):
 
 
 def refusal(capsys, *arguments):
-    """What is wrong with the arguments: one line on standard error and exit status 2."""
+    """The message that refuses the arguments: one line on standard error, with exit status 2."""
     assert main(list(map(str, arguments))) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -153,22 +153,34 @@ def test_labels_may_have_gaps(tmp_path, contents, capsys):
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda data: b"", "it starts with nothing"),
-        (lambda data: b"\0\0\x0d\x03" + data[4:], "not an IDX file of bytes in 3 dimensions"),
-        (lambda data: b"\0\0\x08\x01" + data[4:], "not an IDX file of bytes in 3 dimensions"),
-        (lambda data: data[:10], "truncated: it ends in the header"),
-        (lambda data: data[:-1], "truncated: its header promises"),
-        (lambda data: data[:4] + b"\xff" * 12 + data[16:], "truncated: its header promises 4294967295 x"),
-        (lambda data: data + b"\0", "more data than"),
-        (lambda data: data[:4] + bytes(12), "no train images"),
-        (lambda data: idx(np.zeros((89, 6, 5), np.uint8)), "89 train images, but 90 labels"),
-        (lambda data: idx(np.zeros((90, 5, 6), np.uint8)), "train images of 5 x 6 pixels, but t10k images of 6 x 5"),
+        (lambda data: b"", "must start with 00000803, got an empty file"),
+        (
+            lambda data: b"\0\0\x0d\x03" + data[4:],
+            "an IDX file of bytes in 3 dimensions must start with 00000803, got 00000",
+        ),
+        (
+            lambda data: b"\0\0\x08\x01" + data[4:],
+            "an IDX file of bytes in 3 dimensions must start with 00000803, got 00000",
+        ),
+        (lambda data: data[:10], "truncated: its header must have 16 bytes, got 10"),
+        (lambda data: data[:-1], "truncated: it must have "),
+        (lambda data: data[:4] + b"\xff" * 12 + data[16:], "truncated: it must have 4294967295 x"),
+        (lambda data: data + b"\0", "bytes after its header, got more"),
+        (lambda data: data[:4] + bytes(12), "train must have at least 1 image, got 0"),
+        (
+            lambda data: idx(np.zeros((89, 6, 5), np.uint8)),
+            "train must have a label for each image, got 89 images and 90 labels",
+        ),
+        (
+            lambda data: idx(np.zeros((90, 5, 6), np.uint8)),
+            "t10k images must have 5 x 6 pixels, as train images have, got 6 x 5",
+        ),
     ],
 )
 @pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzipped"])
 def test_spoilt_images(tmp_path, contents, capsys, spoil, says, compress):
     contents[NAMES[0]] = spoil(contents[NAMES[0]])
-    if says.startswith("no train"):
+    if "at least 1 image" in says:
         contents[NAMES[1]] = contents[NAMES[1]][:4] + bytes(4)
     assert says in refusal(capsys, "--data", write(tmp_path, contents, compress=compress), *QUICK)
 
@@ -193,14 +205,16 @@ def test_missing_and_unreadable_files(tmp_path, contents, capsys):
     assert "no such folder" in refusal(capsys, "--data", tmp_path / "nowhere")
     assert "no such folder" in refusal(capsys, "--data", "two\nlines")
     del contents[NAMES[3]]
-    assert f"no file {NAMES[3]}" in refusal(capsys, "--data", write(tmp_path, contents))
+    assert f"no such file: {NAMES[3]}" in refusal(capsys, "--data", write(tmp_path, contents))
     (tmp_path / NAMES[3]).mkdir()
-    assert f"no file {NAMES[3]}" in refusal(capsys, "--data", tmp_path)
+    assert f"no such file: {NAMES[3]}" in refusal(capsys, "--data", tmp_path)
 
 
 def test_one_class_only(tmp_path, contents, capsys):
     contents[NAMES[1]] = idx(np.full(90, 7, np.uint8))
-    assert "all train labels are 7" in refusal(capsys, "--data", write(tmp_path, contents))
+    assert "train labels must have at least 2 classes, got 7 only" in refusal(
+        capsys, "--data", write(tmp_path, contents)
+    )
 
 
 # -- options ----------------------------------------------------------------------------------------------------------
@@ -246,7 +260,7 @@ def test_bad_options(capsys, arguments):
 
 
 def test_network_beyond_memory(capsys, monkeypatch):
-    """Not tried out: where memory is overcommitted, it would be granted, and the process killed for using it."""
+    """MemoryError is simulated: an overcommitted allocation would succeed, and its use would end the process."""
 
     def fail(*args, **kwargs):
         raise MemoryError
@@ -262,7 +276,7 @@ def test_diverging_training(capsys, monkeypatch):
 
 @pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam"])
 def test_numpy_trains_the_same_network(solver, monkeypatch):
-    """The losses of the two agree, epoch by epoch: the ratio compares like with like."""
+    """The losses of the two agree, epoch by epoch, so the ratio of their times is fair."""
     losses = []
     train_epoch = NumpyNetwork.train_epoch
     monkeypatch.setattr(
@@ -288,7 +302,7 @@ def epochs_of(pairs):
 
 
 def summary_of(pairs, capsys, monkeypatch, n_running=0):
-    """What is printed of epochs with these seconds, while so many threads of other processes run."""
+    """The summary of epochs with these seconds, while `n_running` threads of other processes run."""
     monkeypatch.setattr(timing, "SETTLE_SECONDS", 0.0)
     other_work = timing.OtherWork()
     other_work.samples = [n_running]
@@ -298,7 +312,7 @@ def summary_of(pairs, capsys, monkeypatch, n_running=0):
 
 
 def test_figures_are_medians_of_the_epochs_that_both_trained(capsys, monkeypatch):
-    """One that something else stalled does not count, and neither do those after NumPy has had its time."""
+    """An epoch that other work slowed does not matter, and epochs after NumPy's last one do not count."""
     printed = summary_of([(1, 4), (1, 4), (1, 400), (9, np.nan), (9, np.nan), (9, np.nan)], capsys, monkeypatch)
     assert re.search(r"^seconds per epoch +1\.0000 +± 0 % +NumPy 4\.0000 ± ", printed, re.MULTILINE)
     assert re.search(r"^GFLOP/s +1\.0 +NumPy 0\.2$", printed, re.MULTILINE)

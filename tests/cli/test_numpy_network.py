@@ -1,4 +1,4 @@
-"""The NumPy network that fastnn is measured against is right, and is the same network as fastnn's."""
+"""The NumPy network with which fastnn is compared is correct, and the same network as fastnn's."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_gradient_is_that_of_finite_differences(samples):
 @pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam"])
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 2e-4), (np.float64, 1e-10)])
 def test_trains_as_fastnn_does(samples, solver, dtype, rtol):
-    """The same weights at first, the same batches (a smaller one at the end), the same losses and weights after."""
+    """Both have the same initial weights, batches (the last one is smaller), losses, and final weights."""
     X, y = samples[0].astype(dtype), samples[1]
     baseline = NumpyNetwork(SIZES, solver, 0.01, 16, dtype, np.random.RandomState(0))
     model = MLPClassifier(

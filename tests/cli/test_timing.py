@@ -1,4 +1,4 @@
-"""Medians and their spread, and what says that a machine is busy."""
+"""Medians, their spread, and the note on a busy machine."""
 
 import os
 
@@ -11,7 +11,7 @@ from fastnn.cli.timing import OtherWork, Times, busy_note
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """Stands for /proc/loadavg."""
+    """A stand-in for /proc/loadavg."""
     file = tmp_path / "loadavg"
     monkeypatch.setattr(timing, "LOAD", file)
     monkeypatch.setattr(timing, "SETTLE_SECONDS", 0.0)
@@ -40,7 +40,7 @@ def test_one_time_has_no_spread():
 
 
 def test_threads_of_others(load):
-    """The thread that reads is not one of them."""
+    """The thread that reads the file is not counted."""
     assert counted(load, 1, 1, 3, 2).n_threads == 0.75
 
 
@@ -57,7 +57,7 @@ def test_note(load, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     quiet, two, ten = counted(load, 1), counted(load, 3, 3), counted(load, 11)
     assert busy_note([0.01, 0.05, 0.9], quiet, 8) is None  # one of three
-    assert busy_note([0.01], two, 6) is None  # there are cores enough
+    assert busy_note([0.01], two, 6) is None  # there are enough cores
     assert "2.0 threads of other processes ran on its 8 cores" in busy_note([0.01], two, 8)
     assert "the times vary by ± 90 %" in busy_note([0.9, 0.9, 0.1], quiet, 8)
     both = "This machine is busy: 10.0 threads of other processes ran on its 8 cores, and the times vary"

@@ -155,7 +155,7 @@ def test_a_gradient_is_accumulated(data, rng, dtype, level):
     np.testing.assert_array_equal(trainer.network.weights()[0], weights[0][0])
 
 
-def test_accumulation_goes_on_from_run_to_run(rng, dtype, level):
+def test_accumulation_continues_from_run_to_run(rng, dtype, level):
     """Until its memory is zeroed; the same bits however the samples are cut, and on any number of threads."""
     sizes, n = (70, 128, 64, 10), 150
     X, targets, weights = rng.random((n, 70)), random_targets(rng, "softmax", n, 10), random_weights(rng, sizes, dtype)

@@ -73,16 +73,16 @@ def test_names_go_along(X):
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
 def test_it_says_which_estimator_it_takes(estimator, X):
     """And nothing else, fitted or not: a classifier would pass for a regressor of its logits."""
-    wanted = {MLPClassifier: SklearnMLPClassifier, MLPRegressor: SklearnMLPRegressor}[estimator]
-    message = rf"must be a sklearn.neural_network.{wanted.__name__}, got a [\w.]+"
+    expected = {MLPClassifier: SklearnMLPClassifier, MLPRegressor: SklearnMLPRegressor}[estimator]
+    message = rf"must be a sklearn.neural_network.{expected.__name__}, got a [\w.]+"
     for other in (SklearnMLPClassifier, SklearnMLPRegressor, DecisionTreeClassifier, MLPClassifier, MLPRegressor):
-        if other is not wanted:
+        if other is not expected:
             with pytest.raises(TypeError, match=message + other.__name__):
                 estimator.from_sklearn(other().fit(X, X[:, 0] > 0))
     with pytest.raises(TypeError, match=message + "NoneType"):
         estimator.from_sklearn(None)
     with pytest.raises(NotFittedError):
-        estimator.from_sklearn(wanted())
+        estimator.from_sklearn(expected())
 
 
 @pytest.mark.parametrize("kind", TARGETS)

@@ -128,7 +128,7 @@ def test_bad_parameters(parameters, message):
 def test_whole_numbers_that_no_float_can_hold():
     with pytest.raises(ValueError, match="'huber_delta' parameter"):
         MLPRegressor("huber", huber_delta=10**400).fit(X, y)
-    with pytest.raises(ValueError, match=r"learning_rate returned 1000.* for epoch 0: it must be a rate"):
+    with pytest.raises(ValueError, match=r"learning_rate must return .*, got 1000.* for epoch 0"):
         model(learning_rate=lambda epoch: 10**400).fit(X, y)
 
 

@@ -112,7 +112,7 @@ def test_average_is_the_mean_of_all_weights(data, dtype, start, alpha):
     )
 
 
-def test_average_goes_on_from_call_to_call(data):
+def test_average_resumes_from_call_to_call(data):
     X, y = data
     whole = Perceptron(average=True, shuffle=False).partial_fit(X, y, classes=[0, 1, 2])
     pieces = Perceptron(average=True, shuffle=False)

@@ -147,24 +147,24 @@ def test_poisson_is_for_counts(data):
         MLPRegressor("poisson").fit(*data)
 
 
-def test_going_on_needs_as_many_targets(data):
+def test_resuming_needs_as_many_targets(data):
     X, y = data
     model = MLPRegressor(hidden_layer_sizes=(5,), max_iter=2).fit(X, y)
-    for going_on in (model.partial_fit, model.set_params(warm_start=True).fit):
+    for resume in (model.partial_fit, model.set_params(warm_start=True).fit):
         with pytest.raises(ValueError, match="`y` must have 1 columns, as in the first fit"):
-            going_on(X, np.stack([y, y], axis=1))
+            resume(X, np.stack([y, y], axis=1))
 
 
 @pytest.mark.parametrize("changes", [{"quantile": [0.1, 0.5, 0.9]}, {"quantile": 0.5}, {"loss": "huber"}], ids=str)
-def test_going_on_needs_as_many_quantiles(changes, data):
+def test_resuming_needs_as_many_quantiles(changes, data):
     model = MLPRegressor("quantile", (5,), quantile=[0.1, 0.9], max_iter=2).fit(*data)
     model.set_params(quantile=[0.2, 0.8]).partial_fit(*data)
     model.set_params(warm_start=True, **changes)
-    for going_on in (model.partial_fit, model.fit):
+    for resume in (model.partial_fit, model.fit):
         with pytest.raises(
             ValueError, match=r"loss and quantile must ask for 2 outputs .* got loss='\w+' and quantile="
         ):
-            going_on(*data)
+            resume(*data)
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_columns_of_a_single_class_teach_nothing(columns, X):
     ids=str,
 )
 def test_what_changes_nothing(parameters, X):
-    """There is no other class to weigh it against, nor to share the wanted probability with."""
+    """There is no other class to weigh it against, nor to share the target probability with."""
     assert_same_weights(classifier(**parameters).fit(X, ["ham"] * N), classifier().fit(X, ["ham"] * N))
 
 
@@ -169,7 +169,7 @@ def test_cross_validation(X):
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_it_goes_on(several, columns, X, tmp_path):
+def test_it_resumes(several, columns, X, tmp_path):
     y = columns if several else columns[:, 1]
     model = classifier(warm_start=True).fit(X, y)
     fastnn.save(model, tmp_path / "model")

@@ -209,7 +209,10 @@ def test_partial_fit_is_weighted_too(X, rng):
     ("weights", "message"),
     [
         (np.full(N, -1.0), "sample_weight must not be negative"),
-        (np.zeros(N), "at least one non-zero|The weights of all samples (to train on|held out) are 0"),
+        (
+            np.zeros(N),
+            "at least one non-zero|weights of the samples (to train on|held out) must add up to .*, got 0",
+        ),
         (np.ones(N - 1), "sample_weight.shape ==|inconsistent"),
         (np.full(N, np.nan), "contains NaN"),
         (np.ones((N, 2)), "Sample weights must be 1D"),
@@ -230,19 +233,19 @@ def test_bad_weights(estimator, weights, message, X, rng):
 @pytest.mark.parametrize(
     ("dtype", "weight"), [("float32", 1e-40), ("float32", 1e37), ("float64", 1e-320), ("float64", 1e307)]
 )
-def test_weights_that_are_nothing_in_the_networks_type(dtype, weight, estimator, solver, X, rng):
-    """Or add up to more than that can divide by: every step would be one of nothing, and nobody would know."""
+def test_weights_whose_sum_the_networks_type_cannot_hold(dtype, weight, estimator, solver, X, rng):
+    """Every step would be 0, or divide by infinity, without an error."""
     y, weights = rng.integers(0, 2, N), np.full(N, weight)
     model = estimator(max_iter=3, solver=solver, dtype=dtype)
     if estimator is MLPClassifier and weight > 1:
-        with pytest.raises(ValueError, match=r"The weights of all samples to train on are 0, or"):
+        with pytest.raises(ValueError, match=r"the weights of the samples to train on must add up to"):
             model.set_params(class_weight="balanced").fit(X, y, weights)
         model.set_params(class_weight=None)
     with pytest.raises(
-        ValueError, match=rf"The weights of all samples to train on are 0, or .*{dtype}.* sample_weight"
+        ValueError, match=rf"weights of the samples to train on must add up to .* in {dtype}, got .* sample_weight"
     ):
         model.fit(X, y, weights)
-    with pytest.raises(ValueError, match=r"The weights of all samples held out are 0, or .* sample_weight"):
+    with pytest.raises(ValueError, match=r"the weights of the samples held out must add up to .* sample_weight"):
         model.fit(X, y, X_val=X, y_val=y, sample_weight_val=weights)
     weights[:2] = 1 if weight < 1 else 0
     weights[2:] = weights[2:] if weight < 1 else 1

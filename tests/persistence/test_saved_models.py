@@ -1,7 +1,7 @@
-"""Models that fastnn saved some time ago: they load, predict what they did then, and go on training as they did then.
+"""Models that earlier versions saved: they load, and their predictions and further training are the same as then.
 
-A file in saved_models/ is never written again, since users have such files. This adds those of MODELS that are not
-there yet, each with what it came to beside it:
+A file in saved_models/ is never written again, since users have such files. This command adds the files of MODELS that
+are not there yet, each with a record of its results:
 
     PYTHONPATH=tests/support python tests/persistence/test_saved_models.py
 """
@@ -33,7 +33,7 @@ def named(y):
     return np.array(["negative", "neutral", "positive"])[y]
 
 
-# Of each file: what it was before it was trained, and what on; it is then trained further on the same.
+# For each file: the estimator, and the data it is trained on, first before saving and then after loading.
 MODELS = {
     "binary": (MLPClassifier(**SHORT), X, targets(X, 2)),
     "multiclass": (
@@ -89,7 +89,7 @@ def train(model, X, y):
 
 
 def predictions(model, X):
-    """Of the first samples, as lists of numbers."""
+    """The predictions of the first samples, as lists of numbers."""
     for name in ("predict_proba", "decision_function", "predict"):
         if hasattr(model, name):
             predicted = getattr(model, name)(X[:12])
@@ -98,7 +98,7 @@ def predictions(model, X):
 
 
 def settings(model):
-    """An estimator's parameters, to compare."""
+    """An estimator's parameters, in a form to compare."""
     return {
         name: value.get_state(legacy=False)["state"]["key"].tolist()
         if isinstance(value, np.random.RandomState)
@@ -111,7 +111,7 @@ def save(name):
     model, X, y = example(name)
     if name != "unfitted":
         train(model, X, y)
-    if name == "perceptron_average":  # which has more to remember once it has gone on
+    if name == "perceptron_average":  # it keeps more once it has resumed
         train(model, X, y)
     if name == "perceptron_sparse":
         model.sparsify()
@@ -132,7 +132,7 @@ def test_predicts_and_trains_as_it_did(name):
 
     def check(predicted, its):
         is_exact = (came_to["build"], came_to["level"]) == (build(), isa.level) and not isinstance(model, Perceptron)
-        if is_exact and model.solver != "lbfgs":  # products of NumPy's and steps of SciPy's may come out otherwise
+        if is_exact and model.solver != "lbfgs":  # NumPy's products and SciPy's steps may differ
             assert predicted == its
         for part, its_part in zip(predicted, its, strict=True):
             np.testing.assert_allclose(part, its_part, rtol=NEAR, atol=NEAR)
@@ -145,7 +145,7 @@ def test_predicts_and_trains_as_it_did(name):
 
 
 def test_the_files_are_small():
-    """They come with the source, for ever."""
+    """They stay in the repository for ever."""
     assert {path.stem for path in FOLDER.iterdir()} == set(MODELS)
     assert max(path.stat().st_size for path in FOLDER.iterdir()) < 20_000
 

@@ -1,4 +1,4 @@
-"""What is saved comes back as it was, training included; nothing else is let in, and nothing is left half-written."""
+"""A loaded model is the saved one, training included; other objects are refused; no file is half-written."""
 
 import errno
 import os
@@ -37,7 +37,7 @@ def through_a_file(model, path):
 
 
 def assert_same(ours, theirs):
-    """The same type and value, bit by bit; of objects, of each attribute."""
+    """Assert the same type and the same value, bit by bit; for objects, of each attribute."""
     assert type(ours) is type(theirs)
     if isinstance(ours, np.ndarray):
         assert ours.dtype == theirs.dtype
@@ -60,7 +60,7 @@ def assert_same(ours, theirs):
 
 
 def attributes(model):
-    """Everything that one has but for the engine's objects, which have no more than the weights."""
+    """All attributes of a model but the engine's objects, which have only the weights."""
     names = {*vars(model), "classes_", "coefs_", "intercepts_"} - {"_network", "_trainer", "_targets"}
     names |= {"loss_curve_", "validation_scores_", "validation_loss_curve_"}
     return {name: getattr(model, name) for name in sorted(names) if hasattr(model, name)}
@@ -82,7 +82,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-def test_comes_back_and_goes_on_to_the_bit(model, data, path):
+def test_comes_back_and_resumes_to_the_bit(model, data, path):
     X, y = data
     model = model.set_params(warm_start=True).fit(X, y)
     back = through_a_file(model, path)
@@ -152,7 +152,7 @@ def test_feature_names(model, data, path):
 
 
 def test_parameters_set_since(data, path):
-    """They say how the next fit is to be, not what there is."""
+    """They are for the next fit, and do not describe the last one."""
     model = MLPClassifier(3, max_iter=2, random_state=0).fit(*data)
     model.set_params(hidden_layer_sizes=(7, 7), activation=["exp", "elu"], early_stopping=True, random_state=5)
     back = through_a_file(model, path)
@@ -188,13 +188,13 @@ def test_random_numbers_of_a_parameter_stay_one(data, path):
 
 
 def test_every_part_of_the_training_is_kept():
-    """A new one has to be said how it is checked."""
+    """A new attribute needs a rule in persistence/networks.py."""
     from fastnn.persistence import networks
 
     known = {*networks._CURVES, *networks._COUNTS, *networks._NUMBERS}
     known |= {"random_state", "best_weights", "last_weights", "judged_by", "converged"}
     known |= {"order", "split", "dropout_seed"}
-    known |= {"owns_random_state"}  # the parameter tells
+    known |= {"owns_random_state"}  # the parameter random_state says so
     assert {field.name for field in fields(TrainingState)} == known
 
 
@@ -213,9 +213,9 @@ def test_every_part_of_the_training_is_kept():
         (Perceptron(alpha=np.longdouble(1)), "parameters.alpha"),
     ],
 )
-def test_parameters_that_are_not_plain(model, name, path):
+def test_parameters_that_cannot_be_saved(model, name, path):
     path.write_text("old")
-    with pytest.raises(TypeError, match=f"^{re.escape(name)} is "):
+    with pytest.raises(TypeError, match=f"^{re.escape(name)} must be .* to be saved, got "):
         fastnn.save(model, path)
     assert path.read_text() == "old"
 
@@ -225,7 +225,7 @@ def test_other_things(data, path):
         pass
 
     for thing in (Mine(), object(), MLPClassifier):
-        with pytest.raises(TypeError, match="must be one of MLPClassifier, MLPRegressor, Perceptron"):
+        with pytest.raises(TypeError, match="model must be one of MLPClassifier, MLPRegressor, Perceptron, got "):
             fastnn.save(thing, path)
     model = Perceptron().fit(*data)
     model.note = "mine"
@@ -259,7 +259,7 @@ def test_failing_writes_leave_the_old_file(path, monkeypatch):
 
 
 def test_a_disk_that_fills_up(tmp_path):
-    """/dev/full by another name: what is written there fails late, when it is flushed."""
+    """A file like /dev/full: a write to it fails late, at the flush."""
     resource = pytest.importorskip("resource")
     model = MLPClassifier.from_weights([np.eye(300)], [np.zeros(300)])
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -301,7 +301,7 @@ def test_links_that_lead_in_a_circle(tmp_path):
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no folder to write to") as caught:
+    with pytest.raises(FileNotFoundError, match="no such folder") as caught:
         fastnn.save(MLPClassifier(), tmp_path / "none" / "model")
     assert caught.value.filename == str(tmp_path / "none")
 
@@ -325,7 +325,7 @@ def test_paths(tmp_path, monkeypatch):
         fastnn.load(".")
     (tmp_path / "folder").mkdir()
     for no_file in ("folder", os.devnull):
-        with pytest.raises(FileExistsError, match="no regular file"):
+        with pytest.raises(FileExistsError, match="not a regular file"):
             fastnn.save(Perceptron(), no_file)
     for folder in (".", "..", "folder/", "new/", "folder/new/", "new/."):
         with pytest.raises(IsADirectoryError):
@@ -335,5 +335,5 @@ def test_paths(tmp_path, monkeypatch):
     fastnn.save(Perceptron(eta0=3), b"bytes")
     assert fastnn.load(b"bytes").eta0 == 3
     assert sorted(os.listdir()) == ["bytes", "folder", "link", "model"]
-    with pytest.raises(ValueError, match="null is not a fastnn model: it ends after 0 bytes"):
+    with pytest.raises(ValueError, match="null is not a fastnn model: it must have at least 8 bytes, got 0"):
         fastnn.load(os.devnull)

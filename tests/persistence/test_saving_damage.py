@@ -1,8 +1,9 @@
-"""A file that is no model, or is one no more, is refused with one kind of error, before it takes memory."""
+"""A file without a model, or with a damaged one, is refused by a ValueError, before it takes memory."""
 
 import copy
 import itertools
 import json
+import re
 import tracemalloc
 
 import numpy as np
@@ -40,12 +41,13 @@ def load_bytes(data, path):
 
 
 def check_refused_or_sound(data, path):
-    """Returns whether it is refused."""
+    """Whether a file is refused; a model that is loaded must predict, and train or refuse to."""
     try:
         model = load_bytes(data, path)
     except ValueError as error:
         assert type(error) is ValueError
         assert str(error).startswith(f"{path} is not a fastnn model: ")
+        assert not re.search(r"\bnone\b", str(error))  # which reads as None
         return True
     if not hasattr(model, "n_iter_"):
         return False
@@ -58,24 +60,24 @@ def check_refused_or_sound(data, path):
     vars(model).pop("feature_names_in_", None)
     with np.errstate(all="ignore"):
         assert len(model.predict(np.ones((4, model.n_features_in_)))) == 4
-        going_on(model)
+        resume(model)
     return False
 
 
-def going_on(model):
-    """Whatever its parameters say by now: it trains, or says why not."""
+def resume(model):
+    """Train the model further: its damaged parameters may be refused."""
     if getattr(model, "max_iter", 0) > 100 or model.verbose:
         return
     try:
         if hasattr(model, "partial_fit"):
             model.partial_fit(np.ones((2, model.n_features_in_)), np.zeros(2))
         model.fit(X, Y)
-    except (ValueError, TypeError, OverflowError, UserWarning):  # of parameters that scikit-learn lets pass
+    except (ValueError, TypeError, OverflowError, UserWarning):  # for parameters that scikit-learn's checks accept
         pass
 
 
 def apart(data):
-    """A file's header, the model's settings in it, and its arrays' bytes."""
+    """Split a file into its header, the model's settings in it, and its arrays' bytes."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     return header, json.loads(header["__metadata__"]["model"]), data[8 + length :]
@@ -87,8 +89,16 @@ def together(header, settings, rest):
     return len(text).to_bytes(8, "little") + text + rest
 
 
+def without(name, header, settings, rest):
+    """A file whose metadata lack a name."""
+    header["__metadata__"]["model"] = json.dumps(settings)
+    del header["__metadata__"][name]
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + rest
+
+
 def nodes(tree):
-    """Every place in nested dicts and lists, as what it is in and where."""
+    """Every item in nested dicts and lists, as its container and its key."""
     for key, item in tree.items() if isinstance(tree, dict) else enumerate(tree):
         yield tree, key
         if isinstance(item, (dict, list)):
@@ -173,7 +183,7 @@ def fitted_dict(settings):
 
 
 def test_lying_settings(tmp_path):
-    """Each of what the whole of a model is checked for."""
+    """Every rule for the parts of a model is checked."""
     path = tmp_path / "model"
     fastnn.save(MODELS["classifier"].fit(X, Y), path)
     header, settings, rest = apart(path.read_bytes())
@@ -193,17 +203,31 @@ def test_lying_settings(tmp_path):
         return change
 
     refused("version must be one of 1, 2, got '3'", lambda header, _: header["__metadata__"].update(version="3"))
-    refused("but no model", lambda header, _: header["__metadata__"].update(format="pt"))
-    refused("no class 'Pipeline'", lambda _, settings: settings.update({"class": "Pipeline"}))
+    refused("format must be 'fastnn', got 'pt'", lambda header, _: header["__metadata__"].update(format="pt"))
+    for name in ("format", "version", "model"):
+        refused(f'header lacks "{name}"', lambda header, _, name=name: without(name, header, settings, rest))
+    refused("class must be one of .*, got 'Pipeline'", lambda _, settings: settings.update({"class": "Pipeline"}))
     refused("'alpha' parameter", lambda _, settings: settings["parameters"].update(alpha=-1))
-    refused("parameters are none", lambda _, settings: settings["parameters"].update(fit="x"))
-    refused("settings are none", lambda _, settings: settings.update({"more": 1}))
-    refused("must have", lambda _, settings: fitted_dict(settings).update(more=1))
-    refused("no 'fitted.weights.9'", put("weights", [{"array": "fitted.weights.9"}]))
-    refused("shapes that the layers need", put("weights", fitted_dict(settings)["weights"][:1]))
-    refused("shapes that the layers need", put("weights", fitted_dict(settings)["weights"][::-1]))
-    refused("shapes that the layers need", put("input_shape", {"tuple": [2**40]}))
-    refused("layers of the model", put("layers", []))
+    refused(
+        "parameters must be those of .*, got 'fit'",
+        lambda _, settings: settings["parameters"].update(fit="x"),
+    )
+    refused(
+        "settings must be a dict",
+        lambda _, settings: settings.update({"more": 1}),
+    )
+    refused("the model must have the parts .*, got .*'more'", lambda _, settings: fitted_dict(settings).update(more=1))
+    refused("lacks the array 'fitted.weights.9'", put("weights", [{"array": "fitted.weights.9"}]))
+    refused(
+        "weights must be 4 different arrays",
+        put("weights", fitted_dict(settings)["weights"][:1]),
+    )
+    refused(
+        "weights must be 4 different arrays",
+        put("weights", fitted_dict(settings)["weights"][::-1]),
+    )
+    refused("weights must be 4 different arrays .* got 4 with", put("input_shape", {"tuple": [2**40]}))
+    refused("layers of the model must be a list of tuples .*, at least one, got \\[\\]", put("layers", []))
     refused("kind must be one of dense, got 'sparse'", put("layers", [{"tuple": ["sparse", 3]}]))
     for units in (0, -1, 2**40, 1.5, "3", None, True, [3]):
         refused("", put("layers", [{"tuple": ["dense", units, "identity"]}]))
@@ -215,19 +239,31 @@ def test_lying_settings(tmp_path):
     refused(
         "must be 'identity', got 'relu'", put("layers", [*layers[:-1], {"tuple": [*layers[-1]["tuple"][:2], "relu"]}])
     )
-    refused("outputs of 'logistic'", put("head", "logistic"))
-    refused("not sorted", put("classes", {"array": "fitted.state.split.0"}, "targets"))
-    refused("3 classes of the kind 'binary'", put("kind", "binary", "targets"))
-    refused("names of", put("feature_names", {"objects": ["a"]}))
-    refused("of no use", put("optimizer", None))
+    refused("must have 3 outputs and head='softmax' .* got 3 outputs and head='logistic'", put("head", "logistic"))
+    refused(
+        "classes must be a sorted array",
+        put("classes", {"array": "fitted.state.split.0"}, "targets"),
+    )
+    refused("classes must be at most 2 with kind='binary', got 3", put("kind", "binary", "targets"))
+    refused("feature_names.* must be 3, the number of features, got 1", put("feature_names", {"objects": ["a"]}))
+    refused("arrays must be those of the model, got 'fitted.optimizer.* besides", put("optimizer", None))
     refused("unknown optimizer", put("name", "magic", "optimizer"))
-    refused("remembers", put("name", "sgd", "optimizer"))
-    refused("step_count", put("step_count", 2**63, "optimizer"))
-    refused("order", put("order", {"array": "fitted.state.split.0"}, "state"))
-    refused("n_iter", put("n_iter", True))
+    refused("memories of the optimizer must be .* with name='sgd'", put("name", "sgd", "optimizer"))
+    refused(
+        "step_count of .* must be an integer from 0 to .*, got 9223",
+        put("step_count", 2**63, "optimizer"),
+    )
+    refused(
+        "order of .* must be a permutation of .*, got an array",
+        put("order", {"array": "fitted.state.split.0"}, "state"),
+    )
+    refused("n_iter of the model must be an integer from 0 to .*, got True", put("n_iter", True))
     refused("nested too deeply", lambda _, settings: together(header, "[" * 10**5, rest))
-    refused("a name is there twice", lambda _, settings: together(header, '{"class": 1, "class": 1}', rest))
-    # Numbers that are not, in the last bytes of the arrays in turn.
+    refused(
+        "an object must have each name once",
+        lambda _, settings: together(header, '{"class": 1, "class": 1}', rest),
+    )
+    # NaN and infinity in each array of weights.
     for name, one in header.items():
         if name.startswith("fitted.weights"):
             start, end = one["data_offsets"]
@@ -238,7 +274,7 @@ def test_lying_settings(tmp_path):
 
 
 def test_random_numbers_are_where_there_are_some(tmp_path):
-    """NumPy reads at the position that it is told."""
+    """NumPy reads at any position that it is given, even outside of its state."""
     path = tmp_path / "model"
     fastnn.save(MODELS["classifier"].fit(X, Y), path)
     header, settings, rest = apart(path.read_bytes())
@@ -268,7 +304,7 @@ def test_one_array_makes_one_layer(tmp_path):
 
 
 def test_a_few_bytes_make_no_large_network(tmp_path):
-    """Thousands of biases, and thousands in the next layer, do not make millions of weights."""
+    """A file with thousands of biases in two layers does not allocate millions of weights between them."""
     path = tmp_path / "model"
     n = 20_000
     fastnn.save(MLPClassifier.from_weights([np.ones((n, 1)), np.ones((1, n))], [np.ones(1), np.ones(n)]), path)

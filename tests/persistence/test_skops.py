@@ -1,4 +1,4 @@
-"""Models go through skops, which keeps them without pickle."""
+"""skops saves and loads models, without pickle."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def through_skops(model):
     ],
     ids=["perceptron", "classifier", "lbfgs", "regressor"],
 )
-def test_predicts_and_goes_on_to_the_bit(model, rng):
+def test_predicts_and_resumes_to_the_bit(model, rng):
     X, y = rng.normal(size=(60, 5)), rng.integers(0, 3, 60)
     model.set_params(warm_start=True).fit(X, y)
     back = through_skops(model)

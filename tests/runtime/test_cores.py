@@ -1,4 +1,4 @@
-"""How many threads a fit starts, and on which cores they run, whatever binds the main thread to one of them."""
+"""The number of threads that a fit starts, and the cores they run on, if OpenMP binds the main thread to one core."""
 
 import json
 import os
@@ -44,12 +44,12 @@ def report():
 
 
 def reports(before="", code="report()", **environment):
-    """What each report says."""
+    """The reports in a program's output."""
     program = "\n".join(["import os", before, REPORT, code])
     return [json.loads(line) for line in run_python(program, OPENBLAS_NUM_THREADS="1", **environment).splitlines()]
 
 
-# What is set: how many threads are right, on which cores.
+# Settings of the environment, with the expected number of threads and the expected cores.
 ENVIRONMENTS = {
     "nothing": ({}, CORES),
     "true": ({"OMP_PROC_BIND": "true"}, CORES),
@@ -68,7 +68,7 @@ ENVIRONMENTS = {
     "GOMP_CPU_AFFINITY": ({"GOMP_CPU_AFFINITY": f"{LAST} {FIRST}"}, [FIRST, LAST]),
     "KMP_AFFINITY": ({"KMP_AFFINITY": "granularity=fine,compact,1,0"}, CORES),
 }
-# fastnn's own, where it was built on this machine, which then has found one core only.
+# fastnn's own runtime, if it was built on this machine: it has found one core only.
 SYSTEMS = """
 import contextlib, ctypes, sklearn
 with contextlib.suppress(OSError):
@@ -81,7 +81,7 @@ IMPORTS = {
 }
 
 
-# Each in the usual order of imports; those that bind differently in every order.
+# Each setting is tested in the usual order of imports, and settings that bind differently in every order.
 ROWS = [(name, "fastnn first") for name in ENVIRONMENTS] + [
     (name, imports)
     for imports in ("scikit-learn first", "the system's OpenMP first")
@@ -100,7 +100,7 @@ def test_threads_run_on_the_cores_that_the_process_may_use(name, imports):
 @needs_two_cores
 @pytest.mark.parametrize("binding", [{}, {"OMP_PROC_BIND": "true"}, {"GOMP_CPU_AFFINITY": f"{FIRST} {LAST}"}], ids=str)
 def test_a_mask_set_before_the_start_stays_a_limit(binding):
-    """As taskset, a batch system or a container's cpuset sets it."""
+    """taskset, batch systems and containers set such masks."""
     [(counts, _, team)] = reports(before=f"os.sched_setaffinity(0, [{LAST}])", **binding)
     assert (counts, team) == ([1] * 4, [])
 
@@ -136,7 +136,7 @@ report()
     bound, n_narrow, narrow, wide = reports(before=IMPORTS[imports], code=code, **binding)
     assert bound[:2] == [[len(CORES)] * 4, CORES]
     assert n_narrow == 1
-    assert narrow[2] == [[LAST]]  # the threads that were elsewhere have come along
+    assert narrow[2] == [[LAST]]  # threads on other cores have moved there
     assert wide[:2] == [[len(CORES)] * 4, CORES]
 
 
@@ -170,7 +170,7 @@ for thread in threads:
 @needs_two_cores
 @pytest.mark.skipif(not Path(sys.prefix, "lib", "libiomp5.so").exists(), reason="needs intel-openmp")
 def test_another_runtime_that_binds_the_main_thread_later():
-    """As MKL's does in its first product."""
+    """MKL's runtime does so in its first product."""
     code = """
 import ctypes, fastnn
 runtime = ctypes.CDLL(os.path.join(sys.prefix, "lib", "libiomp5.so"))
@@ -185,7 +185,7 @@ report()
 
 
 class Runtime:
-    """An OpenMP runtime that has divided other cores than this machine's."""
+    """A stand-in for an OpenMP runtime with other places than this machine's cores."""
 
     def __init__(self, places, n_cores=None, proc_bind=1):
         self.places, self.proc_bind = places, proc_bind

@@ -1,4 +1,4 @@
-"""Children of processes that have fitted: OpenMP's threads are not theirs, and waiting for those would be for ever."""
+"""Forked children of processes that have fitted: they lack OpenMP's threads, and must not wait for them."""
 
 import multiprocessing
 
@@ -12,7 +12,7 @@ import hashlib, multiprocessing, os, pickle, sys, threading, warnings
 import joblib
 import numpy as np
 from fastnn import MLPClassifier, MLPRegressor, Perceptron
-warnings.simplefilter("ignore")  # of forks beside threads, which are what is tested
+warnings.simplefilter("ignore")  # Python warns of forks in processes with threads
 X = np.random.default_rng(0).normal(size=(600, 40)).astype(np.float32)
 y = (X[:, :3] > 0).sum(axis=1)
 
@@ -88,7 +88,7 @@ def forked_beside_its_fit(fitted):
     return answers
 
 def forked_within_its_fit(fitted):
-    # A callback's child is within the call that changes the model: a second one is refused there too.
+    # A callback's child is within the call that changes the model: there, too, a second call is refused.
     answers = []
     def refused(fitted):
         try:

@@ -1,4 +1,4 @@
-"""The distribution's name, and what is said where the other distribution called fastnn is installed as well."""
+"""The distribution's name, and the warning if the other distribution called fastnn is installed, too."""
 
 import re
 import tomllib
@@ -40,7 +40,7 @@ def test_name_and_version():
 
 
 def test_extras_refer_to_this_distribution():
-    """pip would fetch the other one for `dev` otherwise."""
+    """Otherwise pip would install the other distribution with the extra `dev`."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     requirements = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
     assert not [requirement for requirement in requirements if re.match(r"fastnn\b", requirement)]
@@ -58,6 +58,6 @@ def test_namesake_beside(namesake):
 
 
 def test_what_a_broken_uninstallation_left(namesake):
-    """A dist-info without metadata is no reason to fail."""
+    """A dist-info folder without metadata is ignored."""
     (namesake / "fastnn-0.4.0.dist-info" / "METADATA").unlink()
     assert "pip uninstall" in run_python(IMPORT, namesake)

@@ -1,4 +1,4 @@
-"""Whatever limits a process's threads or cores, a fit uses that much of them and no more."""
+"""A fit uses as many threads and cores as the limits of its process allow, and no more."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.skipif(not team.openmp_version, reason="built without OpenMP: one thread, whatever the limits"),
 ]
 
-# Prints how many threads fits and predictions start, and how much of a core they use.
+# Prints the number of threads that fits and predictions start, and the share of a core that they use.
 MEASURE = """
 import os, time, warnings
 import joblib
@@ -55,7 +55,7 @@ LIMITED = {
 
 @pytest.mark.parametrize(("code", "environment"), LIMITED.values(), ids=LIMITED)
 def test_one_thread_where_the_limit_is_one(code, environment):
-    # The few products that are NumPy's or SciPy's are not in question.
+    # The few products that NumPy or SciPy compute are not tested here.
     n_threads, cores = run_python(MEASURE + code, OPENBLAS_NUM_THREADS="1", **environment).split()
     assert int(n_threads) == 1
     assert float(cores) < 1.1
@@ -68,7 +68,7 @@ def test_several_threads_where_there_is_no_limit():
 
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
 def test_joblibs_workers_share_the_cores(backend, tmp_path):
-    """As many workers as cores: so one thread for each."""
+    """There are as many workers as cores, so each worker has one thread."""
     program = tmp_path / "program.py"  # a file, which the workers can import
     program.write_text(
         MEASURE
@@ -120,13 +120,13 @@ def with_quota(tmp_path, monkeypatch, files):
     ],
 )
 def test_the_quota_of_a_cgroup_or_of_one_around_it(tmp_path, monkeypatch, files, cores):
-    """joblib looks at the outermost alone: what a container sees of its own, but not what systemd limits."""
+    """joblib reads the outermost cgroup only: a container's limit is there, but systemd's are not."""
     assert with_quota(tmp_path, monkeypatch, files) == (float("inf") if cores is None else cores)
 
 
 @pytest.fixture
 def cgroup_of_one_core():
-    """A real one, where this process may make such."""
+    """A real quota, if this process may set one."""
     if Path("/sys/fs/cgroup/cgroup.controllers").exists():
         group, settings = Path(f"/sys/fs/cgroup/fastnn-{os.getpid()}"), {"cpu.max": "100000 100000"}
     else:
@@ -159,4 +159,4 @@ def test_a_quota_limits_threads(tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     with_quota(tmp_path, monkeypatch, {"mine": "0::/a\n", "sys/a/cpu.max": "250000 100000\n"})
     assert effective_n_threads() == 3
-    assert effective_n_threads(5) == 5  # as asked for
+    assert effective_n_threads(5) == 5  # the parameter decides

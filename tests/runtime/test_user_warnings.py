@@ -1,4 +1,4 @@
-"""Where warnings point, and which filters find them."""
+"""Warnings point at the user's line, and filters by module find them."""
 
 import functools
 import linecache
@@ -28,7 +28,7 @@ def nan(model, X, y):
     return np.nan
 
 
-# Every warning of fastnn's, as an estimator, its targets and the category.
+# Every warning of fastnn: an estimator, its targets, and the category.
 WARNINGS = {
     "max_iter": (MLPClassifier((3,), max_iter=2), y, ConvergenceWarning),
     "max_iter of a regressor": (MLPRegressor("squared_error", (3,), max_iter=2), y, ConvergenceWarning),
@@ -93,7 +93,7 @@ def test_a_function_that_a_fit_calls_has_lines_of_the_users():
 
 
 def test_a_users_package_whose_name_begins_like_ours(tmp_path, monkeypatch):
-    """Such as those that extend scikit-learn, or fastnn itself."""
+    """Packages that extend scikit-learn, or fastnn, have such names."""
     for name in ("fastnn_extra", "sklearn_extra", "joblibs"):
         (tmp_path / f"{name}.py").write_text("def fit(model, X, y):\n    model.fit(X, y)\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -104,7 +104,7 @@ def test_a_users_package_whose_name_begins_like_ours(tmp_path, monkeypatch):
 
 
 def test_where_a_thread_has_no_line_of_the_users():
-    """A warning points at the call of fastnn then."""
+    """The warning then points at the call of fastnn."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = MLPClassifier((3,), max_iter=1)

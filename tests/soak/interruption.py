@@ -11,7 +11,8 @@ import warnings
 import numpy as np
 from resident import resident
 
-from fastnn import MLPClassifier, Perceptron, interruption
+from fastnn import MLPClassifier, Perceptron
+from fastnn.training import interruption
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(2000, 30)).astype(np.float32)

@@ -76,8 +76,8 @@ LOSSES = {
 
 
 def _softmax_loss(z, labels, s):
-    wanted = s / z.shape[1] + (1 - s) * np.eye(z.shape[1])[labels]
-    return -(wanted * log_softmax(z, axis=1)).sum(axis=1, keepdims=True), softmax(z, axis=1) - wanted
+    target = s / z.shape[1] + (1 - s) * np.eye(z.shape[1])[labels]
+    return -(target * log_softmax(z, axis=1)).sum(axis=1, keepdims=True), softmax(z, axis=1) - target
 
 
 def loss_and_gradient(name, head, z, targets, weights=None, settings=0.0, groups=None):

@@ -1,4 +1,4 @@
-"""What is called after each epoch: the user's function, scikit-learn's callbacks."""
+"""Functions that are called after each epoch: the user's own, and scikit-learn's callbacks."""
 
 import copy
 import importlib.util
@@ -86,8 +86,8 @@ def test_a_function_cannot_fit_the_estimator_itself(method, data):
     fitting.set_params(callback=None).fit(*data)
 
 
-def test_a_functions_model_goes_on_changing_and_the_fitted_one_does_not(data):
-    """It has no copies of the curves, of which each epoch's would take time."""
+def test_a_functions_model_keeps_changing_and_the_fitted_one_does_not(data):
+    """It shares the fit's curves, since a copy of them in each epoch would take time."""
     X, y = data
     kept = []
     fitting = classifier(callback=kept.append, warm_start=True).fit(X, y, X_val=X, y_val=y)
@@ -100,7 +100,7 @@ def test_a_functions_model_goes_on_changing_and_the_fitted_one_does_not(data):
 
 @pytest.mark.parametrize("method", ["partial_fit", "coefs_"])
 def test_a_functions_model_cannot_be_trained_under_the_fit_but_a_copy_can(method, data):
-    """The two share an optimizer: the fit would go on with the other's network."""
+    """The two share an optimizer, so the fit would otherwise continue with the model's network."""
 
     def change(model):
         for one in (copy.deepcopy(model), model):
@@ -131,7 +131,7 @@ def test_a_function_that_fails_fails_the_fit(data):
 
 
 class Recorder:
-    """A callback that notes what it is told, and may stop the fit, or fail."""
+    """A callback that notes its calls, and may stop the fit or fail."""
 
     def __init__(self, stop_at=None, fail_at=None):
         self.calls, self.stop_at, self.fail_at = [], stop_at, fail_at
@@ -174,7 +174,7 @@ def test_hooks(solver, data):
 
 
 def test_a_callbacks_estimator_is_its_own(data):
-    """It stays what it was when training goes on."""
+    """It does not change while training continues."""
     kept = []
 
     class Keeper(Recorder):
@@ -248,7 +248,7 @@ def test_before_scikit_learn_1_9(monkeypatch, data):
 
 
 def test_the_functions_model_knows_the_columns_names(data):
-    """So that it takes the frame that the fit was given, without a warning."""
+    """It predicts from the frame that the fit was given, without a warning."""
     pandas = pytest.importorskip("pandas")
     X, y = data
     frame, scores = pandas.DataFrame(X, columns=list("abcd")), []

@@ -1,4 +1,4 @@
-"""Curves: what a call takes does not depend on the epochs before it, and every model has its own, of one moment."""
+"""Curves: a call's time does not depend on the epochs before it, and every model has curves of one moment."""
 
 import copy
 import json
@@ -24,7 +24,7 @@ def classifier(**parameters):
 # -- by themselves -----------------------------------------------------------------------------------------------------
 
 
-def test_a_copy_goes_on_by_itself():
+def test_a_copy_grows_by_itself():
     curve = Curve([1.0, 2.0])
     copies = [curve.copy(), copy.deepcopy(curve), pickle.loads(pickle.dumps(curve)), Curve(curve)]
     for i, one in enumerate(copies):
@@ -73,7 +73,7 @@ def test_they_are_lists():
     assert curves == before
     assert [len(model.loss_curve_), len(model.validation_scores_)] == [3, 3]
     for curve in curves:
-        curve.clear()  # is the user's business alone
+        curve.clear()  # changes the user's list only
     assert len(model.partial_fit(X, y).loss_curve_) == 4
 
 
@@ -113,7 +113,7 @@ def test_epochs_of_a_call_that_fails_do_not_count():
         model.set_params(callback=fail).partial_fit(-X, y)
     model.set_params(callback=None)
     for one in (model, twin):
-        one._trainer = None  # which starts afresh after what fails
+        one._trainer = None  # the trainer starts afresh after a failure
         one.partial_fit(X, y)
     assert model.loss_curve_ == twin.loss_curve_
 
@@ -138,7 +138,7 @@ def test_no_call_copies_what_was_before(call):
     n = 1_000_000
     for name in ("loss_curve", "validation_scores", "validation_losses"):
         setattr(model._state, name, Curve([1.0] * n))
-        getattr(model._state, name).append(1.0)  # and so the list has room for more
+        getattr(model._state, name).append(1.0)  # so that the list has spare room
     tracemalloc.start()
     try:
         call(model)

@@ -1,4 +1,4 @@
-"""Samples held out: which, how they are scored, when that ends a fit, and which epoch's weights are kept."""
+"""Early stopping: the samples held out, their scores, the end of a fit, and the epoch whose weights are kept."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_the_best_epochs_weights_are_kept(data):
 
 
 def test_what_is_held_out_is_not_trained_on(data):
-    """Held out are the samples that scikit-learn's split holds out: their labels, all wrong, change no weight."""
+    """The samples of scikit-learn's split are held out: wrong labels of theirs change no weight."""
     X, y = data
     model = classifier(early_stopping=True, max_iter=1, validation_fraction=0.3).fit(X, y)
     numbers = np.random.RandomState(0)
@@ -64,7 +64,7 @@ def test_samples_of_ones_own(early_stopping, data):
     loss = log_loss(y_val, model.predict_proba(X_val), sample_weight=weights)
     assert model.validation_loss_curve_[kept - 1] == pytest.approx(loss)
     plain = classifier(max_iter=kept).fit(X[:150], y[:150])
-    np.testing.assert_array_equal(model.coefs_[0], plain.coefs_[0])  # they were watched, no more
+    np.testing.assert_array_equal(model.coefs_[0], plain.coefs_[0])  # the samples held out were only watched
     assert (model.best_loss_ is None) == early_stopping
 
 
@@ -106,7 +106,7 @@ def test_regression(solver, rng):
 def test_a_class_of_one_sample(data):
     X, y = data
     y = (np.arange(N) == 7).astype(int)
-    with pytest.warns(UserWarning, match="A class has a single sample: .* not stratified"):
+    with pytest.warns(UserWarning, match="A class of y has a single sample: .* not stratified"):
         classifier(early_stopping=True, max_iter=2).fit(X, y)
 
 
@@ -125,7 +125,7 @@ def test_without_validation_the_best_epoch_is_the_one_of_the_lowest_loss(data):
 
 
 def test_the_best_epochs_place_in_the_curves(data):
-    """Whatever was held out before, or was not."""
+    """It is right whether or not samples were held out before."""
     X, y = data
     model = classifier(early_stopping=True, max_iter=60, n_iter_no_change=5).fit(X, y)
     best = model.best_epoch_
@@ -162,12 +162,12 @@ def test_bad_validation(arguments, message, data):
 
 def test_too_few_samples_to_hold_out(data):
     X, _ = data
-    with pytest.raises(ValueError, match="validation set is too small"):
+    with pytest.raises(ValueError, match="validation_fraction must hold out at least 2 samples, got"):
         classifier(early_stopping=True, validation_fraction=0.1).fit(X[:8], [0, 1, 2, 0, 1, 2, 0, 1])
 
 
 def test_infinite_predictions_have_a_score_of_nan(rng):
-    """By default; a scorer of the user's says itself what it has to."""
+    """That is the estimator's own score; a scorer of the user's raises its own error."""
     X, y = rng.normal(size=(N, 5)), rng.poisson(2, N) * 1.0
     model = MLPRegressor("poisson", (10,), max_iter=3, random_state=0)
     model.fit(X, y, X_val=6000 * X, y_val=y)
@@ -181,7 +181,7 @@ def test_infinite_predictions_have_a_score_of_nan(rng):
 
 def test_a_score_of_nan_is_no_improvement(data):
     X, y = data
-    with pytest.warns(UserWarning, match="The score of epoch 1 is nan, which is no improvement") as caught:
+    with pytest.warns(UserWarning, match="The score of epoch 1 is nan and does not count as an improvement") as caught:
         model = classifier(early_stopping=True, scoring=lambda *_: np.nan, n_iter_no_change=3).fit(X, y)
     assert len(caught) == 1
     assert model.n_iter_ == 4

@@ -38,7 +38,7 @@ def test_ctrl_c_at_random_moments_leaves_a_whole_model(kind):
 
 
 def at_line(n, function):
-    """Call it, with Ctrl-C at the n-th line of fastnn that it runs; returns whether there were so many."""
+    """Call a function with Ctrl-C at the n-th line of fastnn that it runs; returns whether it ran n lines."""
     left = n
 
     def trace(frame, event, arg):
@@ -63,7 +63,7 @@ def at_line(n, function):
 @pytest.mark.parametrize("repeated", [False, True], ids=["once", "again"])
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 def test_ctrl_c_at_any_line_leaves_the_old_model_or_a_new_one(make, repeated, monkeypatch):
-    """And it is never lost: it raises, or, unless another fit ended by it just before, this one says that it did."""
+    """Ctrl-C is never lost: it raises, or the fit warns, unless another fit has just been ended by Ctrl-C."""
     monkeypatch.setattr(interruption, "REPEAT_SECONDS", 1e9 if repeated else 0.0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -86,11 +86,11 @@ def test_ctrl_c_at_any_line_leaves_the_old_model_or_a_new_one(make, repeated, mo
                 outcomes.append("old" if is_old else "new")
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
             assert vars(model).keys() == vars(old).keys()
-            model.fit(X, y)  # nobody holds it
+            model.fit(X, y)  # no call is changing it
     assert outcomes.count("old") > 40
 
 
-def test_ctrl_c_after_the_last_look_is_not_lost():
+def test_ctrl_c_after_the_last_check_is_not_lost():
     with pytest.raises(KeyboardInterrupt), Interruption() as interruption:
         interruption.check()
         signal.raise_signal(signal.SIGINT)
@@ -117,7 +117,7 @@ interrupted = pytest.mark.filterwarnings("ignore:Training interrupted by user")
 
 
 def press(model=None, times=1):
-    """As a function that a fit calls."""
+    """Press Ctrl-C, as a callback of a fit."""
     for _ in range(times):
         signal.raise_signal(signal.SIGINT)
 
@@ -141,7 +141,7 @@ def test_a_second_ctrl_c_ends_a_search(search, make, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         run()
-    monkeypatch.setattr(interruption, "REPEAT_SECONDS", 0.0)  # as if each came after more than a second
+    monkeypatch.setattr(interruption, "REPEAT_SECONDS", 0.0)  # as if more than a second passed between any two
     run()
 
 
@@ -163,7 +163,7 @@ def test_a_second_ctrl_c_in_another_fit(make, second, monkeypatch):
 @interrupted
 @ended
 def test_a_second_ctrl_c_in_the_same_fit(make, monkeypatch):
-    """It is not kept waiting for the next look, and raises however long after the first it came."""
+    """It raises at once, without waiting for the next check, and however long after the first it came."""
     fitted = make().fit(X, y)
     before = fitted.predict(X)
     went_on = []
@@ -183,7 +183,7 @@ def test_a_second_ctrl_c_in_the_same_fit(make, monkeypatch):
 @interrupted
 @ended
 def test_a_second_ctrl_c_in_a_fit_within_a_fit(make):
-    """The inner one has no handler of its own, and is not to keep it from the outer one."""
+    """The inner fit has no handler of its own, and must not keep Ctrl-C from the outer one."""
     inner = make().set_params(callback=lambda model: press(times=2))
     outer = make().set_params(callback=lambda model: inner.fit(X, y) is None)
     with pytest.raises(KeyboardInterrupt):
@@ -209,8 +209,8 @@ def test_a_second_ctrl_c_by_a_handler_of_the_programs_own(make):
 
 
 @interrupted
-def test_a_second_ctrl_c_that_the_garbage_collector_swallows():
-    """Python drops what is raised there: the next look raises it again."""
+def test_a_second_ctrl_c_that_the_garbage_collector_ignores():
+    """Python ignores errors there: the next check raises KeyboardInterrupt again."""
 
     def swallow(model):
         press()

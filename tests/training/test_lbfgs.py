@@ -1,4 +1,4 @@
-"""The solver lbfgs: scikit-learn's numbers where it has them, its own type, and everything else that a fit has."""
+"""The solver lbfgs: scikit-learn's numbers, the network's type, and all else that a fit has."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 from fastnn import MLPClassifier, MLPRegressor
 
 ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-N = 300  # more than one of the batches that the gradient is gathered from
+N = 300  # more than one batch of the gradient's sum
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_any_number_of_threads_and_sparse(X, rng):
 
 
 @ignore_convergence
-def test_warm_start_goes_on_from_the_weights(X, rng):
+def test_warm_start_resumes_from_the_weights(X, rng):
     y = target(X, rng, "multiclass")
     model = MLPClassifier((6,), solver="lbfgs", max_iter=5, warm_start=True, random_state=0).fit(X, y)
     losses = model.loss_curve_
@@ -101,7 +101,7 @@ def test_how_it_ends(X, rng):
         MLPClassifier((6,), solver="lbfgs", max_iter=3).fit(X, y)
     with pytest.warns(ConvergenceWarning, match="lbfgs failed to converge"):
         MLPClassifier((6,), solver="lbfgs", max_fun=4).fit(X, y)
-    model = MLPClassifier((), solver="lbfgs", alpha=1.0, max_iter=1000).fit(X, y)  # convex: it finds the end
+    model = MLPClassifier((), solver="lbfgs", alpha=1.0, max_iter=1000).fit(X, y)  # convex: lbfgs converges
     assert model.n_iter_ < 1000
 
 
@@ -122,14 +122,14 @@ def test_samples_too_large(X, rng):
 
 
 def test_no_step_at_all(X):
-    """The weights are as good as they get: the loss is known nevertheless."""
+    """The initial weights are a minimum; the loss is known nevertheless."""
     stuck = MLPRegressor(hidden_layer_sizes=(3,), solver="lbfgs", random_state=0, tol=1e9).fit(X, np.zeros(len(X)))
     assert stuck.loss_curve_ == [] and stuck.n_iter_ == 0
     assert 0 < stuck.loss_ == stuck.best_loss_ < 10
 
 
 def test_what_a_callback_raises_is_the_users(X):
-    """StopIteration means something to SciPy."""
+    """StopIteration has a meaning of its own to SciPy."""
 
     def callback(model):
         raise StopIteration("enough")

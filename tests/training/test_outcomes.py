@@ -1,6 +1,7 @@
-"""How a fit can end, and that whatever is said of it is said of a fitted model."""
+"""How a fit can end; its warnings come after the model is fitted."""
 
 import copy
+import math
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
 
 import fastnn.training.lbfgs
 from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn.training import interruption
 from fastnn.training.schedules import ENDING
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -20,6 +22,8 @@ Y = RNG.integers(0, 2, 60)
 
 
 def interrupt(model):
+    """A single Ctrl-C, whenever the last one was."""
+    interruption._last_press = -math.inf
     raise KeyboardInterrupt
 
 
@@ -69,7 +73,7 @@ TARGET = X[:, 0] + X[:, 1] ** 2
 
 
 def regressor(n_good=9, **parameters):
-    """It learns for so many epochs, and diverges in the next one."""
+    """A regressor that learns for `n_good` epochs, and diverges in the next one."""
 
     def rate(epoch):
         return 0.02 if epoch < n_good else 1e200
@@ -93,7 +97,7 @@ def test_the_best_epoch_is_kept(solver):
 
 
 def test_scikit_learn_keeps_it_too():
-    """What it was reported with."""
+    """The example with which the divergence was reported."""
     numbers = np.random.RandomState(355)
     X = numbers.randn(300, 5)
     y = X @ numbers.randn(5) + np.sin(3 * X[:, 0])
@@ -114,8 +118,8 @@ def test_of_several_warnings_each_is_given():
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_training_goes_on_from_the_best_epoch(method):
-    """With an optimizer that starts afresh: its memory is of what diverged."""
+def test_training_resumes_from_the_best_epoch(method):
+    """The optimizer starts afresh, since its memories are those of the divergence."""
     model = regressor(warm_start=True).fit(X, TARGET)
     score = model.score(X, TARGET)
     fresh = copy.deepcopy(model)

@@ -1,4 +1,4 @@
-"""What a fit prints: lines and live bars, beside other displays, and where output fails."""
+"""The progress of a fit: lines, live bars, other displays at the same time, and output that fails."""
 
 import contextlib
 import importlib.util
@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 from sklearn.pipeline import make_pipeline
 
 from fastnn import MLPClassifier, MLPRegressor, Perceptron
-from fastnn.training.progress import Bar, Lines, Silence, progress
+from fastnn.training.progress import Bar, Lines, NoProgress, progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -37,7 +37,7 @@ def data(rng):
 
 @pytest.fixture(params=[False, True], ids=["file", "terminal"])
 def terminal(request):
-    """Whether rich takes its output for a terminal's."""
+    """Whether rich assumes that its output is a terminal."""
     rich = pytest.importorskip("rich")
     rich.reconfigure(force_terminal=request.param, width=100)
     yield request.param
@@ -45,7 +45,7 @@ def terminal(request):
 
 
 def only(monkeypatch, library):
-    """Let only one library for bars be installed, or none."""
+    """Make it appear that only one library for bars is installed, or that there is none."""
     if library:
         pytest.importorskip(library)
     found, others = importlib.util.find_spec, {"rich", "tqdm"} - {library}
@@ -53,12 +53,12 @@ def only(monkeypatch, library):
 
 
 def assert_no_bar_is_left():
-    """Then rich can show the next one, and another thread tqdm's."""
+    """rich can show another bar, and another thread can show one of tqdm's."""
     tqdm = pytest.importorskip("tqdm")
     in_thread(lambda: tqdm.tqdm(total=1, file=io.StringIO()).close())
     live = pytest.importorskip("rich.live")
     with live.Live("", auto_refresh=False) as another:
-        assert not getattr(another, "_nested", False)  # which rich has from 14.1 on
+        assert not getattr(another, "_nested", False)  # an attribute of rich from 14.1 on
 
 
 # -- lines and bars ----------------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def test_nothing_is_printed(data, capsys):
     for make in ESTIMATORS.values():
         make().fit(*data)
     assert capsys.readouterr() == ("", "")
-    assert type(progress(0, 3)) is type(progress(False, 3)) is Silence
+    assert type(progress(0, 3)) is type(progress(False, 3)) is NoProgress
     assert type(progress(1, 3)) is type(progress(True, 3)) is Lines
 
 
@@ -131,7 +131,7 @@ def test_a_bar_is_drawn_at_most_so_often(library, seconds, data, terminal, capsy
 @estimators
 @libraries
 def test_a_bar_within_a_live_display_of_the_users(make, library, terminal, data, monkeypatch):
-    """Before 14.1 rich has one at a time: four folds of five were NaN."""
+    """Before 14.1 rich allows one at a time: without care the scores of four folds of five are NaN."""
     only(monkeypatch, library)
     live = pytest.importorskip("rich.live")
     with live.Live("the user's", auto_refresh=False):
@@ -174,7 +174,7 @@ def test_a_bar_within_a_bar(data, terminal, capsys):
 @pytest.mark.parametrize("make", [ESTIMATORS["adam"], ESTIMATORS["lbfgs"], ESTIMATORS["regressor"]])
 @pytest.mark.parametrize("depth", [0, 1])
 def test_lines_beside_scikit_learns_progress_bar(make, depth, terminal, data, capsys):
-    """It draws by rich, from a thread of its own, which would fail if it came second."""
+    """scikit-learn's bar is drawn by rich in a thread of its own, which fails if rich already shows a bar."""
     callbacks = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
     make(verbose=2).set_callbacks(callbacks.ProgressBar(depth)).fit(*data)
     assert "Iteration 2, loss" in capsys.readouterr().out
@@ -237,7 +237,7 @@ def test_output_that_fails_ends_no_fit(library, open_output, verbose, make, term
             output.close()
     assert_no_bar_is_left()
     pytest.importorskip("rich").print("the user's")
-    assert "epoch" not in capsys.readouterr().out  # what could not be written does not come later
+    assert "epoch" not in capsys.readouterr().out  # text that could not be written is not printed later
 
 
 @libraries
@@ -264,7 +264,7 @@ def test_lines_from_where_a_bar_fails(library, data, monkeypatch, capsys):
 
 
 class Display:
-    """One that fails with what it is told to."""
+    """A display that raises a given error."""
 
     def __init__(self, error, at):
         self.error, self.at, self.calls = error, at, []
@@ -289,7 +289,7 @@ def test_ctrl_c_and_exits_in_a_display_are_not_lost(at):
 
 
 def test_a_fit_that_fails_before_its_first_epoch_leaves_no_bar(data):
-    """Where training goes on, the best weights are scored again first."""
+    """When training resumes, the best weights are scored again first."""
 
     def score(model, X, y):
         if hasattr(model, "fails"):

@@ -1,4 +1,4 @@
-"""Learning rates through a fit: each schedule's numbers, and that the steps follow them, with every solver."""
+"""Schedules of the learning rate: their factors, and that every solver's steps follow them."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ N_BATCHES = 8
 
 
 def curve(n_epochs=10, **parameters):
-    """The rates of every step of a fit, in parts of learning_rate_init."""
+    """The rates of every step of a fit, as fractions of learning_rate_init."""
     model = MLPClassifier(max_iter=n_epochs, **parameters)
     state = TrainingState(np.random.RandomState(0))
     steps = []
@@ -72,26 +72,26 @@ def test_a_function_of_the_epoch():
 @pytest.mark.parametrize("rate", [-1.0, np.nan, np.inf, "fast"])
 def test_a_function_that_returns_no_rate(rate, rng):
     X, y = rng.normal(size=(20, 3)), rng.integers(0, 2, 20)
-    with pytest.raises(ValueError, match=r"it must be a rate >= 0|could not convert"):
+    with pytest.raises(ValueError, match=r"learning_rate must return a finite rate of at least 0|could not convert"):
         MLPClassifier(learning_rate=lambda epoch: rate, max_iter=2).fit(X, y)
 
 
 @pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam", "adamw", "adagrad"])
 @pytest.mark.parametrize("learning_rate", [*SCHEDULES, "a function"])
 def test_every_solver_follows(learning_rate, solver, rng):
-    """An epoch whose rate is 0 changes nothing; one that is half is no full one."""
+    """An epoch with a rate of 0 changes no weight; an epoch with half the rate differs from one with the whole rate."""
     X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
     parameters = {"hidden_layer_sizes": (5,), "solver": solver, "max_iter": 3, "random_state": 0, "batch_size": 20}
     plain = MLPRegressor(**parameters).fit(X, y)
     if learning_rate == "a function":
         model = MLPRegressor(**parameters, learning_rate=lambda epoch: 0.001 * (epoch < 2)).fit(X, y)
         at_two = MLPRegressor(**parameters | {"max_iter": 2}).fit(X, y)
-        if solver != "sgd":  # whose momentum goes on by itself
+        if solver != "sgd":  # with a rate of 0, momentum still moves the weights
             np.testing.assert_array_equal(model.coefs_[0], at_two.coefs_[0])
     else:
         model = MLPRegressor(**parameters, learning_rate=learning_rate).fit(X, y)
     same = np.array_equal(model.coefs_[0], plain.coefs_[0])
-    assert same == (learning_rate in ("constant", "adaptive"))  # which did not have to fall yet
+    assert same == (learning_rate in ("constant", "adaptive"))  # adaptive has not lowered its rate yet
 
 
 @pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam", "adamw", "adagrad"])
@@ -117,8 +117,8 @@ def test_adaptive_begins_anew_after_a_fit_that_ended(changes, rng):
     assert model.score(X, 1 - y) > score + 0.2
 
 
-def test_adaptive_goes_on_where_a_fit_was_cut_short(rng):
-    """And in partial_fit, but not with another learning_rate_init, nor in a fit after one that ended by itself."""
+def test_adaptive_resumes_where_a_fit_was_cut_short(rng):
+    """So it does in partial_fit, but not with another learning_rate_init, nor in a fit that follows a converged one."""
     X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
     parameters = {"learning_rate": "adaptive", "tol": 10.0, "n_iter_no_change": 1, "warm_start": True}
     model = MLPRegressor(hidden_layer_sizes=(5,), max_iter=5, **parameters).fit(X, y)
@@ -132,7 +132,7 @@ def test_adaptive_goes_on_where_a_fit_was_cut_short(rng):
 
 
 def test_each_fit_is_a_cycle_of_its_own(rng):
-    """partial_fit goes on in its schedule instead, and past the end of it learns no more."""
+    """partial_fit instead continues its schedule, and learns nothing after its end."""
     X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
     parameters = {"hidden_layer_sizes": (5,), "learning_rate": "cosine", "max_iter": 4, "random_state": 0}
     whole = MLPRegressor(**parameters).fit(X, y)

@@ -1,4 +1,4 @@
-"""The score after each epoch is, bit for bit, what `score` returns, which is scikit-learn's."""
+"""The score after each epoch has the bits of the estimator's `score`, which is scikit-learn's."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ PARAMETERS = {"hidden_layer_sizes": (6,), "max_iter": 6, "random_state": 0, "lea
 
 
 def check(model, X, y, weights):
-    """Each epoch's score, by the model of that epoch; and that it was no way around."""
+    """Compare each epoch's score with that epoch's model, and check that `score` itself was not called."""
     scores = []
     given = (X, y.toarray() if sp.issparse(y) else y) + (() if weights is None else (weights,))
     model.set_params(callback=lambda model: scores.append(model.score(*given)))

@@ -1,1 +1,1 @@
-"""The command line, python -m fastnn: one file per command, and what they share."""
+"""The command line, python -m fastnn: a file for each command, and files that commands share."""

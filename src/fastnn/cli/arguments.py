@@ -1,16 +1,16 @@
-"""What commands share: parsing of options, and errors in one line, which say the rule and what was given."""
+"""Options of commands, and their errors: one line, which names the option, the rule, and what was given."""
 
 import argparse
 import re
 
 
 class CommandError(Exception):
-    """What the user has to be told, in one line."""
+    """An error for the user, in one line."""
 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        """A CommandError, in place of the usage, the message and the end of the process."""
+        """Raise a CommandError; argparse itself would print the usage and end the process."""
         raise CommandError(re.sub(r"^argument (--[\w-]+): must", r"\1 must", message))
 
 
@@ -30,7 +30,7 @@ def integer(least, most=2**31 - 1):
 
 
 def integers(least, most):
-    """Another: text to a tuple of them."""
+    """A converter for argparse: text to a tuple of integers within bounds, with commas between them."""
 
     def convert(text):
         try:
@@ -43,7 +43,7 @@ def integers(least, most):
 
 
 def one_of(names):
-    """Another: text that is one of a few names."""
+    """A converter for argparse: text that is one of a few names."""
 
     def convert(text):
         if text not in names:

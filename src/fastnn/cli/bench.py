@@ -1,7 +1,8 @@
-"""python -m fastnn bench: this machine, fastnn, and what else is installed that does the same, side by side.
+"""python -m fastnn bench: times fastnn and its peers, the other packages that are installed, on this machine.
 
-Every peer runs in a process of its own, so that nobody's threads spin on another's cores. They take turns, round by
-round, and each workload has equally many rounds of every peer: whatever else the machine does falls on all of them.
+Every peer runs in a process of its own, so that the idle threads of one do not spin on the cores of another. Peers take
+turns, round by round, and have equally many rounds of each workload, so that other work on the machine slows all of
+them alike.
 """
 
 import importlib.util
@@ -20,24 +21,24 @@ from fastnn.cli.timing import OtherWork, Times, busy_note
 from fastnn.engine.threads.cores import unbound
 from fastnn.runtime.threads import effective_n_threads
 
-# Of every workload: 7 for each peer, or fewer where they take longer than so many seconds, which only busy machines do.
+# Rounds of each workload: 7 for each peer, but fewer if they take longer than so many seconds, as on busy machines.
 MOST_ROUNDS, LEAST_ROUNDS = 7, 3
 SECONDS_PER_WORKLOAD = 20
-PATIENCE = 120  # seconds, for a peer's answer
-PEER = [sys.executable, "-m", "fastnn.cli.peers"]  # and its name
+PATIENCE = 120  # seconds to wait for a peer's answer
+PEER = [sys.executable, "-m", "fastnn.cli.peers"]  # the peer's name follows
 
 
 class PeerError(Exception):
-    """A peer that gives no figures, and why, in one line."""
+    """A peer failed; the message says why, in one line."""
 
 
 class Peer:
-    """A peer in a process of its own, which sleeps while others are timed."""
+    """A peer in a process of its own, which sleeps while other peers are timed."""
 
     def __init__(self, name):
         self.name = name
         self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (__exit__ closes it)
-        with unbound():  # a child begins with its parent's cores
+        with unbound():  # the child inherits the cores that this process may use
             self.process = subprocess.Popen(
                 [*PEER, name],
                 stdin=subprocess.PIPE,
@@ -53,16 +54,16 @@ class Peer:
         self.process.kill()
         self.process.wait()
         for file in (self.process.stdin, self.process.stdout, self.errors):
-            with suppress(OSError):  # what it was not told any more
+            with suppress(OSError):  # of questions that were not yet sent
                 file.close()
 
     def version(self):
-        """The version of its package, once it is imported."""
+        """The version of the peer's package; waits until the package is imported."""
         return self._answer()
 
     def seconds(self, workload):
-        """Those of a round of a workload."""
-        with suppress(OSError):  # it has ended, and _answer says why
+        """The seconds that a round of a workload takes."""
+        with suppress(OSError):  # the process has ended: _answer says why
             print(workload, file=self.process.stdin, flush=True)
         return self._answer()
 
@@ -90,7 +91,7 @@ class Peer:
 
 
 def asked(peers, question):
-    """Every peer's answer. Who gives none is left out from then on, which is said."""
+    """Every peer's answer. A peer that fails is removed from `peers`, and the error is printed."""
     answers = {}
     for peer in list(peers):
         try:
@@ -102,7 +103,7 @@ def asked(peers, question):
 
 
 def timed(peers, workload, other_work):
-    """Each peer's Times of a workload."""
+    """The Times of a workload for each peer."""
 
     def seconds(peer):
         other_work.settle()
@@ -131,7 +132,7 @@ def print_times(workload, times):
 
 
 def started(stack):
-    """Every peer that is installed, started, and ended with the stack."""
+    """A process for every peer that is installed; it ends with the stack."""
     peers = []
     for name, (_, package) in PEERS.items():
         if importlib.util.find_spec(package):
@@ -143,7 +144,7 @@ def started(stack):
 
 
 def run(arguments):
-    """python -m fastnn bench: times every peer that is installed, and prints a table for each workload."""
+    """Time every peer that is installed, and print a table for each workload."""
     Parser(
         "python -m fastnn bench",
         description="Time training and predictions of small and large networks by fastnn, NumPy, scikit-learn, and "

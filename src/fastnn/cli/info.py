@@ -1,11 +1,11 @@
-"""python -m fastnn info: what this build of fastnn is, and what it uses on this machine."""
+"""python -m fastnn info: describes this build of fastnn, and what it uses on this machine."""
 
 import fastnn
 from fastnn.cli.arguments import Parser
 
 
 def run(arguments):
-    """Print what fastnn.show_config does."""
-    description = "Print what this build of fastnn is, and what it uses on this machine."
+    """Print the output of `fastnn.show_config`."""
+    description = "Describe this build of fastnn, and what it uses on this machine."
     Parser("python -m fastnn info", description=description).parse_args(arguments)
     fastnn.show_config()

@@ -1,4 +1,4 @@
-"""python -m fastnn [train [mlp] | bench | info]: finds the command, and ends well whatever happens to it."""
+"""python -m fastnn [train [mlp] | bench | info]: finds the command, and turns its errors into an exit status."""
 
 import os
 import sys
@@ -9,14 +9,14 @@ from fastnn.cli.arguments import CommandError
 
 EXIT_NO_READER = 1
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130  # what shells make of Ctrl-C
+EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
 
-#: Each is a module of this folder, with a function run.
+#: Each command is a module of this folder, with a function `run`.
 COMMANDS = ("train", "bench", "info")
 
 
 def run(arguments):
-    """Do what the command line says: `train` where it names no command."""
+    """Run the command that the arguments name, or `train` if they name none."""
     command = "train"
     if arguments and not arguments[0].startswith("-"):
         command, *arguments = arguments
@@ -26,18 +26,18 @@ def run(arguments):
 
 
 def complain(message):
-    """A line on standard error, if there is one."""
+    """Print a line on standard error, if that is open."""
     with suppress(AttributeError, OSError):
         sys.stderr.write(f"fastnn: {message}\n")
 
 
 def main(arguments=None):
-    """The command line: whatever happens to it, it ends with a status and at most one line, and without a traceback.
+    """Run the command line. Any error ends it with an exit status and at most one line, and without a traceback.
 
     Parameters
     ----------
     arguments : list of str, default=None
-        The command line's, without the program; None takes them from sys.argv.
+        The arguments after the program's name. None takes them from `sys.argv`.
 
     Returns
     -------
@@ -45,22 +45,22 @@ def main(arguments=None):
         The exit status.
     """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # names of files, and ±, in whatever encoding
+        if hasattr(stream, "reconfigure"):  # the encoding may lack characters of file names, or ±
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
             run(sys.argv[1:] if arguments is None else arguments)
         finally:  # after --help, too
-            if sys.stdout is not None:  # as where it was closed from the start
-                sys.stdout.flush()  # here, where an error is still answered
-    except SystemExit as ended:  # of argparse, after --help and --version
+            if sys.stdout is not None:  # it is None if the program was started without one
+                sys.stdout.flush()  # here, since errors of a flush at exit are not handled
+    except SystemExit as ended:  # argparse's, after --help and --version
         return ended.code
     except KeyboardInterrupt as interrupt:
         complain(str(interrupt) or "interrupted")
         return EXIT_INTERRUPTED
-    except OSError as error:  # of standard output: those of files and of peers are CommandErrors
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail to flush it at exit
-        if isinstance(error, BrokenPipeError):  # whoever read the progress has gone
+    except OSError as error:  # standard output's: errors of files and peers are CommandErrors
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python's flush at exit would fail
+        if isinstance(error, BrokenPipeError):  # the reader of the output has ended
             return EXIT_NO_READER
         complain(f"error: cannot write: {error.strerror}")
         return EXIT_BAD_INPUT

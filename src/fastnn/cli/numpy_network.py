@@ -1,8 +1,8 @@
-"""A plain, decent NumPy network: what fastnn is measured against.
+"""A network in NumPy, with which fastnn is compared.
 
-It is what a careful person writes from a textbook in an afternoon: the products are BLAS's, on all of its threads;
-results go into arrays made once; the parameters are one block, so that a step of the optimizer is a few passes over
-it. No tricks beyond that, and no sloth.
+A careful programmer would write it from a textbook in an afternoon. BLAS computes the products, on all of its threads.
+Results go into arrays that are allocated once. The parameters are one block, so that a step of the optimizer is a few
+passes over it. There are no further optimizations.
 """
 
 from itertools import pairwise
@@ -17,7 +17,7 @@ def relu(z, out=None):
 
 
 def softmax(z, out=None):
-    """Every row of z as probabilities, with its maximum taken off first so that no exponential overflows."""
+    """Every row of z as probabilities; its maximum is subtracted first, so that no exponential overflows."""
     out = np.subtract(z, z.max(axis=1, keepdims=True), out=out)
     np.exp(out, out=out)
     out /= out.sum(axis=1, keepdims=True)
@@ -25,29 +25,30 @@ def softmax(z, out=None):
 
 
 class NumpyNetwork:
-    """A multilayer perceptron with ReLU in its hidden layers and a softmax at its end.
+    """A multilayer perceptron with ReLU in its hidden layers and softmax in its output layer.
 
     Parameters
     ----------
     sizes : sequence of int
         The number of features, of units in each hidden layer, and of classes.
     solver : {"sgd", "rmsprop", "adam"}, default="rmsprop"
-        sgd is with Nesterov's momentum. Formulas and constants are those of `fastnn.MLPClassifier`.
+        sgd uses Nesterov's momentum. Formulas and constants are those of `fastnn.MLPClassifier`.
     learning_rate : float, default=0.001
     batch_size : int, default=64
     dtype : float32 or float64, default=float32
-        Of the parameters, and of X.
+        The type of the parameters and of X.
     random_state : int, RandomState or None, default=None
-        From it come the initial weights and, epoch by epoch, the order of the samples, drawn as by
-        `fastnn.MLPClassifier.partial_fit`: from RandomStates of one seed, both start with the same weights and see
-        the same batches.
+        The generator of the initial weights and, epoch by epoch, of the order of the samples. It is used as by
+        `fastnn.MLPClassifier.partial_fit`: with one seed, both networks have the same initial weights and batches.
 
     Attributes
     ----------
     coefs, intercepts : list of ndarray
         W of shape (fan_in, fan_out) and b of shape (fan_out,) of each layer: views of `parameters`.
-    parameters, grad : ndarray of shape (n_parameters,)
-        All of them in one block, and the last batch's gradient, laid out alike.
+    parameters : ndarray of shape (n_parameters,)
+        Every W and b in one block.
+    grad : ndarray of shape (n_parameters,)
+        The last batch's gradient, in the order of `parameters`.
 
     Examples
     --------
@@ -78,7 +79,7 @@ class NumpyNetwork:
             bound = np.sqrt(6 / sum(W.shape))  # Glorot and Bengio (2010)
             W[:] = self.rng.uniform(-bound, bound, W.shape)
             b[:] = self.rng.uniform(-bound, bound, b.shape)
-        # Of each layer, for one batch: the outputs, and the loss's gradient by what goes into the activation.
+        # For each layer and one batch: the outputs, and the loss's gradient by the activation's input.
         self._a = [np.empty((batch_size, n), dtype) for n in self.sizes[1:]]
         self._delta = [np.empty_like(a) for a in self._a]
 
@@ -93,7 +94,7 @@ class NumpyNetwork:
         return coefs, intercepts
 
     def forward(self, x, out):
-        """The class probabilities of x; out, an array for each layer, keeps what every layer puts out."""
+        """The class probabilities of x; `out` has an array for each layer, which gets the layer's outputs."""
         for W, b, a in zip(self.coefs, self.intercepts, out, strict=True):
             np.matmul(x, W, out=a)
             a += b
@@ -101,7 +102,7 @@ class NumpyNetwork:
         return x
 
     def backward(self, x, y):
-        """The mean cross-entropy of a batch; its gradient is left in `grad`."""
+        """The mean cross-entropy of a batch; its gradient is written to `grad`."""
         n = len(x)
         a, delta = ([array[:n] for array in arrays] for arrays in (self._a, self._delta))
         probabilities = self.forward(x, a)
@@ -113,13 +114,13 @@ class NumpyNetwork:
         for i in range(len(self.coefs) - 1, -1, -1):
             np.matmul((a[i - 1] if i else x).T, delta[i], out=self._grad_coefs[i])
             np.sum(delta[i], axis=0, out=self._grad_intercepts[i])
-            if i:  # nobody needs the gradient by the samples
+            if i:  # the gradient by the samples is not needed
                 np.matmul(delta[i], self.coefs[i].T, out=delta[i - 1])
                 delta[i - 1] *= a[i - 1] > 0
         return loss
 
     def train_epoch(self, X, y):
-        """One pass over the samples X and their classes 0, 1, 2, ... in a new order; the mean loss."""
+        """Train for one epoch on samples X and classes y, which are 0, 1, 2, ...; returns the mean loss."""
         order = self.rng.permutation(len(X))
         loss = 0.0
         for first in range(0, len(X), self.batch_size):
@@ -137,7 +138,7 @@ class NumpyNetwork:
         """The likeliest class of each of the samples X."""
         return self.predict_proba(X).argmax(axis=1)
 
-    # The optimizers. Memories and the scratch are blocks like the parameters, and grad may be overwritten.
+    # The optimizers. Their memories and the scratch array are blocks like `parameters`. They may overwrite `grad`.
 
     def _sgd(self):
         self.grad *= self.learning_rate

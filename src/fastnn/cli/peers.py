@@ -1,7 +1,7 @@
-"""The peers of python -m fastnn bench: who does the same work as fastnn, and how one of them is timed.
+"""The peers of python -m fastnn bench: packages that do the same work as fastnn, and the timing of one of them.
 
-python -m fastnn.cli.peers PEER is one of them, in a process of its own: told a workload's name on standard input, it
-works for a round and answers with the seconds.
+python -m fastnn.cli.peers PEER runs one peer in a process of its own. For each name of a workload on standard input it
+runs a round of the workload, and prints the seconds.
 """
 
 import importlib
@@ -17,18 +17,18 @@ import numpy as np
 
 SECONDS_PER_ROUND = 0.1  # a workload that takes longer is run once
 
-#: Networks to train: sizes, batch size, epochs, and how many samples.
+#: Networks to train: sizes, batch size, number of epochs, and number of samples.
 NETWORKS = {
     "784-512-256-10, batches of 64, an epoch of 6400": ((784, 512, 256, 10), 64, 1, 6400),
     "64-100-10, batches of 200, 10 epochs of 1797": ((64, 100, 10), 200, 10, 1797),
     "50-64-64-5, batches of 128, an epoch of 20,000": ((50, 64, 64, 5), 128, 1, 20_000),
 }
-#: Samples to predict with the second of them.
+#: The numbers of samples to predict, with the network PREDICTING.
 PREDICTIONS = {"64-100-10, predict 1 row": 1, "64-100-10, predict 1797 rows": 1797}
 PREDICTING = (64, 100, 10), 200
 
 
-# -- each returns, for a network, what trains it for an epoch and what predicts ----------------------------------------
+# -- each returns two functions of a network: one that trains it for an epoch, and one that predicts -----------------
 
 
 def fastnn_network(sizes, batch_size):
@@ -128,7 +128,7 @@ PEERS = {
 }
 
 
-# -- one of them, in a process of its own -----------------------------------------------------------------------------
+# -- one peer, in a process of its own --------------------------------------------------------------------------------
 
 
 def samples(n, sizes):
@@ -137,7 +137,7 @@ def samples(n, sizes):
 
 
 def workload(name, make):
-    """What is timed: a function without arguments, which has run once, so that all that is compiled is."""
+    """A function to time, without arguments. It has run once, so that everything is compiled."""
     if name in NETWORKS:
         sizes, batch_size, n_epochs, n_samples = NETWORKS[name]
         X, y = samples(n_samples, sizes)
@@ -160,9 +160,9 @@ def workload(name, make):
 
 
 def seconds_of(work):
-    """The median of as many runs as a round has time for.
+    """The median time of as many runs as fit into a round.
 
-    The first wakes threads and fills caches: it counts only where it is the only one.
+    The first run wakes threads and fills caches, and counts only if it is the only one.
     """
     times, end = [], time.perf_counter() + SECONDS_PER_ROUND
     while not times or time.perf_counter() < end:
@@ -173,7 +173,7 @@ def seconds_of(work):
 
 
 def serve(peer, questions, answers):
-    """Say which version the peer is, and then, for each workload's name among the questions, a round's seconds."""
+    """Print the version of the peer's package, and then, for each workload's name, the seconds of a round."""
     make, package = PEERS[peer]
     made = cache(lambda name: workload(name, make))
     print(json.dumps(importlib.import_module(package).__version__), file=answers, flush=True)

@@ -1,4 +1,4 @@
-"""Times of several that take turns: medians with their spread, and a note where the machine has other work."""
+"""Times of peers that take turns: medians with their spread, and a note if the machine has other work."""
 
 import os
 import time
@@ -7,21 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Before they sleep, idle threads spin: OpenBLAS's for a tenth of a second, OpenMP's for 10 ms (both measured, by the
-# CPU time of a pause). Whoever comes next needs their cores.
+# Idle threads spin before they sleep: OpenBLAS's for a tenth of a second, OpenMP's for 10 ms (both measured, by the
+# CPU time of a pause). The next peer needs their cores.
 SETTLE_SECONDS = 0.15
-# A machine without other work stays below both: half of the times within 15 % of each other, and hardly a thread of
-# anybody else's.
+# Limits for a machine without other work: half of the times are within 15 % of each other, and other processes have
+# hardly a thread that runs.
 BUSY_SPREAD = 0.15
 BUSY_THREADS = 0.25
 
-LOAD = Path("/proc/loadavg")  # Linux's: "0.20 0.18 0.12 1/80 11206", the fourth being threads that run or want to
+LOAD = Path("/proc/loadavg")  # Linux's: "0.20 0.18 0.12 1/80 11206", where 1 is the number of runnable threads
 
 
 class Times(NamedTuple):
-    """Seconds of several rounds: their median, and half the distance between their quartiles as a part of it.
+    """The median of several rounds' seconds, and their spread: half the distance of the quartiles over the median.
 
-    One round has no spread: it is NaN.
+    The spread of one round is NaN.
     """
 
     median: float
@@ -43,19 +43,19 @@ def spread_text(spread):
 
 
 class OtherWork:
-    """How many threads of other processes want a core, by samples taken while our own threads rest."""
+    """The number of runnable threads of other processes, sampled while our own threads sleep."""
 
     def __init__(self):
         self.samples = []
 
     def settle(self, n_threads=2):
-        """Wait until all of our threads are at rest, and count those that are not ours."""
+        """Wait until our own threads sleep, and count the runnable threads of other processes."""
         if n_threads > 1:
             time.sleep(SETTLE_SECONDS)
         try:
             n_running = int(LOAD.read_text().split()[3].split("/")[0])
         except (OSError, ValueError, IndexError):
-            # Not Linux. The load average of other systems is one over a minute, in which we, too, have worked.
+            # Not Linux. Other systems have load averages over a minute only, which count our own threads, too.
             return
         self.samples.append(max(0, n_running - 1))  # without the thread that reads it
 
@@ -66,15 +66,20 @@ class OtherWork:
 
 
 def busy_note(spreads, other_work, n_threads):
-    """What to say of figures taken on a machine that has other work, or None where it seems to have none.
+    """A note that the machine has other work.
 
     Parameters
     ----------
     spreads : sequence of float
-        Those of all Times.
+        The spreads of all Times.
     other_work : OtherWork
     n_threads : int
-        How many threads of ours worked at a time.
+        The number of our own threads that worked at a time.
+
+    Returns
+    -------
+    str or None
+        None if there is no sign of other work.
     """
     n_cores, spread = os.cpu_count() or 1, float(np.median(spreads))
     reasons = []

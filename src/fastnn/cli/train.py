@@ -1,4 +1,4 @@
-"""python -m fastnn train mlp: trains a network on handwritten digits, and the same network in NumPy beside it."""
+"""python -m fastnn train mlp: trains a network on handwritten digits, and the same network in NumPy."""
 
 import os
 import time
@@ -19,10 +19,10 @@ from fastnn.cli.timing import OtherWork, Times, busy_note
 from fastnn.engine import isa
 from fastnn.runtime.threads import effective_n_threads
 
-# A layer's units: two such layers still have fewer bytes of weights than can be addressed.
+# The largest number of units: the weights between two such layers still have an addressable number of bytes.
 MAX_UNITS = 2**20
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}
-# Once NumPy has trained for so long, fastnn goes on alone: the ratio is known, and the user is waiting.
+# Once NumPy has trained for so long, fastnn trains alone: the ratio is known, and the user waits.
 BASELINE_SECONDS = 10.0
 
 
@@ -37,7 +37,7 @@ class Data(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """What one epoch brought. baseline_seconds is NaN where NumPy did not train beside."""
+    """The result of one epoch. `baseline_seconds` is NaN if NumPy did not train in it."""
 
     loss: float
     accuracy: float
@@ -94,7 +94,7 @@ def parser():
 
 
 def with_defaults(options):
-    """The options, those that depend on others or on the machine filled in."""
+    """The options, with the defaults that depend on other options or on the machine."""
     options.hidden = options.hidden or ((512, 256) if options.data else (256, 128))
     options.epochs = options.epochs or (5 if options.data else 20)
     options.solver = options.solver or ("rmsprop" if options.data else "adam")
@@ -122,7 +122,7 @@ def load_data(folder):
 
 
 def check_can_save(path):
-    """Say before training, not after, that a model cannot be saved there."""
+    """Refuse a path to which a model cannot be saved: before training, not after it."""
     path = os.path.realpath(path)
     folder = os.path.dirname(path)
     if os.path.exists(path) and not os.path.isfile(path):
@@ -134,9 +134,9 @@ def check_can_save(path):
 
 
 def save(path, model):
-    """Save the model, or say in one line why not.
+    """Save the model.
 
-    The number of threads was this command's, and not the model's: wherever it is loaded, it uses what is allowed there.
+    `n_threads` was an option of this command, and is not saved: a loaded model uses the threads that it may use there.
     """
     model.set_params(n_threads=None)
     try:
@@ -155,19 +155,19 @@ def seconds_of(work):
 
 
 def partial_fit(model, X, y, classes):
-    """One epoch, with Ctrl-C a KeyboardInterrupt as anywhere else, and not the warning that estimators make of it."""
+    """Train for one epoch. Ctrl-C raises KeyboardInterrupt here, although estimators turn it into a warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Training interrupted", UserWarning)
         try:
             model.partial_fit(X, y, classes=classes)
         except UserWarning:
             raise KeyboardInterrupt from None
-        except ValueError as error:  # it diverged
+        except ValueError as error:  # training diverged
             raise CommandError(str(error)) from None
 
 
 def train_in_turn(model, baseline, data, n_epochs, other_work):
-    """Train both networks, epoch by epoch in turn; yields an Epoch for each."""
+    """Train both networks in turn, epoch by epoch; yields an Epoch for each epoch."""
     classes, class_numbers = np.unique(data.y, return_inverse=True)
     baseline_total = 0.0
     for _ in range(n_epochs):
@@ -185,9 +185,9 @@ def train_in_turn(model, baseline, data, n_epochs, other_work):
 def flops_per_sample(sizes):
     """Multiplications and additions of a training step, per sample, for dense layers.
 
-    Two for every weight in the forward product, two in the gradient by the weights, and two in the gradient by the
-    layer's input, but for the first layer: nobody needs the gradient by the samples. Biases, activations, the loss and
-    the optimizer are left out. Columns that are 0 in all of a batch are counted, although fastnn skips them.
+    Every weight takes two in the forward product, two in the gradient by the weights, and two in the gradient by the
+    layer's input, which the first layer does not need. Biases, activations, the loss and the optimizer are not counted.
+    Columns that are 0 in a whole batch are counted, although fastnn skips them.
     """
     weights = [fan_in * fan_out for fan_in, fan_out in pairwise(sizes)]
     return 2 * (sum(weights) + sum(weights) + sum(weights[1:]))
@@ -220,7 +220,7 @@ def demonstrate(options):
     if options.save is not None:
         check_can_save(options.save)
     data = load_data(options.data)
-    # One output a class. (For two classes fastnn makes do with one output, which hardly counts here.)
+    # One output for each class. (For two classes fastnn has a single output, which makes hardly a difference here.)
     sizes = (data.X.shape[1], *options.hidden, len(np.unique(data.y)))
     batch_size = min(options.batch_size, len(data.X))
     learning_rate = LEARNING_RATES[options.solver]
@@ -253,7 +253,7 @@ def demonstrate(options):
     except KeyboardInterrupt:
         message = f"interrupted after {len(epochs)} of {options.epochs} epochs"
         if options.save and epochs:
-            save(options.save, model)  # an epoch that is broken off leaves the model as it was before
+            save(options.save, model)  # an interrupted epoch leaves the model unchanged
             message += f"; the model so far is in {options.save}"
         raise KeyboardInterrupt(message) from None
     if options.save:
@@ -262,7 +262,7 @@ def demonstrate(options):
 
 
 def run(arguments):
-    """python -m fastnn train [mlp], or without these words."""
+    """Train the network that the arguments name, which can only be mlp."""
     if arguments and not arguments[0].startswith("-"):
         network, *arguments = arguments
         if network != "mlp":

@@ -86,12 +86,12 @@ _SMALL = 2**20
 _FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def is_plain(X):
-    """Whether X can be taken as it is: scikit-learn's checks take longer than a small network.
+def needs_validation(X):
+    """Whether scikit-learn has to check X: its checks take longer than a small network.
 
-    Samples as a finite array of float32 or float64; anything else is for those checks to take, or to refuse.
+    A small, finite array of float32 or float64 needs none of them.
     """
-    return (
+    return not (
         type(X) is np.ndarray
         and X.dtype in _FLOATS
         and X.ndim == 2
@@ -100,9 +100,12 @@ def is_plain(X):
     )
 
 
-def is_plain_column(y, n_samples):
-    """Likewise of targets: a column of whole numbers, of texts, or of finite numbers, for so many samples."""
-    return (
+def column_needs_validation(y, n_samples):
+    """Whether scikit-learn has to check the targets of `n_samples` samples.
+
+    One column of integers, of strings, or of finite numbers needs none of its checks.
+    """
+    return not (
         type(y) is np.ndarray
         and y.shape == (n_samples,)
         and (y.dtype.kind in "biuU" or (y.dtype in _FLOATS and bool(np.isfinite(y).all())))

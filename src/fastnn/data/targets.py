@@ -137,8 +137,8 @@ class Labels:
         """
         if np.ndim(y) != (1 if self.kind in ("binary", "multiclass") else 2):
             n_columns = len(self.groups or self.classes)
-            wanted = "one column" if self.kind in ("binary", "multiclass") else f"{n_columns} columns"
-            raise ValueError(f"warm_start needs `y` of {wanted}, as in the previous call to fit, not {np.shape(y)}")
+            expected = "one column" if self.kind in ("binary", "multiclass") else f"{n_columns} columns"
+            raise ValueError(f"warm_start needs `y` of {expected}, as in the previous call to fit, not {np.shape(y)}")
         if self.groups:
             check_dense(y)
         columns = zip(self.classes, np.asarray(y).T, strict=False) if self.groups else [(self.classes, y)]

@@ -20,15 +20,15 @@ from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.mlp import BaseMLP
 from fastnn.estimators.parameters import documented
 from fastnn.estimators.sklearn_bridge import (
-    adopt,
-    adopt_scikit_learns,
-    check_scikit_learns,
+    check_is_sklearn,
     checked_network,
+    fill_from_sklearn,
+    fill_from_weights,
+    fill_sklearn,
     sklearn_estimator,
-    to_scikit_learns,
 )
 from fastnn.estimators.suggestions import with_advice
-from fastnn.training.transaction import as_it_is
+from fastnn.training.transaction import snapshot
 
 
 @with_advice
@@ -50,7 +50,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         each. A class without a weight has 1, and weights of classes that y lacks are ignored; but it is an error to
         have both, which is what a misspelt class comes to. `partial_fit` takes no "balanced".
     label_smoothing : float, default=0.0
-        The part of the wanted probability that all classes share, in [0, 1): trains for less certainty.
+        The part of the target probability that all classes share, in [0, 1): trains for less certainty.
 
     Attributes
     ----------
@@ -240,7 +240,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                     "intercepts[-1][1:] - intercepts[-1][:1] as the last layer"
                 )
             raise ValueError(message)
-        return adopt(model, kind, coefs, intercepts)
+        return fill_from_weights(model, kind, coefs, intercepts)
 
     @classmethod
     def from_sklearn(cls, fitted):
@@ -260,9 +260,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         TypeError
             For another estimator.
         """
-        check_scikit_learns(fitted, SklearnClassifier)
+        check_is_sklearn(fitted, SklearnClassifier)
         kind = Labels.of_kind(fitted._label_binarizer.y_type_, fitted.classes_)
-        return adopt_scikit_learns(cls(**fitted.get_params()), kind, fitted)
+        return fill_from_sklearn(cls(**fitted.get_params()), kind, fitted)
 
     def to_sklearn(self):
         """This network as a fitted `sklearn.neural_network.MLPClassifier`.
@@ -278,15 +278,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             For activations and kinds of targets that scikit-learn's has not.
         """
         check_is_fitted(self)
-        estimator = to_scikit_learns(self, sklearn_estimator(self, SklearnClassifier))
+        estimator = fill_sklearn(self, sklearn_estimator(self, SklearnClassifier))
         estimator.classes_ = self.classes_
         estimator._label_binarizer = LabelBinarizer().fit(
             np.eye(len(self.classes_), dtype=int) if self._targets.kind == "multilabel-indicator" else self.classes_
         )
         return estimator
 
-    def _target_kind(self, y, classes, goes_on, partial):
-        if goes_on:
+    def _target_kind(self, y, classes, resumes, partial):
+        if resumes:
             if classes is not None and not _equal(classes, self.classes_):
                 raise ValueError(
                     f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
@@ -338,7 +338,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ndarray of shape (n_samples,) or (n_samples, n_columns)
             Labels; for multilabel targets an indicator matrix.
         """
-        fitted = as_it_is(self)
+        fitted = snapshot(self)
         outputs = fitted._outputs(X)
         return fitted._targets.decode(outputs)
 
@@ -354,7 +354,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ndarray of shape (n_samples, n_classes), or a list of such
             Of the network's type; for several columns of classes each one's.
         """
-        fitted = as_it_is(self)
+        fitted = snapshot(self)
         outputs = fitted._outputs(X)
         return fitted._targets.probabilities(outputs)
 

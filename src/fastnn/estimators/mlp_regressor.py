@@ -20,15 +20,15 @@ from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.mlp import BaseMLP
 from fastnn.estimators.parameters import documented
 from fastnn.estimators.sklearn_bridge import (
-    adopt,
-    adopt_scikit_learns,
-    check_scikit_learns,
+    check_is_sklearn,
     checked_network,
+    fill_from_sklearn,
+    fill_from_weights,
+    fill_sklearn,
     sklearn_estimator,
-    to_scikit_learns,
 )
 from fastnn.estimators.suggestions import with_advice
-from fastnn.training.transaction import as_it_is
+from fastnn.training.transaction import snapshot
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 
@@ -210,7 +210,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise ValueError(
                 f"len(intercepts[-1]) must be a multiple of {n_quantiles}, the number of quantiles, got {n_outputs}"
             )
-        return adopt(model, model._numbers(n_outputs // n_quantiles), coefs, intercepts)
+        return fill_from_weights(model, model._numbers(n_outputs // n_quantiles), coefs, intercepts)
 
     @classmethod
     def from_sklearn(cls, fitted):
@@ -230,9 +230,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         TypeError
             For another estimator.
         """
-        check_scikit_learns(fitted, SklearnRegressor)
+        check_is_sklearn(fitted, SklearnRegressor)
         model = cls(**fitted.get_params())
-        return adopt_scikit_learns(model, model._numbers(fitted.n_outputs_), fitted)
+        return fill_from_sklearn(model, model._numbers(fitted.n_outputs_), fitted)
 
     def to_sklearn(self):
         """This network as a fitted `sklearn.neural_network.MLPRegressor`.
@@ -259,13 +259,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
                 f"the output activation must be {expected!r} for a network of scikit-learn's with "
                 f"loss={estimator.loss!r}, got {self.out_activation_!r}"
             )
-        return to_scikit_learns(self, estimator)
+        return fill_sklearn(self, estimator)
 
-    def _target_kind(self, y, classes, goes_on, partial):
+    def _target_kind(self, y, classes, resumes, partial):
         kind = self._numbers(1 if y.ndim == 1 else y.shape[1])
-        if goes_on and kind.n_targets != self._targets.n_targets:
+        if resumes and kind.n_targets != self._targets.n_targets:
             raise ValueError(f"`y` must have {self._targets.n_targets} columns, as in the first fit")
-        if goes_on and len(kind.quantiles) != len(self._targets.quantiles):
+        if resumes and len(kind.quantiles) != len(self._targets.quantiles):
             raise ValueError(
                 f"loss and quantile must ask for {len(self._targets.quantiles)} outputs for each target, as the fitted "
                 f"network has, got loss={self.loss!r} and quantile={self.quantile!r}"
@@ -304,7 +304,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             Of the network's type. Several quantiles lie along a further axis, the last.
         """
-        fitted = as_it_is(self)
+        fitted = snapshot(self)
         outputs = fitted._outputs(X)
         return fitted._targets.decode(outputs)
 

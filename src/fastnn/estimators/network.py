@@ -9,11 +9,20 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn.data.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
+from fastnn.data.inputs import (
+    check_range,
+    checked_weights,
+    column_needs_validation,
+    native,
+    needs_validation,
+    readable,
+    validated,
+)
+from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.estimators.ineffective import warn_of_ineffective
-from fastnn.estimators.parameter_names import KeptParameterNames
+from fastnn.estimators.parameter_names import CachedParameterNames
 from fastnn.estimators.parameters import NetworkParameters
 from fastnn.runtime.threads import effective_n_threads
 from fastnn.runtime.warnings import warn_user
@@ -22,12 +31,12 @@ from fastnn.training.fit import Fit
 from fastnn.training.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.training.loop import all_finite
 from fastnn.training.solvers import optimizer_for
-from fastnn.training.state import Samples, TrainingState
-from fastnn.training.transaction import CopiedAsItIs, all_or_nothing, going_on
+from fastnn.training.state import TrainingState
+from fastnn.training.transaction import SnapshotMixin, all_or_nothing, resuming
 from fastnn.training.validation import Holdout, split
 
 
-class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsItIs, BaseEstimator):
+class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin, SnapshotMixin, BaseEstimator):
     """What every network has: a chain of layers, a solver, and what training has come to.
 
     A subclass says which layers there are (`_layers`) and how they begin (`_initial_gain`); what its targets are
@@ -62,19 +71,19 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
     def _fit(self, X, y, sample_weight, *, validation=None, n_epochs=None, classes=None):
         """Fit; or, if n_epochs is given, go on for so many."""
         partial = n_epochs is not None
-        with all_or_nothing(self) as (draft, become):
-            goes_on = hasattr(draft, "_network") and (partial or draft.warm_start)
+        with all_or_nothing(self) as (draft, commit):
+            resumes = hasattr(draft, "_network") and (partial or draft.warm_start)
             callbacks = Callbacks(self, X, y, sample_weight, n_epochs if partial else draft.max_iter)
-            X, y = draft._validated(X, y, reset=not goes_on)
+            X, y = draft._validated(X, y, reset=not resumes)
             if sample_weight is not None:
                 sample_weight = checked_weights(sample_weight, X)
-            kind = draft._target_kind(y, classes, goes_on, partial)
-            state = draft._state.copy() if goes_on else TrainingState.starting(draft.random_state)
-            with going_on(self) if goes_on else nullcontext():
+            kind = draft._target_kind(y, classes, resumes, partial)
+            state = draft._state.copy() if resumes else TrainingState.starting(draft.random_state)
+            with resuming(self) if resumes else nullcontext():
                 if partial:
                     state.forget_weights()  # it goes on from the model as it is, not from the last epoch's weights
                 samples = draft._samples(kind, X, y, sample_weight)
-                network = draft._network_to_train(goes_on, kind, samples, state)
+                network = draft._network_to_train(resumes, kind, samples, state)
                 held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
                 for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
                     if part is not None:
@@ -82,7 +91,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
                 warn_of_ineffective(draft, held_out is not None)
                 fit = Fit(draft, network, kind, samples, held_out, state, callbacks, n_epochs)
                 fit.run()
-                become()
+                commit()
                 callbacks.end()
         for message, category in fit.warnings:  # of which one that is made an error finds the estimator fitted
             warn_user(message, category)
@@ -104,7 +113,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
         self.best_validation_score_ = state.best_score if held_out else None
 
     def _validated(self, X, y, reset):
-        if is_plain(X) and is_plain_column(y, len(X)) and not hasattr(self, "feature_names_in_"):
+        if not (needs_validation(X) or column_needs_validation(y, len(X)) or hasattr(self, "feature_names_in_")):
             if reset:
                 self.n_features_in_ = X.shape[1]
             if X.shape[1] == self.n_features_in_:
@@ -132,11 +141,11 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
             weights = weights * (sample_weight if weights.ndim == 1 else sample_weight[:, None])
         return Samples(X, targets, weights)
 
-    def _network_to_train(self, goes_on, kind, samples, state):
+    def _network_to_train(self, resumes, kind, samples, state):
         """The network there is, where training goes on; else a new one."""
         X, layers = samples.X, self._layers(kind.n_outputs)
         description = tuple(layer.description() for layer in layers)
-        if not goes_on:
+        if not resumes:
             dtype = self._compute_dtype(X, samples.targets if kind.are_numbers else None)
             network = Network(description, self._input_shape(X), kind.head, dtype, groups=kind.groups)
             network.set_weights(self._initial_weights(layers, network, state.random_state))
@@ -257,7 +266,8 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
         if (
             network is None
             or hasattr(self, "feature_names_in_")
-            or not (is_plain(X) and X.shape[1] == network.sizes[0])
+            or needs_validation(X)
+            or X.shape[1] != network.sizes[0]
         ):
             check_is_fitted(self)
             X = readable(validated(self, X, dtype="numeric", reset=False))

@@ -253,7 +253,7 @@ class NetworkParameters:
         return [float(rate) for rate in rates]
 
     def _compute_dtype(self, X, numbers=None):
-        """The type to compute in, for samples and, in a regression, the numbers wanted of them."""
+        """The type to compute in, for samples and, in a regression, for their targets."""
         dtype = np.result_type(X.dtype, np.float32) if self.dtype is None else np.dtype(self.dtype)
         if self.dtype is None and X.dtype != np.float32 and numbers is not None:
             dtype = np.result_type(dtype, numbers.dtype)

@@ -19,19 +19,19 @@ from fastnn.data.targets import class_numbers
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron.perceptron import Perceptrons
 from fastnn.estimators.constraints import Interval, StrOptions
-from fastnn.estimators.parameter_names import KeptParameterNames
+from fastnn.estimators.parameter_names import CachedParameterNames
 from fastnn.estimators.perceptron_state import DTYPES, Averages, Running, check_learnt, check_weights
 from fastnn.estimators.suggestions import with_advice
 from fastnn.runtime.threads import effective_n_threads
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.perceptron_loop import run
-from fastnn.training.transaction import CopiedAsItIs, all_or_nothing, as_it_is
+from fastnn.training.transaction import SnapshotMixin, all_or_nothing, snapshot
 
 MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
 
 
 @with_advice
-class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, CopiedAsItIs, BaseEstimator):
+class Perceptron(LinearClassifierMixin, SparseCoefMixin, CachedParameterNames, SnapshotMixin, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
     Learns from one sample after the other, from those it gets wrong. scikit-learn's parameters, defaults and numbers:
@@ -271,14 +271,14 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
             first_call = not hasattr(draft, "coef_")
             if not first_call:
                 check_learnt(draft)
-            if first_call or not draft._is_plain(X, y):
+            if first_call or draft._needs_validation(X, y):
                 X, y = validated(draft, X, y, dtype=DTYPES, reset=first_call)
             with refusing("`classes` must be labels of one kind"):
                 _check_partial_fit_first_call(draft, classes)
             if first_call:
                 draft.t_ = 1.0
             X = _readable(X, None if first_call else draft.coef_.dtype)
-            draft._learn(X, y, sample_weight, draft._fresh(X) if first_call else draft._going_on(), max_iter=1)
+            draft._learn(X, y, sample_weight, draft._fresh(X) if first_call else draft._resumed(), max_iter=1)
         return self
 
     def decision_function(self, X):
@@ -294,7 +294,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
             With two classes one number, positive for ``classes_[1]``.
         """
         check_is_fitted(self)
-        fitted = as_it_is(self)
+        fitted = snapshot(self)
         check_weights(fitted)
         X = readable(validated(fitted, X, reset=False))
         scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
@@ -311,7 +311,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         -------
         ndarray of shape (n_samples,)
         """
-        return LinearClassifierMixin.predict(as_it_is(self), X)
+        return LinearClassifierMixin.predict(snapshot(self), X)
 
     def score(self, X, y, sample_weight=None):
         """The accuracy: the part of the samples whose class is predicted right.
@@ -335,7 +335,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         -------
         self : Perceptron
         """
-        fitted = as_it_is(self)  # that another thread may do the same, or the opposite
+        fitted = snapshot(self)  # that another thread may do the same, or the opposite
         self.coef_ = SparseCoefMixin.sparsify(fitted).coef_
         return self
 
@@ -346,7 +346,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         -------
         self : Perceptron
         """
-        fitted = as_it_is(self)
+        fitted = snapshot(self)
         check_is_fitted(fitted)
         check_weights(fitted)
         self.coef_ = SparseCoefMixin.densify(fitted).coef_
@@ -374,7 +374,7 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
                 _start_from(given, start, name)
         return Running(coef, intercept)
 
-    def _going_on(self):
+    def _resumed(self):
         """Copies of what the last call left, since others may be predicting with it: averaged, not what coef_ shows."""
         if self.average and getattr(self, "_running", None) is not None:
             last, averages = self._running, self._running.averages
@@ -384,9 +384,9 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
             raise ValueError("coef_ is sparse: call densify() before partial_fit")
         return Running(self.coef_.copy(), self.intercept_)
 
-    def _is_plain(self, X, y):
-        """Whether X and y need none of scikit-learn's checks, which take longer than learning from few samples."""
-        return (
+    def _needs_validation(self, X, y):
+        """Whether scikit-learn has to check X and y: its checks take longer than learning from few samples."""
+        return not (
             type(X) is type(y) is np.ndarray
             and X.ndim == 2
             and y.ndim == 1

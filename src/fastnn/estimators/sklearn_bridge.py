@@ -99,7 +99,7 @@ def checked_network(coefs, intercepts):
     return coefs, intercepts, sizes
 
 
-def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
+def fill_from_weights(model, kind, coefs, intercepts, n_epochs=0, training=()):
     """Make a fitted model of a new one.
 
     Parameters
@@ -137,7 +137,7 @@ def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     return model
 
 
-def check_scikit_learns(fitted, cls):
+def check_is_sklearn(fitted, cls):
     """Refuse what is not a fitted estimator of this class of scikit-learn's.
 
     Raises
@@ -153,7 +153,7 @@ def check_scikit_learns(fitted, cls):
     check_is_fitted(fitted)
 
 
-def adopt_scikit_learns(model, kind, fitted):
+def fill_from_sklearn(model, kind, fitted):
     """The same, from a fitted estimator of scikit-learn's."""
     training = {ours: getattr(fitted, theirs) for theirs, ours in _TRAINING.items() if hasattr(fitted, theirs)}
     training = {name: Curve(value) if isinstance(value, list) else value for name, value in training.items()}
@@ -164,7 +164,7 @@ def adopt_scikit_learns(model, kind, fitted):
         training["validation_losses"] = Curve([np.nan] * len(training["validation_scores"]))  # which nobody kept
         training["best_score"] = max(training["validation_scores"])
         training["best_epoch"] = int(np.argmax(training["validation_scores"])) + 1
-    model = adopt(model, kind, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
+    model = fill_from_weights(model, kind, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
     model.loss_ = fitted.loss_
     if hasattr(fitted, "feature_names_in_"):
         model.feature_names_in_ = fitted.feature_names_in_
@@ -184,7 +184,7 @@ def sklearn_estimator(model, cls):
     return estimator
 
 
-def to_scikit_learns(model, estimator):
+def fill_sklearn(model, estimator):
     """Give a model's network, and what it remembers of training, to a new estimator of scikit-learn's.
 
     Raises

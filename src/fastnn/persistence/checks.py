@@ -1,45 +1,52 @@
-"""What the parts of a model that come from a file can be: it may be damaged, or made up to do harm."""
+"""Rules for the parts of a model that come from a file, which may be damaged, or made up to do harm."""
+
+from collections.abc import Callable
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
-
-def is_count(value):
-    """Whether it is a number that the engine can count to."""
-    return type(value) is int and 0 <= value < 2**62
+MOST_ITEMS_SHOWN, MOST_TEXT_SHOWN = 6, 60  # in messages, of lists and of strings: a file may hold any number
 
 
-def is_number(value):
-    return type(value) is float
+class Rule(NamedTuple):
+    """A rule for a value.
 
+    Attributes
+    ----------
+    text : str
+        What the value must be, for messages.
+    holds : callable
+        Returns whether a value, of any type, keeps the rule.
+    """
 
-def is_text(value):
-    return type(value) is str
-
-
-def is_curve(value):
-    return is_array(value, np.float64, 1)
+    text: str
+    holds: Callable
 
 
 def is_array(value, dtype, n_axes):
     return isinstance(value, np.ndarray) and value.dtype == dtype and value.ndim == n_axes
 
 
-def is_matrix(value):
-    return isinstance(value, np.ndarray) and value.ndim == 2
-
-
-def is_order(value):
-    """Whether it is an order of numbers 0, 1, ..., without a gap."""
+def _is_order(value):
     return is_array(value, np.int64, 1) and np.array_equal(np.sort(value), np.arange(len(value)))
 
 
-def is_split(value):
+def _is_split(value):
     parts = isinstance(value, tuple) and len(value) == 2 and all(is_array(rows, np.int64, 1) for rows in value)
-    return parts and is_order(np.concatenate(value))
+    return parts and _is_order(np.concatenate(value))
+
+
+def _are_classes(value):
+    if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind not in "biufUO":
+        return False
+    if value.dtype == object and not all(type(label) is str for label in value):
+        return False
+    return len(value) > 0 and bool((value[1:] > value[:-1]).all())
 
 
 def are_arrays(value, shapes, dtype):
-    """Whether it is a list of arrays of these shapes and this type, each another one."""
+    """Whether a value is a list of arrays that have these shapes and this dtype, without one array twice."""
     if not isinstance(value, list) or len(value) != len(shapes):
         return False
     # A file may name one array for all of a million layers: small itself, and a network that fits no memory.
@@ -50,65 +57,108 @@ def are_arrays(value, shapes, dtype):
     )
 
 
-def are_weights(value, network):
-    """Whether they are finite weights for this network."""
-    return are_memory(value, network) and all(np.isfinite(array).all() for array in value)
-
-
 def are_memory(value, network):
-    """Whether it is a number for each of a network's weights: an optimizer's may be infinite where gradients were."""
+    """Whether a value has a number for each of a network's weights: infinite ones too, as an optimizer's may be."""
     return are_arrays(value, network.shapes, network.dtype)
 
 
-def are_classes(value):
-    """Whether it is an array of classes, sorted."""
-    if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind not in "biufUO":
-        return False
-    if value.dtype == object and not all(type(label) is str for label in value):
-        return False
-    return len(value) > 0 and bool((value[1:] > value[:-1]).all())
+def _is_finite_array(value):
+    return isinstance(value, np.ndarray) and bool(np.isfinite(value).all())
 
 
-def are_feature_names(value):
-    return value is None or (is_array(value, object, 1) and all(type(name) is str for name in value))
+def weights_of(network):
+    """The rule for a list of a network's weights."""
+    return Rule(
+        f"finite arrays of the weights' shapes and {network.dtype}",
+        lambda value: are_memory(value, network) and all(map(_is_finite_array, value)),
+    )
 
 
-def or_none(check):
-    return lambda value: value is None or check(value)
+def or_none(rule):
+    """A rule that allows None, too."""
+    return Rule(f"{rule.text}, or None", lambda value: value is None or rule.holds(value))
 
 
-def check(what, parts, checks):
-    """Refuse parts that are not those asked for, each passing its check.
+ANYTHING = Rule("anything", lambda value: True)
+BOOL = Rule("True or False", lambda value: type(value) is bool)
+COUNT = Rule("an integer from 0 to 2**62 - 1", lambda value: type(value) is int and 0 <= value < 2**62)  # the engine's
+NUMBER = Rule("a float", lambda value: type(value) is float)
+TEXT = Rule("a string", lambda value: type(value) is str)
+LIST = Rule("a list", lambda value: isinstance(value, list))
+DICT = Rule("a dict", lambda value: isinstance(value, dict))
+ARRAY = Rule("an array", lambda value: isinstance(value, np.ndarray))
+CURVE = Rule("an array of float64 with 1 axis", lambda value: is_array(value, np.float64, 1))
+ORDER = Rule("a permutation of 0, 1, ... in an array of int64", _is_order)
+SPLIT = Rule("a tuple of 2 arrays of int64, which together are a permutation of 0, 1, ...", _is_split)
+CLASSES = Rule("a sorted array of different labels", _are_classes)
+FEATURE_NAMES = or_none(
+    Rule("an array of strings", lambda value: is_array(value, object, 1) and all(type(name) is str for name in value))
+)
+
+
+def check(what, parts, rules):
+    """Refuse parts that are not those that the rules name, or break one.
 
     Parameters
     ----------
     what : str
-        What they are parts of.
+        What they are parts of, for messages.
     parts : object
-    checks : dict of str to callable
-        By the parts' names.
+    rules : dict of str to Rule
+        The rule for each part, by the part's name.
 
     Raises
     ------
     ValueError
     """
-    if not isinstance(parts, dict) or parts.keys() != checks.keys():
-        raise ValueError(f"{what} must have {', '.join(checks)}")
-    for name, check in checks.items():
-        if not check(parts[name]):
-            raise ValueError(f"{name} of {what} is none that there can be")
+    if not isinstance(parts, dict) or parts.keys() != rules.keys():
+        given = ", ".join(map(shown, parts)) if isinstance(parts, dict) else shown(parts)
+        raise ValueError(f"{what} must have the parts {', '.join(rules)}, got {given}")
+    for name, rule in rules.items():
+        if not rule.holds(parts[name]):
+            raise ValueError(f"{name} of {what} must be {rule.text}, got {shown(parts[name])}")
 
 
-def set_features(model, n_features, names):
-    """Give a model its number of features, and their names, if any.
+def check_finite(name, array):
+    """Refuse an array with NaN or infinity in it.
 
     Raises
     ------
     ValueError
-        For more names, or fewer.
+    """
+    if not _is_finite_array(array):
+        raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
+
+
+def set_features(model, n_features, names):
+    """Give a model its number of features, and their names unless they are None.
+
+    Raises
+    ------
+    ValueError
+        When there are more names than features, or fewer.
     """
     model.n_features_in_ = n_features
     if names is not None:
         if len(names) != n_features:
-            raise ValueError(f"{len(names)} names of {n_features} features")
+            raise ValueError(f"len(feature_names) must be {n_features}, the number of features, got {len(names)}")
         model.feature_names_in_ = names
+
+
+def shown(value):
+    """A value as messages show it: in a few words, however large it is."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} and shape {value.shape}"
+    if isinstance(value, str):
+        return repr(value if len(value) <= MOST_TEXT_SHOWN else value[:MOST_TEXT_SHOWN] + "...")
+    if isinstance(value, (list, tuple)):
+        if any(isinstance(item, (list, tuple, dict)) and item for item in value[:MOST_ITEMS_SHOWN]):
+            return f"a {type(value).__name__} of length {len(value)}"
+        items = [*map(shown, value[:MOST_ITEMS_SHOWN]), *(["..."] if len(value) > MOST_ITEMS_SHOWN else [])]
+        return f"[{', '.join(items)}]" if isinstance(value, list) else f"({', '.join(items)})"
+    if isinstance(value, dict):
+        names = [*map(shown, islice(value, MOST_ITEMS_SHOWN)), *(["..."] if len(value) > MOST_ITEMS_SHOWN else [])]
+        return f"a dict with {', '.join(names)}" if names else "an empty dict"
+    if isinstance(value, int) and abs(value) >= 2**64:  # Python refuses to print the largest
+        return "an integer beyond 64 bits"
+    return repr(value)

@@ -1,46 +1,47 @@
-"""Plain values, as estimators have them for settings, in JSON with arrays beside it, and back.
+"""Values of estimators' parameters, written as JSON with arrays beside it, and read from it.
 
-Lists, strings, truth values, None and finite numbers are JSON's own. Everything else is an object of one name, its
-kind: ``{"tuple": [1, 2]}``, ``{"array": "fitted.coefs.0"}``.
+Lists, strings, booleans, None and finite numbers are JSON's own. Every other value is an object with one name, which
+says its type: ``{"tuple": [1, 2]}``, ``{"array": "fitted.weights.0"}``.
 """
 
 import math
 
 import numpy as np
 
+from fastnn.persistence.checks import shown
 from fastnn.persistence.safetensors_file import can_hold
 
-# What a parameter `dtype` may be.
+# The values that a parameter `dtype` may have.
 _TYPES = {"float": float, "numpy.float32": np.float32, "numpy.float64": np.float64}
 _DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
 
 
 class Writer:
-    """Takes values apart.
+    """Turns values into JSON and arrays.
 
     Attributes
     ----------
     arrays : dict of str to ndarray
-        Those that the values had.
+        The arrays in the values that were written.
     """
 
     def __init__(self):
         self.arrays = {}
-        self._names = {}  # of arrays by their ids, so that one that is there twice is written once, and stays one
+        self._names = {}  # of arrays, by their ids: an array that is there twice is written once, and read as one
 
     def write(self, value, name):
-        """A value in JSON.
+        """Turn a value into what JSON can hold.
 
         Parameters
         ----------
         value : object
         name : str
-            What it is, for its arrays and for messages.
+            The value's name in messages, with which its arrays' names begin.
 
         Raises
         ------
         TypeError
-            For what is not plain.
+            When the value is of a type that cannot be saved.
         """
         if value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value)):
             return value
@@ -57,15 +58,15 @@ class Writer:
             return self._write_array(value, name)
         if isinstance(value, np.generic):
             return {"scalar": self._write_array(np.asarray(value), name)}
-        for kind, known in (("type", _TYPES), ("dtype", _DTYPES)):
+        for type_name, known in (("type", _TYPES), ("dtype", _DTYPES)):
             for known_name, one in known.items():
                 if type(value) is type(one) and value == one:
-                    return {kind: known_name}
+                    return {type_name: known_name}
         if type(value) is np.random.RandomState and value.get_state(legacy=False)["bit_generator"] == "MT19937":
             return {"random_state": self._written(value.get_state(), name)}
         raise TypeError(
-            f"{name} is {value!r}, which cannot be saved: plain settings are None, numbers and strings; lists, tuples, "
-            "dicts and arrays of them; and a RandomState."
+            f"{name} must be None, a boolean, a number, a string, a list, tuple, dict or array of these, or a "
+            f"RandomState, to be saved, got {value!r}"
         )
 
     def _written(self, values, name):
@@ -75,15 +76,18 @@ class Writer:
         if array.dtype.kind == "O" and array.ndim == 1:
             return {"objects": self._written(array.tolist(), name)}
         if array.dtype.kind == "U":
-            # Their code points: in NumPy's memory each string is so many, filled up with zeros.
+            # As code points: NumPy keeps every string as equally many, the last of them zeros.
             codes = array.astype(array.dtype.newbyteorder("="), order="C").reshape(-1).view(np.uint32)
             return {"text": self._kept(codes.reshape(*array.shape, array.itemsize // 4), name)}
         if not can_hold(array.dtype):
-            raise TypeError(f"{name} is an array of {array.ndim} axes and dtype {array.dtype}, which cannot be saved")
+            raise TypeError(
+                f"{name} must be an array of booleans, numbers or strings, or one of objects with 1 axis, to be saved, "
+                f"got {shown(array)}"
+            )
         return {"array": self._kept(array, name)}
 
     def _kept(self, array, name):
-        """The name under which an array is kept, and with it its id."""
+        """The name under which an array is kept; keeping the array also keeps its id from being used again."""
         if id(array) not in self._names:
             while name in self.arrays:
                 name += "_"
@@ -92,28 +96,34 @@ class Writer:
 
 
 class Reader:
-    """Puts values together again.
+    """Turns JSON and arrays into values again.
 
     Parameters
     ----------
     arrays : dict of str to ndarray
+
+    Attributes
+    ----------
+    unused : set of str
+        The names of the arrays that no value had so far.
     """
 
     def __init__(self, arrays):
         self.arrays = arrays
         self.unused = set(arrays)
-        self._kinds = {
-            "float": self._float,
-            "tuple": lambda content: tuple(self._all(content)),
-            "dict": self._dict,
-            "items": self._items,
-            "array": self._array,
-            "text": self._text,
-            "objects": self._objects,
-            "scalar": self._scalar,
-            "type": lambda content: _named(_TYPES, content),
-            "dtype": lambda content: _named(_DTYPES, content),
-            "random_state": self._random_state,
+        # Of each object by its name: the type of its content, and the function that makes the value.
+        self._types = {
+            "float": (str, _float),
+            "tuple": (list, lambda items: tuple(self._all(items))),
+            "dict": (dict, lambda items: {key: self._read(item) for key, item in items.items()}),
+            "items": (list, self._items),
+            "array": (str, self._array),
+            "text": (str, self._text),
+            "objects": (list, self._objects),
+            "scalar": (dict, self._scalar),
+            "type": (str, lambda name: _named(_TYPES, name, "type")),
+            "dtype": (str, lambda name: _named(_DTYPES, name, "dtype")),
+            "random_state": (list, self._random_state),
         }
 
     def read(self, value):
@@ -122,7 +132,7 @@ class Reader:
         Raises
         ------
         ValueError
-            For what no value is written as, and what is nested too deeply.
+            When no value is written so, or when it is nested too deeply.
         """
         try:
             return self._read(value)
@@ -135,44 +145,38 @@ class Reader:
         if not isinstance(value, dict):
             return value
         if len(value) != 1:
-            raise ValueError(f"an object of {len(value)} names is no value")
-        ((kind, content),) = value.items()
-        return _named(self._kinds, kind)(content)
+            raise ValueError(f"an object in the settings must have 1 name, got {len(value)}")
+        ((name, content),) = value.items()
+        content_type, make = _named(self._types, name, "the name of an object in the settings")
+        if not isinstance(content, content_type):
+            raise ValueError(f"{name!r} in the settings must be a {content_type.__name__}, got {shown(content)}")
+        return make(content)
 
     def _all(self, contents):
-        if not isinstance(contents, list):
-            raise ValueError("what should be a list is none")
         return [self._read(content) for content in contents]
-
-    def _dict(self, content):
-        if not isinstance(content, dict):
-            raise ValueError("what should be a dict is none")
-        return {key: self._read(item) for key, item in content.items()}
 
     def _items(self, content):
         pairs = self._all(content)
-        if not all(isinstance(pair, list) and len(pair) == 2 and _can_be_key(pair[0]) for pair in pairs):
-            raise ValueError("what should be a dict is none")
+        for pair in pairs:
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise ValueError(f"'items' in the settings must be a list of lists of 2 values, got {shown(pair)}")
+            if not _can_be_key(pair[0]):
+                raise ValueError(f"a dict's key must be None, a boolean, a number or a string, got {shown(pair[0])}")
         values = {key: value for key, value in pairs}
         if len(values) < len(pairs):
-            raise ValueError("a dict has a key twice")
+            raise ValueError(f"a dict must have each key once, got {len(values)} different keys of {len(pairs)}")
         return values
 
-    @staticmethod
-    def _float(content):
-        if content not in ("nan", "inf", "-inf"):
-            raise ValueError(f"{content!r} is no float")
-        return float(content)
-
     def _array(self, name):
-        array = _named(self.arrays, name)
+        if name not in self.arrays:
+            raise ValueError(f"it lacks the array {shown(name)}")
         self.unused.discard(name)
-        return array
+        return self.arrays[name]
 
     def _text(self, name):
         codes = self._array(name)
         if codes.dtype != np.uint32 or codes.ndim < 1 or codes.shape[-1] < 1 or codes.max(initial=0) > 0x10FFFF:
-            raise ValueError(f"the array {name!r} is no text")
+            raise ValueError(f"the array {name!r} must be Unicode code points of uint32, got {shown(codes)}")
         return codes.reshape(-1).view(f"=U{codes.shape[-1]}").reshape(codes.shape[:-1])
 
     def _objects(self, content):
@@ -184,34 +188,42 @@ class Reader:
     def _scalar(self, content):
         array = self._read(content)
         if not isinstance(array, np.ndarray) or array.ndim != 0 or array.dtype == object:
-            raise ValueError("what should be a single number is none")
+            raise ValueError(f"'scalar' in the settings must be an array of shape (), got {shown(array)}")
         return array[()]
 
     def _random_state(self, content):
         state = self._all(content)
         if len(state) != 5 or state[0] != "MT19937":
-            raise ValueError("the random numbers are of an unknown kind")
+            raise ValueError(f"random_state must be the 5 parts of an MT19937 generator, got {shown(state)}")
         key, position, has_gauss, gauss = state[1:]
         # NumPy takes any position, and reads there; and a key of zeros, which makes nothing but zeros.
         if not isinstance(key, np.ndarray) or key.dtype != np.uint32 or key.shape != (624,) or not key[1:].any():
-            raise ValueError("the random numbers' key is none")
-        if (
-            type(position) is not int
-            or not 0 <= position <= 624
-            or type(has_gauss) is not int
-            or type(gauss) is not float
-        ):
-            raise ValueError("the random numbers' state is none")
+            raise ValueError(
+                f"random_state's key must be an array of uint32 and shape (624,), not all zero, got {shown(key)}"
+            )
+        if type(position) is not int or not 0 <= position <= 624:
+            raise ValueError(f"random_state's position must be an integer from 0 to 624, got {shown(position)}")
+        if type(has_gauss) is not int or type(gauss) is not float:
+            raise ValueError(
+                f"random_state's last two parts must be an integer and a float, got {shown((has_gauss, gauss))}"
+            )
         random_state = np.random.RandomState()
         random_state.set_state(("MT19937", key, position, has_gauss & 1, gauss))
         return random_state
+
+
+def _float(text):
+    if text not in ("nan", "inf", "-inf"):
+        raise ValueError(f"'float' in the settings must be one of nan, inf, -inf, got {shown(text)}")
+    return float(text)
 
 
 def _can_be_key(value):
     return value is None or isinstance(value, (bool, int, float, str, np.generic))
 
 
-def _named(table, name):
-    if not isinstance(name, str) or name not in table:
-        raise ValueError(f"there is no {name!r} here" if isinstance(name, (str, int)) else "a name is no string")
+def _named(table, name, what):
+    """The entry of a table under a name; `what` says in messages what the name is."""
+    if name not in table:
+        raise ValueError(f"{what} must be one of {', '.join(table)}, got {shown(name)}")
     return table[name]

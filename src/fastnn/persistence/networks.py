@@ -1,6 +1,7 @@
-"""What a fitted multilayer perceptron is made of, as plain values and arrays, and one of parts that may be anything.
+"""A fitted network as a dict of simple values and arrays, and a fitted network made of such a dict.
 
-The latter are checked before anything is made of them, and take no memory out of proportion to their arrays.
+The dict may come from a damaged file: its values are checked before a network is made of them, and the network takes
+no memory out of proportion to their arrays.
 """
 
 import math
@@ -15,21 +16,27 @@ from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.trainer import Trainer
 from fastnn.persistence.checks import (
+    ANYTHING,
+    BOOL,
+    CLASSES,
+    COUNT,
+    CURVE,
+    DICT,
+    FEATURE_NAMES,
+    LIST,
+    NUMBER,
+    ORDER,
+    SPLIT,
+    TEXT,
+    Rule,
     are_arrays,
-    are_classes,
-    are_feature_names,
     are_memory,
-    are_weights,
     check,
-    is_count,
-    is_curve,
-    is_matrix,
-    is_number,
-    is_order,
-    is_split,
-    is_text,
+    check_finite,
     or_none,
     set_features,
+    shown,
+    weights_of,
 )
 from fastnn.training.curve import Curve
 from fastnn.training.state import TrainingState
@@ -38,40 +45,66 @@ _CURVES = "loss_curve", "validation_scores", "validation_losses"
 _COUNTS = "best_epoch", "n_epochs_without_improvement", "n_samples_seen", "n_rate_drops"
 _NUMBERS = "initial_loss", "best_loss", "best_score", "dropped_from"
 _TARGETS = {
-    Labels: {"kind": is_text, "classes": lambda value: True},
+    Labels: {"kind": TEXT, "classes": ANYTHING},
     Numbers: {
-        "loss": is_text,
-        "quantiles": lambda value: isinstance(value, list),
-        "huber_delta": lambda value: is_number(value) and value >= 0,
+        "loss": TEXT,
+        "quantiles": LIST,
+        "huber_delta": Rule("a float of at least 0", lambda value: NUMBER.holds(value) and value >= 0),
     },
 }
+# The most classes that each kind of labels can have.
+_MOST_CLASSES = {
+    "binary": 2,
+    "multiclass": math.inf,
+    "multilabel-indicator": math.inf,
+    "multiclass-multioutput": math.inf,
+}
+
+
+def _list_of(text, holds):
+    return Rule(f"a list of {text}", lambda value: isinstance(value, list) and all(map(holds, value)))
+
+
+def _is_description(value):
+    return isinstance(value, tuple) and all(TEXT.holds(item) or type(item) is int for item in value)
+
+
+def _at_least_one(rule):
+    return Rule(f"{rule.text}, at least one", lambda value: rule.holds(value) and len(value) > 0)
 
 
 _LAYERS = {
-    "layers": lambda value: isinstance(value, list) and len(value) > 0 and all(isinstance(one, tuple) for one in value),
-    "input_shape": lambda value: isinstance(value, tuple) and len(value) > 0 and all(map(is_count, value)),
-    "weights": lambda value: isinstance(value, list) and len(value) > 0 and isinstance(value[0], np.ndarray),
+    "layers": _at_least_one(_list_of("tuples of strings and integers", _is_description)),
+    "input_shape": Rule(
+        "a tuple of integers, at least one",
+        lambda value: isinstance(value, tuple) and len(value) > 0 and all(map(COUNT.holds, value)),
+    ),
+    "weights": _at_least_one(_list_of("arrays", lambda value: isinstance(value, np.ndarray))),
 }
-# What files of version 1 had in their place: layers were dense ones.
+# In files of version 1 these parts stand in place of _LAYERS: every layer was a dense one.
 _DENSE_LAYERS = {
-    "coefs": lambda value: isinstance(value, list) and len(value) > 0 and all(is_matrix(W) for W in value),
-    "intercepts": lambda value: isinstance(value, list) and all(isinstance(b, np.ndarray) for b in value),
-    "activations": lambda value: isinstance(value, list) and all(map(is_text, value)),
+    "coefs": _at_least_one(_list_of("matrices", lambda value: isinstance(value, np.ndarray) and value.ndim == 2)),
+    "intercepts": _list_of("arrays", lambda value: isinstance(value, np.ndarray)),
+    "activations": _list_of("strings", TEXT.holds),
 }
 _PARTS = {
-    "head": is_text,
-    "targets": lambda value: isinstance(value, dict),
-    "feature_names": are_feature_names,
-    "n_iter": is_count,
-    "loss": is_number,
-    "best_loss": or_none(is_number),
-    "state": lambda value: isinstance(value, dict),
-    "optimizer": or_none(lambda value: isinstance(value, dict)),
+    "head": TEXT,
+    "targets": DICT,
+    "feature_names": FEATURE_NAMES,
+    "n_iter": COUNT,
+    "loss": NUMBER,
+    "best_loss": or_none(NUMBER),
+    "state": DICT,
+    "optimizer": or_none(DICT),
 }
 
 
 def mlp_parts(model):
-    """What a fitted BaseNetwork has learnt, and all it goes on training from.
+    """What a fitted network has learnt, and all that training needs to resume.
+
+    Parameters
+    ----------
+    model : BaseNetwork
 
     Returns
     -------
@@ -84,7 +117,7 @@ def mlp_parts(model):
         huber_delta = kind.loss.settings[0] if kind.name == "huber" else 0.0
         targets = {"loss": kind.name, "quantiles": kind.quantiles, "huber_delta": huber_delta}
     optimizer = None
-    if trainer is not None and trainer.optimizer.name != "accumulate":  # lbfgs's, which begins with nothing
+    if trainer is not None and trainer.optimizer.name != "accumulate":  # lbfgs's, which keeps nothing from fit to fit
         memories = [network.unpack(memory) for memory in trainer.memories]
         optimizer = {
             "name": trainer.optimizer.name,
@@ -108,7 +141,7 @@ def mlp_parts(model):
 
 def _state_parts(state, random_state):
     parts = dict(vars(state))
-    del parts["owns_random_state"]  # the parameter tells
+    del parts["owns_random_state"]  # the parameter random_state says so
     parts |= {name: None if parts[name] is None else np.fromiter(parts[name], np.float64) for name in _CURVES}
     parts |= {name: int(parts[name]) for name in _COUNTS}
     parts |= {name: float(parts[name]) for name in _NUMBERS}
@@ -116,36 +149,41 @@ def _state_parts(state, random_state):
         by_score, name = state.judged_by
         parts["judged_by"] = bool(by_score), name
     if state.random_state is random_state:
-        parts["random_state"] = None  # the parameter's: it is to stay one and the same
+        parts["random_state"] = None  # the parameter's: the two stay one object
     return parts
 
 
 def make_mlp(model, parts):
-    """Make a fitted model of a new one.
+    """Make a new model a fitted one.
 
     Parameters
     ----------
     model : BaseNetwork
     parts : object
-        A dict as `mlp_parts` returns it, or anything.
+        A dict that `mlp_parts` has returned; any other value is refused.
 
     Raises
     ------
     ValueError
-        For parts that make no model.
+        When no model can be made of the parts.
     """
     if isinstance(parts, dict) and "coefs" in parts:
         parts = _as_version_2(parts)
     check("the model", parts, _PARTS | _LAYERS)
     weights = parts["weights"]
-    # Before there is a network: one of such layers may be larger than any memory.
+    # The shapes are checked before there is a network: one with such layers may be larger than any memory.
     layers = make_layers(parts["layers"], parts["input_shape"])
     dtype = weights[0].dtype
-    if dtype not in (np.float32, np.float64) or not are_arrays(weights, weight_shapes(layers)[0], dtype):
-        raise ValueError("the weights must have the shapes that the layers need")
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"weights[0] must have dtype float32 or float64, got {dtype}")
+    shapes = weight_shapes(layers)[0]
+    if not are_arrays(weights, shapes, dtype):
+        raise ValueError(
+            f"weights must be {len(shapes)} different arrays of {dtype}, with the shapes {_listed(shapes)}, got "
+            f"{len(weights)} with the shapes {_listed([array.shape for array in weights])}"
+        )
     for i, array in enumerate(weights):
-        if not np.isfinite(array).all():
-            raise ValueError(f"weights[{i}] must be finite, got {array[~np.isfinite(array)][0]}")
+        check_finite(f"weights[{i}]", array)
     make_targets = _labels if hasattr(model, "predict_proba") else _numbers
     kind = make_targets(parts["targets"], parts["head"], math.prod(layers[-1].output_shape))
     network = Network(parts["layers"], parts["input_shape"], kind.head, dtype, None, kind.groups, weights)
@@ -153,15 +191,21 @@ def make_mlp(model, parts):
     trainer = None if parts["optimizer"] is None else _trainer(parts["optimizer"], network, model._loss(kind))
     set_features(model, network.sizes[0], parts["feature_names"])
     model._set_fitted(network, kind, trainer, state, parts["n_iter"])
-    model.loss_, model.best_loss_ = parts["loss"], parts["best_loss"]  # which parameters set since may change
+    model.loss_, model.best_loss_ = (
+        parts["loss"],
+        parts["best_loss"],
+    )  # which _set_fitted takes from parameters
 
 
 def _as_version_2(parts):
-    """The parts that a file of version 1 has, as version 2 has them: layers, and weights in one list."""
+    """The parts of a file of version 1 in the form of version 2, with layers, and with all weights in one list."""
     check("the model", parts, _PARTS | _DENSE_LAYERS)
     coefs, intercepts, activations = (parts[name] for name in _DENSE_LAYERS)
     if not len(coefs) == len(intercepts) == len(activations) + 1:
-        raise ValueError("coefs, intercepts and activations must be of the same layers")
+        raise ValueError(
+            f"coefs, intercepts and activations must be {len(coefs)}, {len(coefs)} and {len(coefs) - 1} for "
+            f"{len(coefs)} layers, got {len(coefs)}, {len(intercepts)} and {len(activations)}"
+        )
     state, optimizer = dict(parts["state"]), parts["optimizer"]
     for name in ("best_weights", "last_weights"):
         state[name] = _joined(state.get(name))
@@ -178,56 +222,83 @@ def _as_version_2(parts):
 
 
 def _joined(layers):
-    """A list of W and one of b, of each layer, as one list; what are no such two is left for checks to refuse."""
+    """The layers' W and b in turn, from a list of every W and one of every b; any other value, for checks to refuse."""
     if not isinstance(layers, tuple) or len(layers) != 2 or not all(isinstance(each, list) for each in layers):
         return layers
     return list(chain.from_iterable(zip(*layers, strict=False)))
+
+
+def _listed(shapes):
+    """Shapes as text, which leaves out the middle of a long list."""
+    few = shapes if len(shapes) <= 6 else [*shapes[:5], "...", shapes[-1]]
+    return ", ".join(map(str, few))
 
 
 def _labels(parts, head, n_outputs):
     check("targets", parts, _TARGETS[Labels])
     kind, classes = parts["kind"], parts["classes"]
     columns = classes if kind == "multiclass-multioutput" else [classes]
-    if not isinstance(columns, list) or not columns or not all(map(are_classes, columns)):
-        raise ValueError("the classes are none, or not sorted")
-    most = {"binary": 2, "multiclass": np.inf, "multilabel-indicator": np.inf, "multiclass-multioutput": np.inf}
-    if kind not in most or len(classes) > most[kind]:
-        raise ValueError(f"{len(classes)} classes of the kind {kind!r}")
+    if not isinstance(columns, list) or not columns or not all(map(CLASSES.holds, columns)):
+        rule = f"a list of one for each column, each {CLASSES.text}" if columns is classes else CLASSES.text
+        raise ValueError(f"classes must be {rule}, got {shown(classes)}")
+    if kind not in _MOST_CLASSES:
+        raise ValueError(f"kind of targets must be one of {', '.join(_MOST_CLASSES)}, got {shown(kind)}")
+    if len(classes) > _MOST_CLASSES[kind]:
+        raise ValueError(f"classes must be at most {_MOST_CLASSES[kind]} with kind={kind!r}, got {len(classes)}")
     labels = Labels.of_sorted(kind, classes)
     if labels.n_outputs != n_outputs or labels.head != head:
-        raise ValueError(f"{n_outputs} outputs of {head!r} for classes that need {labels.n_outputs} of {labels.head!r}")
+        raise ValueError(
+            f"the network must have {labels.n_outputs} outputs and head={labels.head!r} for its classes, got "
+            f"{n_outputs} outputs and head={shown(head)}"
+        )
     return labels
 
 
 def _numbers(parts, head, n_outputs):
     check("targets", parts, _TARGETS[Numbers])
     loss, quantiles, huber_delta = parts["loss"], parts["quantiles"], parts["huber_delta"]
-    if loss == "quantile" and not all(is_number(quantile) and 0 < quantile < 1 for quantile in quantiles):
-        raise ValueError(f"the quantiles are {quantiles}")
-    if loss in ("softmax", "logistic") or (loss == "huber" and not 0 < huber_delta < np.inf):
-        raise ValueError(f"the loss {loss!r} with huber_delta={huber_delta}")
-    if not quantiles or n_outputs % len(quantiles):
-        raise ValueError(f"{n_outputs} outputs for {len(quantiles)} quantiles")
+    if not quantiles:
+        raise ValueError("quantiles must not be empty, got []")
+    if loss == "quantile" and not all(NUMBER.holds(quantile) and 0 < quantile < 1 for quantile in quantiles):
+        raise ValueError(f"quantiles must be floats between 0 and 1, got {shown(quantiles)}")
+    if loss in ("softmax", "logistic"):
+        raise ValueError(f"loss must be one for regressions, got {loss!r}")
+    if loss == "huber" and not 0 < huber_delta < np.inf:
+        raise ValueError(f"huber_delta must be greater than 0 and finite with loss='huber', got {huber_delta}")
+    if n_outputs % len(quantiles):
+        raise ValueError(
+            f"the number of outputs must be a multiple of the number of quantiles, {len(quantiles)}, got {n_outputs}"
+        )
     return Numbers(n_outputs // len(quantiles), loss, quantiles, huber_delta, head)
 
 
 def _state(parts, network, random_state):
     check(
-        "the training",
+        "the training state",
         parts,
         {
-            **dict.fromkeys(_NUMBERS, is_number),
-            **dict.fromkeys(_COUNTS, is_count),
-            **dict.fromkeys(_CURVES, or_none(is_curve)),
-            "loss_curve": is_curve,
-            "random_state": lambda value: isinstance(random_state if value is None else value, np.random.RandomState),
-            "best_weights": or_none(lambda value: are_weights(value, network)),
-            "last_weights": or_none(lambda value: are_weights(value, network)),
-            "converged": lambda value: type(value) is bool,
-            "judged_by": or_none(lambda value: isinstance(value, tuple) and list(map(type, value)) == [bool, str]),
-            "order": or_none(is_order),
-            "split": or_none(is_split),
-            "dropout_seed": or_none(lambda value: is_count(value) and value < 2**31),
+            **dict.fromkeys(_NUMBERS, NUMBER),
+            **dict.fromkeys(_COUNTS, COUNT),
+            **dict.fromkeys(_CURVES, or_none(CURVE)),
+            "loss_curve": CURVE,
+            "random_state": Rule(
+                "a RandomState, or None where the parameter random_state is one",
+                lambda value: isinstance(random_state if value is None else value, np.random.RandomState),
+            ),
+            "best_weights": or_none(weights_of(network)),
+            "last_weights": or_none(weights_of(network)),
+            "converged": BOOL,
+            "judged_by": or_none(
+                Rule(
+                    "a tuple of a boolean and a string",
+                    lambda value: isinstance(value, tuple) and list(map(type, value)) == [bool, str],
+                )
+            ),
+            "order": or_none(ORDER),
+            "split": or_none(SPLIT),
+            "dropout_seed": or_none(
+                Rule("an integer from 0 to 2**31 - 1", lambda value: COUNT.holds(value) and value < 2**31)
+            ),
         },
     )
     parts = dict(parts)
@@ -236,21 +307,24 @@ def _state(parts, network, random_state):
             parts[name] = Curve(parts[name].tolist())
     scores, losses = parts["validation_scores"], parts["validation_losses"]
     if (scores is None) != (losses is None) or len(scores or ()) != len(losses or ()):
-        raise ValueError("the validation's scores and losses are not of the same epochs")
+        lengths = ["None" if curve is None else len(curve) for curve in (scores, losses)]
+        raise ValueError(
+            "validation_scores and validation_losses must have the same number of epochs, or both be None, got "
+            f"{lengths[0]} and {lengths[1]}"
+        )
     if parts["random_state"] is None:
         parts["random_state"] = random_state
     return TrainingState(**parts, owns_random_state=isinstance(random_state, Integral))
 
 
 def _trainer(parts, network, loss):
-    """One that remembers, for the next fit to make another of with the batches it needs."""
-    check(
-        "the optimizer",
-        parts,
-        {"name": is_text, "step_count": is_count, "memories": lambda value: isinstance(value, list)},
-    )
+    """A trainer with the optimizer's memories, from which the next fit makes one for its own batches."""
+    check("the optimizer", parts, {"name": TEXT, "step_count": COUNT, "memories": LIST})
     optimizer = Optimizer(parts["name"], 1.0, step_count=parts["step_count"])
     memories = parts["memories"]
     if len(memories) != optimizer.n_memories or not all(are_memory(memory, network) for memory in memories):
-        raise ValueError(f"the optimizer {optimizer.name} remembers other numbers")
+        raise ValueError(
+            f"memories of the optimizer must be {optimizer.n_memories} lists of arrays of the weights' shapes and "
+            f"{network.dtype} with name={optimizer.name!r}, got {shown(memories)}"
+        )
     return Trainer(network, loss, optimizer, 1, 1, memories=memories)

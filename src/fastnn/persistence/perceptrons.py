@@ -1,23 +1,33 @@
-"""What a fitted perceptron is made of, as plain values and arrays, and one again of parts that may be anything."""
+"""A fitted perceptron as a dict of simple values and arrays, and a fitted perceptron made of such a dict."""
 
 import numpy as np
 from scipy.sparse import issparse
 
 from fastnn.estimators.perceptron_state import Averages, Running, check_learnt
 from fastnn.persistence.checks import (
-    are_classes,
-    are_feature_names,
+    ANYTHING,
+    ARRAY,
+    BOOL,
+    CLASSES,
+    COUNT,
+    DICT,
+    FEATURE_NAMES,
+    NUMBER,
+    Rule,
     check,
+    check_finite,
     is_array,
-    is_count,
-    is_number,
     or_none,
     set_features,
 )
 
 
 def perceptron_parts(model):
-    """What a fitted Perceptron has learnt, and what it goes on from.
+    """What a fitted perceptron has learnt, and all that learning needs to resume.
+
+    Parameters
+    ----------
+    model : Perceptron
 
     Returns
     -------
@@ -42,38 +52,38 @@ def perceptron_parts(model):
 
 
 def make_perceptron(model, parts):
-    """Make a fitted model of a new one.
+    """Make a new model a fitted one.
 
     Parameters
     ----------
     model : Perceptron
     parts : object
-        A dict as `perceptron_parts` returns it, or anything.
+        A dict that `perceptron_parts` has returned; any other value is refused.
 
     Raises
     ------
     ValueError
-        For parts that make no model.
+        When no model can be made of the parts.
     """
     check(
         "the model",
         parts,
         {
-            "classes": are_classes,
-            "coef": lambda value: isinstance(value, np.ndarray) and value.dtype in (np.float32, np.float64),
-            "intercept": lambda value: isinstance(value, np.ndarray),
-            "sparse": lambda value: type(value) is bool,
-            "n_iter": is_count,
-            "n_mistakes": lambda value: is_array(value, np.int64, 1),
-            "separable": lambda value: type(value) is bool,
-            "t": is_number,
-            "feature_names": are_feature_names,
-            "running": or_none(lambda value: isinstance(value, dict)),
+            "classes": CLASSES,
+            "coef": Rule("a matrix of float32 or float64 with at least 1 column", _is_coef),
+            "intercept": ARRAY,
+            "sparse": BOOL,
+            "n_iter": COUNT,
+            "n_mistakes": Rule("an array of int64 with 1 axis", lambda value: is_array(value, np.int64, 1)),
+            "separable": BOOL,
+            "t": NUMBER,
+            "feature_names": FEATURE_NAMES,
+            "running": or_none(DICT),
         },
     )
     coef, intercept, running = parts["coef"], parts["intercept"], parts["running"]
-    if coef.ndim != 2 or coef.shape[1] == 0 or intercept.dtype != coef.dtype:
-        raise ValueError(f"weights of shape {coef.shape} and {coef.dtype}, and intercepts of {intercept.dtype}")
+    if intercept.dtype != coef.dtype:
+        raise ValueError(f"intercept of the model must have dtype {coef.dtype}, as coef has, got {intercept.dtype}")
     set_features(model, coef.shape[1], parts["feature_names"])
     model.classes_, model.coef_, model.intercept_ = parts["classes"], coef, intercept
     model.n_iter_, model.n_mistakes_ = parts["n_iter"], parts["n_mistakes"]
@@ -81,21 +91,37 @@ def make_perceptron(model, parts):
     if running is not None:
         model._running = _running(running)
     check_learnt(model)
-    for array in (coef, intercept) if running is None else (coef, intercept, *_arrays(model._running)):
-        if not np.isfinite(array).all():
-            raise ValueError("the weights contain NaN or infinity")
+    for name, array in {"coef": coef, "intercept": intercept, **_running_arrays(model)}.items():
+        check_finite(name, array)
     if parts["sparse"]:
         model.sparsify()
 
 
 def _running(parts):
-    """What learning goes on from where weights are averaged."""
-    anything = dict.fromkeys(("coef", "intercept", "averages"), lambda value: True)
-    check("learning", parts, anything)
+    """The weights, and their averages, from which learning resumes; `check_learnt` checks them."""
+    check("running", parts, dict.fromkeys(("coef", "intercept", "averages"), ANYTHING))
     averages = parts["averages"]
-    check("averages", averages, dict.fromkeys(("coef", "intercept", "counts"), lambda value: True))
+    check("running.averages", averages, dict.fromkeys(("coef", "intercept", "counts"), ANYTHING))
     return Running(parts["coef"], parts["intercept"], Averages(**averages))
 
 
-def _arrays(running):
-    return running.coef, running.intercept, running.averages.coef, running.averages.intercept
+def _running_arrays(model):
+    """The arrays from which learning resumes, by their names; none without averages."""
+    running = getattr(model, "_running", None)
+    if running is None:
+        return {}
+    return {
+        "running.coef": running.coef,
+        "running.intercept": running.intercept,
+        "running.averages.coef": running.averages.coef,
+        "running.averages.intercept": running.averages.intercept,
+    }
+
+
+def _is_coef(value):
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype in (np.float32, np.float64)
+        and value.ndim == 2
+        and value.shape[1] > 0
+    )

@@ -1,7 +1,7 @@
 """The file format safetensors, https://github.com/huggingface/safetensors: named arrays, and strings about them.
 
-Eight bytes that say how long the header is, a header in JSON, and the arrays' bytes one after the other. There is no
-code in it, and nothing that is not looked at here: a reader may be given anything.
+A file has eight bytes that say how long the header is, a header in JSON, and the arrays' bytes one after the other.
+It holds no code. All of it is checked here, since a file may be damaged, or made up to do harm.
 """
 
 import json
@@ -13,13 +13,15 @@ from itertools import islice
 
 import numpy as np
 
+from fastnn.persistence.checks import shown
+
 LENGTH_BYTES = 8  # of the number that says how long the header is
 # The safetensors package takes 100 MB, which can be made to take 2 GB of memory. A million names of features, of ten
 # letters each, are 16 MB; a thousand layers, with what their optimizer remembers, 2 MB.
 MOST_HEADER_BYTES = 2**24
-# Lists, objects and names in them, which take some thirty times their bytes: a layer has a hundred.
+# A part is a list, an object or a name in one: Python needs some thirty times its bytes. A layer has a hundred parts.
 MOST_PARTS = 2**19
-MOST_AXES = 32  # which every NumPy can have
+MOST_AXES = 32  # as many as every version of NumPy supports
 
 _DTYPES = {
     "BOOL": "|b1",
@@ -35,8 +37,9 @@ _DTYPES = {
     "I64": "<i8",
     "F64": "<f8",
 }
-# What comes before a part, texts among it (the last one may have no end), and its first character.
+# All that comes before a part, strings too (the last one may have no end), and the part's first character.
 _PART = re.compile(r'(?:[^"\[{:]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+(?:[\[{:]|\Z)', re.DOTALL)
+_SIZES = f"integers from 0 to {sys.maxsize}"
 _NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
 
 
@@ -46,24 +49,24 @@ def can_hold(dtype):
 
 
 def parsed(text):
-    """What a text in JSON says.
+    """The value of a text in JSON.
 
     Raises
     ------
     ValueError
-        Also for what `json` lets pass: a name given twice, of which it takes the last, and NaN; and for what is nested
-        too deeply to be taken apart, or would take memory out of proportion to its length.
+        When the text is not JSON; when it has NaN, or a name twice in an object, both of which `json` accepts; when it
+        is nested too deeply for Python; and when its value would take memory out of proportion to its length.
     """
     _check_parts(text)
 
     def unique(pairs):
         names = dict(pairs)
         if len(names) < len(pairs):
-            raise ValueError("a name is there twice")
+            raise ValueError(f"an object must have each name once, got {len(names)} different names of {len(pairs)}")
         return names
 
     def refused(constant):
-        raise ValueError(f"{constant} is no JSON")
+        raise ValueError(f"a number in JSON must be finite, got {constant}")
 
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=refused)
@@ -73,16 +76,16 @@ def parsed(text):
 
 def _check_parts(text):
     if sum(1 for _ in islice(_PART.finditer(text), MOST_PARTS + 1)) > MOST_PARTS:
-        raise ValueError(f"the names and settings have more than {MOST_PARTS} parts")
+        raise ValueError(f"the names and settings must have at most {MOST_PARTS} parts, got more")
 
 
 def contents(arrays, metadata):
-    """A file's parts, to be written one after the other.
+    """The pieces of a file, which are to be written one after the other.
 
     Parameters
     ----------
     arrays : dict of str to ndarray
-        Of dtypes that the format `can_hold`.
+        Their dtypes are those that the format `can_hold`.
     metadata : dict of str to str
 
     Returns
@@ -92,7 +95,7 @@ def contents(arrays, metadata):
     Raises
     ------
     ValueError
-        When the header is longer than readers take, or has more parts.
+        When the header is too long, or has too many parts, for readers to accept it.
     """
     arrays = {
         name: array.astype(array.dtype.newbyteorder("<"), order="C", copy=False) for name, array in arrays.items()
@@ -113,96 +116,98 @@ def contents(arrays, metadata):
     text = text.encode()
     text += b" " * (-len(text) % LENGTH_BYTES)
     if len(text) > MOST_HEADER_BYTES:
-        raise ValueError(f"the names and settings take {len(text)} bytes, of {MOST_HEADER_BYTES} that a file may have")
+        raise ValueError(f"the names and settings must take at most {MOST_HEADER_BYTES} bytes, got {len(text)}")
     return [len(text).to_bytes(LENGTH_BYTES, "little"), text, *(arrays[name] for name in order)]
 
 
 def read_header(file):
-    """What a file says of its arrays, and the metadata in it.
+    """Read the layout of a file's arrays, and its metadata.
 
     Parameters
     ----------
     file : binary file, unbuffered or not
-        At its beginning.
+        Its position is the beginning.
 
     Returns
     -------
     layout : dict of str to (dtype, shape, start, end)
-        Of each array; in the order of their bytes, which follow each other to the file's end.
+        An entry for each array, in the order of the arrays' bytes, which follow each other to the file's end.
     metadata : dict of str to str
 
     Raises
     ------
     ValueError
-        For whatever is not as the format has it.
+        When the file breaks a rule of the format.
     """
     n_bytes = os.fstat(file.fileno()).st_size
     start = file.read(LENGTH_BYTES)
     if len(start) < LENGTH_BYTES:
-        raise ValueError(f"it ends after {len(start)} bytes")
+        raise ValueError(f"it must have at least {LENGTH_BYTES} bytes, got {len(start)}")
     n_header = int.from_bytes(start, "little")
-    if n_header > min(n_bytes - LENGTH_BYTES, MOST_HEADER_BYTES):
-        raise ValueError(
-            f"a header of {n_header} bytes, in a file of {n_bytes}: it is no safetensors file, or has more than "
-            f"{MOST_HEADER_BYTES} bytes of names and settings"
-        )
+    most = min(n_bytes - LENGTH_BYTES, MOST_HEADER_BYTES)
+    if n_header > most:
+        raise ValueError(f"its header must have at most {most} bytes, got {n_header}: it may not be a safetensors file")
     header = parsed(file.read(n_header).decode())
     if not isinstance(header, dict):
-        raise ValueError("the header is no JSON object")
+        raise ValueError(f"its header must be a JSON object, got a {type(header).__name__}")
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ValueError("the metadata are no strings")
+        raise ValueError("the metadata in its header must be an object of strings, got other values")
     layout = {name: _checked_entry(name, entry) for name, entry in header.items()}
     layout = dict(sorted(layout.items(), key=lambda item: item[1][2:]))
     end = 0
     for name in layout:
         if layout[name][2] != end:
-            raise ValueError(f"the array {name!r} begins at byte {layout[name][2]} of the data, not at {end}")
+            raise ValueError(f"the array {name!r} must begin at byte {end} of the data, got {layout[name][2]}")
         end = layout[name][3]
     if LENGTH_BYTES + n_header + end != n_bytes:
-        raise ValueError(f"{end} bytes of data, in a file that has {n_bytes - LENGTH_BYTES - n_header}")
+        raise ValueError(f"its arrays must have {n_bytes - LENGTH_BYTES - n_header} bytes, got {end} in the header")
     return layout, metadata
 
 
 def read_arrays(file, layout):
-    """The arrays in a file whose header has been read.
+    """Read the arrays of a file whose header has been read.
 
     Parameters
     ----------
     file : binary file
-        At the header's end.
+        Its position is the header's end.
     layout : dict
-        From `read_header`.
+        What `read_header` returned.
 
     Returns
     -------
     dict of str to ndarray
-        In this machine's byte order, writeable.
+        Writeable arrays in this machine's byte order.
 
     Raises
     ------
     ValueError
-        For a file that ends before they do, and truth values that are none.
+        When the file ends before the arrays do, or a boolean's byte is neither 0 nor 1.
     """
     return {name: _array(file, name, dtype, shape) for name, (dtype, shape, _, _) in layout.items()}
 
 
 def _checked_entry(name, entry):
-    """An array's dtype and shape, and where it begins and ends."""
+    """An array's dtype and shape, and the bytes at which it begins and ends."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"the array {name!r} needs a dtype, a shape and data_offsets")
+        given = ", ".join(entry) if isinstance(entry, dict) else shown(entry)
+        raise ValueError(f"the array {name!r} must have dtype, shape and data_offsets, got {given}")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _DTYPES:
-        raise ValueError(f"the array {name!r} is of the unknown dtype {dtype!r}")
-    if not _are_sizes(shape) or len(shape) > MOST_AXES or not _are_sizes(offsets) or len(offsets) != 2:
-        raise ValueError(f"the array {name!r} has a shape, or offsets, that there cannot be")
+        raise ValueError(f"the array {name!r} must have one of the dtypes {', '.join(_DTYPES)}, got {shown(dtype)}")
+    if not _are_sizes(shape) or len(shape) > MOST_AXES:
+        raise ValueError(f"the shape of the array {name!r} must be at most {MOST_AXES} {_SIZES}, got {shown(shape)}")
+    if not _are_sizes(offsets) or len(offsets) != 2:
+        raise ValueError(f"the data_offsets of the array {name!r} must be 2 {_SIZES}, got {shown(offsets)}")
     dtype = np.dtype(_DTYPES[dtype])
-    # An axis of length 0 is no excuse for one that NumPy could not count the bytes of.
+    # NumPy refuses a shape whose other axes are too large, even where one axis is of length 0.
     if math.prod(max(size, 1) for size in shape) * dtype.itemsize > sys.maxsize:
-        raise ValueError(f"the array {name!r} is too large")
-    if offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"the array {name!r} must have at most {sys.maxsize} bytes, got the shape {shape}")
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if offsets[1] - offsets[0] != n_bytes:
         raise ValueError(
-            f"the array {name!r} has {offsets[1] - offsets[0]} bytes, which its shape {shape} does not need"
+            f"the array {name!r} must have {n_bytes} bytes for its shape {shape}, got {offsets[1] - offsets[0]}"
         )
     return dtype, tuple(shape), *offsets
 
@@ -213,8 +218,9 @@ def _are_sizes(values):
 
 def _array(file, name, dtype, shape):
     array = np.empty(math.prod(shape), dtype)
-    if file.readinto(array.view(np.uint8)) != array.nbytes:
-        raise ValueError(f"it ends in the array {name!r}")
-    if dtype == np.bool_ and array.view(np.uint8).max(initial=0) > 1:  # which NumPy would take for neither
-        raise ValueError(f"the array {name!r} is of truth values, and has others")
+    n_read = file.readinto(array.view(np.uint8))
+    if n_read != array.nbytes:
+        raise ValueError(f"the array {name!r} must have {array.nbytes} bytes, got {n_read} before the file's end")
+    if dtype == np.bool_ and (most := array.view(np.uint8).max(initial=0)) > 1:  # NumPy would misread it
+        raise ValueError(f"the bytes of the array {name!r} must be 0 or 1, got {most}")
     return array.reshape(shape).astype(dtype.newbyteorder("="), copy=False)

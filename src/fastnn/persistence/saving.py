@@ -1,4 +1,4 @@
-"""Models in files that hold arrays and settings only: nothing in them is run, whoever wrote them."""
+"""Saves models to files, and loads them: the files hold arrays and settings, and no code that could be run."""
 
 import errno
 import json
@@ -9,16 +9,17 @@ from contextlib import suppress
 from fastnn.estimators.mlp_classifier import MLPClassifier
 from fastnn.estimators.mlp_regressor import MLPRegressor
 from fastnn.estimators.perceptron import Perceptron
+from fastnn.persistence.checks import shown
 from fastnn.persistence.json_values import Reader, Writer
 from fastnn.persistence.networks import make_mlp, mlp_parts
 from fastnn.persistence.perceptrons import make_perceptron, perceptron_parts
 from fastnn.persistence.safetensors_file import contents, parsed, read_arrays, read_header
 
 FORMAT, VERSION = "fastnn", "2"
-KNOWN_VERSIONS = ("1", "2")  # of which the first knew dense layers only
-MOST_SAID = 500  # characters, about what is wrong: it may quote the file, at any length
+KNOWN_VERSIONS = ("1", "2")  # version 1 had dense layers only
+MOST_SAID = 500  # characters of an error message: it may quote the file, at any length
 
-#: How each class of models is taken apart and made, by its name.
+#: Each class of models by its name, and the functions that turn a fitted model into parts and back.
 _MODELS = {
     "MLPClassifier": (MLPClassifier, mlp_parts, make_mlp),
     "MLPRegressor": (MLPRegressor, mlp_parts, make_mlp),
@@ -29,8 +30,8 @@ _MODELS = {
 def save(model, path):
     """Write a model, fitted or not, to a file that `load` reads.
 
-    The file is in the format safetensors, which other programs read too: the weights are its arrays, all else is in
-    its header. It takes the place of an older one when it is complete, and not before.
+    The file is in the format safetensors, which other programs read too: the weights are its arrays, and its header
+    has everything else. The file replaces an older one when it is complete, and not before.
 
     Parameters
     ----------
@@ -40,16 +41,17 @@ def save(model, path):
     Raises
     ------
     TypeError
-        When the model, one of its parameters (which the message names: a function, for instance) or an attribute that
-        it was given besides is nothing that such a file can hold.
+        When such a file cannot hold the model: because of its class, of a parameter's value (a function, for
+        instance), or of an attribute that the user has set. The message names the parameter or attribute.
     ValueError
-        When the model is one that `load` would refuse: for weights that are not finite, say.
+        When `load` would refuse the model, for instance because a weight is not finite.
     OSError
-        When the file cannot be written; the old one, if any, is then still there.
+        When the file cannot be written. An older file is then unchanged.
 
     Notes
     -----
-    It has the mode of the file whose place it takes; a link stays one.
+    The file has the mode of the file that it replaces. Where `path` is a symbolic link, the file that it leads to is
+    replaced.
 
     Examples
     --------
@@ -75,9 +77,9 @@ def save(model, path):
 
 
 def load(path):
-    """The model in a file that `save` has written.
+    """Load the model in a file that `save` has written.
 
-    Nothing in the file is run, and all of it is checked: it may come from anywhere.
+    All of the file is checked, and no code in it is run, so a file from an unknown source does no harm.
 
     Parameters
     ----------
@@ -86,30 +88,30 @@ def load(path):
     Returns
     -------
     MLPClassifier, MLPRegressor or Perceptron
-        It predicts the same, bit by bit, and training goes on as it would have with the one that was saved.
+        The model has the same predictions as the saved one, bit by bit, and its training resumes in the same way.
 
     Raises
     ------
     ValueError
         When the file does not hold such a model, complete and undamaged.
     OSError
-        When it cannot be read.
+        When the file cannot be read.
     """
     path = os.fsdecode(path)
     with open(path, "rb") as file:
         try:
             layout, metadata = read_header(file)
-            settings = _settings(metadata)  # before memory is taken for arrays that may be no model's
+            settings = _settings(metadata)  # first, before the arrays take memory: they may belong to no model
             return _put_together(read_arrays(file, layout), settings)
-        except (ValueError, TypeError, OverflowError) as error:  # the latter from scikit-learn's checks of parameters
+        except (ValueError, TypeError, OverflowError) as error:  # the last one from scikit-learn's checks of parameters
             raise ValueError(f"{path} is not a fastnn model: {str(error)[:MOST_SAID]}") from error
 
 
 def _taken_apart(model):
-    """A model as a file's arrays and metadata."""
+    """A file's arrays and metadata, from a model."""
     name = type(model).__name__
     if name not in _MODELS or type(model) is not _MODELS[name][0]:
-        raise TypeError(f"A model to save must be one of {', '.join(_MODELS)}, not {type(model)}.")
+        raise TypeError(f"model must be one of {', '.join(_MODELS)}, got {type(model)}")
     writer = Writer()
     parameters = model.get_params(deep=False)
     settings = {
@@ -121,24 +123,29 @@ def _taken_apart(model):
 
 
 def _settings(metadata):
-    """What a file's metadata, which may be anything, say of the model: its class, parameters, and what was fitted."""
-    if metadata.get("format") != FORMAT or "model" not in metadata:
-        raise ValueError("it holds arrays, but no model")
-    if metadata.get("version") not in KNOWN_VERSIONS:
-        raise ValueError(f"its version must be one of {', '.join(KNOWN_VERSIONS)}, got {metadata.get('version')!r}")
+    """A model's class, its parameters, and its fitted parts, all as JSON, from a file's metadata."""
+    for name in ("format", "version", "model"):
+        if name not in metadata:
+            raise ValueError(f'its header lacks "{name}"')
+    if metadata["format"] != FORMAT:
+        raise ValueError(f"its format must be {FORMAT!r}, got {metadata['format']!r}")
+    if metadata["version"] not in KNOWN_VERSIONS:
+        raise ValueError(f"its version must be one of {', '.join(KNOWN_VERSIONS)}, got {metadata['version']!r}")
     settings = parsed(metadata["model"])
     if not isinstance(settings, dict) or settings.keys() != {"class", "parameters", "fitted"}:
-        raise ValueError("the settings are none of a model")
+        raise ValueError(f"its settings must be a dict with class, parameters and fitted, got {shown(settings)}")
     name, parameters = settings["class"], settings["parameters"]
     if not isinstance(name, str) or name not in _MODELS:
-        raise ValueError(f"there is no class {name!r}")
-    if not isinstance(parameters, dict) or not parameters.keys() <= set(_MODELS[name][0]._get_param_names()):
-        raise ValueError(f"the parameters are none of {name}")
+        raise ValueError(f"its class must be one of {', '.join(_MODELS)}, got {shown(name)}")
+    if not isinstance(parameters, dict):
+        raise ValueError(f"the parameters must be a dict, got {shown(parameters)}")
+    if unknown := sorted(parameters.keys() - set(_MODELS[name][0]._get_param_names())):
+        raise ValueError(f"the parameters must be those of {name}, got {', '.join(map(repr, unknown))} besides")
     return settings
 
 
 def _put_together(arrays, settings):
-    """The model of a file's arrays, and of its settings."""
+    """A model, from a file's arrays and settings."""
     cls, _, make = _MODELS[settings["class"]]
     model = cls()
     reader = Reader(arrays)
@@ -147,27 +154,29 @@ def _put_together(arrays, settings):
     if settings["fitted"] is not None:
         make(model, reader.read(settings["fitted"]))
     if reader.unused:
-        raise ValueError(f"there are arrays of no use: {', '.join(map(repr, sorted(reader.unused)))}")
+        raise ValueError(
+            f"its arrays must be those of the model, got {', '.join(map(repr, sorted(reader.unused)))} besides"
+        )
     return model
 
 
 def _write(parts, path):
-    """Write a file, whole or not at all: one beside it, which then takes its place, and has its mode."""
+    """Write a whole file or none: first a temporary file beside it, which then replaces it and has its mode."""
     if os.path.basename(path) in ("", os.curdir, os.pardir):
         number = errno.EISDIR if path else errno.ENOENT
         raise OSError(number, os.strerror(number), path)
-    path = os.path.realpath(path)  # where a link leads, that the link stays one
+    path = os.path.realpath(path)  # the file that a link leads to: the link itself stays
     try:
-        mode = os.stat(path).st_mode  # which also says so where links lead in a circle
+        mode = os.stat(path).st_mode  # raises where links lead in a circle
     except FileNotFoundError:
         mode = None
-    if mode is not None and not stat.S_ISREG(mode):  # a device, say, whose place a file would take
-        raise FileExistsError(errno.EEXIST, "is no regular file", path)
+    if mode is not None and not stat.S_ISREG(mode):  # a device, for instance, which a file would replace
+        raise FileExistsError(errno.EEXIST, "not a regular file", path)
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "there is no folder to write to", folder)
+        raise FileNotFoundError(errno.ENOENT, "no such folder", folder)
     temporary = os.path.join(folder, f".fastnn-{os.urandom(8).hex()}.tmp")
-    # Never to be read by more than may read the old one, nor before it is complete.
+    # Whoever may not read the old file may not read the new one either, not even while it is written.
     permissions = 0o666 if mode is None else stat.S_IMODE(mode)
     with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, permissions)) as file:
         try:
@@ -176,7 +185,7 @@ def _write(parts, path):
             file.flush()
             os.fsync(file.fileno())
             if mode is not None:
-                os.chmod(temporary, permissions)  # with what the umask has left out
+                os.chmod(temporary, permissions)  # the umask may have removed some
             os.replace(temporary, path)
         except BaseException:
             with suppress(OSError):

@@ -1,1 +1,1 @@
-"""What this process has: threads, warnings, the installation."""
+"""The environment of this process: its threads, its warnings, and the installation of fastnn."""

@@ -1,10 +1,10 @@
-"""Which distribution this package came with, and whether another one has put its files into the same folder."""
+"""The distribution that this package belongs to, and a warning if another one has installed files in its folder."""
 
 from importlib.metadata import PackageNotFoundError, distribution, version
 
 from fastnn.runtime.warnings import warn_user
 
-#: What pip calls this package. Its own name belongs to somebody else's distribution, of another package of that name.
+#: This package's name for pip, and the distribution of another package that is also called fastnn.
 DISTRIBUTION, NAMESAKE = "scikit-fastnn", "fastnn"
 
 
@@ -14,9 +14,9 @@ def installed_version():
 
 
 def warn_of_namesake():
-    """Warn where the other distribution is installed beside this one.
+    """Warn if the other distribution is installed beside this one.
 
-    Where it was installed later, its ``__init__.py`` has replaced ours, and nothing of this runs.
+    If it was installed later, its ``__init__.py`` has replaced ours, and this function does not run.
     """
     try:
         distribution(NAMESAKE)

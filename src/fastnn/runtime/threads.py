@@ -1,4 +1,4 @@
-"""How many threads a fit or a predict may use, and what this build of fastnn is."""
+"""The number of threads that a fit or a prediction may use, and a description of this build of fastnn."""
 
 import functools
 import math
@@ -13,10 +13,10 @@ from fastnn.engine import isa
 from fastnn.engine.threads import team
 from fastnn.engine.threads.cores import usable_cores
 
-# More than any CPU has, and few enough that OpenMP, which aborts when it cannot start a thread, can start them.
+# More threads than any CPU has, and few enough for OpenMP to start: it aborts when it cannot start a thread.
 MOST_THREADS = 1024
 
-# After a fork the child has none of OpenMP's threads, and libgomp would wait for them for ever: one thread then.
+# After a fork the child lacks OpenMP's threads, and libgomp would wait for them for ever. It uses one thread.
 _forked = False
 
 
@@ -29,25 +29,25 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-# Where Linux tells which cgroup a process is in, and how much of the cores each may use.
+# Linux's files with the cgroups of this process, and with the share of the cores that each cgroup may use.
 MY_CGROUPS = Path("/proc/self/cgroup")
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def _cores_of_group(folder):
-    """Cores, rounded up, that one cgroup may use: in a file of version 2's, or in two of version 1's."""
+    """The number of cores, rounded up, that a cgroup may use: from one file in version 2, or two in version 1."""
     try:
         if (folder / "cpu.max").exists():
             used, period = map(int, (folder / "cpu.max").read_text().split())
         else:
             used, period = (int((folder / f"cpu.cfs_{what}_us").read_text()) for what in ("quota", "period"))
-    except (OSError, ValueError):  # there is none, or it is "max"
+    except (OSError, ValueError):  # there is no quota, or it is "max"
         return math.inf
     return max(1, -(-used // period)) if used > 0 and period > 0 else math.inf
 
 
 def _quota():
-    """Cores that this process's cgroup may use, or one around it: joblib looks at the outermost alone."""
+    """The smallest quota of this process's cgroup and those around it: joblib reads the outermost one only."""
     cores = math.inf
     try:
         lines = MY_CGROUPS.read_text().splitlines()
@@ -55,7 +55,7 @@ def _quota():
         return cores
     for line in lines:
         _, controllers, group = line.split(":", 2)
-        if controllers == "" or "cpu" in controllers.split(","):  # version 2, or version 1's that has the quota
+        if controllers == "" or "cpu" in controllers.split(","):  # version 2, or version 1's controller with the quota
             root = CGROUPS / controllers
             innermost = root / group.lstrip("/")
             for folder in (innermost, *innermost.parents):
@@ -67,17 +67,17 @@ def _quota():
 
 @functools.cache
 def _fixed_limits():
-    """Threads that what does not change allows, by its name: read once, since the quota takes a walk through /sys."""
+    """Limits that do not change, by their names. They are read once: the quota takes many files of /sys."""
     n_cores = os.cpu_count() or 1
     return {
-        "the number of cores": n_cores,  # first: of equal limits the first is named
+        "the number of cores": n_cores,  # first: show_config names the first of equal limits
         "LOKY_MAX_CPU_COUNT": int(os.environ.get("LOKY_MAX_CPU_COUNT", n_cores)),
         "the cgroup's quota": _quota(),
     }
 
 
 def _limits():
-    """Threads that each part of the environment allows, by its name."""
+    """The number of threads that each part of the environment allows, by the part's name."""
     if _forked:
         return {"a fork": 1}
     openmp = team.max_threads()
@@ -85,25 +85,26 @@ def _limits():
         return {"OMP_NUM_THREADS or threadpoolctl": openmp}
     cores = usable_cores()
     limits = _fixed_limits() | {"the affinity mask": team.n_cores() if cores is None else len(cores)}
-    # The number of cores that OpenMP has found is no limit: the user may have widened the mask since.
+    # OpenMP's own number of cores is not a limit: the user may have widened the affinity mask since.
     if openmp != team.n_cores_found or not team.openmp_version:
         limits["OpenMP"] = openmp
     return limits
 
 
 def effective_n_threads(n_threads=None):
-    """The number of threads to use; their team is to run on the cores that the process may use.
+    """The number of threads to use. Their team is bound to the cores that the process may use.
 
     Parameters
     ----------
     n_threads : int, default=None
-        What was asked for. None is what the environment allows: ``OMP_NUM_THREADS``, a limit set by threadpoolctl,
-        the process's affinity mask, the cgroup's quota. Cores from which OpenMP keeps the main thread are counted.
+        The estimator's parameter. None stands for as many as the environment allows, by ``OMP_NUM_THREADS``,
+        threadpoolctl, the process's affinity mask, and the cgroup's quota. Cores from which OpenMP keeps the main
+        thread are counted.
 
     Returns
     -------
     int
-        At least 1; always 1 in a process that was forked.
+        At least 1, and always 1 in a forked process.
     """
     if _forked:
         return 1
@@ -113,7 +114,7 @@ def effective_n_threads(n_threads=None):
 
 
 def show_config():
-    """Print what this build of fastnn is, and what it uses on this machine.
+    """Print a description of this build of fastnn, and what it uses on this machine.
 
     Examples
     --------

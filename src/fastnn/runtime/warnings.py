@@ -1,18 +1,18 @@
-"""Warnings at the user's line, however deep inside fastnn and whatever calls it they arise."""
+"""Warnings that point at the user's line, from any depth of calls inside fastnn and other packages."""
 
 import sys
 import warnings
 
-# Packages that stand between the user's line and the warning: scikit-learn, joblib and the standard library call
-# estimators for the user, SciPy calls fastnn back.
+# Packages whose code may be on the call stack between the user's line and the warning: scikit-learn, joblib and the
+# standard library call estimators for the user, and SciPy calls fastnn back.
 _PACKAGES_BETWEEN = {"fastnn", "sklearn", "joblib", "scipy", *sys.stdlib_module_names}
 
 
 def warn_user(message, category=UserWarning):
-    """Warn at the nearest line outside of the packages between, for `warnings.filterwarnings(module="fastnn")` too.
+    """Warn with the user's line: the nearest one on the call stack outside of fastnn and the packages that call it.
 
-    `warnings.warn` would give the warning the module of the line that it points at. What has been shown once is noted
-    with that line, as `warnings.warn` notes it.
+    The warning's module is fastnn, so that `warnings.filterwarnings(module="fastnn")` filters it. `warnings.warn` would
+    take the module of the user's line. As with `warnings.warn`, a warning is shown once for each line.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def warn_user(message, category=UserWarning):
 
 
 def _user_frame():
-    """The nearest frame of the user's; in a worker's process or thread, which has none, the call of fastnn."""
+    """The nearest frame of the user's code; in a worker process or thread, which has none, fastnn's outermost frame."""
     frame, call = sys._getframe(1), None
     while frame is not None:
         package = _package(frame)
@@ -40,7 +40,7 @@ def _user_frame():
 
 
 def _package(frame):
-    """The name of the package whose code a frame runs."""
+    """The name of the top-level package to which a frame's code belongs."""
     name, spec = frame.f_globals.get("__name__", ""), frame.f_globals.get("__spec__")
     if name == "__main__" and spec is not None:  # python -m: joblib starts its workers so
         name = spec.name

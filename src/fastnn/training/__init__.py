@@ -1,1 +1,1 @@
-"""A fit between batches: epochs, stopping, progress, and what training has come to."""
+"""A fit between batches: epochs, stopping, progress, and the state of training."""

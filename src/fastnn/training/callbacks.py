@@ -1,28 +1,28 @@
-"""What others do after each epoch: the user's function, and scikit-learn's callbacks (from 1.9 on)."""
+"""Functions that are called after each epoch: the user's own, and scikit-learn's callbacks (from 1.9 on)."""
 
 try:
     from sklearn.callback import CallbackSupportMixin, ProgressBar
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:
-        """Nothing to support."""
+        """A stand-in: this scikit-learn has no callbacks."""
 
     class ProgressBar:
-        """There is none."""
+        """A stand-in: this scikit-learn has no bar."""
 
 
 class Callbacks:
-    """Those of one call to fit.
+    """The callbacks of one call to `fit`.
 
     Parameters
     ----------
     estimator : BaseNetwork
-        Being fitted.
+        The estimator that is fitted.
     X, y
-        What it is fitted to, as it was given.
+        The training data, as the user gave them.
     sample_weight : array-like or None
     n_epochs : int
-        At most so many.
+        The largest number of epochs that the fit may take.
     """
 
     def __init__(self, estimator, X, y, sample_weight, n_epochs):
@@ -35,7 +35,7 @@ class Callbacks:
             self.fit.call_on_fit_task_begin(**self.arguments)
 
     def show_bars(self):
-        """Whether scikit-learn's ProgressBar is among them, or those of a search that this fit is a part of."""
+        """Whether scikit-learn's ProgressBar is among the callbacks of this fit, or of a search that calls this fit."""
         context = self.fit
         while context is not None:
             if any(isinstance(callback, ProgressBar) for callback in context._callbacks):
@@ -44,7 +44,7 @@ class Callbacks:
         return False
 
     def begin(self, model):
-        """To be called before the first epoch; model returns the model as it is whenever called, or one to_keep."""
+        """To be called before the first epoch; `model` is `Fit.model`, which returns the model of the moment."""
         self.model = model
 
     def epoch_begins(self):
@@ -54,7 +54,7 @@ class Callbacks:
             self.epoch.call_on_fit_task_begin(**self.arguments)
 
     def epoch_ended(self):
-        """To be called after each epoch; returns whether someone wants the fit to end."""
+        """To be called after each epoch; returns whether a callback asks the fit to end."""
         function = self.estimator.callback
         stop = function is not None and bool(function(self.model()))
         if self.fit is not None:

@@ -1,4 +1,4 @@
-"""One call to fit or partial_fit, from a network and samples to what the network has learnt from them."""
+"""One call to `fit` or `partial_fit`: trains a network on samples, and makes the estimator a fitted one."""
 
 import copy
 
@@ -14,27 +14,30 @@ from fastnn.training.transaction import in_use, start_afresh
 
 
 class Fit:
-    """What takes part in training, and how it ends.
+    """All that takes part in training a network, and the order in which it does so.
 
     Parameters
     ----------
     estimator : BaseNetwork
-        Has the parameters, and is given what training has come to.
+        It has the parameters, and gets the trained network and the state of training.
     network : Network
-        Is changed in place.
+        It is changed in place.
     kind : Labels or Numbers
+        The encoder of the targets.
     samples : Samples
+        The samples to train on.
     held_out : Holdout or None
+        The samples to watch.
     state : TrainingState
-        Is added to.
+        It is changed in place.
     callbacks : Callbacks
     n_epochs : int or None
-        Of a partial fit; None: until it converges, for `max_iter` epochs at most.
+        The number of epochs of a partial fit. None trains until the network converges, for at most `max_iter` epochs.
 
     Attributes
     ----------
     warnings : list of (str, type)
-        What the user is to be told, once the estimator is fitted for all to see.
+        Warnings for the user, to be given after the estimator is fitted: a filter may make them errors.
     """
 
     def __init__(self, estimator, network, kind, samples, held_out, state, callbacks, n_epochs):
@@ -48,12 +51,12 @@ class Fit:
         self.warnings = []
 
     def run(self):
-        """Train, and make the estimator a fitted one.
+        """Train the network, and make the estimator a fitted one.
 
         Raises
         ------
         ValueError
-            When training diverges, and there is no best epoch to go back to.
+            When training diverges, and no best epoch was kept.
         """
         estimator, state = self.estimator, self.state
         self.callbacks.begin(self.model)
@@ -76,7 +79,7 @@ class Fit:
             self.network.set_weights(state.best_weights)
         if self.is_partial or not estimator.warm_start:
             state.forget_samples()
-        # The models that callbacks were given share the state: it goes on in none of them.
+        # Callbacks have models that share the state, which must not change in them by later fits: hence the copy.
         self._fill(estimator, self.network, state.copy())
 
     def _train(self, monitor):
@@ -88,7 +91,7 @@ class Fit:
         stopped = train(
             self.trainer, self.samples, estimator, self.state, monitor, n_epochs=self.n_epochs, first_epoch=start
         )
-        if not (stopped or self.is_partial or estimator.learning_rate in ENDING):  # which have come to their end
+        if not (stopped or self.is_partial or estimator.learning_rate in ENDING):  # a schedule that ends, ends here
             monitor.warn(
                 f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
                 "converged yet.",
@@ -98,7 +101,10 @@ class Fit:
     def model(self, to_keep=False):
         """The estimator as it would be if the fit ended now.
 
-        Unless it is to be kept, it shares what training changes.
+        Parameters
+        ----------
+        to_keep : bool, default=False
+            Whether the model keeps its network and state. A model that does not keep them changes with training.
         """
         fitted = copy.copy(self.estimator)
         if to_keep:
@@ -115,7 +121,7 @@ class Fit:
         return self.held_out.evaluate(self.network, self.trainer.loss, self.n_threads, self._unnamed)
 
     def _unnamed(self):
-        """The model to score: one that takes arrays without names, as they are in here."""
+        """The model to score, without feature names: the samples held out are arrays, which have none."""
         model = self.model()
         vars(model).pop("feature_names_in_", None)
         return model

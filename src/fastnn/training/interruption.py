@@ -1,22 +1,22 @@
-"""Ctrl-C during a fit, noticed between segments and nowhere else."""
+"""Ctrl-C during a fit, which takes effect between segments and nowhere else."""
 
 import math
 import signal
 import threading
 import time
 
-# A second Ctrl-C within so many seconds is not for the fit under way alone, but for all that is running.
+# A second Ctrl-C within so many seconds ends not only the fit, but also the program that called it.
 REPEAT_SECONDS = 1.0
-_last_press = -math.inf  # when Ctrl-C was last pressed in a fit, whichever that was
+_last_press = -math.inf  # the time of the last Ctrl-C in any fit
 
 
 class Interruption:
-    """While it is entered, Ctrl-C is noted, and raised as KeyboardInterrupt when the fit next asks.
+    """A context in which Ctrl-C is noted, and raised as KeyboardInterrupt by the fit's next `check`.
 
-    Python raises KeyboardInterrupt wherever it happens to be. In a fit that may be in the middle of the bookkeeping of
-    an epoch, or in a callback of the garbage collector, which swallows it: the fit then goes on for ever. A second
-    Ctrl-C is not kept waiting. Other threads than the main one, and programs with a handler of their own, are left
-    alone.
+    Python itself raises KeyboardInterrupt between any two instructions. In a fit these may be in the bookkeeping of an
+    epoch, or in a callback of the garbage collector, which ignores the exception: the fit would never end. A second
+    Ctrl-C is raised at once. The context has no effect in other threads than the main one, and in programs that have a
+    handler of their own.
     """
 
     def __init__(self):
@@ -41,7 +41,7 @@ class Interruption:
         self._repeated = _follows_another() or self._pressed
         self._pressed = True
         if self._repeated:
-            # This may be the end of __enter__: no __exit__ follows.
+            # The handler is restored here, since __enter__ may still be running, and then no __exit__ follows.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.default_int_handler(number, frame)
 
@@ -51,12 +51,12 @@ class Interruption:
             raise KeyboardInterrupt
 
     def is_repeated(self):
-        """To be asked of a KeyboardInterrupt that ended the fit: whether it is the caller's, too.
+        """Whether a KeyboardInterrupt that ended the fit must also reach the fit's caller.
 
-        It is where Ctrl-C was pressed twice within REPEAT_SECONDS, the first time perhaps in another fit: else nobody
-        could end a search, each of whose fits would end with a model.
+        It must when Ctrl-C was pressed twice within REPEAT_SECONDS, the first time perhaps in another fit. Otherwise
+        nobody could end a search, since each of its fits would end with a model.
         """
-        # Without a note of it, it came from another handler: the program's, or that of a fit around this one.
+        # A Ctrl-C that was not noted came from another handler: the program's, or that of a fit that calls this one.
         if not self._pressed and threading.current_thread() is threading.main_thread():
             self._repeated = _follows_another()
         return self._repeated

@@ -1,4 +1,4 @@
-"""The solver lbfgs: SciPy's L-BFGS-B, for which the engine finds loss and gradient over all samples."""
+"""The solver lbfgs: SciPy's L-BFGS-B, for which the engine computes loss and gradient over all samples."""
 
 import numpy as np
 from scipy.optimize import minimize as scipy_minimize
@@ -7,29 +7,29 @@ from sklearn.exceptions import ConvergenceWarning
 from fastnn.training.interruption import Interruption
 from fastnn.training.loop import Segments, all_finite
 
-# Samples that go through the network together on the way to the whole gradient.
+# Samples in a batch: the gradients of all batches are summed.
 BATCH_SIZE = 256
 
 
 class _Stopped(Exception):
-    """The monitor has said so."""
+    """Ends the minimisation: the monitor asks for it, or the user's callback has raised StopIteration."""
 
 
 def minimize(trainer, samples, parameters, monitor):
     """Minimise the penalised loss over all samples.
 
-    The network's packed parameters are what SciPy sees: their padding has no gradient, and stays zero. SciPy computes
-    in float64, the network in its own type.
+    SciPy minimises over the network's packed parameters. Their padding has a gradient of zero, and stays zero. SciPy
+    computes in float64, and the network in its own type.
 
     Parameters
     ----------
     trainer : fastnn.engine.trainer.Trainer
-        With the optimizer accumulate. Its network is changed in place.
+        Its optimizer is "accumulate". Its network is changed in place.
     samples : Samples
     parameters : NetworkParameters
     monitor : Monitor
-        Is told of each step as if it were an epoch; and what the user is to be told of the outcome: that `max_iter`
-        steps, or `max_fun` evaluations, were not enough, or that Ctrl-C has cut the fit short.
+        It counts each step as an epoch. It gets a warning when `max_iter` steps or `max_fun` evaluations were not
+        enough, and when Ctrl-C ended the fit early.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def minimize(trainer, samples, parameters, monitor):
         accepted[:] = x
         try:
             stop = objective.step_ended(x)
-        except StopIteration as error:  # the user's: SciPy would take it for its own
+        except StopIteration as error:  # the user's: SciPy would mistake it for a request to end
             raise _Stopped from error
         if stop:
             raise _Stopped
@@ -65,7 +65,7 @@ def minimize(trainer, samples, parameters, monitor):
                     "maxfun": parameters.max_fun,
                     "maxiter": parameters.max_iter,
                     "gtol": parameters.tol,
-                    # Where SciPy gives up: 2e-9 is its own. No finer than the loss can be told.
+                    # SciPy ends when the loss falls by less: its own 2e-9, but at least the precision of the loss.
                     "ftol": max(2.220446049250313e-09, float(np.finfo(network.dtype).eps)),
                 },
             )
@@ -110,8 +110,8 @@ class _Objective:
         memories[:] = 0
         summed = self.segments.run_epoch(self.samples, self.order)
         self.segments.interruption.check()
-        # In place, and without np.dot: of large temporaries NumPy asks who else uses them, and OpenBLAS starts threads,
-        # and both crash when there is no memory for that.
+        # In place, and without np.dot: without memory NumPy crashes when it inspects the references to a large
+        # temporary, and OpenBLAS when it starts threads.
         weights = parameters.astype(np.float64)
         weights *= self.is_weight
         loss = float((summed + 0.5 * self.alpha * np.square(weights).sum()) / self.total)
@@ -127,15 +127,15 @@ class _Objective:
         return loss, gradient
 
     def step_ended(self, x):
-        """Whether training is to end: SciPy takes the point x, which is the one that it last had evaluated."""
+        """Note that SciPy accepts the point x, mostly the last one evaluated; returns whether training is to end."""
         loss = self.loss if np.array_equal(x, self.x) else self(x)[0]
         self.trainer.network.parameters[:] = x
         self.in_step = False
-        return self.monitor.epoch_ended(loss, n_samples=0)  # scikit-learn's t_ does not count what lbfgs looks at
+        return self.monitor.epoch_ended(loss, n_samples=0)  # scikit-learn's t_ does not count lbfgs's
 
 
 def _packed_mask(network):
-    """1 where a packed parameter is a weight, 0 for biases and padding."""
+    """An array like the packed parameters: 1 for penalised weights, 0 for biases and padding."""
     mask = np.zeros_like(network.parameters)
     each = zip(network.shapes, network.penalised, strict=True)
     network.pack([np.full(shape, is_penalised) for shape, is_penalised in each], mask)
@@ -143,4 +143,4 @@ def _packed_mask(network):
 
 
 def _text(message):
-    return message.decode() if isinstance(message, bytes) else message  # as SciPy's came until 1.9
+    return message.decode() if isinstance(message, bytes) else message  # SciPy's were bytes before 1.9

@@ -1,7 +1,7 @@
-"""What a fit does between batches: epochs, orders of samples, what to do when it cannot go on.
+"""The loop of a fit over epochs: it draws orders of samples, and handles Ctrl-C and divergence.
 
-The engine trains a segment of an epoch at a call, some 50 milliseconds without the GIL; in between Python can be
-interrupted.
+A call of the engine trains a segment of an epoch, which takes some 50 milliseconds without the GIL. Between segments
+Python can be interrupted.
 """
 
 import math
@@ -13,18 +13,18 @@ from fastnn.engine.order import shuffled
 from fastnn.training.interruption import Interruption
 from fastnn.training.schedules import ENDING, rates
 
-# How long the engine may work without looking up: Ctrl-C is answered within twice this, or after one batch.
+# The length of a segment: Ctrl-C is answered within twice this time, or after one batch.
 SEGMENT_SECONDS = 0.05
 
 
 class Segments:
-    """Cuts epochs into segments that take about SEGMENT_SECONDS, growing from a single batch.
+    """Cuts epochs into segments of about SEGMENT_SECONDS; the first segment is a single batch.
 
     Parameters
     ----------
     trainer : fastnn.engine.trainer.Trainer
     interruption : Interruption
-        Is asked after each segment.
+        It is checked after each segment.
     """
 
     def __init__(self, trainer, interruption):
@@ -33,15 +33,20 @@ class Segments:
         self.n_batches = 1
 
     def run_epoch(self, samples, order, rates=None):
-        """Train on the samples in this order; return the summed loss. It does not depend on where the cuts are.
+        """Train on the samples in this order.
 
         Parameters
         ----------
         samples : Samples
         order : ndarray of intp
-            Rows of X.
+            The rows of X, in the order of training.
         rates : ndarray of float64 of shape (n_batches,), default=None
-            As `Trainer.run` takes them, of the whole epoch.
+            The factors of the learning rate for the whole epoch's batches, which `Trainer.run` explains.
+
+        Returns
+        -------
+        float
+            The summed loss, which does not depend on where the segments begin.
         """
         batch_size = self.trainer.batch_size
         loss, first = 0.0, 0
@@ -61,9 +66,9 @@ class Segments:
             if not math.isfinite(loss):
                 break
             first += len(rows)
-            if first < len(order):  # else the epoch is to be noted first
+            if first < len(order):  # after the last segment the epoch is noted first
                 self.interruption.check()
-            # At most doubled, since one timing may mislead; cut at once when other work slows the machine.
+            # The length is at most doubled, since one timing may mislead, but falls at once on a busy machine.
             fitting = SEGMENT_SECONDS / max(seconds, 1e-9) * len(rows) / batch_size
             self.n_batches = max(1, min(2 * self.n_batches, int(fitting)))
         return loss
@@ -79,35 +84,36 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     samples : Samples
     parameters : NetworkParameters
     state : TrainingState
-        Is added to.
+        It is changed in place.
     monitor : Monitor
-        Says when to stop, and keeps what the user is to be told of the outcome: that Ctrl-C has cut the fit short, and
-        the network has what it has learnt until then; that it diverged, or that its schedule was over.
+        It decides when to stop. It gets a warning when Ctrl-C ends the fit early, when training diverges, and when the
+        schedule of the learning rate has ended before the first epoch.
     n_epochs : int
+        The largest number of epochs.
     first_epoch : int, default=0
-        Where in its schedule the learning rate begins.
+        The first epoch's number in the schedule of the learning rate.
 
     Returns
     -------
     bool
-        Whether it was stopped, by the monitor or by Ctrl-C: not when n_epochs were not enough.
+        Whether the monitor or Ctrl-C ended training, before or after the last of `n_epochs`.
 
     Raises
     ------
     ValueError
-        When the loss or the weights are no longer finite, and the monitor knows no epoch to go back to. The network is
-        then of no use.
+        When the loss or the weights are no longer finite, and the monitor has kept no best epoch. The network is then
+        useless.
     KeyboardInterrupt
-        When interrupted by Ctrl-C twice within a second.
+        When Ctrl-C is pressed twice within a second.
     """
     n_samples = len(samples)
     n_batches = -(-n_samples // trainer.batch_size)
-    goes_on = parameters.shuffle and state.order is not None and len(state.order) == n_samples
-    order = state.order if goes_on else np.arange(n_samples, dtype=np.intp)
+    resumes = parameters.shuffle and state.order is not None and len(state.order) == n_samples
+    order = state.order if resumes else np.arange(n_samples, dtype=np.intp)
     if parameters.learning_rate in ENDING and first_epoch >= parameters.max_iter:
         monitor.warn(
             f"learning_rate={parameters.learning_rate!r} has come to its end after max_iter={parameters.max_iter} "
-            "epochs: nothing more is learnt. Set max_iter to as many epochs as there will be in all."
+            "epochs: nothing more is learnt. Set max_iter to the total number of epochs."
         )
     interruption = Interruption()
     try:
@@ -127,7 +133,7 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
                 interruption.check()
                 if stop:
                     return True
-    except KeyboardInterrupt:  # the caller's, too, or of a network that was diverging
+    except KeyboardInterrupt:  # perhaps raised by the user's callback, or while the network diverged
         monitor.has_diverged |= not all_finite(trainer.network.parameters)
         if interruption.is_repeated() or (monitor.has_diverged and not monitor.has_best):
             raise
@@ -137,7 +143,7 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
 
 
 def all_finite(array):
-    """Whether an array holds no NaN or infinity, without one of booleans, or a sum that may overflow."""
+    """Whether an array has neither NaN nor infinity; it makes no array of booleans, and no sum that may overflow."""
     return math.isfinite(array.min()) and math.isfinite(array.max())
 
 

@@ -1,4 +1,4 @@
-"""What is looked at after each epoch: the loss, the score on samples held out, and whether to go on."""
+"""Watches a fit: after each epoch it notes the loss and the validation score, and decides whether to stop."""
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -14,21 +14,21 @@ class Monitor:
     ----------
     parameters : NetworkParameters
     state : TrainingState
-        Is added to.
+        It is changed in place.
     network : Network
     evaluate : callable or None
-        Returns loss and score on the samples held out; None: there are none.
+        A function that returns the loss and the score on the samples held out. None: no samples are held out.
     callbacks : Callbacks
-    progress : Silence
+    progress : NoProgress
     judges : bool
-        Whether want of improvement may end the fit: a partial fit has an end of its own.
+        Whether lack of improvement may end the fit. A partial fit ends after a given number of epochs.
 
     Attributes
     ----------
     warnings : list of (str, type)
-        What the user is to be told of the outcome: when there is one, since a warning may be made an error.
+        Warnings for the user, to be given after the fit: a filter may make them errors.
     has_diverged : bool
-        Whether the network's weights, by now, are of no use.
+        Whether the network's weights have become useless.
     """
 
     def __init__(self, parameters, state, network, evaluate, callbacks, progress, judges):
@@ -36,11 +36,11 @@ class Monitor:
         self.callbacks, self.progress = callbacks, progress
         self.n_epochs, self.has_seen_nan, self.has_diverged, self.warnings = 0, False, False, []
         self.by_score = parameters.early_stopping and evaluate is not None
-        has_rate = parameters.solver != "lbfgs"  # which ends by itself, too, when its loss can fall no more
+        has_rate = parameters.solver != "lbfgs"  # lbfgs ends by itself when its loss can fall no more
         self.judges = judges and (has_rate or self.by_score)
         self.n_unjudged = n_unjudged_epochs(parameters) if self.judges and not self.by_score else 0
         self.adapts = has_rate and parameters.learning_rate == "adaptive"
-        # A partial fit goes on with what the last fit came to; one that is to converge, and has, is to learn anew.
+        # A partial fit keeps the rate that the last fit ended with. A fit that follows a converged one restarts it.
         state.drop_from(float(parameters.learning_rate_init), anew=judges and state.converged)
         state.converged = state.converged and not judges
         scoring = parameters.scoring
@@ -50,7 +50,7 @@ class Monitor:
             self._score_best_again()
 
     def training_begins(self, loss):
-        """To be told by a solver that knows the loss before its first epoch: there may be none."""
+        """Note the loss before the first epoch, from a solver that knows it: there may be no epoch."""
         if not self.state.loss_curve:
             self.state.initial_loss = loss
 
@@ -64,9 +64,9 @@ class Monitor:
         Parameters
         ----------
         loss : float
-            Mean.
+            The mean loss of the epoch.
         n_samples : int
-            It went through so many.
+            The number of samples that the epoch trained on.
 
         Returns
         -------
@@ -88,21 +88,25 @@ class Monitor:
         return self.callbacks.epoch_ended() or stop
 
     def warn(self, message, category=UserWarning):
-        """Note what the user is to be told."""
+        """Note a warning for the user."""
         self.warnings.append((message, category))
 
     @property
     def has_best(self):
-        """Whether this fit has come to an epoch whose weights are kept."""
+        """Whether the weights of a best epoch are kept, and this fit has had an epoch."""
         return self.by_score and self.n_epochs > 0 and self.state.best_weights is not None
 
     def diverged(self, message):
-        """To be told when loss or weights are no longer finite: the fit ends.
+        """Note that the loss or the weights are no longer finite, and that the fit ends.
+
+        Parameters
+        ----------
+        message : str
 
         Raises
         ------
         ValueError
-            With this message, unless there is a best epoch to go back to.
+            When no best epoch was kept, with this message.
         """
         if not self.has_best:
             raise ValueError(message)
@@ -114,7 +118,7 @@ class Monitor:
         )
 
     def _score_best_again(self):
-        """Where training goes on: scores on what was held out before say nothing of those on what is now."""
+        """Score the best epoch of earlier fits on the samples that are held out now, which may be others."""
         state, weights = self.state, self.network.weights()
         self.network.set_weights(state.best_weights)
         _, score = self.evaluate()
@@ -125,7 +129,7 @@ class Monitor:
     def _held_out_score(self):
         state = self.state
         if self.evaluate is None:
-            if state.validation_scores is not None:  # of epochs before: each goes on having its own
+            if state.validation_scores is not None:  # earlier epochs have scores, so this one gets NaN
                 state.validation_losses.append(np.nan)
                 state.validation_scores.append(np.nan)
             return None
@@ -138,11 +142,14 @@ class Monitor:
         return score
 
     def _note_score(self, score):
-        """As scikit-learn counts: an improvement is a score better than the best by at least tol."""
+        """Count epochs without improvement as scikit-learn does: a score must exceed the best by at least `tol`."""
         state = self.state
         if np.isnan(score) and not self.has_seen_nan:
             self.has_seen_nan = True
-            self.warn(f"The score of epoch {self.n_epochs} is nan, which is no improvement. See scoring and the data.")
+            self.warn(
+                f"The score of epoch {self.n_epochs} is nan and does not count as an improvement: check scoring and "
+                "the data."
+            )
         if not score >= state.best_score + self.parameters.tol:
             state.n_epochs_without_improvement += 1
         else:
@@ -152,7 +159,7 @@ class Monitor:
             state.best_weights = self.network.weights()
 
     def _note_loss(self, loss, score):
-        """Likewise of losses; the score of samples held out is for the record then."""
+        """Count epochs whose loss did not fall by `tol`; a validation score, if any, only decides `best_epoch`."""
         state = self.state
         if loss > state.best_loss - self.parameters.tol:
             state.n_epochs_without_improvement += 1
@@ -161,7 +168,7 @@ class Monitor:
         if score is not None:
             if score > state.best_score:
                 state.best_score, state.best_epoch = score, len(state.loss_curve)
-        elif loss < state.best_loss and state.validation_scores is None:  # else it stays the best score's
+        elif loss < state.best_loss and state.validation_scores is None:  # otherwise best_epoch is the best score's
             state.best_epoch = len(state.loss_curve)
         state.best_loss = min(loss, state.best_loss)
 

@@ -1,4 +1,4 @@
-"""What a perceptron's fit does between segments: hear Ctrl-C, refuse what is not finite, print a line an epoch."""
+"""The loop of a perceptron's fit: between segments it handles Ctrl-C, checks for NaN, and prints the epochs."""
 
 import time
 
@@ -11,23 +11,23 @@ from fastnn.training.progress import Lines
 
 
 def run(units, X, n_units, estimator):
-    """Let the units learn to their end.
+    """Train the units until each of them has converged or had all of its epochs.
 
     Parameters
     ----------
     units : fastnn.engine.perceptron.perceptron.Perceptrons
     X : ndarray or CSR matrix of shape (n_samples, n_features)
-        What they learn from.
+        The samples to learn from.
     n_units : int
     estimator : Perceptron
-        Whose name messages have, and which says what is printed.
+        Error messages have its name, and its parameters say what is printed.
 
     Raises
     ------
     ValueError
-        When X holds what is not finite, or a weight is no longer.
+        When a number in X is not finite, or a weight has become infinite or NaN.
     """
-    checked, n_told, start = False, [0] * n_units, time.perf_counter()
+    checked, n_printed, start = False, [0] * n_units, time.perf_counter()
     done = False
     with Interruption() as interruption:
         while not done:
@@ -42,16 +42,16 @@ def run(units, X, n_units, estimator):
                     "StandardScaler or MinMaxScaler might help."
                 )
             if estimator.verbose:
-                _tell(units, n_told, time.perf_counter() - start, estimator.early_stopping)
+                _print_epochs(units, n_printed, time.perf_counter() - start, estimator.early_stopping)
             interruption.check()
 
 
-def _tell(units, n_told, seconds, scores):
-    """Print scikit-learn's lines for the epochs that were not told of yet."""
+def _print_epochs(units, n_printed, seconds, scores):
+    """Print scikit-learn's lines for each unit that has had an epoch since the last call."""
     for i, counts in enumerate(units.n_mistakes):
-        if len(counts) == n_told[i]:
+        if len(counts) == n_printed[i]:
             continue
-        n_told[i] = len(counts)
+        n_printed[i] = len(counts)
         weights, bias, steps, loss, objective, score = units.progress(i)
         validation = f", Validation score: {score:f}" if scores else ""
         Lines().say(

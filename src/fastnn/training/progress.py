@@ -1,16 +1,16 @@
-"""What a fit prints: nothing, lines, or a live bar. No display that fails, and no closed output, ends the fit."""
+"""Shows the progress of a fit: by lines, or a live bar. A display that fails, or closed output, never ends the fit."""
 
 import importlib.util
 import math
 import sys
 import time
 
-# How often a bar is drawn: an epoch of a small network takes a hundredth of what drawing takes.
+# Bars are drawn no more often: an epoch of a small network takes a hundredth of the time that drawing takes.
 SECONDS_BETWEEN_DRAWINGS = 0.1
 
 
-class Silence:
-    """verbose=0."""
+class NoProgress:
+    """Shows nothing, for verbose=0; the base of what shows progress."""
 
     def __enter__(self):
         """The fit begins."""
@@ -20,14 +20,14 @@ class Silence:
         """The fit has ended."""
 
     def epoch(self, number, loss, score):
-        """An epoch has ended; score is None where nothing is held out."""
+        """An epoch has ended; score is None if no samples are held out."""
 
     def say(self, text):
-        """Something else that is worth a line."""
+        """Show a line of text."""
 
 
-class Lines(Silence):
-    """verbose=1: scikit-learn's lines."""
+class Lines(NoProgress):
+    """Prints scikit-learn's lines, for verbose=1."""
 
     def epoch(self, number, loss, score):
         self.say(f"Iteration {number}, loss = {loss:.8f}")
@@ -38,8 +38,8 @@ class Lines(Silence):
         _succeeds(print, text)
 
 
-class Bar(Silence):
-    """verbose=2: a live bar, or lines from where it fails.
+class Bar(NoProgress):
+    """Shows a live bar, for verbose=2; lines once the bar has failed.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ class TqdmBar:
     def start(self):
         from tqdm.auto import tqdm
 
-        # An error while tqdm draws by itself leaves its lock held, and every bar of another thread waits for ever. With
-        # a delay, however short, it does not begin with drawing, and with miniters=1 its thread does not draw.
+        # When tqdm draws by itself, an error leaves its lock held, and all bars of other threads wait for ever. With a
+        # delay, however short, it does not draw at its start, and with miniters=1 its thread does not draw.
         self.bar = tqdm(total=self.n_epochs, unit="epoch", miniters=1, delay=1e-9)
         self._draw()
         self.drawn = -math.inf  # the first epoch is shown at its end
@@ -116,15 +116,15 @@ class TqdmBar:
     abandon = stop
 
 
-# The RichBar that is shown, as the value of "bar". Before 14.1 rich has one live display at a time; from then on it
-# takes the last that began for the one that ends, and bars of two threads end in any order.
+# The RichBar that is shown, as the value of "bar": there can be one. Before 14.1 rich allows one live display at a
+# time. Later versions allow several, but assume that the last to begin ends first, unlike bars of two threads.
 _shown = {}
 
 
 class RichBar:
     """A bar of rich's.
 
-    It is drawn by the fit itself: an error in a thread of rich's would not be seen.
+    The fit itself draws it: an error in a thread of rich's would go unnoticed.
     """
 
     def __init__(self, n_epochs):
@@ -136,7 +136,7 @@ class RichBar:
         if _shown.setdefault("bar", self) is not self:
             raise RuntimeError("the bar of another fit is shown")
         columns = TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}")
-        # rich would put something in place of what is not there, and leave it there.
+        # Where sys.stdout or sys.stderr is None, rich would replace it, and not restore it.
         redirected = {f"redirect_{name}": getattr(sys, name) is not None for name in ("stdout", "stderr")}
         progress = Progress(*columns, TimeRemainingColumn(), auto_refresh=False, **redirected)
         self.task, self.was_quiet = progress.add_task("", total=self.n_epochs), progress.console.quiet
@@ -164,7 +164,7 @@ class RichBar:
                 del _shown["bar"]
 
     def abandon(self):
-        """Stop without a word, and drop what rich could not write: it would come with what is next written by it."""
+        """Stop without output, and drop what rich could not write: otherwise rich would print that later."""
         if self.progress is None:
             self.stop()
             return
@@ -178,10 +178,10 @@ class RichBar:
 
 
 def _succeeds(function, *arguments):
-    """Call a function that displays something; returns whether it could.
+    """Call a function that displays something; returns whether it did so without an error.
 
-    Output may be closed, its reader gone, or its encoding without some character; rich may be in use by others; and
-    whatever stands in for `sys.stdout` may raise what it likes.
+    Output may be closed, its reader may have ended, or its encoding may lack a character; another program part may use
+    rich; and an object in place of `sys.stdout` may raise any error.
     """
     try:
         function(*arguments)
@@ -195,24 +195,24 @@ def _succeeds(function, *arguments):
 
 
 def progress(verbose, n_epochs, beside_bars=False):
-    """What shows a fit's progress.
+    """Make the object that shows a fit's progress.
 
     Parameters
     ----------
     verbose : int
-        0 is silence, 1 lines, and 2 a live bar, where rich or tqdm is installed.
+        0 shows nothing, 1 lines, and 2 a live bar if rich or tqdm is installed.
     n_epochs : int
-        At most so many.
+        The largest number of epochs.
     beside_bars : bool, default=False
-        Whether others show live bars of this fit, which a further one would be in the way of: lines, not a bar.
+        Whether callbacks show live bars of this fit. Two live bars would disturb each other, so lines are shown.
 
     Returns
     -------
-    Silence
-        Or one of its subclasses; to be entered while the fit runs.
+    NoProgress
+        An instance of the class or of a subclass, whose context is entered while the fit runs.
     """
     if not verbose:
-        return Silence()
+        return NoProgress()
     if verbose >= 2 and not beside_bars:
         for library, display in (("rich", RichBar), ("tqdm", TqdmBar)):
             if importlib.util.find_spec(library):

@@ -1,26 +1,26 @@
-"""How the learning rate goes on through a fit.
+"""Schedules of the learning rate.
 
-A schedule is a function of when, in epochs, and of what has been so far: what `learning_rate_init` is multiplied by.
-To add one: its function here and its row in SCHEDULES.
+A schedule is a function of the time, in epochs, of the parameters, and of the state of training. It returns the factors
+of `learning_rate_init`. To add a schedule, add its function here and its row in SCHEDULES.
 """
 
 import numpy as np
 
 from fastnn.estimators.constraints import as_float
 
-# One cycle's two ends, in parts of the highest rate, and the part of it that goes up: PyTorch's.
+# one_cycle's first and last rate as fractions of the highest, and the fraction of epochs in which it rises: PyTorch's.
 CYCLE_START, CYCLE_END, CYCLE_RISE = 1 / 25, 1 / 250_000, 0.3
-# What "adaptive" multiplies by, and the smallest rate it goes on from: scikit-learn's.
+# The factor by which "adaptive" lowers the rate, and the smallest rate that it lowers: scikit-learn's.
 ADAPTIVE_FACTOR, ADAPTIVE_LEAST = 1 / 5, 1e-6
 
 
 def _ramp(when, end):
-    """From just over 0 to 1 at the end; 1 without a ramp."""
+    """A line from just above 0 to 1 at `end`, and 1 after it; 1 throughout if `end` is 0."""
     return np.minimum(when / end, 1.0) if end > 0 else np.ones_like(when)
 
 
 def _cosine_from(start, stop, part):
-    """From start at 0 to stop at 1 along half a period of a cosine."""
+    """Half a period of a cosine, from `start` at part 0 to `stop` at part 1."""
     return stop + (start - stop) * (1 + np.cos(np.pi * np.clip(part, 0, 1))) / 2
 
 
@@ -49,7 +49,7 @@ def _one_cycle(when, parameters, state):
     return np.where(when < rise, up, down)
 
 
-#: Each schedule by its name.
+#: The schedules by their names.
 SCHEDULES = {
     "constant": _constant,
     "invscaling": _invscaling,
@@ -58,14 +58,15 @@ SCHEDULES = {
     "one_cycle": _one_cycle,
 }
 
-#: Those whose rate is all but 0 after `max_iter` epochs.
+#: The schedules whose rate is almost 0 after `max_iter` epochs.
 ENDING = ("cosine", "one_cycle")
 
 
 def n_unjudged_epochs(parameters):
-    """How many epochs of a fit say nothing of its end by their training loss: those planned by `max_iter`.
+    """The number of a fit's epochs in which the training loss may not end the fit.
 
-    While the rate rises, and where it falls to all but 0, a loss that stays where it is is no sign that it will stay.
+    These are the epochs in which the rate rises, and all epochs of a schedule that ends. There a constant loss does not
+    mean that training has converged.
 
     Parameters
     ----------
@@ -81,26 +82,26 @@ def n_unjudged_epochs(parameters):
 
 
 def rates(parameters, state, epoch, n_batches):
-    """What `learning_rate_init` is multiplied by in each step of an epoch.
+    """The factors of `learning_rate_init` in each step of an epoch.
 
     Parameters
     ----------
     parameters : NetworkParameters
     state : TrainingState
-        Before this epoch.
+        The state before this epoch.
     epoch : int
-        Its number in the schedule, from 0.
+        The epoch's number in the schedule, from 0.
     n_batches : int
 
     Returns
     -------
     ndarray of float64 of shape (n_batches,), or None
-        None: by 1, as in most networks' every epoch.
+        None stands for factors of 1.
 
     Raises
     ------
     ValueError
-        When the user's function returns no positive number.
+        When the user's function returns a value that is not a finite number of at least 0.
     """
     if parameters.learning_rate == "constant" and not parameters.warmup_fraction:
         return None
@@ -110,12 +111,13 @@ def rates(parameters, state, epoch, n_batches):
         rate = as_float(returned)
         if not (rate >= 0 and np.isfinite(rate)):
             raise ValueError(
-                f"learning_rate returned {returned!r} for epoch {len(state.loss_curve)}: it must be a rate >= 0."
+                f"learning_rate must return a finite rate of at least 0, got {returned!r} for epoch "
+                f"{len(state.loss_curve)}"
             )
         factors = np.full(n_batches, rate / parameters.learning_rate_init)
     else:
         factors = SCHEDULES[parameters.learning_rate](when, parameters, state)
-    if parameters.learning_rate != "one_cycle" and parameters.warmup_fraction:  # one_cycle's start is its own
+    if parameters.learning_rate != "one_cycle" and parameters.warmup_fraction:  # one_cycle has a rise of its own
         factors = factors * _ramp(when + 1 / n_batches, parameters.warmup_fraction * parameters.max_iter)
     return factors
 
@@ -126,7 +128,7 @@ def drop_rate(parameters, state):
     Returns
     -------
     bool
-        Whether there was a rate to lower: if not, training is to stop.
+        Whether the rate was lowered. If not, it is already as low as it can be, and training is to stop.
     """
     if parameters.learning_rate_init * ADAPTIVE_FACTOR**state.n_rate_drops <= ADAPTIVE_LEAST:
         return False

@@ -1,24 +1,27 @@
-"""What `score` returns, from a network's outputs: the same bits as scikit-learn's, whose checks take far longer.
+"""The scores that `score` returns, computed from a network's outputs.
 
-They are for samples held out, which were checked when training began, and are scored after each epoch.
+They have the same bits as scikit-learn's, but make none of its checks, which take far longer. Samples held out are
+scored after each epoch, and were checked before training.
 """
 
 import numpy as np
 
 
 def default_score(estimator, kind):
-    """How an estimator's own `score` goes.
+    """A function that computes an estimator's own `score` from the network's outputs.
 
     Parameters
     ----------
     estimator : BaseNetwork
     kind : Labels or Numbers
+        The encoder of the targets.
 
     Returns
     -------
     callable or None
-        Of finite outputs, targets as the engine takes them, and as the user gave them, and the samples' weights, or
-        None. None: it takes more than one of these, or is the user's own.
+        A function of finite outputs, of the encoded targets, of the targets as the user gave them, and of the sample
+        weights or None. None is returned when `score` or `predict` is the user's own, or when there are several
+        quantiles: then `score` itself must be called.
     """
     if _is_overridden(estimator, "score") or _is_overridden(estimator, "predict"):
         return None
@@ -30,14 +33,14 @@ def default_score(estimator, kind):
 
 
 def _is_overridden(estimator, name):
-    """Whether a method is another one than that of the estimator's class in fastnn."""
+    """Whether an estimator has another method of this name than its class in fastnn has."""
     cls = type(estimator)
     ours = next(base for base in cls.__mro__ if base.__module__.startswith("fastnn."))
     return name in vars(estimator) or getattr(cls, name) is not getattr(ours, name)
 
 
 def accuracy(predicted, targets, sample_weight):
-    """The part of the samples of which everything is predicted right.
+    """The fraction of the samples for which all columns are predicted correctly.
 
     Parameters
     ----------
@@ -48,23 +51,23 @@ def accuracy(predicted, targets, sample_weight):
     -------
     float
     """
-    right = predicted == targets
-    return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=sample_weight))
+    correct = predicted == targets
+    return float(np.average(correct if correct.ndim == 1 else correct.all(axis=1), weights=sample_weight))
 
 
 def r_squared(predicted, y, sample_weight):
-    """R squared, of several targets the mean; of constant ones 1 where they are predicted, and 0 else.
+    """R squared: the mean over targets, of which a constant one counts 1 if all predictions are exact, and 0 if not.
 
     Parameters
     ----------
     predicted, y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        Finite.
+        All numbers are finite.
     sample_weight : ndarray of shape (n_samples,) or None
 
     Returns
     -------
     float
-        NaN of a single sample.
+        NaN if there is a single sample.
     """
     if len(y) < 2:
         return np.nan

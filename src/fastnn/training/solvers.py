@@ -1,8 +1,8 @@
-"""The solvers' names, and the engine's optimizer that each is."""
+"""The solvers by their names, and the engine's optimizer for each."""
 
 from fastnn.engine.optimizer import Optimizer
 
-# What adamw takes from the weights where nothing is said, as its authors' and PyTorch's.
+# adamw's default weight decay: its authors' and PyTorch's.
 ADAMW_DECAY = 0.01
 
 
@@ -11,7 +11,7 @@ def _sgd(p):
     return name, p.momentum, 0
 
 
-#: Each solver's optimizer, and its two decays, as the parameters p say; for lbfgs it only adds up the gradient.
+#: Each solver's optimizer and its two decays, from the parameters p. lbfgs's optimizer only sums the gradient.
 SOLVERS = {
     "sgd": _sgd,
     "rmsprop": lambda p: ("rmsprop", p.rho, 0),
@@ -23,7 +23,7 @@ SOLVERS = {
 
 
 def optimizer_for(parameters):
-    """The engine's optimizer for the solver, set as the parameters say.
+    """The engine's optimizer for the solver, with the settings in the parameters.
 
     Parameters
     ----------
@@ -38,5 +38,5 @@ def optimizer_for(parameters):
     weight_decay = p.weight_decay
     if weight_decay is None:
         weight_decay = ADAMW_DECAY if p.solver == "adamw" else 0.0
-    l2 = 0 if p.solver == "lbfgs" else p.alpha  # which adds the penalty once, not batch by batch
+    l2 = 0 if p.solver == "lbfgs" else p.alpha  # lbfgs adds the penalty once, not in each batch
     return Optimizer(name, p.learning_rate_init, l2, decay_1, decay_2, p.epsilon, weight_decay)

@@ -1,4 +1,4 @@
-"""What is trained on, and what training has come to: all that a further fit needs to go on as if there had been one."""
+"""The state of training: all that a later fit needs to resume as if the two had been one fit."""
 
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -8,100 +8,52 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from fastnn.training.curve import Curve
-from fastnn.training.transaction import as_it_is
-
-
-@dataclass
-class Samples:
-    """What to learn from, as the engine takes it.
-
-    Attributes
-    ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-    targets : ndarray
-    weights : ndarray of shape (n_samples,) or (n_samples, n_columns), or None
-        Of each sample, or of each sample's each output; None: all are 1.
-    rows : ndarray of intp, or None
-        The samples that are trained on; None: all.
-    """
-
-    X: Any
-    targets: np.ndarray
-    weights: np.ndarray | None = None
-    rows: np.ndarray | None = None
-
-    def __len__(self):
-        return self.X.shape[0] if self.rows is None else len(self.rows)
-
-    def _own_weights(self):
-        return self.weights if self.rows is None else self.weights[self.rows]
-
-    def total_weight(self):
-        """Of the samples trained on, as the engine counts it: the mean over outputs."""
-        if self.weights is None:
-            return float(len(self))
-        weights = self._own_weights()
-        return float(weights.sum(dtype=np.float64)) / (1 if weights.ndim == 1 else weights.shape[1])
-
-    def check_weights(self, dtype, what):
-        """Refuse weights of which nothing, or infinity, is left in the type that a network computes in.
-
-        The engine flushes subnormal numbers to zero, and divides by what the weights add up to.
-
-        Raises
-        ------
-        ValueError
-        """
-        if self.weights is None:
-            return
-        least, weights = np.finfo(dtype).tiny, self._own_weights()
-        with np.errstate(over="ignore"):
-            total = weights.sum(where=weights >= least, dtype=np.float64)
-        if not least <= total <= 1 / float(least):
-            raise ValueError(
-                f"The weights of all samples {what} are 0, or add up to less than {least:.2g} or more than "
-                f"{1 / float(least):.2g}, which is all that {dtype} can tell: change sample_weight, or class_weight."
-            )
+from fastnn.training.transaction import snapshot
 
 
 @dataclass
 class TrainingState:
     """What training has seen and decided so far.
 
-    A fitted model's never changes, but for where `random_state` is: training goes on with a copy, which is the model's
-    when all is done. So a call that fails leaves nothing behind, and other threads see the state of one moment.
+    The state of a fitted model never changes, except that `random_state` is drawn from. Training changes a copy, which
+    the model gets when the call is done. So a call that fails leaves the model as it was, and other threads see the
+    state of one moment.
 
     Attributes
     ----------
     random_state : numpy.random.RandomState
     initial_loss : float
-        Before the first epoch, where it is known: lbfgs looks.
+        The loss before the first epoch, which only lbfgs computes; otherwise NaN.
     loss_curve : Curve
         The mean loss of each epoch.
     validation_scores, validation_losses : Curve, or None
-        Of each epoch, NaN of those with nothing held out; None until samples are.
+        The score and the mean loss of each epoch on the samples held out. NaN stands for epochs in which no samples
+        were held out, and None for both curves if none ever were.
     best_loss, best_score : float
     best_epoch : int
-        Of the best score, or until there are any of the lowest loss; the first is number 1, 0 is none yet.
-    best_weights, last_weights : list of ndarray, or None
-        Of the best epoch, and of the last one where the best one's are the model's now: training goes on from there.
+        The number, from 1, of the epoch with the best score, or with the lowest loss if there are no scores. 0 before
+        the first epoch.
+    best_weights : list of ndarray, or None
+        The weights of the best epoch, where they are kept.
+    last_weights : list of ndarray, or None
+        The weights of the last epoch, from which training resumes, where the model has those of the best epoch.
     judged_by : object
-        What epochs are compared by.
+        The criterion by which epochs are compared.
     n_epochs_without_improvement, n_samples_seen : int
     converged : bool
-        Whether the last fit ended for want of improvement.
+        Whether the last fit ended because of a lack of improvement.
     n_rate_drops : int
-        Of an adaptive learning rate, and
+        The number of times that an adaptive learning rate was lowered.
     dropped_from : float
-        the `learning_rate_init` that they are of.
+        The `learning_rate_init` from which it was lowered.
     order : ndarray of intp, or None
-        The order of samples in the last epoch, which the next one's is made from.
+        The order of samples in the last epoch, from which the next order is made.
     split : (ndarray of intp, ndarray of intp), or None
         The samples trained on, and those held out.
     dropout_seed : int or None
     owns_random_state : bool
-        Whether nobody else draws from `random_state`: NumPy's global generator and the user's are never put back, which
-        would have others draw the same numbers again.
+        Whether nobody else draws from `random_state`. After a failure only such a generator is set back: from NumPy's
+        global generator, and from the user's, others would draw the same numbers again.
     """
 
     random_state: np.random.RandomState
@@ -127,40 +79,40 @@ class TrainingState:
 
     @classmethod
     def starting(cls, random_state):
-        """Before the first epoch, with the random numbers that an estimator's parameter `random_state` stands for."""
+        """The state before the first epoch, with the generator for an estimator's parameter `random_state`."""
         return cls(check_random_state(random_state), owns_random_state=isinstance(random_state, Integral))
 
     def copy(self):
-        """One with the same numbers, to go on by itself; but it draws from the same generator."""
-        copied = as_it_is(self)
+        """A copy with curves of its own; it draws from the same generator."""
+        copied = snapshot(self)
         for name, value in vars(self).items():
             if type(value) is Curve:
                 setattr(copied, name, value.copy())
         return copied
 
     def drawn_dropout_seed(self):
-        """The seed of the dropout masks, drawn when first asked for: a fit without dropout draws what it always did."""
+        """The seed of the dropout masks, drawn at the first call, so that a fit without dropout draws no seed."""
         if self.dropout_seed is None:
             self.dropout_seed = int(self.random_state.randint(2**31 - 1))
         return self.dropout_seed
 
     def forget_samples(self):
-        """Let go of what has a number per sample, or per weight: only a fit on the same samples has a use for it."""
+        """Drop all that has a number per sample or per weight: only a fit on the same samples can use it."""
         self.order = self.split = None
         self.forget_weights()
 
     def forget_weights(self):
-        """Let go of the best epoch's weights and of the last one's."""
+        """Drop the weights of the best epoch and of the last one."""
         self.best_weights = self.last_weights = None
 
-    def judge_by(self, what, keeps_best):
-        """Begin anew with what is best, where something else tells, or the best epoch's weights are no longer there."""
-        if self.judged_by != what or (keeps_best and self.best_weights is None):
-            self.judged_by, self.best_weights, self.n_epochs_without_improvement = what, None, 0
-            if what is not None:  # else nothing will be compared with the best score, which stays for the record
+    def judge_by(self, criterion, keeps_best):
+        """Forget the best epoch, if the criterion has changed, or if its weights are needed and no longer there."""
+        if self.judged_by != criterion or (keeps_best and self.best_weights is None):
+            self.judged_by, self.best_weights, self.n_epochs_without_improvement = criterion, None, 0
+            if criterion is not None:  # without one, no score is compared with the best, which stays as a record
                 self.best_score, self.best_epoch = -np.inf, 0
 
     def drop_from(self, learning_rate_init, anew):
-        """Begin with the whole learning rate, where asked to or where it is another; else it stays as low as it was."""
+        """Restart from the whole learning rate, if `anew`, or if the rate is another; else keep the lowered one."""
         if anew or learning_rate_init != self.dropped_from:
             self.dropped_from, self.n_rate_drops = learning_rate_init, 0

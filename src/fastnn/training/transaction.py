@@ -1,4 +1,4 @@
-"""What keeps a failing fit from leaving half a model, and other threads from seeing one."""
+"""Calls that change an estimator wholly or not at all: no error, and no other thread, meets a half-fitted model."""
 
 import os
 import threading
@@ -7,18 +7,18 @@ from contextlib import contextmanager
 
 
 class _Call:
-    """One that changes an estimator."""
+    """A call that changes an estimator."""
 
     def __init__(self):
         self.thread = threading.get_ident()
 
 
-# References to them, by the estimator's id.
+# A weak reference to the call that changes each estimator, by the estimator's id.
 _changing = {}
 
 
 def _forget_other_threads():
-    """After a fork the child has none of them: their calls will never end."""
+    """Forget the calls of other threads: after a fork the child does not have these threads."""
     for key, mine in list(_changing.items()):
         call = mine()
         if call is None or call.thread != threading.get_ident():
@@ -28,38 +28,38 @@ def _forget_other_threads():
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_other_threads)
 
-# What scikit-learn's callbacks keep on the estimator during a call, and take down themselves after it.
+# Attributes that scikit-learn's callbacks set on the estimator during a call, and remove themselves after it.
 _CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 _NOTHING = object()
 
 
-def as_it_is(estimator):
-    """A shallow copy, for reading several attributes that belong together while another thread fits.
+def snapshot(estimator):
+    """A shallow copy, from which attributes that belong together can be read while another thread fits.
 
-    Copying a dict is one step to other threads. copy.copy() takes longer than a small network's prediction.
+    To other threads the copy of a dict is a single step. `copy.copy` takes longer than a small network's prediction.
     """
     copied = object.__new__(type(estimator))
     copied.__dict__ = vars(estimator).copy()
     return copied
 
 
-class CopiedAsItIs:
-    """An estimator whose copies and pickles are of one moment, though another thread fits it while they are made.
+class SnapshotMixin:
+    """An estimator whose copies and pickles are of one moment, even if another thread fits it while they are made.
 
-    copy.deepcopy takes many steps, and scikit-learn's state is the very dict that changes. To come before
-    BaseEstimator.
+    `copy.deepcopy` takes many steps, and scikit-learn's `__getstate__` gives it the very dict that changes. The class
+    has to come before BaseEstimator among the bases.
     """
 
     def __getstate__(self):
-        return super(CopiedAsItIs, as_it_is(self)).__getstate__()
+        return super(SnapshotMixin, snapshot(self)).__getstate__()
 
 
-def _become(estimator, draft, before):
-    """Give an estimator what a draft of it has come to: in one step to other threads, but for what it loses.
+def _commit(estimator, draft, before):
+    """Give an estimator the attributes of its draft: all changes are a single step to other threads.
 
-    What callbacks, or other threads, have set on the estimator since then `before` stays: parameters, say, and
-    attributes of their own.
+    Attributes that callbacks or other threads have set on the estimator since `before` stay: for instance parameters.
+    Attributes that the draft lacks are deleted after that step.
     """
     changed = {name: value for name, value in draft.items() if value is not before.get(name, _NOTHING)}
     vars(estimator).update(changed)
@@ -68,7 +68,7 @@ def _become(estimator, draft, before):
 
 
 def _restore(estimator, before):
-    """Give an estimator what it had before, and nothing else."""
+    """Give an estimator the attributes that it had before, and no others."""
     vars(estimator).update(before)
     for name in vars(estimator).keys() - before.keys() - {*_CALLBACKS}:
         del vars(estimator)[name]
@@ -76,9 +76,13 @@ def _restore(estimator, before):
 
 @contextmanager
 def being_changed(estimator):
-    """For the calls that change an estimator: a second one at the same time is refused.
+    """A context for a call that changes an estimator: a second call at the same time is refused.
 
-    It must not even look: what it would go on from is what the first is changing.
+    The second call may not even read the estimator, whose attributes the first call is changing.
+
+    Raises
+    ------
+    RuntimeError
     """
     key, this_call = id(estimator), _Call()
 
@@ -86,8 +90,8 @@ def being_changed(estimator):
         if _changing.get(key) is mine:
             del _changing[key]
 
-    # Where Ctrl-C strikes before the end of `finally`, the reference goes with the call's frame: else the estimator,
-    # and any later one of the same id, would be refused ever after.
+    # If Ctrl-C interrupts `finally`, the reference is dropped with the call's frame. A strong reference would stay, and
+    # the estimator, and any later one with the same id, would always be refused.
     mine = weakref.ref(this_call, forget)
     try:
         if _changing.setdefault(key, mine) is not mine:
@@ -95,11 +99,11 @@ def being_changed(estimator):
         yield
     finally:
         forget(mine)
-        del mine  # before this_call goes: Python drops what such functions raise, Ctrl-C too
+        del mine  # before this_call: Python ignores what a weak reference's callback raises, even Ctrl-C
 
 
 def _refusal(estimator):
-    """Why a call may not change an estimator that another one is changing."""
+    """The message for a call that is refused because another one is changing the estimator."""
     name, reference = type(estimator).__name__, _changing.get(id(estimator))
     other = reference and reference()  # None if that has ended by now
     if other is None or other.thread != threading.get_ident():
@@ -109,30 +113,35 @@ def _refusal(estimator):
 
 @contextmanager
 def all_or_nothing(estimator):
-    """A call that fails leaves the estimator as it was, fitted or not.
+    """A context for a call that fits an estimator: if the call fails, the estimator stays as it was.
 
-    Yields a draft of it to fit, and a function that makes the estimator what the draft has come to: to be called where
-    others are to see it fitted before the end. Until then it predicts as it did.
+    Yields
+    ------
+    draft : estimator
+        A copy of the estimator, to be fitted. Meanwhile the estimator predicts as before.
+    commit : callable
+        Gives the estimator the draft's attributes. The end of the context does so, too; a call before it shows the
+        fitted estimator to callbacks.
     """
     with being_changed(estimator):
-        before, draft = vars(estimator).copy(), as_it_is(estimator)
+        before, draft = vars(estimator).copy(), snapshot(estimator)
 
-        def become():
-            _become(estimator, vars(draft), before)
+        def commit():
+            _commit(estimator, vars(draft), before)
 
         try:
-            yield draft, become
-            become()
+            yield draft, commit
+            commit()
         except BaseException:
             _restore(estimator, before)
             raise
 
 
 @contextmanager
-def going_on(estimator):
-    """Training goes on from an estimator: a call that fails leaves its random numbers and its trainer as they were.
+def resuming(estimator):
+    """A context for training that resumes: if it fails, the estimator's generator and trainer are set back.
 
-    What is trained is a copy of the network, since other threads may be in the middle of a prediction with this one.
+    Its network needs no such thing: a copy is trained, since other threads may be predicting with the network.
     """
     state = estimator._state
     before = state.random_state.get_state() if state.owns_random_state else None
@@ -148,9 +157,10 @@ def going_on(estimator):
 
 @contextmanager
 def in_use(trainer):
-    """A trainer for one call alone, not for the models that callbacks get, too.
+    """A context for the one call that uses a trainer, which the models that callbacks get then may not use.
 
-    After an error its optimizer starts afresh: of memories, which may be larger than the network, there is no copy.
+    After an error its optimizer starts afresh. Its memories, which may be larger than the network, are not copied
+    before.
     """
     trainer.in_use = True
     try:
@@ -163,6 +173,6 @@ def in_use(trainer):
 
 
 def start_afresh(trainer):
-    """Let a trainer's optimizer forget what it remembers."""
+    """Reset the memories and the step count of a trainer's optimizer."""
     trainer.memories[:] = 0
     trainer.optimizer.step_count = 0

@@ -1,4 +1,4 @@
-"""Samples held out of training: which, and how the network does on them."""
+"""Samples held out of training: their choice, and the network's loss and score on them."""
 
 import inspect
 
@@ -18,9 +18,10 @@ def split(n_samples, fraction, random_state, classes):
     ----------
     n_samples : int
     fraction : float
+        The estimator's `validation_fraction`.
     random_state : numpy.random.RandomState
     classes : ndarray of shape (n_samples,) or None
-        Hold out a part of each; None: of all together.
+        The classes, of each of which the same fraction is held out. None: the samples are not stratified.
 
     Returns
     -------
@@ -29,17 +30,20 @@ def split(n_samples, fraction, random_state, classes):
     Raises
     ------
     ValueError
-        When that is too few.
+        When fewer than 2 samples would be held out.
 
     Warns
     -----
     UserWarning
-        When a class has a single member, so that no part of it can be held out.
+        When a class has a single sample, so that the samples cannot be stratified.
     """
-    if np.ceil(fraction * n_samples) < 2:  # as many as there will be
-        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+    if np.ceil(fraction * n_samples) < 2:  # train_test_split holds out as many
+        raise ValueError(
+            f"validation_fraction must hold out at least 2 samples, got {fraction} of {n_samples} samples: increase "
+            "it, or give more samples"
+        )
     if classes is not None and np.unique(classes, return_counts=True)[1].min() < 2:
-        warn_user("A class has a single sample: what is held out for early stopping is not stratified.")
+        warn_user("A class of y has a single sample: the samples held out for early stopping are not stratified.")
         classes = None
     trained_on, held_out = train_test_split(
         np.arange(n_samples, dtype=np.intp), random_state=random_state, test_size=fraction, stratify=classes
@@ -48,19 +52,20 @@ def split(n_samples, fraction, random_state, classes):
 
 
 class Holdout:
-    """Samples held out.
+    """The samples held out, and what their score is.
 
     Parameters
     ----------
     samples : Samples
-        For the loss.
+        The samples with encoded targets and all weights, for the loss.
     y : ndarray
-        The targets as the user gave them, and
+        The targets as the user gave them, for the score.
     sample_weight : ndarray of shape (n_samples,) or None
-        the weights likewise: for the score, if its scorer takes any.
+        The weights as the user gave them, for the score, if its scorer takes weights.
     estimator : BaseNetwork
-        Says what a score is, if its `scoring` does not.
+        The score is its parameter `scoring`; if that is None, it is the estimator's method `score`.
     kind : Labels or Numbers
+        The encoder of the targets.
     """
 
     def __init__(self, samples, y, sample_weight, estimator, kind):
@@ -73,7 +78,7 @@ class Holdout:
             self.sample_weight = None
 
     def evaluate(self, network, loss, n_threads, model):
-        """The network's loss and score.
+        """The network's loss and score on the samples.
 
         Parameters
         ----------
@@ -81,14 +86,14 @@ class Holdout:
         loss : fastnn.engine.loss.Loss
         n_threads : int
         model : callable
-            Returns the network as a fitted BaseNetwork that takes arrays without names.
+            A function that returns the network as a fitted BaseNetwork without feature names.
 
         Returns
         -------
         loss : float
-            Mean, without penalty.
+            The mean loss, without penalty.
         score : float
-            By default NaN where predictions are infinite or NaN, which no R squared is for.
+            The estimator's own score is NaN if predictions are infinite or NaN, for which there is no R squared.
         """
         held = self.samples
         mean = network.loss(held.X, held.targets, held.weights, loss, n_threads) / held.total_weight()
@@ -111,9 +116,9 @@ class Holdout:
 
 
 def _takes_weights(scorer):
-    """Whether a scorer, scikit-learn's or a function of the user's, has a use for sample weights."""
+    """Whether a scorer, scikit-learn's or a function of the user's, takes sample weights."""
     accepts = getattr(scorer, "_accept_sample_weight", None)
     if accepts is not None:
         return accepts()
-    # Before 1.7 scikit-learn's scorers did not say, and took weights for functions that would not.
+    # Before scikit-learn 1.7 its scorers did not say so, and accepted weights for functions that do not take them.
     return "sample_weight" in inspect.signature(getattr(scorer, "_score_func", scorer)).parameters

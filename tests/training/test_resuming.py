@@ -1,4 +1,4 @@
-"""Training that goes on with other parameters: from the weights there are, by what is best now."""
+"""Training that resumes with other parameters: from which weights, and what counts as the best epoch."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_a_fit_that_is_not_judged_is_not_thrown_away(data):
     assert model.loss_ == pytest.approx(reached, rel=0.05)
 
 
-def test_weights_that_were_set_are_gone_on_from(data):
+def test_training_resumes_from_weights_that_were_set(data):
     X, y = data
     model = classifier(early_stopping=True).fit(X, y)
     model.coefs_ = [np.zeros_like(W) for W in model.coefs_]
@@ -38,8 +38,8 @@ def test_weights_that_were_set_are_gone_on_from(data):
     assert abs(model.coefs_[0]).max() < 1e-6
 
 
-def test_partial_fit_goes_on_from_the_model_as_it_is(data):
-    """Early stopping's best, whatever warm_start says."""
+def test_partial_fit_resumes_from_the_model_as_it_is(data):
+    """The model has the best epoch's weights after early stopping, with warm_start or without."""
     X, y = data
     cold, warm = (
         classifier(early_stopping=True, max_iter=60, n_iter_no_change=5, learning_rate_init=0.02, warm_start=warm)
@@ -56,7 +56,7 @@ def test_partial_fit_goes_on_from_the_model_as_it_is(data):
 
 @pytest.mark.parametrize("first", [{}, {"early_stopping": True, "warm_start": False}])
 def test_early_stopping_keeps_the_best_of_what_it_kept(first, data):
-    """Not of epochs whose weights are no longer there."""
+    """An epoch whose weights were dropped is not the best one."""
     X, y = data
     validation = {"X_val": X, "y_val": y}
     model = classifier(**{"max_iter": 60, "learning_rate_init": 0.02, **first}).fit(X, y, **validation)
@@ -94,7 +94,7 @@ def test_lbfgs_has_no_rate_to_lower(data):
 
 def test_weights_of_nothing_held_out(data):
     X, y = data
-    with pytest.raises(ValueError, match="The weights of all samples held out are 0"):
+    with pytest.raises(ValueError, match=r"weights of the samples held out must add up to .*, got 0"):
         classifier(class_weight={0: 0}).fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
 
 
@@ -198,8 +198,8 @@ GENERATORS = {"global": lambda: None, "the user's": lambda: np.random.RandomStat
 
 @pytest.mark.parametrize("make", GENERATORS.values(), ids=GENERATORS)
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
-def test_only_its_own_random_numbers_come_again(method, make, data):
-    """After a call that fails: of others' generators, others may have drawn meanwhile."""
+def test_a_failed_call_repeats_only_its_own_random_numbers(method, make, data):
+    """After a call that fails, a generator of the user's is not set back: others may have drawn from it meanwhile."""
     given = make()
     model = classifier(random_state=given).fit(*data)
     used = np.random.mtrand._rand if given is None else given if isinstance(given, np.random.RandomState) else None
