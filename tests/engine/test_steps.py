@@ -78,7 +78,7 @@ def check_against_the_reference(optimizer, change, batch_size, data, rng, dtype,
     settings = {**SETTINGS[optimizer], **CHANGES[change]}
     at_run = {name: settings.pop(name) for name in AT_RUN if name in settings}
     dropout, clip_norm = settings.pop("dropout", ()), settings.pop("clip_norm", None)
-    wanted, loss, memories = reference.train(
+    expected, loss, memories = reference.train(
         weights, ACTIVATIONS, make_loss("softmax", 3), X, targets, order, batch_size, optimizer,
         clip_norm=clip_norm or np.inf, masks=numpy_masks(5, dropout) if dropout else None, **at_run, **settings,
     )  # fmt: skip
@@ -88,10 +88,10 @@ def check_against_the_reference(optimizer, change, batch_size, data, rng, dtype,
     )  # fmt: skip
     eps = float(np.finfo(dtype).eps)
     assert trainer.run(X, targets, order, **at_run) == pytest.approx(loss, rel=20 * eps)
-    pairs = [(parted(trainer.network.weights()), wanted)]
+    pairs = [(parted(trainer.network.weights()), expected)]
     pairs += [(parted(trainer.network.unpack(m)), w) for m, w in zip(trainer.memories, memories, strict=False)]
-    for got, wanted in pairs:
-        for array, its in zip(chain(*got), chain(*wanted), strict=True):
+    for got, expected in pairs:
+        for array, its in zip(chain(*got), chain(*expected), strict=True):
             np.testing.assert_allclose(array, its, rtol=0, atol=30 * eps * max(1, np.abs(its).max()))
 
 
@@ -144,18 +144,18 @@ def test_a_gradient_is_accumulated(data, rng, dtype, level):
     weights, sample_weights = random_weights(rng, SIZES, dtype), rng.random(N)
     trainer = make_trainer(weights, ACTIVATIONS, "softmax", "accumulate", BATCH_SIZE, level=level, learning_rate=1.0)
     loss = trainer.run(X, targets, order, weights=sample_weights)
-    wanted, *grads = reference.gradients(
+    expected, *grads = reference.gradients(
         *weights, ACTIVATIONS, make_loss("softmax", 3), X.astype(dtype), targets, sample_weights
     )
     eps = float(np.finfo(dtype).eps)
     total = sample_weights.sum()
-    assert loss == pytest.approx(wanted * total / N, rel=20 * eps)
+    assert loss == pytest.approx(expected * total / N, rel=20 * eps)
     for got, its in zip(trainer.network.unpack(trainer.memories[0]), joined(*grads), strict=True):
         np.testing.assert_allclose(got, its * total, rtol=0, atol=30 * eps * np.abs(its).max() * total)
     np.testing.assert_array_equal(trainer.network.weights()[0], weights[0][0])
 
 
-def test_accumulation_goes_on_from_run_to_run(rng, dtype, level):
+def test_accumulation_continues_from_run_to_run(rng, dtype, level):
     """Until its memory is zeroed; the same bits however the samples are cut, and on any number of threads."""
     sizes, n = (70, 128, 64, 10), 150
     X, targets, weights = rng.random((n, 70)), random_targets(rng, "softmax", n, 10), random_weights(rng, sizes, dtype)
@@ -218,10 +218,10 @@ def test_biases_do_not_decay(data, rng, dtype, level):
             all_weights(trainer.network), np.concatenate([p.ravel() for p in chain(*weights)])
         )
         trainer.run(X, targets, order, weights=np.zeros(N))
-        for got, wanted in zip(trainer.network.weights()[::2], weights[0], strict=True):
-            np.testing.assert_array_equal(got, dtype.type(0.75) * wanted)
-        for got, wanted in zip(trainer.network.weights()[1::2], weights[1], strict=True):
-            np.testing.assert_array_equal(got, wanted)
+        for got, expected in zip(trainer.network.weights()[::2], weights[0], strict=True):
+            np.testing.assert_array_equal(got, dtype.type(0.75) * expected)
+        for got, expected in zip(trainer.network.weights()[1::2], weights[1], strict=True):
+            np.testing.assert_array_equal(got, expected)
 
 
 ALL_SETTINGS = {"dropout": (0.5, 0.25), "clip_norm": 0.5, "seed": 2**64 - 1}
@@ -364,7 +364,7 @@ def test_every_parameter_reaches_the_engine(solver, parameters, data, rng):
     optimizer, decays = SOLVED_BY[solver]
     dropout = np.broadcast_to(p["dropout"], 2)
     seed = np.random.RandomState(0).randint(2**31 - 1)
-    wanted, loss, _ = reference.train(
+    expected, loss, _ = reference.train(
         weights, ACTIVATIONS, Loss("softmax", "softmax", 3, p["label_smoothing"]), X, targets, np.arange(N), BATCH_SIZE,
         optimizer, clip_norm=p["clip_norm"] or np.inf, masks=numpy_masks(seed, dropout) if dropout.any() else None,
         learning_rate=p["learning_rate_init"], l2=p["alpha"], epsilon=p["epsilon"],
@@ -373,5 +373,5 @@ def test_every_parameter_reaches_the_engine(solver, parameters, data, rng):
     )  # fmt: skip
     model.partial_fit(X, targets)
     assert model.loss_ == pytest.approx(loss / N, rel=1e-12)
-    for got, its in zip(chain(model.coefs_, model.intercepts_), chain(*wanted), strict=True):
+    for got, its in zip(chain(model.coefs_, model.intercepts_), chain(*expected), strict=True):
         np.testing.assert_allclose(got, its, rtol=0, atol=1e-11)

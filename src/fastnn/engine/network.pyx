@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 from fastnn.engine.activation import activation_names, number
 from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of, skip_samples
-from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncrowded_team
+from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport (
     FASTNN_IDENTITY, FASTNN_N_ACTIVATIONS, fastnn_entries, fastnn_kernels, fastnn_matrix, fastnn_samples, fastnn_terms,
@@ -210,7 +210,7 @@ cdef class Network:
             b = np.ascontiguousarray(
                 next(remaining) if self.parameter_list[i].biased else np.zeros(matrix.fan_out), self.dtype)
             matrix.weights = self._part(packed, i)
-            self.kernels.pack_dense(&matrix, cnp.PyArray_DATA(W), W.strides[0], W.strides[1], cnp.PyArray_DATA(b))
+            self.kernels.pack_matrix(&matrix, cnp.PyArray_DATA(W), W.strides[0], W.strides[1], cnp.PyArray_DATA(b))
 
     def unpack(self, cnp.ndarray packed):
         """Arrays as `shapes` lists them, from one that is laid out as `parameters` is."""
@@ -221,7 +221,7 @@ cdef class Network:
         for i in range(self.n_parameters):
             W = np.empty((self.parameter_list[i].matrix.fan_in, self.parameter_list[i].matrix.fan_out), self.dtype)
             b = np.empty(self.parameter_list[i].matrix.fan_out, self.dtype)
-            self.kernels.unpack_dense(&self.parameter_list[i].matrix, self._part(packed, i), cnp.PyArray_DATA(W),
+            self.kernels.unpack_matrix(&self.parameter_list[i].matrix, self._part(packed, i), cnp.PyArray_DATA(W),
                                       cnp.PyArray_DATA(b))
             weights += [W] * (len(W) > 0) + [b] * self.parameter_list[i].biased
         return weights
@@ -321,7 +321,7 @@ cdef class Network:
             return
         n_blocks = (job.n_samples + FORWARD_SAMPLES - 1) // FORWARD_SAMPLES
         n_threads = min(n_threads, n_blocks) if self.worth_sharing(job.n_samples) else 1
-        n_threads = affordable_team(uncrowded_team(n_threads, patience))
+        n_threads = affordable_team(uncontended_team(n_threads, patience))
         job.input = signals[0]
         self.shape_input(&job.input)
         most = 0 if sparse else job.input.positions * job.input.ld

@@ -59,31 +59,31 @@ cdef class Optimizer:
             raise ValueError(f"unknown optimizer {name!r}: choose among {', '.join(optimizer_names)}")
         self.name = name
         self.step_count = step_count
-        self.settings.learning_rate = learning_rate
-        self.settings.optimizer = optimizer_names.index(name)
-        self.settings.l2, self.settings.decay_1, self.settings.decay_2 = l2, decay_1, decay_2
-        self.settings.epsilon, self.weight_decay = epsilon, weight_decay
-        self.settings.keep = weight_decay  # per unit of the learning rate, until update_at makes a factor of it
-        self.n_memories = fastnn_optimizer_memories[self.settings.optimizer]
+        self.hyperparameters.learning_rate = learning_rate
+        self.hyperparameters.optimizer = optimizer_names.index(name)
+        self.hyperparameters.l2, self.hyperparameters.decay_1, self.hyperparameters.decay_2 = l2, decay_1, decay_2
+        self.hyperparameters.epsilon, self.weight_decay = epsilon, weight_decay
+        self.hyperparameters.keep = weight_decay  # per unit of the learning rate, until update_at makes a factor of it
+        self.n_memories = fastnn_optimizer_memories[self.hyperparameters.optimizer]
 
     def __reduce__(self):
-        s = self.settings
+        s = self.hyperparameters
         return Optimizer, (
             self.name, s.learning_rate, s.l2, s.decay_1, s.decay_2, s.epsilon, self.weight_decay, self.step_count)
 
 
-cdef fastnn_update update_at(const fastnn_update *settings, long long step, double total_weight,
+cdef fastnn_update update_at(const fastnn_update *hyperparameters, long long step, double total_weight,
                              double rate) noexcept nogil:
     """The constants of a step, the first being number 1.
 
     total_weight is what the weights of the batch's samples add up to, rate what the learning rate is multiplied by.
     """
-    cdef fastnn_update update = settings[0]
+    cdef fastnn_update update = hyperparameters[0]
     update.scale = 1 / total_weight if total_weight > 0 else 0
     if update.optimizer == FASTNN_accumulate:
         update.scale = 1
     update.learning_rate *= rate
-    update.keep = 1 - update.learning_rate * settings.keep
+    update.keep = 1 - update.learning_rate * hyperparameters.keep
     if update.optimizer == FASTNN_adam:  # the bias correction: Kingma and Ba (2015), the end of section 2
         update.learning_rate *= sqrt(1 - pow(update.decay_2, step)) / (1 - pow(update.decay_1, step))
     return update

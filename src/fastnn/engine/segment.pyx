@@ -309,7 +309,7 @@ cdef void clipped_step(Segment *segment, const Batch *batch, const Operation *op
         for i in range(first, first + plan.layers[layer].n_parameters):
             for panel in range(n_panels(plan.kernels, plan.parameters[i].matrix.fan_out)):
                 if mine.first <= task < mine.last and plan.parameters[i].learnt:
-                    plan.kernels.dense_step(&plan.parameters[i].matrix, panel, plan.gradients[i].matrix.state, &update)
+                    plan.kernels.matrix_step(&plan.parameters[i].matrix, panel, plan.gradients[i].matrix.state, &update)
                     if plan.layers[layer].kind.refresh != NULL:
                         plan.layers[layer].kind.refresh(&plan.layers[layer], i - first, panel)
                 task += 1

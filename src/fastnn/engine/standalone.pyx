@@ -95,7 +95,7 @@ cdef class Dense:
         W_array, b_array = np.asarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
         if b_array.shape[0] != W_array.shape[1]:
             raise ValueError(f"b has {b_array.shape[0]} numbers, W has {W_array.shape[1]} columns")
-        self.kernels.pack_dense(&self.parameter.matrix, cnp.PyArray_DATA(W_array), W_array.strides[0], W_array.strides[1],
+        self.kernels.pack_matrix(&self.parameter.matrix, cnp.PyArray_DATA(W_array), W_array.strides[0], W_array.strides[1],
                                 cnp.PyArray_DATA(b_array))
 
     cdef Product _product(self, size_t rows) except *:
@@ -235,5 +235,5 @@ cdef class Dense:
         if not unpack:
             return None
         dW, db = np.empty((self.parameter.matrix.fan_in, self.parameter.matrix.fan_out), self.dtype), np.empty(self.parameter.matrix.fan_out, self.dtype)
-        self.kernels.unpack_dense(&self.parameter.matrix, cnp.PyArray_DATA(state), cnp.PyArray_DATA(dW), cnp.PyArray_DATA(db))
+        self.kernels.unpack_matrix(&self.parameter.matrix, cnp.PyArray_DATA(state), cnp.PyArray_DATA(dW), cnp.PyArray_DATA(db))
         return dW, db

@@ -14,7 +14,7 @@ from fastnn.engine import schedule
 from fastnn.engine.activation import keeps_input, number
 from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport Workspace, names_rows, round_up, row_length, samples_of
-from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncrowded_team
+from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
 from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_entries, fastnn_kernels, fastnn_samples
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
 from fastnn.engine.layers.signal cimport Signal, n_panels, n_tiles
@@ -123,7 +123,7 @@ cdef class Trainer:
         self.batch_size, self.asked_threads = batch_size, n_threads
         self.n_threads = n_threads if self.step_flops > PARALLEL_FLOPS else 1
         self.patience = patience_for(self.step_flops)
-        self.segment.stepping.hyperparameters = &optimizer.settings
+        self.segment.stepping.hyperparameters = &optimizer.hyperparameters
         self.segment.stepping.step.dropout_seed = seed
         self.segment.stepping.clip_norm = 0 if clip_norm is None else clip_norm
         plan.kernels, plan.n_layers, plan.n_parameters = network.kernels, len(network.layers), network.n_parameters
@@ -150,7 +150,7 @@ cdef class Trainer:
         mine = self.loss, self.batch_size, self.asked_threads, self.dropout, self.clip_norm, self.seed
         if same and mine == (loss, batch_size, n_threads, tuple(dropout), clip_norm, seed):
             self.optimizer = optimizer
-            self.segment.stepping.hyperparameters = &optimizer.settings
+            self.segment.stepping.hyperparameters = &optimizer.hyperparameters
             return self
         other = Trainer(self.network, loss, optimizer, batch_size, n_threads, dropout=dropout, clip_norm=clip_norm,
                         seed=seed)
@@ -271,7 +271,7 @@ cdef class Trainer:
                 signal.dropout, signal.mask = self.dropout[i], self.space.zeros(n, dtype)
                 if signal.sums == NULL:
                     signal.kept = self.space.zeros(n, dtype)
-            if i in backs and engine_layer.wants_transposed_delta():
+            if i in backs and engine_layer.needs_transposed_delta():
                 signal.delta_t = self.space.zeros(
                     round_up(self.batch_size, kernels.tile_cols) * signal.positions * <object> signal.channels, dtype)
 
@@ -433,7 +433,7 @@ cdef class Trainer:
         segment.source.X = &samples
         segment.progress.steps_before = segment.progress.step_count = self.optimizer.step_count
         segment.progress.loss, segment.progress.n_done = loss, 0
-        n_threads = affordable_team(uncrowded_team(self.n_threads, self.patience))
+        n_threads = affordable_team(uncontended_team(self.n_threads, self.patience))
         while segment.progress.n_done < segment.source.n_rows:
             segment.barrier.stalls = 0 if n_threads == 1 else recent_stalls()
             with nogil:

@@ -236,7 +236,8 @@ double KERNEL(sum_of_squares)(size_t n, const void *x)
     return sum;
 }
 
-void KERNEL(dense_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad, const fastnn_update *update)
+void KERNEL(matrix_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad,
+                         const fastnn_update *update)
 {
     update_constants c = constants_of(update);
     const int width = panel_vectors(matrix->fan_out, panel);

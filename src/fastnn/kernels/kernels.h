@@ -148,9 +148,9 @@ typedef struct {
     size_t tile_cols;    /* of the register tile: a panel's width; grad_input's batch tile */
 
     /* Weights in and out of their panels; W (fan_in, fan_out) with strides in bytes, b (fan_out) contiguous. */
-    void (*pack_dense)(const fastnn_matrix *matrix, const void *W, ptrdiff_t row_stride, ptrdiff_t col_stride,
-                       const void *b);
-    void (*unpack_dense)(const fastnn_matrix *matrix, const void *packed, void *W, void *b);
+    void (*pack_matrix)(const fastnn_matrix *matrix, const void *W, ptrdiff_t row_stride, ptrdiff_t col_stride,
+                        const void *b);
+    void (*unpack_matrix)(const fastnn_matrix *matrix, const void *packed, void *W, void *b);
 
     /* rows[0 ... n) of a dense X, converted, into out (n, n_features); rows == NULL: the first n rows. */
     void (*gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo);
@@ -194,7 +194,8 @@ typedef struct {
     /* The whole gradient, for those who need it before a step: the sum of the squares of n numbers, and the step of a
      * whole panel with a gradient that is packed as the weights are, padding zero. */
     double (*sum_of_squares)(size_t n, const void *x);
-    void (*dense_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad, const fastnn_update *update);
+    void (*matrix_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad,
+                        const fastnn_update *update);
 
     /* Dropout of rows [first_row, first_row + rows) and columns [first_col, first_col + cols) of a matrix, of which a
      * is that part: mask gets 0 where a unit is dropped, at this rate, and 1 / (1 - rate) elsewhere; kept, unless NULL,

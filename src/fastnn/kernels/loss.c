@@ -1,6 +1,6 @@
 /* Losses and their gradients.
  *
- * Where a loss is computed from logits its gradient is "predicted minus wanted", the canonical link's reward. Losses
+ * Where a loss is computed from logits its gradient is "predicted minus target", the canonical link's reward. Losses
  * are added up in double, row by row. What has no weight adds nothing, not even NaN.
  */
 #include "losses.h"
@@ -114,15 +114,15 @@ void KERNEL(softmax)(size_t rows, size_t n_outputs, void *z, size_t ldz)
 
 /* -- cross-entropy of one class among several ---------------------------------------------------------------------- */
 
-/* What a row wants of its logits: that of its class, or, smoothed, a little of all. */
-INLINE double wanted_logit(const real *z, size_t n_outputs, int32_t label, double smoothing)
+/* The logit of a row's class or, smoothed, the mean of its logits, weighted by their target probabilities. */
+INLINE double target_logit(const real *z, size_t n_outputs, int32_t label, double smoothing)
 {
-    double wanted = 0;
+    double shared = 0;
     if (smoothing == 0)
         return z[label];
     for (size_t j = 0; j < n_outputs; j++)
-        wanted += smoothing / (double)n_outputs * (double)z[j];
-    return wanted + (1 - smoothing) * z[label];
+        shared += smoothing / (double)n_outputs * (double)z[j];
+    return shared + (1 - smoothing) * z[label];
 }
 
 /* The sum of weight * log(x): neighbours of the same weight need one logarithm, of their product. */
@@ -149,16 +149,16 @@ INLINE void add_log(sum_of_logs *sum, double x, double weight)
 double KERNEL(softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const int32_t *labels, size_t ldl,
                             const void *weights, size_t ldw, double smoothing, void *delta, size_t ldd)
 {
-    const real shared = (real)(smoothing / (double)n_outputs); /* of the wanted probability, with every class */
+    const real shared = (real)(smoothing / (double)n_outputs); /* of the target probability, with every class */
     real shifts[LANES], sums[LANES];
-    double wanted[LANES], loss = 0;
+    double target_logits[LANES], loss = 0;
     sum_of_logs logs = {0, 1, 0};
     for (size_t first = 0; first < rows; first += LANES) {
         const real *logits = (const real *)z + first * ldz;
         real *deltas = (real *)delta + first * ldd;
         size_t n = rows - first < LANES ? rows - first : LANES;
         for (size_t i = 0; i < n; i++) /* now: delta may be z itself */
-            wanted[i] = wanted_logit(logits + i * ldz, n_outputs, labels[(first + i) * ldl], smoothing);
+            target_logits[i] = target_logit(logits + i * ldz, n_outputs, labels[(first + i) * ldl], smoothing);
         exponentials(n, n_outputs, logits, ldz, deltas, ldd, shifts, sums);
         for (size_t i = 0; i < n; i++) {
             const real weight = ((const real *)weights)[(first + i) * ldw];
@@ -167,7 +167,7 @@ double KERNEL(softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t
                 fill_row(row, n_outputs, 0);
                 continue;
             }
-            loss += (double)weight * ((double)shifts[i] - wanted[i]);
+            loss += (double)weight * ((double)shifts[i] - target_logits[i]);
             add_log(&logs, (double)sums[i], (double)weight);
             scale_row(row, n_outputs, weight / sums[i]);
             row[labels[(first + i) * ldl]] -= weight * (real)(1 - smoothing);

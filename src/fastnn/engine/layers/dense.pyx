@@ -85,7 +85,7 @@ cdef class DenseLayer(EngineLayer):
         cdef size_t fan_in = self.input_shape[-1], fan_out = self.output_shape[-1]
         return max(packed_size(self.kernels, fan_in, fan_out), packed_size(self.kernels, fan_out, fan_in))  # or W^T's
 
-    def wants_transposed_delta(self):
+    def needs_transposed_delta(self):
         return True
 
     cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL:

@@ -51,7 +51,7 @@ cdef class EngineLayer:
         """
         return 0
 
-    def wants_transposed_delta(self):
+    def needs_transposed_delta(self):
         """Whether its error, carried back by a whole team, is to be there turned around as well."""
         return False
 

@@ -14,7 +14,7 @@ from fastnn.engine.arrays cimport row_length
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_examples, fastnn_perceptron
 from fastnn.engine.threads.team cimport affordable_team, run_team
-from fastnn.engine.perceptron.units cimport SEGMENT_EPOCHS, Slot, Training, Unit, may_go_on, run_segment
+from fastnn.engine.perceptron.units cimport SEGMENT_EPOCHS, Slot, Training, Unit, can_continue, run_segment
 
 cnp.import_array()
 
@@ -206,9 +206,9 @@ cdef class Perceptrons:
         cdef Training *job = &self.job
         cdef size_t i
         cdef bint done = True
-        job.n_turns = job.n_going = job.n_stopped = 0
+        job.n_turns = job.n_active = job.n_stopped = 0
         for i in range(job.n_units):
-            job.n_going += may_go_on(job, &job.units[i])
+            job.n_active += can_continue(job, &job.units[i])
         with nogil:
             run_team(job.n_threads, run_segment, job, NULL)
         for i in range(job.n_units):

@@ -53,11 +53,11 @@ cdef struct Training:
     uint64_t *mistakes  # (n_units, SEGMENT_EPOCHS), in a ring
     Slot *slots
     size_t n_slots, n_together  # units that a thread takes on at a time, at most
-    size_t n_turns, n_going, n_stopped  # in this segment: turns taken, units that could go on, those that no longer can
+    size_t n_turns, n_active, n_stopped  # in this segment: turns taken, units that could go on, those that no longer can
     int n_threads
 
 
-cdef inline bint may_go_on(Training *job, Unit *unit) noexcept nogil:
+cdef inline bint can_continue(Training *job, Unit *unit) noexcept nogil:
     return not unit.done and unit.epoch < unit.n_fetched + job.segment_epochs
 
 

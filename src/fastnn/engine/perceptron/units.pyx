@@ -106,7 +106,7 @@ cdef void begin_unit(Training *job, Unit *unit, Slot *slot) noexcept nogil:
 
 cdef inline size_t n_left(Training *job) noexcept nogil:
     """Units that may go on."""
-    return job.n_going - team_count(&job.n_stopped)
+    return job.n_active - team_count(&job.n_stopped)
 
 
 cdef bint has_work(Training *job, Slot *slot) noexcept nogil:
@@ -117,7 +117,7 @@ cdef bint has_work(Training *job, Slot *slot) noexcept nogil:
             slot.unit = -1
             return False
         begin_unit(job, &job.units[slot.unit], slot)
-    return may_go_on(job, &job.units[slot.unit])
+    return can_continue(job, &job.units[slot.unit])
 
 
 cdef int64_t learn_block(Training *job, Slot **slots, size_t n_slots) noexcept nogil:
@@ -151,14 +151,14 @@ cdef void take_turn(Training *job, Slot **slots, size_t n_slots) noexcept nogil:
     cdef int64_t spent = 0
     cdef size_t i
     cdef Unit *unit
-    cdef bint going = True
-    while going and spent < TURN_TERMS:
+    cdef bint active = True
+    while active and spent < TURN_TERMS:
         spent += 1 + learn_block(job, slots, n_slots) * job.row_terms
         for i in range(n_slots):
-            going = going and may_go_on(job, &job.units[slots[i].unit])
+            active = active and can_continue(job, &job.units[slots[i].unit])
     for i in range(n_slots):
         unit = &job.units[slots[i].unit]
-        if not may_go_on(job, unit):
+        if not can_continue(job, unit):
             team_next(&job.n_stopped)
         if unit.done:
             job.kernels.perceptron_end(&unit.learnt, job.examples.n_features, unit.coef, unit.means)
