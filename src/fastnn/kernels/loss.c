@@ -1,7 +1,7 @@
 /* Losses and their gradients.
  *
- * Where a loss is computed from logits its gradient is "predicted minus target", the canonical link's reward. Losses
- * are added up in double, row by row. What has no weight adds nothing, not even NaN.
+ * Where a loss is computed from logits, its gradient is the prediction minus the target, as for every canonical link.
+ * Losses are added up in double, row by row. A row or target of weight 0 adds nothing, not even NaN.
  */
 #include "losses.h"
 #include "table.h"
@@ -28,9 +28,9 @@ INLINE void store_row(real *row, size_t j, size_t cols, vreal v)
 
 /* exp(z - the row's largest), which cannot overflow, and their sum, at least 1; a row with NaN becomes NaN.
  *
- * Rows of few outputs are turned, LANES of them at a time, so that a vector holds one output of each row: by
- * themselves, rows of ten spend their time waiting for sums along a vector. Which way is taken depends on n_outputs
- * only: a row's bits do not depend on its neighbours.
+ * Rows of few outputs are transposed, LANES of them at a time, so that a vector has one output of each row: a single
+ * row of ten outputs would spend its time in sums along a vector. The choice depends on n_outputs only, so a row's bits
+ * do not depend on its neighbours.
  */
 enum { FEW_OUTPUTS = 32 };
 
@@ -52,7 +52,7 @@ static void exponentials_of_few(size_t rows, size_t n_outputs, const real *z, si
                                 real shifts[LANES], real sums[LANES])
 {
     vreal turned[FEW_OUTPUTS + LANES], largest, sum = {0};
-    if (n_outputs == 0) /* never, but GCC asks what turned[0] would be */
+    if (n_outputs == 0) /* never true, but without it GCC warns that turned[0] may not be set */
         return;
     for (size_t j = 0; j < n_outputs; j += LANES) {
         vreal *block = turned + j;
@@ -125,7 +125,7 @@ INLINE double target_logit(const real *z, size_t n_outputs, int32_t label, doubl
     return shared + (1 - smoothing) * z[label];
 }
 
-/* The sum of weight * log(x): neighbours of the same weight need one logarithm, of their product. */
+/* The sum of weight * log(x). Successive terms of the same weight need one logarithm, of their product. */
 typedef struct {
     double total, product, weight;
 } sum_of_logs;
