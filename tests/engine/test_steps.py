@@ -274,11 +274,11 @@ def test_copies_have_every_setting(how, data, rng):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dropout": (0.5,)}, r"dropout rates of \(0.5,\) for 2 hidden layers"),
-        ({"dropout": (0.5, 1.0)}, "dropout rates"),
-        ({"dropout": (-0.1, 0.5)}, "dropout rates"),
-        ({"clip_norm": 0.0}, "clip_norm is 0.0"),
-        ({"clip_norm": float("nan")}, "clip_norm is nan"),
+        ({"dropout": (0.5,)}, "dropout must have 2 rates, one for each hidden layer, or none, got 1"),
+        ({"dropout": (0.5, 1.0)}, r"dropout must have rates of at least 0 and below 1, got \(0.5, 1.0\)"),
+        ({"dropout": (-0.1, 0.5)}, "dropout must have rates of at least 0"),
+        ({"clip_norm": 0.0}, "clip_norm must be above 0, got 0.0"),
+        ({"clip_norm": float("nan")}, "clip_norm must be above 0, got nan"),
         (
             {"loss": Loss("logistic", "logistic", 3)},
             "loss must have 3 outputs with the head 'softmax', .* got 3 with 'logistic'",
@@ -303,6 +303,7 @@ def test_trainer_refuses(arguments, message, rng):
             "head must be one of identity, .* with the loss 'squared_error', got 'softmax'",
         ),
         (("softmax", "softmax", 3, [0.1, 0.2, 0.3]), "settings must be one number with the loss 'softmax'"),
+        (("huber", "identity", 3, [0.1, 0.2]), "settings must be 1 number or 3, one for each output, got 2"),
         (("softmax", "softmax", 3, 0.0, [2, 2]), r"groups must be positive and add up to 3 outputs, got \(2, 2\)"),
         (("logistic", "logistic", 3, 0.0, [1, 2]), "groups must be None"),
     ],
@@ -317,8 +318,8 @@ def test_loss_refuses(arguments, message):
     [
         ({"weights": np.ones(N - 1)}, r"len\(weights\) must be 45, one for each sample, got 44"),
         ({"weights": np.ones((N, 2))}, "weights must have shape .* got .*2"),
-        ({"rates": np.ones(N_BATCHES - 1)}, "5 rates for 6 batches"),
-        ({"rates": np.ones((N_BATCHES, 1))}, "6 rates for 6 batches"),
+        ({"rates": np.ones(N_BATCHES - 1)}, r"rates must have shape \(6,\), one for each batch, got \(5,\)"),
+        ({"rates": np.ones((N_BATCHES, 1))}, r"rates must have shape \(6,\), one for each batch, got \(6, 1\)"),
     ],
 )
 def test_run_refuses(keywords, message, data, rng):

@@ -220,7 +220,7 @@ def test_lying_settings(tmp_path):
     refused("3 classes of the kind 'binary'", put("kind", "binary", "targets"))
     refused("names of", put("feature_names", {"objects": ["a"]}))
     refused("of no use", put("optimizer", None))
-    refused("unknown optimizer", put("name", "magic", "optimizer"))
+    refused("optimizer must be one of", put("name", "magic", "optimizer"))
     refused("remembers", put("name", "sgd", "optimizer"))
     refused("step_count", put("step_count", 2**63, "optimizer"))
     refused("order", put("order", {"array": "fitted.state.split.0"}, "state"))
