@@ -8,7 +8,7 @@ function(fastnn_engine_module file)
   cmake_path(REMOVE_EXTENSION file OUTPUT_VARIABLE path)
   string(REPLACE "/" "." module fastnn.engine.${path})
   string(REPLACE "/" "_" target engine_${path}) # files in different folders may have one name
-  # cdivision: / and % are C's, which ask nobody whether the divisor is zero. kernels.pxd is in FASTNN_GENERATED_DIR.
+  # cdivision: / and % are C's, which do not check for a divisor of zero. kernels.pxd is in FASTNN_GENERATED_DIR.
   cython_transpile(${FASTNN_ENGINE_DIR}/${file} LANGUAGE C OUTPUT_VARIABLE transpiled
                    OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${target}.c
                    CYTHON_ARGS -3 -X cdivision=True --module-name ${module}

@@ -43,7 +43,7 @@ fastnn_instruction_set(avx2
   FLAGS -mavx2 -mfma
   CPU "__builtin_cpu_supports(\"avx2\") && __builtin_cpu_supports(\"fma\")")
 
-# The wide source on narrow registers: slow, and there to be tested where no CPU has AVX-512.
+# The 64-byte source on AVX2's 32-byte registers. It is slow, and there to test that source on CPUs without AVX-512.
 if(FASTNN_WIDE_ON_AVX2)
   fastnn_instruction_set(wide_on_avx2
     ARCHITECTURE "x86_64|AMD64" VECTOR_BYTES 64 TILE 8 2
@@ -55,5 +55,5 @@ fastnn_instruction_set(neon
   ARCHITECTURE "aarch64|arm64|ARM64" VECTOR_BYTES 16 TILE 8 2
   CPU 1)
 
-# What every CPU of the architecture has: SSE2 on x86-64, and the way in for architectures not listed above.
+# What every CPU of its architecture can run: SSE2 on x86-64, and all architectures that are not listed above.
 fastnn_instruction_set(baseline VECTOR_BYTES 16 TILE 4 2 CPU 1)

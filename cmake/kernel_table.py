@@ -1,4 +1,4 @@
-"""What the build makes of kernels.h, the one list of kernels, so that nobody has to write it out again.
+"""Make the table of kernels in C and its .pxd from kernels.h, which is the only list of kernels.
 
     python kernel_table.py kernels.h FOLDER
 
@@ -7,7 +7,7 @@ writes two files, and prints the names of all that it has read:
 - FOLDER/kernels.def, a row KERNEL_ROW(type, name, (arguments)) for each function in the table, fastnn_kernels;
 - FOLDER/fastnn/engine/kernels.pxd, all of kernels.h as Cython sees it.
 
-It knows the C that kernels.h is written in, and stops with a message at anything else.
+It reads the subset of C that kernels.h is written in. At anything else it stops, and names the file and the line.
 """
 
 import re
@@ -37,12 +37,12 @@ files_read = []
 
 
 class Source:
-    """A file of C, or the part of one between two places, read from its beginning to its end."""
+    """A file of C, or the part of one between two offsets."""
 
     def __init__(self, path):
         self.path = Path(path)
         files_read.append(self.path)
-        # Comments become blanks, so that places stay the file's.
+        # Comments become blanks, so that offsets stay the file's.
         self.text = re.sub(
             r"/\*.*?\*/", lambda found: re.sub(r"[^\n]", " ", found[0]), self.path.read_text(), flags=re.S
         )
@@ -57,7 +57,7 @@ class Source:
         return Source(self.path.with_name(name))
 
     def read(self, *patterns):
-        """Each declaration in turn: which of the patterns it matches, and the match."""
+        """Yield, for each declaration in turn, the pattern that it matches and the match."""
         while True:
             while blank := SPACE.match(self.text, self.at, self.end):
                 self.at = blank.end()
@@ -73,7 +73,8 @@ class Source:
     def fail(self):
         n_before = self.text.count("\n", 0, self.at)
         line = self.text.splitlines()[n_before].strip()
-        raise SystemExit(f"{self.path}:{n_before + 1}: kernel_table.py does not understand: {line}")
+        place = f"{self.path}:{n_before + 1}"
+        raise SystemExit(f"{place}: a declaration must be one that kernel_table.py can read, got: {line}")
 
 
 def one_line(text):
@@ -81,7 +82,7 @@ def one_line(text):
 
 
 def argument_types(source, arguments):
-    """Without the names, of which one is a word of Python's: `in`."""
+    """The types without the names, since one name, `in`, is a keyword in Python."""
     matches = [ARGUMENT.fullmatch(one_line(argument)) for argument in arguments.split(",")]
     if not all(matches):
         source.fail()
@@ -89,7 +90,7 @@ def argument_types(source, arguments):
 
 
 def enumerators(source):
-    """The names in an enum; those that a macro makes of a .def file's rows, too."""
+    """The names in an enum, and those that a macro makes of the rows of a .def file."""
     for pattern, match in source.read(ENUMERATORS, ENUMERATOR):
         if pattern is ENUMERATOR:
             yield match[1]
@@ -102,7 +103,7 @@ def enumerators(source):
 
 
 def fields(source):
-    """The lines of a struct in a .pxd."""
+    """The lines of a struct in the .pxd."""
     for _, match in source.read(FIELDS):
         of_type = re.sub(r"enum \w+", "int", match[1])
         for name in match[2].split(","):
@@ -110,7 +111,7 @@ def fields(source):
 
 
 def table(source, rows):
-    """Likewise of the struct of all kernels, of which each is added to the rows."""
+    """The lines of the table's struct in the .pxd. Each kernel is added to the rows."""
     for pattern, match in source.read(KERNEL, FIELDS):
         if pattern is KERNEL:
             result, name, arguments = match.groups()
@@ -121,7 +122,7 @@ def table(source, rows):
 
 
 def declarations(source, rows):
-    """The lines of a .pxd's `cdef extern`; each kernel is added to the rows."""
+    """The lines of the .pxd's `cdef extern`. Each kernel is added to the rows."""
     for pattern, match in source.read(INCLUDE, LARGEST, ENUM, STRUCT, FUNCTION):
         if pattern is INCLUDE:
             yield from declarations(source.beside(match[1]), rows)
@@ -137,7 +138,7 @@ def declarations(source, rows):
 
 
 def write(path, text):
-    """A file that holds this already is left alone, as is then what was made of it."""
+    """Write a file unless it has this text already, so that what is made of it is not made again."""
     if not path.exists() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

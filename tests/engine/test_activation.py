@@ -65,25 +65,25 @@ def test_the_reference_is_complete():
 def test_values(name, dtype, level):
     is_double = dtype == "float64"
     z = np.maximum(RANGE, FIRST.get(name, (-80, -80))[is_double]).astype(dtype)
-    wanted = ACTIVATIONS[name][0](z.astype(np.longdouble))
-    unit = np.spacing(np.abs(wanted).astype(dtype)).astype(float)
-    error = np.abs(activate(name, z, level) - wanted) / unit
+    expected = ACTIVATIONS[name][0](z.astype(np.longdouble))
+    unit = np.spacing(np.abs(expected).astype(dtype)).astype(float)
+    error = np.abs(activate(name, z, level) - expected) / unit
     # Half an ULP more: the unit is that of the rounded value.
     assert error.max() <= ULPS[name][is_double] + 0.5 * (ULPS[name][0] > 0)
 
 
 def test_derivatives(name, dtype, level):
     z = RANGE.astype(dtype)
-    wanted = ACTIVATIONS[name][1](z.astype(float))
-    error = np.abs(gradient(name, what_it_keeps(name, z, level), level) - wanted) / np.maximum(1, wanted)
+    expected = ACTIVATIONS[name][1](z.astype(float))
+    error = np.abs(gradient(name, what_it_keeps(name, z, level), level) - expected) / np.maximum(1, expected)
     assert error.max() <= SLOPE_EPS * np.finfo(dtype).eps
 
 
 def test_special_values(name, dtype, level):
     got = activate(name, np.array([-INF, -0.0, 0.0, INF], dtype), level)
-    wanted = np.array(SPECIAL[name], dtype)
-    np.testing.assert_array_max_ulp(got, wanted, 1)
-    assert np.array_equal(np.signbit(got)[~np.isnan(got)], np.signbit(wanted)[~np.isnan(wanted)])
+    expected = np.array(SPECIAL[name], dtype)
+    np.testing.assert_array_max_ulp(got, expected, 1)
+    assert np.array_equal(np.signbit(got)[~np.isnan(got)], np.signbit(expected)[~np.isnan(expected)])
 
 
 def test_nan_goes_through(name, dtype, level):

@@ -33,8 +33,8 @@ def test_a_norm_that_no_gradient_has_changes_nothing(optimizer, hidden, rng, dty
 
     at_once, eps = trained(None), np.finfo(dtype).eps
     for clip_norm in (1e30, np.inf):
-        for got, wanted in zip(trained(clip_norm), at_once, strict=True):
-            np.testing.assert_allclose(got, wanted, rtol=0, atol=8 * eps * np.max(np.abs(wanted), initial=1))
+        for got, expected in zip(trained(clip_norm), at_once, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=0, atol=8 * eps * np.max(np.abs(expected), initial=1))
 
 
 def step_and_gradient(X, targets, weights, activation, head, clip_norm, level, l2=0.0):

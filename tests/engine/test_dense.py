@@ -127,7 +127,7 @@ def test_wrong_arrays_are_refused(rng, dtype):
             layer.forward(x)
     with pytest.raises(ValueError, match="out must"):
         layer.forward(np.zeros((3, 5), dtype), out=np.zeros((2, 64), dtype))
-    with pytest.raises(ValueError, match="b has"):
+    with pytest.raises(ValueError, match="b must have shape"):
         Dense(W, W[:, 0])
     with pytest.raises(ValueError, match="float32 or float64"):
         Dense(W.astype("float16"), W[0])

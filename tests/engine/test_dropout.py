@@ -143,5 +143,5 @@ def test_rates_of_zero_are_no_dropout(rng, dtype, level):
 
 @pytest.mark.parametrize("seed", [-1, 2**64])
 def test_seeds_have_64_bits(seed, rng):
-    with pytest.raises(OverflowError):
+    with pytest.raises(ValueError, match=rf"seed must be from 0 to 2\*\*64 - 1, got {seed}"):
         make_trainer(random_weights(rng, SIZES), ["tanh"] * 2, "softmax", "sgd", 4, seed=seed, learning_rate=0.1)

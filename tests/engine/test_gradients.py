@@ -85,13 +85,13 @@ def test_gradients(name, head, activation, weighting, l2, rng, level):
 
     value = run()
     grads = parted(network.unpack(trainer.memories[0]))
-    wanted_value, *wanted = reference.gradients(*weights, activations, loss, X, targets, sample_weights, l2)
-    assert value == pytest.approx(wanted_value, rel=1e-13)
+    expected_value, *expected = reference.gradients(*weights, activations, loss, X, targets, sample_weights, l2)
+    assert value == pytest.approx(expected_value, rel=1e-13)
 
-    for group, wanted_group, group_weights in zip(grads, wanted, weights, strict=True):
-        for grad, wanted_grad, weight in zip(group, wanted_group, group_weights, strict=True):
-            scale = np.abs(wanted_grad).max()
-            np.testing.assert_allclose(grad, wanted_grad, rtol=0, atol=1e-13 * scale)
+    for group, expected_group, group_weights in zip(grads, expected, weights, strict=True):
+        for grad, expected_grad, weight in zip(group, expected_group, group_weights, strict=True):
+            scale = np.abs(expected_grad).max()
+            np.testing.assert_allclose(grad, expected_grad, rtol=0, atol=1e-13 * scale)
             differences = np.empty_like(weight)
             for at in np.ndindex(weight.shape):
                 number, losses = weight[at], []
@@ -119,8 +119,8 @@ def test_the_loss_of_samples(name, weighting, rng, dtype, level):
     sums, _ = reference.forward(*weights, ["relu"], X.astype(dtype))
     groups = loss.groups if name == "softmax" else None
     settings = loss.settings[0] if name == "softmax" else loss.settings
-    wanted, _ = reference.loss_and_gradient(name, loss.head, sums[-1], targets, sample_weights, settings, groups)
-    assert got == pytest.approx(wanted, rel=50 * float(np.finfo(dtype).eps))
+    expected, _ = reference.loss_and_gradient(name, loss.head, sums[-1], targets, sample_weights, settings, groups)
+    assert got == pytest.approx(expected, rel=50 * float(np.finfo(dtype).eps))
     for n_threads in (2, 3, 8):
         assert network.loss(X, targets, sample_weights, loss, n_threads) == got
     assert network.loss(X[:0], targets[:0], None, loss, 1) == 0
@@ -176,8 +176,8 @@ def test_leaving_out_zeros_changes_no_bit(optimizer, rng, dtype, level, n_thread
     assert losses == other_losses
 
     arguments = (activations, make_loss("softmax", sizes[-1]), X, targets, np.tile(order, 2), batch_size, optimizer)
-    wanted, loss, _ = reference.train(weights, *arguments, **settings)
+    expected, loss, _ = reference.train(weights, *arguments, **settings)
     eps = float(np.finfo(dtype).eps)
     assert sum(losses) == pytest.approx(loss, rel=10 * eps)
-    wanted = np.concatenate([p.ravel() for p in chain(*wanted)])
-    np.testing.assert_allclose(left_out, wanted, rtol=0, atol=20 * eps)
+    expected = np.concatenate([p.ravel() for p in chain(*expected)])
+    np.testing.assert_allclose(left_out, expected, rtol=0, atol=20 * eps)

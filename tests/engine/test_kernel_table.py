@@ -1,4 +1,4 @@
-"""What the build makes of kernels.h, the one list of kernels; and that it says so where it does not understand it."""
+"""What the build makes of kernels.h, the only list of kernels; and its message where it cannot read a declaration."""
 
 import subprocess
 import sys
@@ -110,9 +110,9 @@ def test_what_would_be_the_same_is_not_written_again(tmp_path):
         ("#endif\n", "static int x;\n", 24),
     ],
 )
-def test_what_it_does_not_understand_is_named_by_file_and_line(tmp_path, old, new, line):
+def test_what_it_cannot_read_is_named_by_file_and_line(tmp_path, old, new, line):
     assert HEADER.count(old) == 1
     done = made_of(HEADER.replace(old, new), tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{tmp_path / 'kernels.h'}:{line}: kernel_table.py does not understand: ")
+    assert done.stderr.startswith(f"{tmp_path / 'kernels.h'}:{line}: a declaration must be one that ")
     assert not (tmp_path / "made").exists()

@@ -58,9 +58,9 @@ def test_any_number_of_outputs(name, n_outputs, rng, dtype, level):
     target = random_targets(rng, name, 1, n_outputs)[0]
     target = target if target.dtype == np.int32 else target.astype(dtype)  # read without rounding
     got_loss, got_delta = loss_and_delta(name, logits, target, level)
-    wanted = make_loss(name, n_outputs)
-    settings = wanted.settings[0] if name == "softmax" else wanted.settings
-    loss, delta = loss_and_gradient(name, wanted.head, logits[None].astype(float), target[None], settings=settings)
+    expected = make_loss(name, n_outputs)
+    settings = expected.settings[0] if name == "softmax" else expected.settings
+    loss, delta = loss_and_gradient(name, expected.head, logits[None].astype(float), target[None], settings=settings)
     eps = float(np.finfo(dtype).eps)
     assert got_loss == pytest.approx(loss, rel=8 * eps, abs=8 * eps)
     np.testing.assert_allclose(got_delta, delta[0], rtol=4 * eps, atol=4 * eps)

@@ -22,10 +22,11 @@ def test_the_bits_are_those_recorded(level, record):
     if not any(level in by_level for by_level in record.values()):
         pytest.skip(f"no bits of {level} are recorded of {build()}: python tests/support/recorded_bits.py --record")
     found = outcomes_at(level)
-    wanted = {name: record[name][level] for name in found.keys() & record.keys()}
+    expected = {name: record[name][level] for name in found.keys() & record.keys()}
     changed = {
         name: its
         for name, its in found.items()
-        if name in wanted and its != (wanted[name] if CASES[name].exact else pytest.approx(wanted[name], rel=NEAR))
+        if name in expected
+        and its != (expected[name] if CASES[name].exact else pytest.approx(expected[name], rel=NEAR))
     }
     assert not changed, f"{len(changed)} of {len(found)} fits with {level} came to other bits than recorded"

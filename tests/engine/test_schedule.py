@@ -71,7 +71,7 @@ def test_every_layer_goes_forward_once_back_once_and_steps_once(sizes):
 
 
 @pytest.mark.parametrize("sizes", [(5, 3), (784, 512, 256, 10), (9, 300, 300, 300, 300, 2)])
-def test_a_layers_weights_change_when_nobody_needs_them_any_more(sizes):
+def test_a_layers_weights_change_after_their_last_use(sizes):
     """Its error is carried back in a phase before its step."""
     network = Network(dense_layers(sizes[1:], ["relu"] * (len(sizes) - 2)), sizes[:1], "softmax", "float64")
     carried = set()

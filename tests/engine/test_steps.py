@@ -78,7 +78,7 @@ def check_against_the_reference(optimizer, change, batch_size, data, rng, dtype,
     settings = {**SETTINGS[optimizer], **CHANGES[change]}
     at_run = {name: settings.pop(name) for name in AT_RUN if name in settings}
     dropout, clip_norm = settings.pop("dropout", ()), settings.pop("clip_norm", None)
-    wanted, loss, memories = reference.train(
+    expected, loss, memories = reference.train(
         weights, ACTIVATIONS, make_loss("softmax", 3), X, targets, order, batch_size, optimizer,
         clip_norm=clip_norm or np.inf, masks=numpy_masks(5, dropout) if dropout else None, **at_run, **settings,
     )  # fmt: skip
@@ -88,10 +88,10 @@ def check_against_the_reference(optimizer, change, batch_size, data, rng, dtype,
     )  # fmt: skip
     eps = float(np.finfo(dtype).eps)
     assert trainer.run(X, targets, order, **at_run) == pytest.approx(loss, rel=20 * eps)
-    pairs = [(parted(trainer.network.weights()), wanted)]
+    pairs = [(parted(trainer.network.weights()), expected)]
     pairs += [(parted(trainer.network.unpack(m)), w) for m, w in zip(trainer.memories, memories, strict=False)]
-    for got, wanted in pairs:
-        for array, its in zip(chain(*got), chain(*wanted), strict=True):
+    for got, expected in pairs:
+        for array, its in zip(chain(*got), chain(*expected), strict=True):
             np.testing.assert_allclose(array, its, rtol=0, atol=30 * eps * max(1, np.abs(its).max()))
 
 
@@ -144,12 +144,12 @@ def test_a_gradient_is_accumulated(data, rng, dtype, level):
     weights, sample_weights = random_weights(rng, SIZES, dtype), rng.random(N)
     trainer = make_trainer(weights, ACTIVATIONS, "softmax", "accumulate", BATCH_SIZE, level=level, learning_rate=1.0)
     loss = trainer.run(X, targets, order, weights=sample_weights)
-    wanted, *grads = reference.gradients(
+    expected, *grads = reference.gradients(
         *weights, ACTIVATIONS, make_loss("softmax", 3), X.astype(dtype), targets, sample_weights
     )
     eps = float(np.finfo(dtype).eps)
     total = sample_weights.sum()
-    assert loss == pytest.approx(wanted * total / N, rel=20 * eps)
+    assert loss == pytest.approx(expected * total / N, rel=20 * eps)
     for got, its in zip(trainer.network.unpack(trainer.memories[0]), joined(*grads), strict=True):
         np.testing.assert_allclose(got, its * total, rtol=0, atol=30 * eps * np.abs(its).max() * total)
     np.testing.assert_array_equal(trainer.network.weights()[0], weights[0][0])
@@ -218,10 +218,10 @@ def test_biases_do_not_decay(data, rng, dtype, level):
             all_weights(trainer.network), np.concatenate([p.ravel() for p in chain(*weights)])
         )
         trainer.run(X, targets, order, weights=np.zeros(N))
-        for got, wanted in zip(trainer.network.weights()[::2], weights[0], strict=True):
-            np.testing.assert_array_equal(got, dtype.type(0.75) * wanted)
-        for got, wanted in zip(trainer.network.weights()[1::2], weights[1], strict=True):
-            np.testing.assert_array_equal(got, wanted)
+        for got, expected in zip(trainer.network.weights()[::2], weights[0], strict=True):
+            np.testing.assert_array_equal(got, dtype.type(0.75) * expected)
+        for got, expected in zip(trainer.network.weights()[1::2], weights[1], strict=True):
+            np.testing.assert_array_equal(got, expected)
 
 
 ALL_SETTINGS = {"dropout": (0.5, 0.25), "clip_norm": 0.5, "seed": 2**64 - 1}
@@ -274,11 +274,11 @@ def test_copies_have_every_setting(how, data, rng):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dropout": (0.5,)}, r"dropout rates of \(0.5,\) for 2 hidden layers"),
-        ({"dropout": (0.5, 1.0)}, "dropout rates"),
-        ({"dropout": (-0.1, 0.5)}, "dropout rates"),
-        ({"clip_norm": 0.0}, "clip_norm is 0.0"),
-        ({"clip_norm": float("nan")}, "clip_norm is nan"),
+        ({"dropout": (0.5,)}, "dropout must have 2 rates, one for each hidden layer, or none, got 1"),
+        ({"dropout": (0.5, 1.0)}, r"dropout must have rates of at least 0 and below 1, got \(0.5, 1.0\)"),
+        ({"dropout": (-0.1, 0.5)}, "dropout must have rates of at least 0"),
+        ({"clip_norm": 0.0}, "clip_norm must be above 0, got 0.0"),
+        ({"clip_norm": float("nan")}, "clip_norm must be above 0, got nan"),
         (
             {"loss": Loss("logistic", "logistic", 3)},
             "loss must have 3 outputs with the head 'softmax', .* got 3 with 'logistic'",
@@ -303,6 +303,7 @@ def test_trainer_refuses(arguments, message, rng):
             "head must be one of identity, .* with the loss 'squared_error', got 'softmax'",
         ),
         (("softmax", "softmax", 3, [0.1, 0.2, 0.3]), "settings must be one number with the loss 'softmax'"),
+        (("huber", "identity", 3, [0.1, 0.2]), "settings must be 1 number or 3, one for each output, got 2"),
         (("softmax", "softmax", 3, 0.0, [2, 2]), r"groups must be positive and add up to 3 outputs, got \(2, 2\)"),
         (("logistic", "logistic", 3, 0.0, [1, 2]), "groups must be None"),
     ],
@@ -317,8 +318,8 @@ def test_loss_refuses(arguments, message):
     [
         ({"weights": np.ones(N - 1)}, r"len\(weights\) must be 45, one for each sample, got 44"),
         ({"weights": np.ones((N, 2))}, "weights must have shape .* got .*2"),
-        ({"rates": np.ones(N_BATCHES - 1)}, "5 rates for 6 batches"),
-        ({"rates": np.ones((N_BATCHES, 1))}, "6 rates for 6 batches"),
+        ({"rates": np.ones(N_BATCHES - 1)}, r"rates must have shape \(6,\), one for each batch, got \(5,\)"),
+        ({"rates": np.ones((N_BATCHES, 1))}, r"rates must have shape \(6,\), one for each batch, got \(6, 1\)"),
     ],
 )
 def test_run_refuses(keywords, message, data, rng):
@@ -364,7 +365,7 @@ def test_every_parameter_reaches_the_engine(solver, parameters, data, rng):
     optimizer, decays = SOLVED_BY[solver]
     dropout = np.broadcast_to(p["dropout"], 2)
     seed = np.random.RandomState(0).randint(2**31 - 1)
-    wanted, loss, _ = reference.train(
+    expected, loss, _ = reference.train(
         weights, ACTIVATIONS, Loss("softmax", "softmax", 3, p["label_smoothing"]), X, targets, np.arange(N), BATCH_SIZE,
         optimizer, clip_norm=p["clip_norm"] or np.inf, masks=numpy_masks(seed, dropout) if dropout.any() else None,
         learning_rate=p["learning_rate_init"], l2=p["alpha"], epsilon=p["epsilon"],
@@ -373,5 +374,5 @@ def test_every_parameter_reaches_the_engine(solver, parameters, data, rng):
     )  # fmt: skip
     model.partial_fit(X, targets)
     assert model.loss_ == pytest.approx(loss / N, rel=1e-12)
-    for got, its in zip(chain(model.coefs_, model.intercepts_), chain(*wanted), strict=True):
+    for got, its in zip(chain(model.coefs_, model.intercepts_), chain(*expected), strict=True):
         np.testing.assert_allclose(got, its, rtol=0, atol=1e-11)

@@ -33,7 +33,7 @@ def test_training_follows_the_reference(optimizer, name, case, l2, rng, dtype, l
     weights, targets = random_weights(rng, (N_FEATURES, *hidden, N_OUTPUTS), dtype), random_targets(rng, name, 40, 3)
     order = rng.integers(0, 40, n)
     settings = {**SETTINGS[optimizer], "l2": l2}
-    wanted, loss, memories = reference.train(
+    expected, loss, memories = reference.train(
         weights, activations, make_loss(name, N_OUTPUTS), X, targets, order, batch_size, optimizer, **settings
     )
 
@@ -43,15 +43,15 @@ def test_training_follows_the_reference(optimizer, name, case, l2, rng, dtype, l
     assert trainer.optimizer.step_count == -(-n // batch_size)
     # Up to seven steps, each adding to weights of order 1 a tenth of a gradient, a sum of some 20 rounded numbers.
     # Counts, of poisson, make gradients and their squares larger than 1.
-    check(parted(trainer.network.weights()), wanted, 10 * eps)
-    for memory, wanted in zip(trainer.memories, memories, strict=False):
-        check(parted(trainer.network.unpack(memory)), wanted, 10 * eps)
+    check(parted(trainer.network.weights()), expected, 10 * eps)
+    for memory, expected in zip(trainer.memories, memories, strict=False):
+        check(parted(trainer.network.unpack(memory)), expected, 10 * eps)
 
 
-def check(layers, wanted_layers, tolerance):
-    tolerance *= max(1, *(np.abs(wanted).max() for wanted in chain(*wanted_layers)))
-    for got, wanted in zip(chain(*layers), chain(*wanted_layers), strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance)
+def check(layers, expected_layers, tolerance):
+    tolerance *= max(1, *(np.abs(expected).max() for expected in chain(*expected_layers)))
+    for got, expected in zip(chain(*layers), chain(*expected_layers), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", LOSSES)

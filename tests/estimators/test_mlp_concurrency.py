@@ -308,13 +308,13 @@ def test_threads_that_wait_for_each_others_core_leave_the_work_to_one(work):
 import os, time
 import numpy as np
 from fastnn import MLPClassifier
-from fastnn.engine.threads.contention import is_crowded
+from fastnn.engine.threads.contention import is_contended
 model = MLPClassifier.from_weights([np.ones((64, 100)), np.ones((100, 10))], [np.ones(100), np.ones(10)], n_threads=2)
 X, y, end = np.ones((2000, 64)), np.arange(2000) % 10, time.monotonic() + 30
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
-while not is_crowded() and time.monotonic() < end:
+while not is_contended() and time.monotonic() < end:
     {work}
-print(is_crowded())
+print(is_contended())
 """
     assert run_python(code).strip() == "True"
 

@@ -405,12 +405,12 @@ def test_the_engine_reads_csr_only(format, rng):
 def test_wrong_shapes_are_refused(X, rng):
     weights, labels = random_weights(rng, (N_FEATURES, 3)), random_targets(rng, "softmax", N, 3)
     trainer = make_trainer(weights, [], "softmax", "sgd", 8, learning_rate=0.1)
-    with pytest.raises(ValueError, match="X has 36 columns, the network 37 inputs"):
+    with pytest.raises(ValueError, match=r"X must have shape \(n_samples, 37\), got 36 columns"):
         trainer.run(X[:, 1:], labels, np.arange(N))
-    with pytest.raises(ValueError, match="order names samples outside"):
+    with pytest.raises(ValueError, match="order must be from 0 to below 89, the number of samples"):
         trainer.run(X[1:], labels[1:], np.arange(N))
     X.indptr = X.indptr[:-1]
-    with pytest.raises(ValueError, match=r"90 numbers in X.indptr for 90 rows"):
+    with pytest.raises(ValueError, match=r"X.indptr must have 91 numbers, got 90"):
         trainer.run(X, labels, np.arange(N))
 
 

@@ -85,12 +85,12 @@ static void put(void *numbers, size_t i, double number)
         ((float *)numbers)[i] = (float)number;
 }
 
-static void expect(double got, double wanted, const char *what, size_t i, size_t j)
+static void expect(double got, double expected, const char *what, size_t i, size_t j)
 {
-    if (got == wanted || (isnan(got) && isnan(wanted)))
+    if (got == expected || (isnan(got) && isnan(expected)))
         return;
     fprintf(stderr, "%s %zu bytes: %s (%zu, %zu) is %.17g, not %.17g\n", K->level, K->itemsize, what, i, j, got,
-            wanted);
+            expected);
     abort();
 }
 
@@ -230,7 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         put(W, i, (double)(i * 7 % 5) - 2);
     fastnn_matrix layer = {X.n_features, fan_out, block(n_panels * (1 + X.n_features) * K->tile_cols * K->itemsize),
                            block(n_panels * (1 + X.n_features) * K->tile_cols * K->itemsize), 0};
-    K->pack_dense(&layer, W, (ptrdiff_t)(fan_out * K->itemsize), (ptrdiff_t)K->itemsize, b);
+    K->pack_matrix(&layer, W, (ptrdiff_t)(fan_out * K->itemsize), (ptrdiff_t)K->itemsize, b);
     void *a = block(n_rows * ld * K->itemsize);
     K->dense_forward(&layer, &batch, 0, n_panels, 0, a, ld);
 
@@ -238,7 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     double *squares = block(n_panels * sizeof *squares);
     K->dense_grad_weights(&layer, &batch, 0, n_panels, 0, X.n_features, a, ld, &update, squares);
     void *gradient = block(X.n_features * fan_out * K->itemsize), *bias_gradient = block(fan_out * K->itemsize);
-    K->unpack_dense(&layer, layer.state, gradient, bias_gradient);
+    K->unpack_matrix(&layer, layer.state, gradient, bias_gradient);
 
     if (is_checked(X.type) && is_whole(&X, &batch, order)) {
         const double *x = naive(&X, n_samples, order, n_rows);

@@ -40,7 +40,7 @@ double at(matrix m, size_t i, size_t j);
 void set(matrix m, size_t i, size_t j, double value);
 
 /* Counts a mismatch, and prints the first few; NaN matches NaN. */
-void expect(double got, double wanted, double tolerance, const char *what, size_t i, size_t j);
+void expect(double got, double expected, double tolerance, const char *what, size_t i, size_t j);
 /* That nothing was written between the rows. */
 void expect_gaps(matrix m, const char *what);
 

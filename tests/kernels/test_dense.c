@@ -46,7 +46,7 @@ static layer random_layer(size_t fan_in, size_t fan_out)
         .packed = new_matrix(n_panels * (1 + fan_in), TILE_COLS, 0),
     };
     l.dense = (fastnn_matrix){fan_in, fan_out, l.packed.values, NULL, 0};
-    K->pack_dense(&l.dense, l.W.values, (ptrdiff_t)(l.W.ld * K->itemsize), (ptrdiff_t)K->itemsize, l.b.values);
+    K->pack_matrix(&l.dense, l.W.values, (ptrdiff_t)(l.W.ld * K->itemsize), (ptrdiff_t)K->itemsize, l.b.values);
     return l;
 }
 
@@ -73,14 +73,14 @@ void test_pack(void)
                 set(transposed, n, k, at(l.W, k, n));
         for (int turned = 0; turned < 2; turned++) {
             if (turned)
-                K->pack_dense(&l.dense, transposed.values, (ptrdiff_t)K->itemsize,
-                              (ptrdiff_t)(transposed.ld * K->itemsize), l.b.values);
+                K->pack_matrix(&l.dense, transposed.values, (ptrdiff_t)K->itemsize,
+                               (ptrdiff_t)(transposed.ld * K->itemsize), l.b.values);
             for (size_t k = 0; k <= s.fan_in; k++)
                 for (size_t n = 0; n < padded(s.fan_out); n++)
                     expect(get(l.packed.values, packed_index(&l.dense, k, n)), weight(&l, k, n), 0, "packed", k, n);
         }
         matrix W = new_matrix(s.fan_in, s.fan_out, 0), b = new_matrix(1, s.fan_out, 0);
-        K->unpack_dense(&l.dense, l.packed.values, W.values, b.values);
+        K->unpack_matrix(&l.dense, l.packed.values, W.values, b.values);
         for (size_t n = 0; n < s.fan_out; n++) {
             expect(at(b, 0, n), at(l.b, 0, n), 0, "unpacked b", 0, n);
             for (size_t k = 0; k < s.fan_in; k++)
@@ -181,9 +181,9 @@ void test_forward(void)
                         if (!is_idle(pattern, row / TILE_ROWS, k))
                             sum += at(x, row, k) * weight(&l, 1 + k, n);
                     const int empty = n >= (s.fan_out + LANES - 1) / LANES * LANES; /* the panel's second vector */
-                    const double wanted = empty ? NAN : weight(&l, 0, n) + sum, from = at(start, row, n);
-                    expect(at(z, row, n), wanted, 0, "z", row, n);
-                    expect(at(sparse, row, n), wanted, 0, "z of sparse x", row, n);
+                    const double expected = empty ? NAN : weight(&l, 0, n) + sum, from = at(start, row, n);
+                    expect(at(z, row, n), expected, 0, "z", row, n);
+                    expect(at(sparse, row, n), expected, 0, "z of sparse x", row, n);
                     expect(at(onto, row, n), empty ? from : from + sum, 0, "onto z", row, n);
                     expect(at(sparse_onto, row, n), empty ? from : from + sum, 0, "onto z of sparse x", row, n);
                 }
@@ -334,21 +334,22 @@ static void test_step(int optimizer, shape s, int pattern, int sparse)
             for (size_t m = 0; m < MOST_MEMORIES; m++)
                 memory[m] = n < s.fan_out ? (double)((k + n + m) % 5) / 8 : 0;
             const double kept = k == 0 ? before : update.keep * before;
-            const double wanted = optimizers[optimizer].step(&update, g * update.scale, kept, memory);
+            const double expected = optimizers[optimizer].step(&update, g * update.scale, kept, memory);
             const size_t index = packed_index(&l.dense, k, n);
-            expect(get(l.packed.values, index), wanted, 16 * EPS * (1 + fabs(wanted)), optimizers[optimizer].name, k,
-                   n);
+            expect(get(l.packed.values, index), expected, 16 * EPS * (1 + fabs(expected)), optimizers[optimizer].name,
+                   k, n);
             for (size_t m = 0; m < MOST_MEMORIES; m++) /* those that it does not have stay what they were: NaN */
                 expect(at(memories, m, index), m < optimizers[optimizer].n_memories ? memory[m] : NAN,
                        16 * EPS * (1 + fabs(memory[m])), "its memory", k, n);
         }
     for (size_t panel = 0; panel < panels; panel++) {
-        double wanted[PARTS] = {0};
+        double expected[PARTS] = {0};
         for (size_t k = 0; k < s.fan_in; k++)
             for (size_t n = panel * TILE_COLS; n < (panel + 1) * TILE_COLS; n++)
-                wanted[k < cut ? UPPER : LOWER] += weight(&l, k + 1, n) * weight(&l, k + 1, n);
+                expected[k < cut ? UPPER : LOWER] += weight(&l, k + 1, n) * weight(&l, k + 1, n);
         for (int part = 0; part < PARTS; part++)
-            expect(squares[(size_t)part * panels + panel], wanted[part], 0, "the sum of squares", panel, (size_t)part);
+            expect(squares[(size_t)part * panels + panel], expected[part], 0, "the sum of squares", panel,
+                   (size_t)part);
     }
     expect_gaps(memories, "the gap of the memories");
 }
@@ -405,7 +406,7 @@ void test_whole_gradient(void)
         for (size_t panel = 0; panel < panels; panel++) {
             K->dense_grad_bias(&layers[0], panel, s.rows, delta.values, delta.ld, &step);
             K->dense_grad_bias(&gradient_layer, panel, s.rows, delta.values, delta.ld, &leave);
-            K->dense_step(&layers[1], panel, grad.values, &take);
+            K->matrix_step(&layers[1], panel, grad.values, &take);
         }
         for (size_t k = 0; k < size; k++)
             expect(get(packed.values, k), get(layers[0].weights, k), 4 * EPS, "a step made later", k, (size_t)i);

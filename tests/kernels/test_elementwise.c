@@ -57,9 +57,9 @@ static void test_activation(int activation, size_t cols, size_t gap)
     K->multiply_gradient(activation, ROWS, cols, kept.values, mask.values, kept.ld, masked.values, masked.ld);
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < cols; j++) {
-            const double wanted = activations[activation].function(at(z, i, j));
+            const double expected = activations[activation].function(at(z, i, j));
             const double slope = ((double)j - 2) * activations[activation].slope(at(z, i, j));
-            expect(at(a, i, j), wanted, 8 * EPS * fabs(wanted), activations[activation].name, i, j);
+            expect(at(a, i, j), expected, 8 * EPS * fabs(expected), activations[activation].name, i, j);
             expect(at(in_place, i, j), at(a, i, j), 0, "in place", i, j);
             expect(at(delta, i, j), slope, 8 * EPS * fmax(fabs((double)j - 2), fabs(slope)), "delta", i, j);
             expect(at(masked, i, j), at(delta, i, j) * at(mask, i, j), EPS * fabs(at(masked, i, j)), "masked", i, j);

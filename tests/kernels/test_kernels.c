@@ -94,12 +94,12 @@ matrix random_matrix(size_t rows, size_t cols, size_t gap)
 double at(matrix m, size_t i, size_t j) { return get(m.values, i * m.ld + j); }
 void set(matrix m, size_t i, size_t j, double value) { put(m.values, i * m.ld + j, value); }
 
-void expect(double got, double wanted, double tolerance, const char *what, size_t i, size_t j)
+void expect(double got, double expected, double tolerance, const char *what, size_t i, size_t j)
 {
-    if (fabs(got - wanted) <= tolerance || got == wanted || (isnan(got) && isnan(wanted)))
+    if (fabs(got - expected) <= tolerance || got == expected || (isnan(got) && isnan(expected)))
         return;
     if (mismatches++ < 3)
-        printf("    %s (%zu, %zu) is %.17g, not %.17g\n", what, i, j, got, wanted);
+        printf("    %s (%zu, %zu) is %.17g, not %.17g\n", what, i, j, got, expected);
 }
 
 void expect_gaps(matrix m, const char *what)

@@ -44,7 +44,7 @@ static void test_elementwise_loss(int loss, size_t n_outputs, int in_place)
     matrix z = random_matrix(ROWS, n_outputs, 1), targets = new_matrix(ROWS, n_outputs, 2);
     matrix weights = new_matrix(ROWS, n_outputs, 3), settings = new_matrix(1, n_outputs, 0);
     matrix outputs = copy_of(z, 1), delta = in_place ? outputs : new_matrix(ROWS, n_outputs, 2);
-    double wanted = 0, size = 0;
+    double expected = 0, size = 0;
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < n_outputs; j++) {
             set(targets, i, j, (double)((i + j) % 5) / 4);
@@ -56,13 +56,13 @@ static void test_elementwise_loss(int loss, size_t n_outputs, int in_place)
                 continue;
             }
             const double one = losses[loss].loss(at(z, i, j), at(targets, i, j), at(settings, 0, j));
-            wanted += 0.5 * weight_of(i, j) * one;
+            expected += 0.5 * weight_of(i, j) * one;
             size += fabs(one);
         }
     const double got =
         K->elementwise_loss(loss, ROWS, n_outputs, outputs.values, outputs.ld, targets.values, targets.ld,
                             weights.values, weights.ld, settings.values, 0.5, delta.values, delta.ld);
-    expect(got, wanted, 16 * EPS * (1 + size), losses[loss].name, n_outputs, 0);
+    expect(got, expected, 16 * EPS * (1 + size), losses[loss].name, n_outputs, 0);
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < n_outputs; j++) {
             const double w = 0.5 * weight_of(i, j);
@@ -78,7 +78,7 @@ static void test_softmax_loss(size_t n_outputs, int in_place, double smoothing)
     matrix z = random_matrix(ROWS, n_outputs, 1), weights = new_matrix(ROWS, GROUPS, 0);
     matrix logits = copy_of(z, 1), delta = in_place ? logits : new_matrix(ROWS, n_outputs, 2), p = copy_of(z, 1);
     int32_t *labels = new_block(ROWS * GROUPS * sizeof *labels, sizeof *labels);
-    double wanted = 0;
+    double expected = 0;
     for (size_t i = 0; i < ROWS; i++) {
         const size_t label = random_bits() % n_outputs;
         const double weight = weight_of(i, 0);
@@ -89,14 +89,14 @@ static void test_softmax_loss(size_t n_outputs, int in_place, double smoothing)
             sum += exp(at(z, i, j));
         for (size_t j = 0; j < n_outputs; j++) {
             const double share = smoothing / (double)n_outputs + (j == label ? 1 - smoothing : 0);
-            wanted += weight * share * (log(sum) - at(z, i, j));
+            expected += weight * share * (log(sum) - at(z, i, j));
             if (weight == 0)
                 set(logits, i, j, NAN);
         }
     }
     const double got = K->softmax_loss(ROWS, n_outputs, logits.values, logits.ld, labels, GROUPS, weights.values,
                                        weights.ld, smoothing, delta.values, delta.ld);
-    expect(got, wanted, 16 * EPS * (1 + wanted), "softmax loss", n_outputs, 0);
+    expect(got, expected, 16 * EPS * (1 + expected), "softmax loss", n_outputs, 0);
     K->softmax(ROWS, n_outputs, p.values, p.ld);
     for (size_t i = 0; i < ROWS; i++) {
         double sum = 0;

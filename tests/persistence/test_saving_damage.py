@@ -247,7 +247,7 @@ def test_lying_settings(tmp_path):
     refused("classes must be at most 2 with kind='binary', got 3", put("kind", "binary", "targets"))
     refused("feature_names.* must be 3, the number of features, got 1", put("feature_names", {"objects": ["a"]}))
     refused("arrays must be those of the model, got 'fitted.optimizer.* besides", put("optimizer", None))
-    refused("unknown optimizer", put("name", "magic", "optimizer"))
+    refused("optimizer must be one of", put("name", "magic", "optimizer"))
     refused("memories of the optimizer must be .* with name='sgd'", put("name", "sgd", "optimizer"))
     refused(
         "step_count of .* must be an integer from 0 to .*, got 9223",

@@ -2,5 +2,5 @@
 
 from fastnn.engine.threads.cores import unbound
 
-with unbound():  # this loads OpenMP, which counts the cores and divides them into places once and for all
+with unbound():  # this loads OpenMP, which counts the cores and divides them into places only once
     from fastnn.engine.threads import team  # noqa: F401

@@ -41,12 +41,12 @@ def number(str name):
 
 
 def keeps_input(str name):
-    """Whether the derivative is taken from the activation's input, which then has to be stored, not from its output."""
+    """Whether the derivative is computed from the activation's input, which is then stored, not from its output."""
     return bool(fastnn_activation_keeps_input[number(name)])
 
 
 def activate(str name, z, level=None):
-    """f(z), element by element, for an array of float32 or float64; the result is C-contiguous."""
+    """f(z), element by element, as a C-contiguous array. z must be float32 or float64."""
     cdef cnp.ndarray source = np.ascontiguousarray(z), a = np.empty_like(source)
     cdef const fastnn_kernels *kernels = kernels_for(source.dtype, level)
     cdef int activation = number(name)
@@ -57,7 +57,7 @@ def activate(str name, z, level=None):
 
 
 def gradient(str name, kept, level=None):
-    """f'(z), from z where `keeps_input`, else from f(z)."""
+    """f'(z), element by element: from z for an activation of which `keeps_input` is true, else from f(z)."""
     cdef cnp.ndarray source = np.ascontiguousarray(kept), delta = np.ones_like(source)
     cdef const fastnn_kernels *kernels = kernels_for(source.dtype, level)
     cdef int activation = number(name)

@@ -1,4 +1,4 @@
-"""NumPy arrays as the kernels take them."""
+"""NumPy arrays and sparse matrices as the kernels read them, and memory for the kernels."""
 
 import sys
 
@@ -26,7 +26,7 @@ cdef extern from *:
 
 cdef size_t CACHE_LINE = 64
 
-#: The dtypes X may have, as `fit` and `predict` read them without a copy.
+#: The dtypes that X may have for `fit` and `predict` to read it without a copy.
 source_dtypes = tuple(np.dtype(fastnn_source_names[i].decode()) for i in range(FASTNN_N_SOURCES))
 cdef dict source_numbers = {dtype: i for i, dtype in enumerate(source_dtypes)}
 source_numbers[np.dtype(np.bool_)] = source_numbers[np.dtype(np.uint8)]
@@ -43,12 +43,12 @@ def aligned_zeros(n, dtype):
     Raises
     ------
     MemoryError
-        When so much cannot be had, or not even be counted in bytes.
+        If there is not that much memory, or the number of bytes is more than an address can count.
     """
     dtype = np.dtype(dtype)
     n_bytes = n * dtype.itemsize
     if n_bytes > sys.maxsize - CACHE_LINE:
-        raise MemoryError(f"an array of {n} numbers of type {dtype} is more than can be addressed")
+        raise MemoryError(f"an array must have at most {sys.maxsize} bytes, got {n} numbers of type {dtype}")
     buffer = np.zeros(n_bytes + CACHE_LINE, dtype=np.uint8)
     offset = -buffer.ctypes.data % CACHE_LINE
     return buffer[offset : offset + n_bytes].view(dtype)
@@ -61,13 +61,13 @@ cdef class Workspace:
         self.arrays = []
 
     cdef char *zeros(self, n, dtype) except NULL:
-        """So many zeros, from a cache line on."""
+        """n zeros, the first of them at the beginning of a cache line."""
         cdef cnp.ndarray array = aligned_zeros(n, dtype)
         self.arrays.append(array)
         return <char *> cnp.PyArray_DATA(array)
 
     cdef const uint32_t *terms(self, n) except NULL:
-        """The numbers 0, 1, ..., n - 1: the terms of a sum in which nothing is left out."""
+        """The numbers 0, 1, ..., n - 1: the terms of a sum in which none is left out."""
         cdef uint32_t *numbers = <uint32_t *> self.zeros(n, np.uint32)
         cdef size_t i, count = n
         for i in range(count):
@@ -76,30 +76,36 @@ cdef class Workspace:
 
 
 def n_rows(X):
-    """How many samples there are: the rows of an array of two dimensions, or of a sparse matrix."""
+    """The number of samples: the rows of an array of two dimensions, or of a sparse matrix."""
     if len(X.shape) != 2:
-        raise TypeError(f"cannot read samples from an array of {len(X.shape)} dimensions: X must have 2")
+        raise TypeError(f"X must have 2 dimensions, got {len(X.shape)}")
     return X.shape[0]
 
 
 def sample_arrays(X):
-    """What `samples_of` reads X from, to be kept alive as long as that is used: an array, or a CSR matrix's three."""
+    """X itself or, if it is a CSR matrix, its shape and its three arrays.
+
+    `samples_of` reads them, and they must be kept alive as long as its result is used.
+    """
     if not sp.issparse(X):
         return X
     if X.format != "csr":  # CSC has the same three arrays
-        raise TypeError(f"cannot read samples from a sparse matrix of format {X.format}: make it CSR")
+        raise TypeError(f"X must be an array or a CSR matrix, got a sparse matrix of format {X.format}")
     return X.shape, *csr_arrays(X)
 
 
-cdef fastnn_samples samples_of(arrays) except *:
-    """What `sample_arrays` gave, as the gather kernel takes it."""
+cdef fastnn_samples samples_of(arrays, str name) except *:
+    """The result of `sample_arrays` as the gather kernels read it. The name is for messages."""
     cdef fastnn_samples samples
     cdef cnp.ndarray values, columns, starts
     sparse = isinstance(arrays, tuple)
     values = arrays[1] if sparse else arrays
     number = source_numbers.get(values.dtype)  # None, too, for bytes in the other order
-    if values.ndim != (1 if sparse else 2) or number is None:
-        raise TypeError(f"cannot read samples from an array of {values.ndim} dimensions and type {values.dtype}")
+    if not sparse and values.ndim != 2:
+        raise TypeError(f"{name} must have 2 dimensions, got {values.ndim}")
+    if number is None:
+        raise TypeError(f"{name} must have one of the types bool, {', '.join(map(str, source_dtypes))}, in this "
+                        f"machine's byte order, got {values.dtype}")
     samples.type = number
     samples.data = <const char *> cnp.PyArray_DATA(values)
     if sparse:
@@ -109,7 +115,7 @@ cdef fastnn_samples samples_of(arrays) except *:
         samples.columns, samples.starts = cnp.PyArray_DATA(columns), cnp.PyArray_DATA(starts)
         samples.wide_indices, samples.n_stored = columns.itemsize == 8, min(len(values), len(columns))
         if len(starts) != shape[0] + 1:
-            raise ValueError(f"{len(starts)} numbers in X.indptr for {shape[0]} rows")
+            raise ValueError(f"{name}.indptr must have {shape[0] + 1} numbers, got {len(starts)}")
     else:
         samples.row_stride, samples.col_stride = values.strides[0], values.strides[1]
         samples.n_features = values.shape[1]
@@ -119,14 +125,14 @@ cdef fastnn_samples samples_of(arrays) except *:
 
 
 def most_entries(arrays, order, batch_size):
-    """How many numbers of a sparse X any batch stores, at most.
+    """The most numbers that any batch of a sparse X stores.
 
     Parameters
     ----------
     arrays : tuple
-        What `sample_arrays` gave.
+        The result of `sample_arrays`.
     order : ndarray of intp of shape (n_rows,), default=None
-        The rows that are cut into batches. None: all, from the first to the last.
+        The rows that are cut into batches. None: all rows, in order.
     batch_size : int
     """
     _, data, columns, starts = arrays
@@ -145,7 +151,7 @@ cdef void skip_samples(fastnn_samples *samples, size_t n) noexcept nogil:
 
 
 def has_contiguous_rows(cnp.ndarray X):
-    """Whether the numbers of each row follow each other, aligned, and rows are whole numbers apart, onwards."""
+    """Whether each row's numbers are contiguous and aligned, and the next row is a whole number of them further on."""
     if X.ndim != 2:
         return False
     return (X.flags.aligned and (X.shape[1] == 1 or X.strides[1] == X.itemsize)
@@ -158,21 +164,23 @@ ctypedef fused index:
 
 
 def csr_arrays(X):
-    """The numbers, columns and starts of a CSR matrix: its own arrays, unless the two kinds of indices differ in type.
+    """The numbers, columns and starts of a CSR matrix, the latter two of one type.
 
-    Or are not contiguous, or not aligned.
+    They are the matrix's own arrays unless the types differ, or an array is not contiguous or not aligned.
     """
     dtype = np.int32 if max(X.indices.dtype.itemsize, X.indptr.dtype.itemsize) == 4 else np.int64
     return np.require(X.data, None, "CA"), np.require(X.indices, dtype, "CA"), np.require(X.indptr, dtype, "CA")
 
 
 def check_indices(X, name="X"):
-    """Refuse a CSR, CSC or BSR matrix whose indices lead out of its arrays: SciPy follows them wherever.
+    """Refuse a CSR, CSC or BSR matrix whose indices lead out of its arrays, since SciPy does not check them.
+
+    Indices may be out of order, and occur twice in a row.
 
     Raises
     ------
     ValueError
-        Says which they are. Indices out of order, or twice in a row, are fine.
+        If an index or a start is out of range.
     """
     data, indices, starts = csr_arrays(X)
     major, minor = X.shape if X.format != "csc" else X.shape[::-1]
@@ -180,10 +188,17 @@ def check_indices(X, name="X"):
         major, minor = major // X.blocksize[0], minor // X.blocksize[1]
     n_stored = min(len(data), len(indices))
     if len(starts) != major + 1 or not starts_fit(starts, n_stored):
+        ascending = "" if np.all(starts[:-1] <= starts[1:]) else ", which do not ascend"
         raise ValueError(f"{name}.indptr must be {major + 1} numbers that ascend from 0 to at most {n_stored}, "
-                         f"the number of {name}.indices and of {name}.data")
+                         f"the number of {name}.indices and of {name}.data, got {span(starts)}{ascending}")
     if not indices_fit(indices, minor):
-        raise ValueError(f"{name}.indices must be from 0 to {minor - 1}, {name} being of shape {X.shape}")
+        raise ValueError(f"{name}.indices must be from 0 to {minor - 1}, since {name} has shape {X.shape}, "
+                         f"got {span(indices)}")
+
+
+def span(numbers):
+    """What an array of numbers has, for an error message."""
+    return f"{len(numbers)} numbers" + (f" from {np.min(numbers)} to {np.max(numbers)}" if len(numbers) > 0 else "")
 
 
 def starts_fit(const index[::1] starts, int64_t n_stored):
@@ -205,7 +220,7 @@ def indices_fit(const index[::1] indices, int64_t n):
 
 
 cdef bint names_rows(const intptr_t *order, size_t n, size_t n_rows) noexcept nogil:
-    """Whether there are such rows."""
+    """Whether all of the order's n numbers are rows, from 0 to n_rows - 1."""
     cdef size_t i
     cdef bint there = True
     for i in range(n):
@@ -220,8 +235,8 @@ cdef size_t round_up(size_t n, size_t multiple) noexcept nogil:
 cdef size_t row_length(size_t n, size_t tile_cols, size_t itemsize) noexcept nogil:
     """Elements from one row of a workspace matrix of n columns to the next.
 
-    Whole tiles, and an odd number of cache lines: walking down a column then visits every set of the cache instead
-    of crowding a few.
+    A row is whole tiles and an odd number of cache lines: the numbers of a column then spread over all sets of the
+    cache.
     """
     cdef size_t lines = round_up(round_up(n, tile_cols) * itemsize, CACHE_LINE) // CACHE_LINE
     return (lines | 1) * CACHE_LINE // itemsize

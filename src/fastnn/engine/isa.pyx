@@ -1,4 +1,4 @@
-"""Which table of kernels to use: the CPU's best, or the one that FASTNN_ISA names, for float32 or float64."""
+"""The table of kernels in use, for float32 or float64: the best one for this CPU, or the one that FASTNN_ISA names."""
 
 import os
 
@@ -19,16 +19,17 @@ def built_levels():
 
 
 def available_levels():
-    """Those of `built_levels` that this CPU has."""
+    """Names of those instruction sets among `built_levels` that this CPU has."""
     return [name for name in _built if fastnn_cpu_has(name.encode())]
 
 
-cdef str _check(str name):
+cdef str _check(str name, str parameter):
     if name not in _built:
-        raise ValueError(f"unknown instruction set {name!r}: this build of fastnn has {', '.join(_built)}")
+        raise ValueError(
+            f"{parameter} must be an instruction set of this build of fastnn, one of {', '.join(_built)}, got {name!r}")
     if not fastnn_cpu_has(name.encode()):
         raise ValueError(
-            f"this CPU lacks the instruction set {name!r}; it has {', '.join(available_levels())}")
+            f"{parameter} must be an instruction set of this CPU, one of {', '.join(available_levels())}, got {name!r}")
     return name
 
 
@@ -37,9 +38,9 @@ def _chosen_level():
     if not forced:
         return available_levels()[0]
     try:
-        return _check(forced)
+        return _check(forced, "FASTNN_ISA")
     except ValueError as error:
-        raise ImportError(f"FASTNN_ISA={forced}: {error}") from None
+        raise ImportError(str(error)) from None
 
 
 #: The instruction set in use, chosen when fastnn is imported.
@@ -47,14 +48,14 @@ level = _chosen_level()
 
 
 cdef const fastnn_kernels *kernels_for(object dtype, object name=None) except NULL:
-    """The kernels for dtype, float32 or float64; of the chosen level unless another is named."""
+    """The kernels for a dtype, float32 or float64, and for the instruction set in use unless another one is named."""
     dtype = np.dtype(dtype)
     if dtype != np.float32 and dtype != np.float64:
-        raise ValueError(f"fastnn computes in float32 or float64, not in {dtype}")
-    return fastnn_select(_check(level if name is None else name).encode(), dtype == np.float64)
+        raise ValueError(f"dtype must be float32 or float64, got {dtype}")
+    return fastnn_select(_check(level if name is None else name, "level").encode(), dtype == np.float64)
 
 
 def tile_shape(dtype, name=None):
-    """Rows and columns of the register tile for dtype, for tests of sizes around it and for the curious."""
+    """Rows and columns of the register tile for a dtype: tests use sizes around it."""
     cdef const fastnn_kernels *kernels = kernels_for(dtype, name)
     return kernels.tile_rows, kernels.tile_cols

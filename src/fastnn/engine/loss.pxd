@@ -1,4 +1,4 @@
-"""What a network is trained to make small, as the kernels take it."""
+"""Losses and targets as the kernels read them."""
 
 cimport numpy as cnp
 from libc.stddef cimport size_t
@@ -11,12 +11,12 @@ cdef enum:
     SOFTMAX_LOSS = -1
 
 
-# A loss, and of some rows the targets, or labels, and the weights, gathered.
+# A loss, and the targets or labels, and the weights, of the rows of a batch, gathered.
 cdef struct TargetRows:
     int loss  # the number of an elementwise loss, or SOFTMAX_LOSS
-    double factor  # multiplies all of it
-    double smoothing  # softmax's setting
-    const void *settings  # (n_outputs) the others' settings, in the network's type
+    double factor  # of an elementwise loss
+    double smoothing  # the setting of the loss softmax
+    const void *settings  # (n_outputs) the settings of an elementwise loss, in the network's type
     size_t n_outputs
     size_t n_groups
     const size_t *group_starts  # (n_groups + 1) the columns that each softmax goes over
@@ -34,7 +34,7 @@ cdef class Loss:
     cdef size_t[::1] starts
 
 
-# The same of all samples, as the caller has it.
+# The targets or labels, and the weights, of all samples, as the caller has them.
 cdef struct TargetSamples:
     const int32_t *labels  # (n_samples, n_groups)
     fastnn_samples targets
@@ -42,7 +42,7 @@ cdef struct TargetSamples:
 
 
 cdef class Targets:
-    cdef TargetRows rows  # without space for any
+    cdef TargetRows rows  # without memory for targets, labels and weights
     cdef TargetSamples samples
     cdef tuple arrays  # kept alive
     cdef _set_weights(self, weights, n_samples)
@@ -50,7 +50,7 @@ cdef class Targets:
 
 
 cdef void gather_targets(const fastnn_kernels *kernels, const TargetSamples *samples, const intptr_t *order,
-                        size_t first, size_t n, const TargetRows *rows, size_t row) noexcept nogil
+                         size_t first, size_t n, const TargetRows *rows, size_t row) noexcept nogil
 cdef double rows_loss(const fastnn_kernels *kernels, const TargetRows *targets, size_t row, size_t rows, const char *z,
                       size_t ldz, char *delta, size_t ldd) noexcept nogil
 cdef double total_weight(const fastnn_kernels *kernels, const TargetRows *targets, size_t rows) noexcept nogil

@@ -1,4 +1,4 @@
-"""The losses by name, from the kernels' registry, and what they need to know."""
+"""The losses by name, from the kernels' registry; and the targets and weights of samples."""
 
 import numpy as np
 
@@ -7,6 +7,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, intptr_t
 
 from fastnn.engine.activation import activation_names
+from fastnn.engine.arrays import span
 from fastnn.engine.arrays cimport samples_of, skip_samples
 from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples
 
@@ -42,7 +43,7 @@ _elementwise = tuple(fastnn_loss_names[i].decode() for i in range(FASTNN_N_LOSSE
 #: Every loss's name.
 loss_names = ("softmax", *_elementwise)
 
-#: The head that each loss computes from the logits of; None: it takes outputs, of any head but softmax.
+#: The head from whose logits each loss is computed. None: it is computed from the outputs, of any head but softmax.
 loss_links = {"softmax": "softmax"} | {
     name: None if fastnn_loss_links[i] == b"any" else fastnn_loss_links[i].decode()
     for i, name in enumerate(_elementwise)
@@ -52,7 +53,7 @@ cdef object ONE = np.ones((1, 1))
 
 
 cdef class Loss:
-    """A loss, with the head whose outputs it judges.
+    """A loss of the outputs of a head.
 
     Parameters
     ----------
@@ -61,18 +62,19 @@ cdef class Loss:
         (half the deviance), squared_error (half of it), absolute_error, huber, quantile. The last four are averaged
         over outputs, the others summed.
     head : str
-        What the network ends in.
+        The network's head.
     n_outputs : int
+        The number of the network's outputs.
     settings : float or sequence of float, default=0
-        One number per output, or for all of them: huber's delta, the quantile, or, of softmax and logistic, label
-        smoothing: the part of the wanted probability that all classes share.
+        One number for each output, or one for all: delta of huber; the quantile; of softmax and logistic the label
+        smoothing, which is the part of the target probability that all classes share.
     groups : sequence of int, default=None
-        For softmax: the numbers of classes, where there are several targets side by side. None is one target.
+        For softmax: the number of classes of each target, where a sample has several. None: one target.
 
     Attributes
     ----------
     from_logits : bool
-        Whether it is computed from what goes into the head, not from what comes out.
+        Whether the loss is computed from the head's inputs, not from its outputs.
     n_targets : int
         Columns that targets have.
 
@@ -90,6 +92,8 @@ cdef class Loss:
             raise ValueError(f"head must be {link!r} with the loss {name!r}, got {head!r}")
         if link is None and head not in activation_names:
             raise ValueError(f"head must be one of {', '.join(activation_names)} with the loss {name!r}, got {head!r}")
+        if np.size(settings) not in (1, n_outputs):
+            raise ValueError(f"settings must be 1 number or {n_outputs}, one for each output, got {np.size(settings)}")
         settings = tuple(np.broadcast_to(np.asarray(settings, float), n_outputs).tolist())
         if name == "softmax" and len(set(settings)) != 1:
             raise ValueError(f"settings must be one number with the loss 'softmax', got {settings}")
@@ -103,7 +107,7 @@ cdef class Loss:
         self.starts = np.cumsum((0, *groups)).astype(np.uintp)
 
     def check(self, network):
-        """Raise ValueError unless the network has the outputs that this is a loss of."""
+        """Raise ValueError unless the network has the head and the outputs of this loss."""
         if (self.head, self.n_outputs) != (network.head, network.sizes[-1]):
             raise ValueError(f"loss must have {network.sizes[-1]} outputs with the head {network.head!r}, as the "
                              f"network has, got {self.n_outputs} with {self.head!r}")
@@ -132,20 +136,20 @@ cdef class Targets:
     ----------
     loss : Loss
     dtype : dtype
-        The network's.
+        The network's type.
     targets : ndarray
-        For softmax int32 classes of shape (n_samples,) or (n_samples, n_groups); else numbers of shape
-        (n_samples, n_outputs), of any real type.
+        For the loss softmax, int32 classes of shape (n_samples,) or (n_samples, n_groups); for another loss, numbers
+        of any real type, of shape (n_samples, n_outputs).
     weights : ndarray of shape (n_samples,) or (n_samples, n_targets), or None
-        What the loss of each sample, or of each sample's each target, is multiplied by. None: 1.
+        The factors of the losses of samples, or of each target of each sample. None: all are 1.
     n_samples : int
     order : ndarray of intp, default=None
-        The samples that will be asked for. None: all.
+        The samples that will be read. None: all.
 
     Raises
     ------
     ValueError
-        For what does not fit the loss.
+        If targets or weights do not fit the loss or the number of samples.
     """
 
     def __init__(self, Loss loss, dtype, targets, weights, n_samples, order=None):
@@ -163,13 +167,13 @@ cdef class Targets:
         if softmax:
             targets = self._set_labels(loss, targets, order)
         else:
-            self.samples.targets = samples_of(targets)
+            self.samples.targets = samples_of(targets, "targets")
             if self.samples.targets.n_features != loss.n_outputs:
                 raise ValueError(f"targets must have shape ({n_samples}, {loss.n_outputs}), got {targets.shape}")
         self.arrays = loss, settings, targets, self._set_weights(weights, n_samples)
 
     cdef _set_weights(self, weights, n_samples):
-        """What stands for several samples or targets is no copy: the next one is 0 bytes away."""
+        """Let the weights be read. One that holds for several samples or targets is not copied: its stride is 0."""
         cdef fastnn_samples *samples = &self.samples.weights
         if weights is None:
             weights = ONE
@@ -177,7 +181,7 @@ cdef class Targets:
             raise ValueError(f"len(weights) must be {n_samples}, one for each sample, got {len(weights)}")
         elif weights.ndim == 1:
             weights = weights[:, None]
-        samples[0] = samples_of(weights)
+        samples[0] = samples_of(weights, "weights")
         if weights is ONE:
             samples.row_stride = 0
         if samples.n_features == 1:
@@ -188,32 +192,40 @@ cdef class Targets:
         return weights
 
     cdef _set_labels(self, Loss loss, labels, cnp.ndarray order):
+        """Let the labels be read, after a check of those that the order names."""
         cdef size_t i, group, sample, n_groups = len(loss.groups)
         cdef const intptr_t *samples = NULL if order is None else <const intptr_t *> cnp.PyArray_DATA(order)
-        cdef size_t n_asked = len(labels) if order is None else len(order)
+        cdef size_t n_read = len(labels) if order is None else len(order)
         cdef const int32_t *label
         cdef cnp.ndarray array
         cdef bint known = True
         labels = labels[:, None] if labels.ndim == 1 else labels
         if labels.dtype != np.int32 or labels.ndim != 2 or not cnp.PyArray_ISCARRAY_RO(labels):
-            raise ValueError(f"classes must be a contiguous, aligned array of int32, got {labels.dtype}")
+            raise ValueError(f"classes must be a contiguous, aligned array of int32, got {labels.dtype} with shape "
+                             f"{labels.shape} and strides {labels.strides}")
         if labels.shape[1] != n_groups:
             raise ValueError(f"classes must have shape (n_samples, {n_groups}), got {labels.shape}")
         array = labels
         self.samples.labels = <const int32_t *> cnp.PyArray_DATA(array)
-        for i in range(n_asked):
+        for i in range(n_read):
             sample = i if samples == NULL else samples[i]
             label = self.samples.labels + sample * n_groups
             for group in range(n_groups):
-                known &= <size_t> label[group] < loss.starts[group + 1] - loss.starts[group]  # < 0 is huge, then
+                # Unsigned, a negative label is too large.
+                known &= <size_t> label[group] < loss.starts[group + 1] - loss.starts[group]
         if not known:
-            raise ValueError(f"classes must be from 0 to {max(loss.groups) - 1}, got others")
+            largest = " and ".join(str(n_classes - 1) for n_classes in loss.groups)
+            read = np.ravel(labels if order is None else labels[order])
+            raise ValueError(f"classes must be from 0 to {largest}, got {span(read)}")
         return labels
 
 
 cdef void gather_targets(const fastnn_kernels *kernels, const TargetSamples *samples, const intptr_t *order,
-                        size_t first, size_t n, const TargetRows *rows, size_t row) noexcept nogil:
-    """The targets and weights of samples order[first ... first + n), or first ... where order is NULL, into rows from row on."""
+                         size_t first, size_t n, const TargetRows *rows, size_t row) noexcept nogil:
+    """Gather the targets and weights of n samples into rows row ... row + n - 1.
+
+    The samples are order[first] and those after it in the order; if order is NULL, first and those after it.
+    """
     cdef size_t i, group, sample, itemsize = kernels.itemsize, n_groups = rows.n_groups
     cdef fastnn_samples targets = samples.targets, weights = samples.weights
     if order == NULL:
@@ -232,19 +244,22 @@ cdef void gather_targets(const fastnn_kernels *kernels, const TargetSamples *sam
 
 
 cdef double total_weight(const fastnn_kernels *kernels, const TargetRows *targets, size_t rows) noexcept nogil:
-    """What the weights of the first rows add up to; of weights that differ from target to target, on average."""
+    """The sum of the weights of the first rows. A row whose targets have weights of their own counts by their mean."""
     cdef size_t i, n = rows * targets.n_weights
     cdef double total = 0
     for i in range(n):
-        total += (<const double *> targets.weights)[i] if kernels.itemsize == 8 else (<const float *> targets.weights)[i]
+        if kernels.itemsize == 8:
+            total += (<const double *> targets.weights)[i]
+        else:
+            total += (<const float *> targets.weights)[i]
     return total / targets.n_weights
 
 
 cdef double rows_loss(const fastnn_kernels *kernels, const TargetRows *targets, size_t row, size_t rows, const char *z,
                       size_t ldz, char *delta, size_t ldd) noexcept nogil:
-    """The loss of rows [row, row + rows) of a batch, whose outputs or logits are z, and its gradient.
+    """The loss of rows [row, row + rows) of a batch, and its gradient by their outputs or logits z.
 
-    z and delta begin at those rows.
+    z (rows, n_outputs) and delta (rows, n_outputs), which gets the gradient, begin at these rows.
     """
     cdef size_t group, start, itemsize = kernels.itemsize, n_groups = targets.n_groups
     cdef const char *weights = targets.weights + row * targets.n_weights * itemsize

@@ -6,8 +6,8 @@ cdef class Optimizer:
     cdef readonly int n_memories
     cdef public long long step_count
     cdef readonly double weight_decay
-    cdef fastnn_update settings
+    cdef fastnn_update hyperparameters
 
 
-cdef fastnn_update update_at(const fastnn_update *settings, long long step, double total_weight,
+cdef fastnn_update update_at(const fastnn_update *hyperparameters, long long step, double total_weight,
                              double rate) noexcept nogil

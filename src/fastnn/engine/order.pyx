@@ -1,4 +1,4 @@
-"""Orders of samples, drawn as NumPy draws them."""
+"""Shuffled orders of samples: the ones that NumPy draws."""
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -11,14 +11,15 @@ cnp.import_array()
 def shuffled(cnp.ndarray[cnp.intp_t, ndim=1] order, random_state):
     """A shuffled copy of an order.
 
-    Fisher and Yates' shuffle from the last one down, with the numbers that `RandomState.shuffle` draws and in 40 % of
-    its time: a number too large is drawn anew, which no branch predictor can guess; here it exchanges one with itself.
+    Fisher and Yates' shuffle from the last sample down, with the numbers that `RandomState.shuffle` draws, in 40 % of
+    its time. A number that is too large has to be drawn anew, which no branch predictor can guess. So there is no
+    branch: such a number exchanges a sample with itself.
 
     Parameters
     ----------
     order : ndarray of intp of shape (n_samples,)
     random_state : RandomState
-        Is left as its own `shuffle` leaves it.
+        It is left in the state in which its own `shuffle` leaves it.
 
     Returns
     -------
@@ -27,7 +28,7 @@ def shuffled(cnp.ndarray[cnp.intp_t, ndim=1] order, random_state):
     Raises
     ------
     ValueError
-        For more samples than 32 bits can count.
+        If there are 2**32 samples or more.
     """
     cdef cnp.ndarray copy = order.copy()
     cdef intptr_t *samples = <intptr_t *> cnp.PyArray_DATA(copy)
@@ -35,7 +36,7 @@ def shuffled(cnp.ndarray[cnp.intp_t, ndim=1] order, random_state):
     cdef uint32_t i, j, half, mask = UINT32_MAX
     cdef bint fits
     if copy.size > UINT32_MAX:
-        raise ValueError(f"an order of {copy.size} samples: there must be fewer than 2**32")
+        raise ValueError(f"order must have fewer than 2**32 samples, got {copy.size}")
     i = max(copy.size, 1) - 1
     generator = random_state._bit_generator
     bits = <bitgen_t *> PyCapsule_GetPointer(generator.capsule, "BitGenerator")

@@ -1,7 +1,7 @@
-"""The three products of a dense layer, each shared among a team's threads.
+"""The three products of a dense layer, each shared among the threads of a team.
 
-Every function is to be called by all threads of a team, does the calling thread's part, and does not wait for the
-others. The tasks are output tiles: never is a sum split, so the number of threads changes no bit.
+All threads of a team call each function that takes a team. It does the calling thread's part, and does not wait for the
+others. The tasks are tiles of the output. No sum is split, so the number of threads changes no bit.
 """
 
 from libc.stddef cimport size_t

@@ -11,28 +11,28 @@ from fastnn.engine.layers.signal cimport (
 )
 from fastnn.engine.threads.team cimport Share, Team, my_share
 
-# A forward task is so many tiles of batch rows by so many panels: what it reads and writes of a depth's x, W and z
-# stays in the second-level cache. While a product has few tasks, for all the threads there may be, they are smaller.
+# A task of the forward product is so many tiles of batch rows by so many panels: what it reads and writes of x, W and z
+# stays in the second-level cache. The tasks of a small product are smaller, so that there are some for many threads.
 cdef size_t FORWARD_TILES = 16
 cdef size_t FORWARD_PANELS = 4
 cdef size_t FORWARD_TASKS = 64
-# The weights' gradient goes by blocks of so many tiles of rows of W by so many panels, the kernel's own.
+# A task of the weights' gradient is a block of the kernel: so many tiles of rows of W by so many panels.
 cdef size_t WEIGHT_TILES = 16
 cdef size_t WEIGHT_PANELS = 2
-# The error is carried back to so many inputs, the kernel's own block, of one batch tile, and of so many tiles in turn,
-# whose errors stay in the second-level cache.
+# A task of the error's way back is a block of the kernel: so many inputs of one batch tile. A strip is so many batch
+# tiles, whose errors stay in the second-level cache.
 cdef size_t INPUT_BLOCK = 48
 cdef size_t INPUT_TILES = 4
 
 
-# Where a task is on a grid of tasks.
+# The position of a task in a grid of tasks.
 cdef struct TilePosition:
     size_t row, column
     size_t strip_end  # the column after the strip's last
 
 
 cdef inline TilePosition position_of(size_t task, size_t n_rows, size_t n_columns, size_t width) noexcept nogil:
-    """Tasks are counted in strips of so many columns, and there row by row."""
+    """The position of a task: tasks are numbered strip by strip of `width` columns, and row by row in a strip."""
     cdef size_t first = task // (n_rows * width) * width
     cdef size_t in_strip = task - first * n_rows
     width = min(width, n_columns - first)
@@ -40,18 +40,18 @@ cdef inline TilePosition position_of(size_t task, size_t n_rows, size_t n_column
 
 
 cdef size_t packed_size(const fastnn_kernels *kernels, size_t fan_in, size_t fan_out) noexcept nogil:
-    """Numbers in a matrix's panels, biases included."""
+    """The number of numbers in a matrix's panels, biases included."""
     return (1 + fan_in) * round_up(fan_out, kernels.tile_cols)
 
 
 cdef fastnn_terms every_term(const uint32_t *all_terms) noexcept nogil:
-    """Sums in which nothing is left out; all_terms counts from 0 as far as any sum goes."""
+    """The terms of sums in which none is left out. all_terms has 0, 1, 2 and so on, for the longest sum."""
     return fastnn_terms(all_terms, NULL, 0)
 
 
 cdef void dense_forward(const fastnn_kernels *kernels, const fastnn_matrix *W, const Signal *below, size_t rows,
                         const Signal *above, const Step *step, const Team *team) noexcept nogil:
-    """The signal above, from x W + b of so many rows x of the one below."""
+    """Make `rows` rows of the signal above: x W + b of the rows x of the signal below, finished."""
     cdef size_t panels = n_panels(kernels, W.fan_out), tiles = n_tiles(kernels, rows)
     cdef size_t wide = min(FORWARD_PANELS, max(1, panels * tiles // (FORWARD_TILES // 4 * FORWARD_TASKS)))
     cdef size_t high = kernels.tile_rows * min(FORWARD_TILES, max(
@@ -66,13 +66,14 @@ cdef void dense_forward(const fastnn_kernels *kernels, const fastnn_matrix *W, c
 
 cdef void dense_forward_rows(const fastnn_kernels *kernels, const fastnn_matrix *W, const Signal *below, size_t first,
                              size_t last, const Signal *above, const Step *step) noexcept nogil:
-    """The same of rows first ... last - 1, by the calling thread alone, which takes them through several layers."""
+    """Likewise rows first ... last - 1, by the calling thread alone."""
     forward_block(kernels, W, below, first, last, above, 0, n_panels(kernels, W.fan_out), step)
 
 
 cdef inline void forward_block(const fastnn_kernels *kernels, const fastnn_matrix *W, const Signal *below, size_t first,
                                size_t last, const Signal *above, size_t first_panel, size_t last_panel,
                                const Step *step) noexcept nogil:
+    """Likewise the panels first_panel ... last_panel - 1 of rows first ... last - 1."""
     cdef fastnn_batch x = signal_rows(kernels, below, first, last)
     cdef char *sums = row_of(kernels, above, above.values if above.sums == NULL else above.sums, first)
     kernels.dense_forward(W, &x, first_panel, last_panel, 0, sums, above.ld)
@@ -81,17 +82,17 @@ cdef inline void forward_block(const fastnn_kernels *kernels, const fastnn_matri
 
 cdef void dense_back(const fastnn_kernels *kernels, const fastnn_matrix *W, size_t rows, const char *delta_out_t,
                      const Signal *below, const Team *team) noexcept nogil:
-    """The gradient by the sums of the signal below, and its transpose if that has one: delta_out W^T, finished.
+    """The gradient by the sums of the signal below: delta_out W^T, finished, and its transpose if the signal has one.
 
-    Of delta_out comes its transpose, in tiles.
+    delta_out_t (n_tiles, fan_out, tile_cols) is the transpose of delta_out, tile_cols rows at a time.
     """
     cdef size_t task, first, row
     cdef TilePosition position
-    cdef size_t n_tiles = (rows + kernels.tile_cols - 1) // kernels.tile_cols
+    cdef size_t n_batch_tiles = (rows + kernels.tile_cols - 1) // kernels.tile_cols
     cdef size_t n_blocks = (W.fan_in + INPUT_BLOCK - 1) // INPUT_BLOCK
-    cdef Share mine = my_share(team, n_blocks * n_tiles)
+    cdef Share mine = my_share(team, n_blocks * n_batch_tiles)
     for task in range(mine.first, mine.last):
-        position = position_of(task, n_blocks, n_tiles, INPUT_TILES)
+        position = position_of(task, n_blocks, n_batch_tiles, INPUT_TILES)
         first = position.row * INPUT_BLOCK
         row = position.column * kernels.tile_cols
         kernels.dense_grad_input(
@@ -102,7 +103,7 @@ cdef void dense_back(const fastnn_kernels *kernels, const fastnn_matrix *W, size
 
 cdef void transpose_weights(const fastnn_kernels *kernels, const fastnn_matrix *W, size_t panel, size_t first,
                             size_t last, const fastnn_matrix *transposed) noexcept nogil:
-    """Rows [first, last) of a panel of W into W^T, which is packed as a matrix without biases."""
+    """Write rows [first, last) of a panel of W into W^T, which is packed as a matrix without biases."""
     cdef size_t width = kernels.tile_cols, column = panel * width, past_bias = width * kernels.itemsize
     cdef size_t end, row = first, tile, cols = min(width, W.fan_out - column)
     cdef const char *rows = <const char *> W.weights + (panel * (1 + W.fan_in) * width) * kernels.itemsize + past_bias
@@ -116,22 +117,23 @@ cdef void transpose_weights(const fastnn_kernels *kernels, const fastnn_matrix *
 
 
 cdef size_t weight_chunks(const fastnn_kernels *kernels, const fastnn_matrix *W) noexcept nogil:
+    """The number of tasks of one panel."""
     cdef size_t chunk = WEIGHT_TILES * kernels.tile_rows
     return (W.fan_in + chunk - 1) // chunk
 
 
 cdef size_t n_weight_tasks(const fastnn_kernels *kernels, const fastnn_matrix *W) noexcept nogil:
-    """Tasks of a step; a vector has none."""
+    """The number of tasks of a step on W, which is 0 for a vector."""
     return n_panels(kernels, W.fan_out) * weight_chunks(kernels, W)
 
 
 cdef void dense_step(const fastnn_kernels *kernels, const Parameter *parameter, const fastnn_batch *x,
                      const char *delta, size_t ldd, const fastnn_update *update, const fastnn_matrix *transposed,
                      const Team *team) noexcept nogil:
-    """One optimizer step on W and b with their gradients x^T delta and sum(delta).
+    """Make one optimizer step on W and b with their gradients x^T delta and sum(delta).
 
-    The parameter's squares get the sums of the squares of W before the step, task by task; transposed, unless NULL, W^T
-    after it.
+    The parameter's squares get the sums of the squares of W before the step, one for each task. transposed, unless
+    NULL, gets W^T after the step.
     """
     cdef const fastnn_matrix *W = &parameter.matrix
     cdef size_t panel, end, first, chunk = WEIGHT_TILES * kernels.tile_rows
@@ -139,7 +141,7 @@ cdef void dense_step(const fastnn_kernels *kernels, const Parameter *parameter, 
     cdef Share mine = my_share(team, panels * n_chunks)
     cdef size_t task = mine.first
     cdef TilePosition position
-    while task < mine.last:  # a task is a chunk of one panel: those of a strip's width that are this thread's at once
+    while task < mine.last:  # the kernel takes this thread's tasks in one row of a strip together
         position = position_of(task, n_chunks, panels, WEIGHT_PANELS)
         first, end = position.row * chunk, min(position.strip_end, position.column + mine.last - task)
         kernels.dense_grad_weights(W, x, position.column, end, first, min(first + chunk, W.fan_in), delta, ldd, update,

@@ -13,7 +13,7 @@ from fastnn.engine.threads.team cimport Team, team_barrier
 # A thread's part of one operation of a phase.
 ctypedef void (*Work)(Segment *segment, const Batch *batch, const Operation *operation,
                       const Team *team) noexcept nogil
-# What a thread does for samples of its own, first ... last - 1 of the batch.
+# What a thread does alone for samples first ... last - 1 of the batch.
 ctypedef void (*RowWork)(Segment *segment, const Batch *batch, size_t layer, size_t first, size_t last) noexcept nogil
 
 
@@ -31,29 +31,30 @@ cdef struct Operation:
 # What is worked out once for a network, an optimizer and a batch size.
 cdef struct Plan:
     const fastnn_kernels *kernels
-    Layer *layers
+    Layer *layers  # (n_layers)
     size_t n_layers
-    Parameter *parameters  # all that is learnt, and state; what the layers' steps write to beside it is
-    Parameter *gradients  # either what the optimizer remembers, or, to be clipped, the whole gradient
+    Parameter *parameters  # (n_parameters) the weights, with what the optimizer remembers of them
+    Parameter *gradients  # (n_parameters) the same ones or, for clipping, the weights with their whole gradient
     size_t n_parameters
     Signal *signals  # (n_layers) what each layer makes
-    Operation *operations
+    Operation *operations  # (n_operations)
     size_t n_operations
-    RowOperation *row_operations
+    RowOperation *row_operations  # (n_row_operations)
     size_t n_row_operations
-    size_t batch_size, chunk_samples  # so many samples at a time, where they are taken by rows
+    size_t batch_size
+    size_t chunk_samples  # how many samples at a time are taken by rows
 
 
-# Where batches come from: the samples of a run.
+# The samples of a run, from which the batches come.
 cdef struct BatchSource:
     const fastnn_samples *X
     const intptr_t *order  # (n_rows) the samples' numbers
     size_t n_rows
     const TargetSamples *targets
-    const double *rates  # (n_batches) what the learning rate is multiplied by; NULL: 1
+    const double *rates  # (n_batches) the learning rate's factors; NULL: all are 1
 
 
-# The samples of a batch, gathered: this one's, and meanwhile the next one's.
+# The samples of a batch, gathered.
 cdef struct GatheredBatch:
     Signal signal
     TargetRows targets
@@ -62,25 +63,25 @@ cdef struct GatheredBatch:
 # The optimizer's step.
 cdef struct Stepping:
     const fastnn_update *hyperparameters
-    Step step  # this batch's
-    fastnn_update clipped_update  # what is done with a gradient that was left whole
-    double clip_norm  # 0: it is not
-    double *norms  # one per panel of every parameter
+    Step step  # of this batch
+    fastnn_update clipped_update  # the optimizer's update, where the gradient is clipped: `step` then only stores it
+    double clip_norm  # 0: gradients are not clipped
+    double *norms  # (n_panels of all parameters) sums of the squares of the gradient
 
 
-# What has been done so far.
+# How far a segment has come.
 cdef struct Progress:
-    size_t n_done  # of the source's rows
+    size_t n_done  # rows of the source
     bint resumes  # whether this team makes another step
-    long long steps_before, step_count  # before the segment, and so far
-    double *losses  # one per chunk of samples
-    double loss, loss_scale
+    long long steps_before, step_count  # the optimizer's steps before the segment, and up to now
+    double *losses  # (n_chunks) of a batch
+    double loss, loss_scale  # the sum so far, and the factor of this batch's loss
 
 
 cdef struct Segment:
     Plan plan
     BatchSource source
-    GatheredBatch gathered[2]
+    GatheredBatch gathered[2]  # this batch and, gathered during its last phase, the next one
     Stepping stepping
     Progress progress
     team_barrier barrier
@@ -89,8 +90,8 @@ cdef struct Segment:
 # A batch as one thread sees it.
 cdef struct Batch:
     size_t first, n_samples  # its place in the source's order
-    size_t parity  # which of the gathered batches it is
-    Step step  # its number, and the seed: the update is known after the first phase, and is the segment's
+    size_t parity  # which of the two gathered batches it is
+    Step step  # its number and the seed. The update is known after the first phase, and stands in the segment's step.
 
 
 cdef Work operation_work(str name) except NULL

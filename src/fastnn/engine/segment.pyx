@@ -1,7 +1,7 @@
-"""Training: the operations that the phases of a step are made of, and a team's way through them, without the GIL.
+"""Training without the GIL: the operations that make up the phases of a step, and a team's way through them.
 
-schedule.py says which phases there are. Every function here is called by all threads of a team, and does the calling
-thread's part; what only one of them has to do, rank 0 does.
+schedule.py works out the phases. Every thread of a team calls every function here, which does the calling thread's
+part. What one thread does for all is done by the one of rank 0.
 """
 
 from libc.math cimport INFINITY, NAN, sqrt
@@ -9,19 +9,19 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
-from fastnn.engine.threads.contention cimport MOST_STALLS
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient
 from fastnn.engine.layers.signal cimport finish_delta, n_panels, n_tiles, row_of
 from fastnn.engine.loss cimport gather_targets, rows_loss, total_weight
 from fastnn.engine.optimizer cimport update_at
 from fastnn.engine.products cimport n_weight_tasks
+from fastnn.engine.threads.contention cimport MOST_STALLS
 from fastnn.engine.threads.team cimport Share, Team, fp_state, my_share, team_count, team_enter, team_leave, team_wait
 
 
 cdef void run_segment(void *job, const Team *team) noexcept nogil:
-    """Batches of a segment: from where the last team left off, to the end.
+    """Train on the segment's batches, from the first one that no team has done.
 
-    Or not so far, if the team's threads stall each other. Another one may then resume, and smaller.
+    The team stops before the last one if its threads stall each other. A smaller team may then resume.
     """
     cdef Segment *segment = <Segment *> job
     cdef Batch batch
@@ -44,7 +44,7 @@ cdef void run_segment(void *job, const Team *team) noexcept nogil:
 
 
 cdef bint train_batch(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:
-    """A step; returns whether this team is to make another."""
+    """Make a step. Returns whether this team is to make another one."""
     cdef const Operation *operation = segment.plan.operations
     cdef const Operation *end = operation + segment.plan.n_operations
     cdef bint resumes = True
@@ -52,7 +52,7 @@ cdef bint train_batch(Segment *segment, const Batch *batch, const Team *team) no
         operation.work(segment, batch, operation, team)
         if operation.ends_phase:
             team_wait(team)
-            if operation < end - 1:  # after the last barrier it is the next batch's
+            if operation < end - 1:  # after the last barrier another thread may set it for the next batch
                 resumes = segment.progress.resumes
         operation += 1
     if team.rank == 0:
@@ -62,7 +62,7 @@ cdef bint train_batch(Segment *segment, const Batch *batch, const Team *team) no
 
 
 cdef inline const Signal *below(Segment *segment, const Batch *batch, size_t layer) noexcept nogil:
-    """What a layer reads."""
+    """The signal that a layer reads."""
     return &segment.gathered[batch.parity].signal if layer == 0 else &segment.plan.signals[layer - 1]
 
 
@@ -87,7 +87,7 @@ cdef Work operation_work(str name) except NULL:
         return find_norm
     if name == "clipped step":
         return clipped_step
-    raise ValueError(f"unknown operation {name!r}")
+    raise ValueError(f"an operation must be one that segment.pyx lists, got {name!r}")
 
 
 cdef RowWork row_work(str name) except NULL:
@@ -97,18 +97,20 @@ cdef RowWork row_work(str name) except NULL:
         return loss_rows
     if name == "back":
         return back_rows
-    raise ValueError(f"unknown operation by rows {name!r}")
+    raise ValueError(f"an operation by rows must be forward, loss or back, got {name!r}")
 
 
 # -- gathering ---------------------------------------------------------------------------------------------------------
 
 cdef void gather_next(Segment *segment, const Batch *batch, const Operation *operation,
                       const Team *team) noexcept nogil:
+    """Gather the next batch, beside this one."""
     gather_batch(segment, batch.first + segment.plan.batch_size, 1 - batch.parity, team)
 
 
 cdef void gather_batch(Segment *segment, size_t first, size_t parity, const Team *team) noexcept nogil:
-    """This thread's share of a batch's samples, in whole tiles, of their targets, and of the columns they use."""
+    """Gather this thread's share of a batch's samples, in whole tiles, and their targets; and find the columns used.
+    """
     cdef const fastnn_kernels *kernels = segment.plan.kernels
     cdef const BatchSource *source = &segment.source
     cdef GatheredBatch *gathered = &segment.gathered[parity]
@@ -128,13 +130,14 @@ cdef void gather_batch(Segment *segment, size_t first, size_t parity, const Team
         x = row_of(kernels, signal, signal.values, row * signal.positions)
         kernels.gather(source.X, source.order + first + row, n, x, signal.ld * signal.positions)
         if signal.columns.counts != NULL:
-            kernels.used_columns(n, n_features, x, signal.ld, <uint32_t *> signal.columns.terms + mine.first * n_features,
-                                 <uint32_t *> signal.columns.counts + mine.first, n_features)
+            kernels.used_columns(
+                n, n_features, x, signal.ld, <uint32_t *> signal.columns.terms + mine.first * n_features,
+                <uint32_t *> signal.columns.counts + mine.first, n_features)
     gather_targets(kernels, source.targets, source.order, first + row, n, &gathered.targets, row)
 
 
 cdef void find_used_samples(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:
-    """For this thread's share of the tiles of columns, the samples that use them: the weights' gradient will ask."""
+    """Find the samples that use this thread's share of the tiles of columns, for the gradient of the weights."""
     cdef const fastnn_kernels *kernels = segment.plan.kernels
     cdef const Signal *x = &segment.gathered[batch.parity].signal
     cdef size_t n_features = segment.source.X.n_features
@@ -149,7 +152,7 @@ cdef void find_used_samples(Segment *segment, const Batch *batch, const Team *te
 
 
 cdef void begin(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
-    """The constants of this batch's step, which one thread finds for all."""
+    """Work out the constants of this batch's step, on one thread for all."""
     cdef Stepping *stepping = &segment.stepping
     cdef Progress *progress = &segment.progress
     cdef double total, rate = 1
@@ -163,7 +166,7 @@ cdef void begin(Segment *segment, const Batch *batch, const Operation *operation
     progress.resumes = team_count(&segment.barrier.stalls) < MOST_STALLS
     stepping.step.number = batch.step.number
     stepping.step.update = update_at(stepping.hyperparameters, batch.step.number, total, rate)
-    # An epoch's loss is the mean over batches of theirs, each counting by its samples, as scikit-learn has it.
+    # As in scikit-learn, an epoch's loss is the mean of the batches' losses, weighted by their numbers of samples.
     progress.loss_scale = batch.n_samples / total if total > 0 else 0
     if stepping.hyperparameters.optimizer == FASTNN_accumulate:
         progress.loss_scale = 1
@@ -215,12 +218,15 @@ cdef Share my_samples(Segment *segment, const Batch *batch, const Team *team) no
 # -- by rows -----------------------------------------------------------------------------------------------------------
 
 cdef size_t n_chunks(const Plan *plan, size_t n_samples) noexcept nogil:
-    """Chunks that so many samples are taken in, where they are taken by rows."""
+    """The number of chunks in which so many samples are taken by rows."""
     return (n_samples + plan.chunk_samples - 1) // plan.chunk_samples
 
 
 cdef void rows(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
-    """By rows, since the loss needs whole ones: the last layers, the loss, its gradient, and that of layers below."""
+    """Take this thread's chunks through the last layers, the loss and its gradient, and back through these layers.
+
+    By rows, since the loss of a sample needs all of its outputs.
+    """
     cdef const Plan *plan = &segment.plan
     cdef Share mine = my_share(team, n_chunks(plan, batch.n_samples))
     cdef size_t chunk, i, first, last
@@ -242,7 +248,7 @@ cdef void back_rows(Segment *segment, const Batch *batch, size_t i, size_t first
 
 
 cdef void loss_rows(Segment *segment, const Batch *batch, size_t i, size_t first, size_t last) noexcept nogil:
-    """The loss of samples, and its gradient by the output layer's sums."""
+    """The loss of samples first ... last - 1, and its gradient by the output layer's sums."""
     cdef const fastnn_kernels *kernels = segment.plan.kernels
     cdef const Signal *outputs = &segment.plan.signals[segment.plan.n_layers - 1]
     segment.progress.losses[first // segment.plan.chunk_samples] = rows_loss(
@@ -254,7 +260,10 @@ cdef void loss_rows(Segment *segment, const Batch *batch, size_t i, size_t first
 
 cdef void add_losses(Segment *segment, const Batch *batch, const Operation *operation,
                      const Team *team) noexcept nogil:
-    """The batch's loss: right after the rows, since without hidden layers the next batch's follow at the next barrier."""
+    """Add the chunks' losses to the segment's.
+
+    In the phase right after the rows: without hidden layers, the losses of the next batch follow at the next barrier.
+    """
     if team.rank == 0:
         segment.progress.loss += segment.progress.loss_scale * summed(
             segment.progress.losses, n_chunks(&segment.plan, batch.n_samples))
@@ -273,6 +282,7 @@ cdef double penalty(const Plan *plan) noexcept nogil:
 # -- clipping ----------------------------------------------------------------------------------------------------------
 
 cdef size_t n_all_panels(const Plan *plan) noexcept nogil:
+    """The number of panels of all parameters."""
     cdef size_t i, n = 0
     for i in range(plan.n_parameters):
         n += n_panels(plan.kernels, plan.parameters[i].matrix.fan_out)
@@ -280,7 +290,7 @@ cdef size_t n_all_panels(const Plan *plan) noexcept nogil:
 
 
 cdef void find_norm(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
-    """The squares of this thread's share of the gradient's panels."""
+    """Sum up the squares of this thread's share of the gradient's panels."""
     cdef const Plan *plan = &segment.plan
     cdef size_t i, panel, size, task = 0
     cdef Share mine = my_share(team, n_all_panels(plan))
@@ -295,7 +305,7 @@ cdef void find_norm(Segment *segment, const Batch *batch, const Operation *opera
 
 cdef void clipped_step(Segment *segment, const Batch *batch, const Operation *operation,
                        const Team *team) noexcept nogil:
-    """The optimizer's step with a gradient that was left whole, scaled down if its norm is too large."""
+    """Make the optimizer's step with the whole gradient, scaled down if its norm is too large."""
     cdef const Plan *plan = &segment.plan
     cdef size_t i, layer = 0, first = 0, panel, task = 0, n_tasks = n_all_panels(plan)
     cdef double norm = sqrt(summed(segment.stepping.norms, n_tasks))
@@ -303,13 +313,14 @@ cdef void clipped_step(Segment *segment, const Batch *batch, const Operation *op
     cdef fastnn_update update = segment.stepping.clipped_update
     update.scale = 1
     if norm > segment.stepping.clip_norm:
-        # Scaled by 0, a gradient out of bounds would be a step of nothing, and nobody would know.
+        # An infinite gradient scaled by 0 would change no weight, and the fit would not be seen to diverge.
         update.scale = segment.stepping.clip_norm / norm if norm < INFINITY else NAN
     for layer in range(plan.n_layers):
         for i in range(first, first + plan.layers[layer].n_parameters):
             for panel in range(n_panels(plan.kernels, plan.parameters[i].matrix.fan_out)):
                 if mine.first <= task < mine.last and plan.parameters[i].learnt:
-                    plan.kernels.dense_step(&plan.parameters[i].matrix, panel, plan.gradients[i].matrix.state, &update)
+                    plan.kernels.matrix_step(
+                        &plan.parameters[i].matrix, panel, plan.gradients[i].matrix.state, &update)
                     if plan.layers[layer].kind.refresh != NULL:
                         plan.layers[layer].kind.refresh(&plan.layers[layer], i - first, panel)
                 task += 1
@@ -317,7 +328,7 @@ cdef void clipped_step(Segment *segment, const Batch *batch, const Operation *op
 
 
 cdef double summed(const double *results, size_t n_tasks) noexcept nogil:
-    """What a batch's tasks found, added in their order, whichever threads they ran on."""
+    """The sum of the results of tasks, in the order of the tasks, whichever threads did them."""
     cdef double total = 0
     cdef size_t i
     for i in range(n_tasks):

@@ -1,4 +1,4 @@
-"""`Dense`, one layer for Python: the products by themselves, for tests and benchmarks."""
+"""`Dense`, a single layer for Python: the three products by themselves, for tests and benchmarks."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from fastnn.engine.threads.team cimport Team, affordable_team, run_team
 cnp.import_array()
 
 
-# What a team is to do: one of the products.
+# One of the products, which a team computes.
 cdef struct Product:
     const fastnn_kernels *kernels
     const Parameter *parameter
@@ -49,12 +49,12 @@ cdef void step(void *job, const Team *team) noexcept nogil:
 
 
 cdef class Dense:
-    """One dense layer, a = f(x W + b), its weights packed: the products by themselves, for tests and benchmarks.
+    """One dense layer, a = f(x W + b), with packed weights.
 
     Parameters
     ----------
     W : ndarray of shape (fan_in, fan_out), float32 or float64
-        The layer computes in its type.
+        The layer computes in the type of W.
     b : ndarray of shape (fan_out,)
     activation : str, default="identity"
     n_threads : int, default=1
@@ -81,7 +81,7 @@ cdef class Dense:
         self.dtype = np.result_type(W)
         self.kernels = isa.kernels_for(self.dtype, level)
         if n_threads < 1:
-            raise ValueError(f"{n_threads} threads")
+            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         self.n_threads = affordable_team(n_threads)
         self.parameter.matrix.fan_in, self.parameter.matrix.fan_out = W.shape
         self.parameter.learnt = self.parameter.biased = True
@@ -93,13 +93,14 @@ cdef class Dense:
         self.parameter.matrix.weights, self.parameter.matrix.state = cnp.PyArray_DATA(weights), cnp.PyArray_DATA(state)
         self.parameter.matrix.state_stride = 0
         W_array, b_array = np.asarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
-        if b_array.shape[0] != W_array.shape[1]:
-            raise ValueError(f"b has {b_array.shape[0]} numbers, W has {W_array.shape[1]} columns")
-        self.kernels.pack_dense(&self.parameter.matrix, cnp.PyArray_DATA(W_array), W_array.strides[0], W_array.strides[1],
-                                cnp.PyArray_DATA(b_array))
+        if np.shape(b_array) != np.shape(W_array)[1:]:
+            raise ValueError(
+                f"b must have shape {np.shape(W_array)[1:]}, a number for each column of W, got {np.shape(b)}")
+        self.kernels.pack_matrix(&self.parameter.matrix, cnp.PyArray_DATA(W_array), W_array.strides[0],
+                                 W_array.strides[1], cnp.PyArray_DATA(b_array))
 
     cdef Product _product(self, size_t rows) except *:
-        """A product of so many rows, that sums over every term."""
+        """A product of so many rows, whose sums have all their terms."""
         cdef Product product
         cdef cnp.ndarray all_terms = self.all_terms
         memset(&product, 0, sizeof(Product))
@@ -115,13 +116,14 @@ cdef class Dense:
     cdef _read(self, Signal *below, cnp.ndarray x):
         """Let x be what the layer reads."""
         if x.dtype != self.dtype or x.ndim != 2 or x.shape[1] != self.parameter.matrix.fan_in:
-            raise ValueError(f"x must have shape (n, {self.parameter.matrix.fan_in}) and type {self.dtype}")
+            raise ValueError(f"x must have shape (n, {self.parameter.matrix.fan_in}) and type {self.dtype}, "
+                             f"got {np.shape(x)} and {x.dtype}")
         if x.strides[1] != self.kernels.itemsize or x.strides[0] < 0 or x.strides[0] % self.kernels.itemsize:
-            raise ValueError("x must have contiguous rows")
+            raise ValueError(f"x must have contiguous rows in ascending order, got strides {(<object> x).strides}")
         below.values, below.ld = <char *> cnp.PyArray_DATA(x), x.strides[0] // self.kernels.itemsize
 
     def empty(self, n, cols):
-        """A matrix for n rows of cols numbers, padded to whole tiles, its rows apart as in a network's workspace."""
+        """A matrix of n rows of cols numbers, padded to whole tiles, with the row length of a network's workspace."""
         ld = row_length(cols, self.kernels.tile_cols, self.kernels.itemsize)
         rows = round_up(n, self.kernels.tile_cols)
         return aligned_zeros(rows * ld, self.dtype).reshape(rows, ld)
@@ -134,7 +136,7 @@ cdef class Dense:
         x : ndarray of shape (n, fan_in)
             Of the layer's type, with contiguous rows.
         out : ndarray, default=None
-            `empty(n, fan_out)`, to be used again from call to call.
+            The result of `empty(n, fan_out)`, which may be used again in every call.
 
         Returns
         -------
@@ -147,7 +149,8 @@ cdef class Dense:
         cdef size_t whole_panels = round_up(self.parameter.matrix.fan_out, self.kernels.tile_cols)
         if (a.dtype != self.dtype or <size_t> a.shape[0] < product.rows or ld < whole_panels or not a.flags.writeable
                 or not a.flags.aligned or a.strides[1] != a.itemsize):
-            raise ValueError("out must come from empty(n, fan_out)")
+            raise ValueError(f"out must come from empty(n, fan_out) with n at least {product.rows}, got an array of "
+                             f"{a.dtype} with shape {np.shape(a)}")
         self._read(&product.below, x)
         product.above.values, product.above.ld = <char *> cnp.PyArray_DATA(a), ld
         with nogil:
@@ -155,7 +158,7 @@ cdef class Dense:
         return a[: product.rows, : self.parameter.matrix.fan_out]
 
     def _padded(self, matrix, n, cols):
-        """The matrix itself, if it was made by `empty`; else a copy that could have been."""
+        """The matrix itself if it was made by `empty`, else a copy in one that is."""
         shape = round_up(n, self.kernels.tile_cols), row_length(cols, self.kernels.tile_cols, self.kernels.itemsize)
         if matrix.shape == shape and matrix.dtype == self.dtype and matrix.flags.c_contiguous:
             return matrix
@@ -170,10 +173,10 @@ cdef class Dense:
         ----------
         delta : ndarray of shape (n, fan_out)
         kept : ndarray of shape (n, fan_in)
-            What the layer below keeps: `empty(n, fan_in)` filled, or any array, which costs a copy.
+            What the layer below keeps: the result of `empty(n, fan_in)`, filled, or any array, which costs a copy.
         activation_below : str, default="identity"
         out : ndarray, default=None
-            `empty(n, fan_in)`, to be used again from call to call.
+            The result of `empty(n, fan_in)`, which may be used again in every call.
 
         Returns
         -------
@@ -182,7 +185,7 @@ cdef class Dense:
         """
         cdef size_t n = len(delta), fan_in = self.parameter.matrix.fan_in, fan_out = self.parameter.matrix.fan_out
         if np.shape(delta) != (n, fan_out):
-            raise ValueError(f"delta must have shape (n, {fan_out}), not {np.shape(delta)}")
+            raise ValueError(f"delta must have shape ({n}, {fan_out}), got {np.shape(delta)}")
         cdef Product product = self._product(n)
         cdef cnp.ndarray kept_rows = self._padded(kept, n, fan_in)
         cdef cnp.ndarray delta_in = self.empty(n, fan_in) if out is None else self._padded(out, n, fan_in)
@@ -210,9 +213,9 @@ cdef class Dense:
         x : ndarray of shape (n, fan_in)
             Of the layer's type, with contiguous rows.
         delta : ndarray of shape (n, fan_out)
-            `empty(n, fan_out)` filled, or any array, which costs a copy.
+            The result of `empty(n, fan_out)`, filled, or any array, which costs a copy.
         unpack : bool, default=True
-            Return the gradients, not just leave them where the optimizers' memories are: packed.
+            Return the gradients. False: leave them packed, where an optimizer's memory would be.
 
         Returns
         -------
@@ -220,7 +223,8 @@ cdef class Dense:
         db : ndarray of shape (fan_out,)
         """
         cdef Product product = self._product(len(x))
-        cdef cnp.ndarray rows = self._padded(delta, product.rows, self.parameter.matrix.fan_out), state = self.state, dW, db
+        cdef size_t fan_in = self.parameter.matrix.fan_in, fan_out = self.parameter.matrix.fan_out
+        cdef cnp.ndarray rows = self._padded(delta, product.rows, fan_out), state = self.state, dW, db
         cdef cnp.ndarray squares = np.empty(n_weight_tasks(self.kernels, &self.parameter.matrix))
         cdef fastnn_update update
         update.optimizer, update.scale, update.l2 = FASTNN_gradient, 1, 0
@@ -234,6 +238,7 @@ cdef class Dense:
             run_team(self.n_threads, step, &product, NULL)
         if not unpack:
             return None
-        dW, db = np.empty((self.parameter.matrix.fan_in, self.parameter.matrix.fan_out), self.dtype), np.empty(self.parameter.matrix.fan_out, self.dtype)
-        self.kernels.unpack_dense(&self.parameter.matrix, cnp.PyArray_DATA(state), cnp.PyArray_DATA(dW), cnp.PyArray_DATA(db))
+        dW, db = np.empty((fan_in, fan_out), self.dtype), np.empty(fan_out, self.dtype)
+        self.kernels.unpack_matrix(&self.parameter.matrix, cnp.PyArray_DATA(state), cnp.PyArray_DATA(dW),
+                                   cnp.PyArray_DATA(db))
         return dW, db

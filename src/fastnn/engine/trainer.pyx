@@ -1,6 +1,5 @@
-"""A network in training: its optimizer's memories, the space for a batch, and runs over segments of an epoch."""
+"""A network in training: the optimizer's memories, the memory of a batch, and runs over segments of an epoch."""
 
-import math
 import os
 import sys
 
@@ -8,73 +7,80 @@ import numpy as np
 
 cimport numpy as cnp
 from libc.stddef cimport size_t
-from libc.stdint cimport int32_t, intptr_t, uint32_t
+from libc.stdint cimport intptr_t, uint32_t
 
 from fastnn.engine import schedule
-from fastnn.engine.activation import keeps_input, number
-from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays
-from fastnn.engine.arrays cimport Workspace, names_rows, round_up, row_length, samples_of
-from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncrowded_team
-from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_entries, fastnn_kernels, fastnn_samples
-from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
-from fastnn.engine.layers.signal cimport Signal, n_panels, n_tiles
+from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays, span
+from fastnn.engine.arrays cimport Workspace, names_rows, round_up, samples_of
+from fastnn.engine.booking cimport (
+    book_dense_input, book_layers, book_operations, book_parameters, book_sparse_input, book_targets,
+)
+from fastnn.engine.kernels cimport fastnn_samples
+from fastnn.engine.layers.layer cimport Layer
+from fastnn.engine.layers.signal cimport n_panels
 from fastnn.engine.loss cimport Loss, TargetRows, Targets
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
-from fastnn.engine.products cimport every_term, n_weight_tasks
-from fastnn.engine.segment cimport (
-    Operation, Plan, RowOperation, Segment, n_chunks, operation_work, row_work, run_segment,
-)
+from fastnn.engine.segment cimport Plan, Segment, run_segment
+from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
 from fastnn.engine.threads.team cimport affordable_team, run_team
 
 cnp.import_array()
 
-# Arithmetic of a step below which one thread is faster than two that wait for each other.
+# Floating-point operations of a step below which one thread is faster than two that wait for each other.
 cdef double PARALLEL_FLOPS = 1e6
-# Where samples are taken by rows, they are taken so many at a time, or a few more.
+# Samples of a chunk, which one thread takes by rows: at least so many, and a whole number of tiles.
 cdef size_t LEAST_CHUNK = 16
+
+# What two networks must have in common for one trainer to train either of them.
+cdef tuple LAYOUT = ("description", "input_shape", "head", "groups", "dtype", "level")
+
+
+cdef tuple layout(Network network):
+    return (network.description, network.input_shape, network.head, network.groups, network.dtype.name,
+            network.kernels.level.decode())
 
 
 cdef class Trainer:
-    """A network, an optimizer and the space to train one with the other.
+    """A network and what it takes to train it: a loss, an optimizer and the memory of a batch.
 
     Parameters
     ----------
     network : Network
         Its parameters are changed in place.
     loss : Loss
-        For the network's head.
+        It must have the network's head and outputs.
     optimizer : Optimizer
     batch_size : int
     n_threads : int
-        At most so many are used.
+        The most threads that a step uses.
     dropout : sequence of float, default=()
-        For each hidden layer, the rate at which its units are dropped. () drops none.
+        The rate at which units are dropped, for each hidden layer. () drops none.
     clip_norm : float, default=None
-        The largest norm of a gradient, over all layers. None: any.
+        The largest norm of a gradient, taken over all layers. None: no limit.
     seed : int, default=0
-        Of the dropped units.
+        Decides which units are dropped.
     memories : sequence of list of ndarray, default=()
-        What the optimizer remembers of each of the network's weights. () is zeros.
+        What the optimizer remembers: each memory has an array for each of the network's weights. () is zeros.
 
     Attributes
     ----------
     memories : ndarray of shape (n_memories, n_packed)
-        What the optimizer remembers, each memory laid out as the network's parameters are.
+        What the optimizer remembers. Each memory is laid out as the network's parameters are.
     in_use : bool
-        Whether a fit is under way that counts on it: it then moves to no other network. To be set by that fit.
+        Whether a fit is using this trainer, which then moves to no other network. The fit sets it.
     schedule : list
-        The phases of a step, as `fastnn.engine.schedule.plan` returns them. With FASTNN_SHOW_SCHEDULE=1 in the
-        environment they are printed.
+        The phases of a step, as `fastnn.engine.schedule.plan` returns them. They are printed where the environment has
+        FASTNN_SHOW_SCHEDULE=1.
     step_flops : float
-        Floating-point operations of a whole batch's step, by which it is judged whether several threads pay.
+        Floating-point operations of a whole batch's step, which decide whether a step uses several threads.
 
     Raises
     ------
     ValueError
-        For settings that do not fit the network.
+        If a parameter breaks its rule, or does not fit the network.
     MemoryError
-        When there is no space for such batches.
+        If there is not enough memory for such batches.
     """
 
     cdef readonly Network network
@@ -85,15 +91,18 @@ cdef class Trainer:
     cdef readonly list schedule
     cdef readonly double step_flops
     cdef public bint in_use
-    cdef Workspace space, input_space  # input_space: for a batch of X, dense or sparse as the last one was
-    cdef const uint32_t *all_terms
+    cdef Workspace space, input_space  # input_space has a batch of X: a dense or a sparse one, as in the last run
+    cdef const uint32_t *all_terms  # 0, 1, 2, ...
     cdef bint running
     cdef Segment segment
-    cdef int n_threads, asked_threads  # of which a small network's steps use one only
+    cdef int n_threads, given_threads  # n_threads is 1 for a small network, whatever was given
 
     @property
     def patience(self):
-        """float: seconds a thread may wait for another before that counts as a stall; after some, one goes on alone."""
+        """float: seconds that a thread may wait for another before the wait counts as a stall.
+
+        After a few stalls one thread does the rest of the work alone.
+        """
         return self.segment.barrier.patience
 
     @patience.setter
@@ -105,14 +114,19 @@ cdef class Trainer:
         cdef Plan *plan = &self.segment.plan
         n_parameters, n_hidden = len(network.parameters), len(network.layers) - 1
         if batch_size < 1:
-            raise ValueError(f"batches of {batch_size} samples")
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if n_threads < 1:
-            raise ValueError(f"{n_threads} threads")
+            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         loss.check(network)
-        if len(dropout) not in (0, n_hidden) or not all(0 <= rate < 1 for rate in dropout):
-            raise ValueError(f"dropout rates of {tuple(dropout)} for {n_hidden} hidden layers")
+        if len(dropout) not in (0, n_hidden):
+            raise ValueError(
+                f"dropout must have {n_hidden} rates, one for each hidden layer, or none, got {len(dropout)}")
+        if not all(0 <= rate < 1 for rate in dropout):
+            raise ValueError(f"dropout must have rates of at least 0 and below 1, got {tuple(dropout)}")
         if clip_norm is not None and not clip_norm > 0:
-            raise ValueError(f"clip_norm is {clip_norm}")
+            raise ValueError(f"clip_norm must be above 0, got {clip_norm}")
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed must be from 0 to 2**64 - 1, got {seed}")
         self.network, self.loss, self.optimizer = network, loss, optimizer
         self.dropout, self.clip_norm, self.seed = tuple(dropout), clip_norm, seed
         self.memories = aligned_zeros(optimizer.n_memories * n_parameters, network.dtype).reshape(
@@ -120,37 +134,38 @@ cdef class Trainer:
         for packed, memory in zip(self.memories, memories):
             network.pack(memory, packed)
         self.step_flops = 6.0 * batch_size * n_parameters
-        self.batch_size, self.asked_threads = batch_size, n_threads
+        self.batch_size, self.given_threads = batch_size, n_threads
         self.n_threads = n_threads if self.step_flops > PARALLEL_FLOPS else 1
         self.patience = patience_for(self.step_flops)
-        self.segment.stepping.hyperparameters = &optimizer.settings
+        self.segment.stepping.hyperparameters = &optimizer.hyperparameters
         self.segment.stepping.step.dropout_seed = seed
         self.segment.stepping.clip_norm = 0 if clip_norm is None else clip_norm
         plan.kernels, plan.n_layers, plan.n_parameters = network.kernels, len(network.layers), network.n_parameters
         plan.batch_size, plan.chunk_samples = batch_size, round_up(LEAST_CHUNK, network.kernels.tile_rows)
         self.space = Workspace()
-        self._book_parameters()
+        book_parameters(&self.segment, network, self.memories, self.space)
         self.schedule = schedule.plan(network.layers, clip_norm is not None)
         if os.environ.get("FASTNN_SHOW_SCHEDULE") == "1":
             print(f"fastnn: the phases of a step\n{schedule.text(self.schedule)}", file=sys.stderr)
-        self._book_operations()
-        self._book_layers()
-        self._book_targets()
+        book_operations(plan, self.schedule, self.space)
+        self.all_terms = book_layers(plan, network, loss, self.dropout, self.schedule, self.space)
+        book_targets(&self.segment, network, loss, self.space)
 
     def adapted(self, Loss loss not None, Optimizer optimizer not None, batch_size, n_threads, *, dropout=(),
                 clip_norm=None, seed=0):
-        """A trainer with other settings that goes on where this one is: itself, if nothing but numbers differ.
+        """A trainer with other settings that resumes where this one is.
 
-        An optimizer of the same name keeps its memories and its count of steps; another one starts afresh.
+        It is this trainer itself if only the optimizer's hyperparameters differ. An optimizer of the same name keeps
+        its memories and its count of steps. Another optimizer begins without any.
         """
         cdef Trainer other
         same = optimizer.name == self.optimizer.name
         if same:
             optimizer.step_count = self.optimizer.step_count
-        mine = self.loss, self.batch_size, self.asked_threads, self.dropout, self.clip_norm, self.seed
-        if same and mine == (loss, batch_size, n_threads, tuple(dropout), clip_norm, seed):
+        own = self.loss, self.batch_size, self.given_threads, self.dropout, self.clip_norm, self.seed
+        if same and own == (loss, batch_size, n_threads, tuple(dropout), clip_norm, seed):
             self.optimizer = optimizer
-            self.segment.stepping.hyperparameters = &optimizer.settings
+            self.segment.stepping.hyperparameters = &optimizer.hyperparameters
             return self
         other = Trainer(self.network, loss, optimizer, batch_size, n_threads, dropout=dropout, clip_norm=clip_norm,
                         seed=seed)
@@ -159,14 +174,14 @@ cdef class Trainer:
         return other
 
     def move_to(self, Network network not None):
-        """Train this network from now on, which has the same layers as the last one."""
+        """Train another network from now on. It must have the same layers, head and type."""
         cdef size_t i
         cdef Plan *plan = &self.segment.plan
         if self.in_use:
             raise RuntimeError("this network is being trained: train a copy of the model, by copy.deepcopy")
-        mine, its = ((one.description, one.input_shape, one.head, one.groups, one.dtype) for one in (self.network, network))
-        if mine != its or network.kernels != self.network.kernels:
-            raise ValueError(f"a network of other layers than {mine}: {its}")
+        for name, own, other in zip(LAYOUT, layout(self.network), layout(network)):
+            if own != other:
+                raise ValueError(f"network must have the {name} of the trainer's, {own!r}, got {other!r}")
         self.network = network
         for i in range(plan.n_parameters):
             plan.parameters[i].matrix.weights = plan.gradients[i].matrix.weights = (
@@ -175,176 +190,13 @@ cdef class Trainer:
     def __reduce__(self):
         memories = [self.network.unpack(memory) for memory in self.memories]
         return Trainer, (
-            self.network, self.loss, self.optimizer, self.batch_size, self.asked_threads, self.dropout, self.clip_norm,
+            self.network, self.loss, self.optimizer, self.batch_size, self.given_threads, self.dropout, self.clip_norm,
             self.seed, memories)
-
-    # -- what is booked before anything runs ---------------------------------------------------------------------------
-
-    cdef _book_parameters(self):
-        """The list of parameters, with what the optimizer remembers of each or, to be clipped, with their gradient."""
-        cdef Plan *plan = &self.segment.plan
-        cdef cnp.ndarray memories = self.memories
-        cdef char *gradient
-        cdef size_t i, panels = 0, itemsize = plan.kernels.itemsize
-        cdef Parameter *parameter
-        plan.parameters = <Parameter *> self.space.zeros(plan.n_parameters * sizeof(Parameter), np.uint8)
-        plan.gradients = plan.parameters
-        for i in range(plan.n_parameters):
-            parameter = &plan.parameters[i]
-            parameter[0] = self.network.parameter_list[i]
-            parameter.matrix.state = <char *> cnp.PyArray_DATA(memories) + parameter.offset * itemsize
-            parameter.matrix.state_stride = len(self.network.parameters)
-            parameter.squares = <double *> self.space.zeros(n_weight_tasks(plan.kernels, &parameter.matrix), np.float64)
-            panels += n_panels(plan.kernels, parameter.matrix.fan_out)
-        if self.segment.stepping.clip_norm > 0:
-            self.segment.stepping.norms = <double *> self.space.zeros(panels, np.float64)
-            gradient = self.space.zeros(len(self.network.parameters), self.network.dtype)
-            plan.gradients = <Parameter *> self.space.zeros(plan.n_parameters * sizeof(Parameter), np.uint8)
-            for i in range(plan.n_parameters):
-                plan.gradients[i] = plan.parameters[i]
-                plan.gradients[i].matrix.state = gradient + plan.parameters[i].offset * itemsize
-
-    cdef _book_operations(self):
-        """The schedule, as the threads go through it."""
-        cdef Plan *plan = &self.segment.plan
-        cdef Operation *operation
-        cdef RowOperation *row_operation
-        plan.n_operations = sum(map(len, self.schedule))
-        plan.operations = operation = <Operation *> self.space.zeros(plan.n_operations * sizeof(Operation), np.uint8)
-        for phase in self.schedule:
-            for name, *arguments in phase:
-                operation.work = operation_work(name)
-                if name == "rows":
-                    plan.n_row_operations = len(arguments[0])
-                    plan.row_operations = row_operation = <RowOperation *> self.space.zeros(
-                        plan.n_row_operations * sizeof(RowOperation), np.uint8)
-                    for row_name, *layer in arguments[0]:
-                        row_operation.work = row_work(row_name)
-                        row_operation.layer = layer[0] if layer else 0
-                        row_operation += 1
-                elif arguments:
-                    operation.layer = arguments[0]
-                operation += 1
-            (operation - 1).ends_phase = True
-
-    cdef _book_layers(self):
-        """The layers, what each needs for itself, and the signals that they make."""
-        cdef Plan *plan = &self.segment.plan
-        cdef const fastnn_kernels *kernels = plan.kernels
-        cdef EngineLayer engine_layer
-        cdef Layer *layer
-        cdef Signal *signal
-        cdef size_t i, first = 0
-        layers, dtype = self.network.layers, self.network.dtype
-        row_operations = [operation for phase in self.schedule for operation in phase if operation[0] == "rows"][0][1]
-        backs = {operation[1] for phase in self.schedule for operation in phase if operation[0] == "back"}
-        by_rows = {operation[1] for operation in row_operations if operation[0] == "back"}
-        rows = self.batch_size * max(math.prod(layer.input_shape[:-1]) for layer in layers)
-        self.all_terms = self.space.terms(max(*self.network.sizes, rows))
-        plan.layers = <Layer *> self.space.zeros(plan.n_layers * sizeof(Layer), np.uint8)
-        plan.signals = <Signal *> self.space.zeros(plan.n_layers * sizeof(Signal), np.uint8)
-        for i in range(plan.n_layers):
-            engine_layer, layer, signal = layers[i], &plan.layers[i], &plan.signals[i]
-            layer[0] = self.network.layer_list[i]
-            layer.parameters = plan.gradients + first
-            first += layer.n_parameters
-            layer.workspace = engine_layer.book(layer, self.batch_size, i in by_rows, self.space)
-
-            last = i == plan.n_layers - 1
-            signal.positions, signal.channels = engine_layer.n_positions(), engine_layer.output_shape[-1]
-            signal.ld = row_length(signal.channels, kernels.tile_cols, kernels.itemsize)
-            signal.columns = signal.samples = every_term(self.all_terms)
-            signal.number = i
-            # What a loss of logits is computed from is not what the head makes of them.
-            activation = self.network.head if last and not self.loss.from_logits else engine_layer.activation
-            signal.activation = number(activation)
-            n = round_up(self.batch_size, kernels.tile_cols) * signal.positions * <object> signal.ld
-            signal.kept = signal.values = self.space.zeros(n, dtype)
-            if last and self.loss.from_logits:
-                signal.delta = signal.values  # the loss replaces the logits by their gradient
-            else:
-                if last or i + 1 in backs or i + 1 in by_rows:
-                    signal.delta = self.space.zeros(n, dtype)
-                if keeps_input(activation):
-                    signal.kept = signal.sums = self.space.zeros(n, dtype)
-            if not last and self.dropout and self.dropout[i] > 0:
-                signal.dropout, signal.mask = self.dropout[i], self.space.zeros(n, dtype)
-                if signal.sums == NULL:
-                    signal.kept = self.space.zeros(n, dtype)
-            if i in backs and engine_layer.wants_transposed_delta():
-                signal.delta_t = self.space.zeros(
-                    round_up(self.batch_size, kernels.tile_cols) * signal.positions * <object> signal.channels, dtype)
-
-    cdef _book_targets(self):
-        cdef TargetRows *targets
-        cdef size_t i
-        rows = round_up(self.batch_size, self.segment.plan.kernels.tile_cols)
-        for i in range(2):
-            targets = &self.segment.gathered[i].targets
-            targets.weights = self.space.zeros(rows * self.loss.n_targets, self.network.dtype)
-            if self.loss.name == "softmax":
-                targets.labels = <int32_t *> self.space.zeros(rows * self.loss.n_targets, np.int32)
-            else:
-                targets.targets = self.space.zeros(rows * self.loss.n_outputs, self.network.dtype)
-        self.segment.progress.losses = <double *> self.space.zeros(
-            n_chunks(&self.segment.plan, self.batch_size), np.float64)
-
-    cdef _book_dense_input(self):
-        cdef Signal inputs[2]  # copies: what is there stays, if there is no space for all of it
-        cdef Signal *signal
-        cdef const fastnn_kernels *kernels = self.segment.plan.kernels
-        cdef size_t i
-        cdef Workspace space = Workspace()
-        n_features = self.network.sizes[0]
-        row_tiles, column_tiles = n_tiles(kernels, self.batch_size), n_tiles(kernels, n_features)
-        rows = round_up(self.batch_size, kernels.tile_cols)
-        for i in range(2):
-            signal = &inputs[i]
-            signal[0] = self.segment.gathered[i].signal
-            self.network.shape_input(signal)
-            signal.columns = signal.samples = every_term(self.all_terms)
-            signal.values = space.zeros(rows * signal.positions * <object> signal.ld, self.network.dtype)
-            signal.entries.starts, signal.entries.capacity = NULL, 0
-        if inputs[0].positions == 1:
-            inputs[0].columns.terms = <uint32_t *> space.zeros(row_tiles * n_features, np.uint32)
-            inputs[0].columns.counts = <uint32_t *> space.zeros(row_tiles, np.uint32)
-            inputs[0].columns.stride = n_features
-            inputs[0].samples.terms = <uint32_t *> space.zeros(column_tiles * self.batch_size, np.uint32)
-            inputs[0].samples.counts = <uint32_t *> space.zeros(column_tiles, np.uint32)
-            inputs[0].samples.stride = self.batch_size
-        for i in range(2):  # the lists of one batch are done with when the next one's are made
-            inputs[i].columns, inputs[i].samples = inputs[0].columns, inputs[0].samples
-            self.segment.gathered[i].signal = inputs[i]
-        self.input_space = space
-
-    cdef _book_sparse_input(self, capacity):
-        cdef Signal inputs[2]  # likewise
-        cdef fastnn_entries *entries
-        cdef size_t i
-        cdef Workspace space = Workspace()
-        if capacity >= FASTNN_NO_ENTRY:
-            raise ValueError(f"batches of {self.batch_size} samples with {capacity} stored numbers: make them smaller")
-        heads = <uint32_t *> space.zeros(self.network.sizes[0], np.uint32)
-        following = <uint32_t *> space.zeros(capacity, np.uint32)
-        for i in range(2):
-            inputs[i] = self.segment.gathered[i].signal
-            self.network.shape_input(&inputs[i])
-            inputs[i].values = NULL
-            inputs[i].columns = inputs[i].samples = every_term(NULL)
-            entries = &inputs[i].entries
-            entries.starts = <size_t *> space.zeros(self.batch_size + 1, np.uintp)
-            entries.columns = <uint32_t *> space.zeros(capacity, np.uint32)
-            entries.rows = <uint32_t *> space.zeros(capacity, np.uint32)
-            entries.values = space.zeros(capacity, self.network.dtype)
-            entries.heads, entries.next, entries.capacity = heads, following, capacity
-        for i in range(2):
-            self.segment.gathered[i].signal = inputs[i]
-        self.input_space = space
 
     # -- running -------------------------------------------------------------------------------------------------------
 
     cdef _refresh_layers(self):
-        """What layers keep of their weights, which may have been set since the last run."""
+        """Bring up to date what layers keep of their weights: these may have been set since the last run."""
         cdef Plan *plan = &self.segment.plan
         cdef Layer *layer
         cdef size_t i, j, panel
@@ -357,37 +209,38 @@ cdef class Trainer:
                     layer.kind.refresh(layer, j, panel)
 
     def run(self, X, targets, order, double loss=0, *, weights=None, rates=None):
-        """Train on the samples that order names, batch by batch; the last batch may be smaller.
+        """Train on the samples in the given order, batch by batch. The last batch may be smaller.
 
         Parameters
         ----------
         X : ndarray or CSR matrix of shape (n_samples, n_features)
-            Any real type, any strides; rows are converted as they are gathered.
+            Of any real type and any strides. Rows are converted as they are gathered.
         targets : ndarray
-            For softmax int32 classes of shape (n_samples,) or (n_samples, n_groups); else numbers of shape
-            (n_samples, n_outputs), of any real type.
+            For the loss softmax, int32 classes of shape (n_samples,) or (n_samples, n_groups); for another loss,
+            numbers of any real type, of shape (n_samples, n_outputs).
         order : ndarray of intp of shape (n_rows,)
+            The numbers of the samples to train on.
         loss : float, default=0
-            What the epoch's earlier segments returned: an epoch's loss has the same bits however it is cut.
+            What the epoch's earlier segments returned. So an epoch's loss has the same bits however it is cut.
         weights : ndarray of shape (n_samples,) or (n_samples, n_targets), default=None
-            What the loss of each sample, or of each sample's each target, is multiplied by; a batch's gradient is
-            divided by what they add up to. None: 1.
+            The factors of the losses of samples, or of each target of each sample. A batch's gradient is divided by
+            their sum. None: all are 1.
         rates : ndarray of float64 of shape (n_batches,), default=None
-            What the learning rate is multiplied by, batch by batch. None: 1.
+            The learning rate's factor in each batch. None: all are 1.
 
         Returns
         -------
         float
-            `loss` and, added to it, the summed loss of the samples plus, once per batch, half of l2 times the sum of
-            all squared weights, as they were before each batch's step; of a batch with weights, that divided by their
-            mean. The same bits for any number of threads, and so are the network's weights.
+            The sum of `loss`, the losses of all samples and the penalty of each batch. The penalty is half of l2
+            times the sum of all squared weights before the batch's step. What a batch with weights adds is divided by
+            their mean. The result and the network's weights have the same bits for any number of threads.
 
         Raises
         ------
         ValueError
-            When an array does not fit the network, or order or targets name what does not exist.
+            If an array does not fit the network, or if order or targets are out of range.
         RuntimeError
-            When another thread is in the middle of a run.
+            If another thread is in the middle of a run.
         """
         if self.running:
             raise RuntimeError("this network is being trained by another thread")
@@ -400,40 +253,42 @@ cdef class Trainer:
     cdef double _run(self, X, targets, cnp.ndarray order, double loss, weights, rates) except? -1:
         cdef Segment *segment = &self.segment
         arrays = sample_arrays(X)
-        cdef fastnn_samples samples = samples_of(arrays)
+        cdef fastnn_samples samples = samples_of(arrays, "X")
         cdef Targets all_targets
         cdef cnp.ndarray rate_array
         cdef int n_threads
         n_samples = n_rows(X)
         self.network.check_samples(&samples)
         if order.dtype != np.intp or order.ndim != 1 or not cnp.PyArray_ISCARRAY_RO(order):
-            raise ValueError("order must be a contiguous, aligned array of intp")
+            raise ValueError(f"order must be a contiguous, aligned array of intp of 1 dimension, got {order.dtype} "
+                             f"with shape {np.shape(order)} and strides {(<object> order).strides}")
         if len(order) == 0:
             return loss
         segment.source.order, segment.source.n_rows = <const intptr_t *> cnp.PyArray_DATA(order), len(order)
         if not names_rows(segment.source.order, segment.source.n_rows, n_samples):
-            raise ValueError(f"order names samples outside 0 ... {n_samples - 1}")
+            raise ValueError(f"order must be from 0 to below {n_samples}, the number of samples, got {span(order)}")
         all_targets = Targets(self.loss, self.network.dtype, targets, weights, n_samples, order)
-        self._aim_at(all_targets)
+        self._read_targets(all_targets)
         segment.source.rates = NULL
         if rates is not None:
             rate_array = np.ascontiguousarray(rates, np.float64)
-            if rate_array.ndim != 1 or len(rate_array) != -(-len(order) // self.batch_size):
-                raise ValueError(f"{rate_array.size} rates for {-(-len(order) // self.batch_size)} batches")
+            n_batches = -(-len(order) // self.batch_size)
+            if np.shape(rates) != (n_batches,):
+                raise ValueError(f"rates must have shape ({n_batches},), one for each batch, got {np.shape(rates)}")
             segment.source.rates = <const double *> cnp.PyArray_DATA(rate_array)
 
         if samples.starts == NULL:
             if segment.gathered[0].signal.values == NULL:
-                self._book_dense_input()
+                self.input_space = book_dense_input(segment, self.network, self.all_terms)
         else:
             n_entries = most_entries(arrays, order, self.batch_size)
             if segment.gathered[0].signal.entries.capacity < max(1, n_entries):
-                self._book_sparse_input(max(1, n_entries))
+                self.input_space = book_sparse_input(segment, self.network, max(1, n_entries))
         self._refresh_layers()
         segment.source.X = &samples
         segment.progress.steps_before = segment.progress.step_count = self.optimizer.step_count
         segment.progress.loss, segment.progress.n_done = loss, 0
-        n_threads = affordable_team(uncrowded_team(self.n_threads, self.patience))
+        n_threads = affordable_team(uncontended_team(self.n_threads, self.patience))
         while segment.progress.n_done < segment.source.n_rows:
             segment.barrier.stalls = 0 if n_threads == 1 else recent_stalls()
             with nogil:
@@ -443,14 +298,14 @@ cdef class Trainer:
         self.optimizer.step_count = segment.progress.step_count
         return segment.progress.loss
 
-    cdef _aim_at(self, Targets targets):
-        """Take the batches' targets from these from now on, into the space that there is for them."""
-        cdef TargetRows space
+    cdef _read_targets(self, Targets targets):
+        """Gather the batches' targets from these from now on, into the memory booked for them."""
+        cdef TargetRows booked
         cdef size_t i
         self.segment.source.targets = &targets.samples
         for i in range(2):
-            space = self.segment.gathered[i].targets
+            booked = self.segment.gathered[i].targets
             self.segment.gathered[i].targets = targets.rows
-            self.segment.gathered[i].targets.labels = space.labels
-            self.segment.gathered[i].targets.targets = space.targets
-            self.segment.gathered[i].targets.weights = space.weights
+            self.segment.gathered[i].targets.labels = booked.labels
+            self.segment.gathered[i].targets.targets = booked.targets
+            self.segment.gathered[i].targets.weights = booked.weights

@@ -1,4 +1,4 @@
-/* Activations and their gradients over matrices: of the caller's, or the strip a product has just left in the cache. */
+/* Activations and their gradients over matrices, such as the strip that a product has just left in the cache. */
 #include "activation.h"
 #include "table.h"
 

@@ -1,8 +1,8 @@
 /* The error carried back through a dense layer: delta_in = (delta_out W^T) * f'(kept).
  *
- * The awkward product: W's panels run along its columns, which here are summed over. So the vectors lie along the
- * batch, in delta_out transposed, and the scalars are a panel's numbers, TILE_ROWS rows of W at a time. What comes out
- * is delta_in transposed; it is turned around block by block while in the first-level cache.
+ * W's panels run along its columns, over which this product sums. So the vectors lie along the batch, in the transpose
+ * of delta_out, and the scalars are a panel's numbers, TILE_ROWS rows of W at a time. The result is the transpose of
+ * delta_in, which is transposed back block by block while it is in the first-level cache.
  */
 #include "kernels.h"
 #include "table.h"

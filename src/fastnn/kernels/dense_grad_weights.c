@@ -13,13 +13,13 @@
  * second-level one. */
 enum { DEPTH = 200, BLOCK_TILES = 16, BLOCK_PANELS = 2 };
 
-/* A tile's weights and what the optimizer remembers of them; a stride of 0: it is one thing, or nothing. */
+/* A tile's weights and what the optimizer remembers of them. The stride is 0 where it has at most one memory. */
 typedef struct {
     real *weights, *memory;
     size_t stride;
 } tile_state;
 
-/* Has a line of each brought into the second-level cache. */
+/* Prefetches a cache line of the weights and of each memory into the second-level cache. */
 INLINE void fetch_line(tile_state state, size_t at)
 {
     __builtin_prefetch(state.weights + at, 1, 2);
@@ -38,8 +38,8 @@ INLINE void grad_tile(const int rows, const int width, const real *x, size_t ldx
 #pragma GCC unroll 8
         for (int j = 0; j < width; j++)
             sums[i][j] = first ? (vreal){0} : load(grad + i * TILE_COLS + j * LANES);
-    /* What the step will want is fetched during the sum, a line at every fourth sample: all at once, or never, it cost
-     * a network of 1024-unit layers a twelfth of its time. */
+    /* What the step will read is prefetched during the sum, a line at every fourth sample. A network of 1024-unit
+     * layers took a twelfth longer where it was prefetched all at once, or not at all. */
     enum { LINE = 64 / sizeof(real), EVERY = 4 };
     const uint32_t *sample = samples, *end = samples + n_samples;
     for (size_t at = 0; at < (size_t)rows * TILE_COLS && end - sample >= EVERY; at += LINE) {
@@ -67,7 +67,7 @@ INLINE void grad_entries(size_t rows, const int width, const fastnn_entries *x, 
     }
 }
 
-/* By itself: inlined, it cost the dense product registers. */
+/* Not inlined: that would take registers from the dense product. */
 static __attribute__((noinline)) void grad_sparse_tile(size_t rows, int width, const fastnn_entries *x, size_t column,
                                                        const real *delta, size_t ldd, real *grad)
 {
@@ -79,8 +79,9 @@ static __attribute__((noinline)) void grad_sparse_tile(size_t rows, int width, c
 
 /* One step for `rows` rows of a panel, grad being summed but not yet scaled. Returns squares plus the weights' squares.
  *
- * Constants and sums are local: through a pointer they would be read and written again for every vector, since the
- * compiler must fear that the weights being stored are they. The rows' divisions overlap with the next tile's products.
+ * Constants and sums are local variables. Through a pointer they would be read and written again for every vector,
+ * since the compiler must assume that the stored weights alias them. The rows' divisions overlap with the next tile's
+ * products.
  */
 #define OPTIMIZER(name, memories)                                                                                     \
     INLINE vreal update_rows_##name(const update_constants constants, size_t rows, const int width, const real *grad, \
@@ -210,14 +211,14 @@ void KERNEL(dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t r
                 matrix->state_stride, (vreal){0});
 }
 
-/* In double: the gradients that most need their norm are those whose squares are beyond float. */
+/* In double, since the squares of the gradients that most need clipping are beyond float. */
 double KERNEL(sum_of_squares)(size_t n, const void *x)
 {
     enum { DOUBLES = FASTNN_VECTOR_BYTES / sizeof(double) };
     typedef double vdouble __attribute__((vector_size(FASTNN_VECTOR_BYTES)));
     typedef real as_many __attribute__((vector_size(DOUBLES * sizeof(real))));
     const real *numbers = x;
-    vdouble even = {0}, odd = {0}; /* two sums, which need not wait for each other */
+    vdouble even = {0}, odd = {0}; /* two sums, which do not depend on each other */
     double sum = 0;
     size_t i = 0;
     for (; i + 2 * DOUBLES <= n; i += 2 * DOUBLES) {
@@ -236,7 +237,8 @@ double KERNEL(sum_of_squares)(size_t n, const void *x)
     return sum;
 }
 
-void KERNEL(dense_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad, const fastnn_update *update)
+void KERNEL(matrix_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad,
+                         const fastnn_update *update)
 {
     update_constants c = constants_of(update);
     const int width = panel_vectors(matrix->fan_out, panel);

@@ -1,9 +1,10 @@
-/* Dropout: units that a sample does without in one step of training.
+/* Dropout: units whose outputs are 0 for a sample in one step of training.
  *
- * Which, is a function of where and when, by a counter-based generator: no state is kept, so neither the number of
- * threads nor what was computed before changes it. The generator is Philox4x64-10 of Salmon et al. (2011), "Parallel
- * random numbers: as easy as 1, 2, 3", which is NumPy's Philox too. A block of its four 64-bit words decides on eight
- * units, by the words' halves, the lower first; its counter is (the block's number in the row, row, layer, step).
+ * A counter-based generator makes the choice a function of the unit's position and the step: no state is kept, so
+ * neither the number of threads nor what was computed before changes it. The generator is Philox4x64-10 of Salmon et
+ * al. (2011), "Parallel random numbers: as easy as 1, 2, 3", which is NumPy's Philox too. A block of its four 64-bit
+ * words decides on eight units, by the words' halves, the lower first; its counter is (the block's number in the row,
+ * row, layer, step).
  */
 #include "table.h"
 

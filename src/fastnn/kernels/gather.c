@@ -1,6 +1,6 @@
-/* A batch's rows out of the caller's array: converted on the way, whatever its type, strides and alignment.
+/* A batch's rows out of the caller's array, of any type, strides and alignment, converted on the way.
  *
- * This is why training from uint8 pixels or a memory map costs no second X. Rows of a sparse X stay sparse.
+ * So training from uint8 pixels or a memory map needs no copy of X. Rows of a sparse X stay sparse.
  */
 #include "table.h"
 
@@ -69,8 +69,8 @@ void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, voi
     }
 }
 
-/* How many entries a row of a sparse matrix has, from *begin on. Whatever the indices are, nothing beyond the arrays
- * is named: a negative one is, unsigned, too large; and a row that leads out of them is empty, from 0 on. */
+/* How many entries a row of a sparse matrix has, from *begin on. Whatever the starts are, no address beyond the arrays
+ * is formed: a negative start is too large as an unsigned number, and a row that leads out of the arrays is empty. */
 INLINE size_t stored_row(const fastnn_samples *X, size_t row, size_t *begin)
 {
     size_t start = (size_t)index_at(X->starts, X->wide_indices, row);

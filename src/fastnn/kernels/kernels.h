@@ -41,14 +41,14 @@ typedef struct {
     size_t stride;          /* 0: every tile has the same */
 } fastnn_terms;
 
-/* What is stored of a batch of sparse samples: its entries, row after row, each row's in the order of X. */
+/* The entries of a batch of sparse samples, row after row. The entries of a row are in the order of X. */
 typedef struct {
-    size_t *starts; /* (rows + 1) where each row's entries begin, the last's end */
+    size_t *starts; /* (rows + 1) where each row's entries begin, and where the last row's end */
     size_t capacity;
     uint32_t *columns, *rows; /* (capacity) */
     void *values;             /* (capacity) */
     uint32_t *heads;          /* (fan_in) the first entry of each column, or FASTNN_NO_ENTRY */
-    uint32_t *next;           /* (capacity) the next one in its column, likewise */
+    uint32_t *next;           /* (capacity) the next entry in the same column, or FASTNN_NO_ENTRY */
 } fastnn_entries;
 
 #define FASTNN_NO_ENTRY UINT32_MAX
@@ -67,7 +67,7 @@ typedef struct {
 typedef struct {
     int optimizer;
     double scale; /* of the summed gradient: 1 / the batch's summed sample weight */
-    double l2;    /* the penalty's gradient, l2 * weight, is added before scaling; biases have none */
+    double l2;    /* the penalty's gradient, l2 * weight, is added before scaling; biases have no penalty */
     double learning_rate, decay_1, decay_2, epsilon;
     double keep; /* what the weights, not the biases, are multiplied by first: decoupled weight decay */
 } fastnn_update;
@@ -86,45 +86,45 @@ typedef struct {
     const char *data; /* dense: (n_samples, n_features); sparse: (n_stored) */
     ptrdiff_t row_stride, col_stride;
     size_t n_features;
-    const void *columns; /* sparse: (n_stored); an entry in a column that there is not counts as 0 */
-    const void *starts;  /* sparse: (n_samples + 1), where each row begins, the last's end; NULL: X is dense */
+    const void *columns; /* sparse: (n_stored); an entry whose column is out of range counts as 0 */
+    const void *starts;  /* sparse: (n_samples + 1) where each row begins, and the last one ends; NULL: X is dense */
     int wide_indices;    /* columns and starts are int64_t, else int32_t */
-    size_t n_stored;     /* a row that would begin or end outside of these is empty */
+    size_t n_stored;     /* entries in data and columns; a row that begins or ends outside of them is empty */
 } fastnn_samples;
 
-/* What perceptrons learn from: rows of X, dense or sparse (CSR), and the class that each is an example of. */
+/* What perceptrons learn from: rows of X, dense or sparse (CSR), and the class of each row. */
 typedef struct {
     size_t n_features;
     const void *values;     /* dense: (n_samples, n_features); sparse: (n_stored) */
     size_t ld;              /* dense */
     const void *columns;    /* sparse: (n_stored), each 0 ... n_features - 1, in any order; NULL: X is dense */
-    const void *starts;     /* sparse: (n_samples + 1), where each row begins in values and columns, the last's end */
+    const void *starts;     /* sparse: (n_samples + 1) where each row begins in values and columns, and the last ends */
     int wide_indices;       /* columns and starts are int64_t, else int32_t */
     const int32_t *classes; /* (n_samples); ~class, which is negative, for a sample held out */
     const void *weights;    /* (n_samples); NULL: all are 1 */
 } fastnn_examples;
 
-/* One threshold unit, for one class against the rest: what it is to do, what it has learnt, and what that came to. */
+/* One threshold unit, for one class against the rest: its settings, what it has learnt, and its sums over samples. */
 typedef struct {
     int32_t positive;        /* the class */
-    double eta;              /* what a mistake's row is multiplied by, times the sample's and the class's weight: */
-    double class_weights[2]; /* the rest's, the class's */
-    double intercept_rate;   /* as eta is the weights', the intercept's, in parts of eta */
+    double eta;              /* the factor of a mistake's row, beside the sample's and the class's weight */
+    double class_weights[2]; /* of the rest, and of the class */
+    double intercept_rate;   /* the intercept's learning rate, divided by eta */
     double alpha, l1_ratio;  /* of the penalty; alpha < 0: there is none */
-    double shrink;           /* L2: what the weights are multiplied by in each step */
+    double shrink;           /* L2: the factor of the weights in each step */
     uint64_t average_from;   /* the first step after which the weights are averaged */
 
-    /* What is learnt: weights of the table's type, all else in double. */
+    /* What is learnt: weights of the table's type, and all else in double. */
     void *weights; /* (n_features), to be multiplied by scale, so that shrinking them all is one multiplication */
     double scale, intercept;
-    double *l1_given; /* (n_features) the L1 penalty that each weight has got, of l1_due; NULL: no L1 */
+    double *l1_given; /* (n_features) the part of l1_due that each weight has got; NULL: no L1 penalty */
     double l1_due;
     double *sums; /* (n_features) plus scale_sum * weights: the sum of the averaged weights; NULL: no averaging */
     double scale_sum, intercept_sum;
     uint64_t n_averaged, step;
 
     double squares, absolutes;   /* of the weights, as the penalty counts them */
-    double loss, penalty, score; /* summed over samples until the engine resets them, as it does */
+    double loss, penalty, score; /* summed over samples since the engine last set them to 0 */
     uint64_t n_mistakes;
     double finite; /* 0, or NaN once a sum was infinite or NaN */
 } fastnn_perceptron;
@@ -137,7 +137,7 @@ typedef struct {
     size_t first, known;
 } fastnn_visits;
 
-/* Units that learn at the same time on one thread. */
+/* The most units that learn at the same time on one thread. */
 enum { FASTNN_MOST_UNITS = 4 };
 
 typedef struct {
@@ -148,17 +148,17 @@ typedef struct {
     size_t tile_cols;    /* of the register tile: a panel's width; grad_input's batch tile */
 
     /* Weights in and out of their panels; W (fan_in, fan_out) with strides in bytes, b (fan_out) contiguous. */
-    void (*pack_dense)(const fastnn_matrix *matrix, const void *W, ptrdiff_t row_stride, ptrdiff_t col_stride,
-                       const void *b);
-    void (*unpack_dense)(const fastnn_matrix *matrix, const void *packed, void *W, void *b);
+    void (*pack_matrix)(const fastnn_matrix *matrix, const void *W, ptrdiff_t row_stride, ptrdiff_t col_stride,
+                        const void *b);
+    void (*unpack_matrix)(const fastnn_matrix *matrix, const void *packed, void *W, void *b);
 
     /* rows[0 ... n) of a dense X, converted, into out (n, n_features); rows == NULL: the first n rows. */
     void (*gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo);
-    /* rows[first ... last) of a sparse X into their place among the entries, which the rows before them decide. What
-     * would exceed the capacity is left out. */
+    /* rows[first ... last) of a sparse X into their place among the entries, which depends on the rows before them.
+     * Entries beyond the capacity are left out. */
     void (*gather_entries)(const fastnn_samples *X, const intptr_t *rows, size_t first, size_t last,
                            const fastnn_entries *out);
-    /* Threads the entries of n_rows rows that are in columns [first, last) onto their heads, upwards. */
+    /* Links the entries of n_rows rows that are in columns [first, last) into a list for each column, by row. */
     void (*link_entries)(const fastnn_entries *entries, size_t n_rows, size_t first, size_t last);
     /* The terms of x (rows, cols): for each tile_rows of its rows the columns, and for each tile_rows of its columns
      * the rows, that are not zero throughout. Lists are `stride` apart, and as long as counts say. */
@@ -183,7 +183,7 @@ typedef struct {
 
     /* The gradient of rows [first, last) of W in panels [first_panel, last_panel), x^T delta summed over the batch,
      * given straight to the optimizer; first is a multiple of tile_rows. squares (last_panel - first_panel) gets the
-     * sum of those weights' squares before the step (the penalty wants it), panel by panel. */
+     * sum of those weights' squares before the step, panel by panel, for the penalty. */
     void (*dense_grad_weights)(const fastnn_matrix *matrix, const fastnn_batch *x, size_t first_panel,
                                size_t last_panel, size_t first, size_t last, const void *delta, size_t ldd,
                                const fastnn_update *update, double *squares);
@@ -191,10 +191,11 @@ typedef struct {
     void (*dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);
 
-    /* The whole gradient, for those who need it before a step: the sum of the squares of n numbers, and the step of a
-     * whole panel with a gradient that is packed as the weights are, padding zero. */
+    /* For clipping, which needs the whole gradient before a step: the sum of the squares of n numbers, and the step of
+     * a whole panel with a gradient that is packed as the weights are, with zeros as padding. */
     double (*sum_of_squares)(size_t n, const void *x);
-    void (*dense_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad, const fastnn_update *update);
+    void (*matrix_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad,
+                        const fastnn_update *update);
 
     /* Dropout of rows [first_row, first_row + rows) and columns [first_col, first_col + cols) of a matrix, of which a
      * is that part: mask gets 0 where a unit is dropped, at this rate, and 1 / (1 - rate) elsewhere; kept, unless NULL,
@@ -211,7 +212,7 @@ typedef struct {
 
     /* The loss of z (rows, n_outputs), times its weights, summed; delta gets its gradient by z, and may be z itself.
      * softmax_loss: of logits z, with a class (rows, at distance ldl) and a weight (rows, at distance ldw) a row;
-     * smoothing is the part of the wanted probability that all classes share.
+     * smoothing is the part of the target probability that all classes share.
      * elementwise_loss: losses.def says of what; with a target and a weight for each number of z, and a setting for
      * each column; factor multiplies every weight. */
     double (*softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const int32_t *labels, size_t ldl,
@@ -224,7 +225,8 @@ typedef struct {
 
     /* n_rows steps of each of 1 ... FASTNN_MOST_UNITS perceptrons, which share all but their class and its weights. */
     void (*perceptron_learn)(const fastnn_visits *visits, size_t n_units, const fastnn_examples *X, size_t n_rows);
-    /* Adds the weights of those of samples first ... last that are held out and told right to the unit's score. */
+    /* Adds to the unit's score the weights of those of samples [first, last) that are held out and classified
+     * correctly. */
     void (*perceptron_score)(fastnn_perceptron *unit, const fastnn_examples *X, size_t first, size_t last);
     /* coef and the means of n_averaged weights (n_features) into the unit's own arrays, and back; l1_given starts at 0.
      */

@@ -1,7 +1,7 @@
 /* Losses and their gradients.
  *
- * Where a loss is computed from logits its gradient is "predicted minus wanted", the canonical link's reward. Losses
- * are added up in double, row by row. What has no weight adds nothing, not even NaN.
+ * Where a loss is computed from logits, its gradient is the prediction minus the target, as for every canonical link.
+ * Losses are added up in double, row by row. A row or target of weight 0 adds nothing, not even NaN.
  */
 #include "losses.h"
 #include "table.h"
@@ -28,9 +28,9 @@ INLINE void store_row(real *row, size_t j, size_t cols, vreal v)
 
 /* exp(z - the row's largest), which cannot overflow, and their sum, at least 1; a row with NaN becomes NaN.
  *
- * Rows of few outputs are turned, LANES of them at a time, so that a vector holds one output of each row: by
- * themselves, rows of ten spend their time waiting for sums along a vector. Which way is taken depends on n_outputs
- * only: a row's bits do not depend on its neighbours.
+ * Rows of few outputs are transposed, LANES of them at a time, so that a vector has one output of each row: a single
+ * row of ten outputs would spend its time in sums along a vector. The choice depends on n_outputs only, so a row's bits
+ * do not depend on its neighbours.
  */
 enum { FEW_OUTPUTS = 32 };
 
@@ -52,7 +52,7 @@ static void exponentials_of_few(size_t rows, size_t n_outputs, const real *z, si
                                 real shifts[LANES], real sums[LANES])
 {
     vreal turned[FEW_OUTPUTS + LANES], largest, sum = {0};
-    if (n_outputs == 0) /* never, but GCC asks what turned[0] would be */
+    if (n_outputs == 0) /* never true, but without it GCC warns that turned[0] may not be set */
         return;
     for (size_t j = 0; j < n_outputs; j += LANES) {
         vreal *block = turned + j;
@@ -114,18 +114,18 @@ void KERNEL(softmax)(size_t rows, size_t n_outputs, void *z, size_t ldz)
 
 /* -- cross-entropy of one class among several ---------------------------------------------------------------------- */
 
-/* What a row wants of its logits: that of its class, or, smoothed, a little of all. */
-INLINE double wanted_logit(const real *z, size_t n_outputs, int32_t label, double smoothing)
+/* The logit of a row's class or, smoothed, the mean of its logits, weighted by their target probabilities. */
+INLINE double target_logit(const real *z, size_t n_outputs, int32_t label, double smoothing)
 {
-    double wanted = 0;
+    double shared = 0;
     if (smoothing == 0)
         return z[label];
     for (size_t j = 0; j < n_outputs; j++)
-        wanted += smoothing / (double)n_outputs * (double)z[j];
-    return wanted + (1 - smoothing) * z[label];
+        shared += smoothing / (double)n_outputs * (double)z[j];
+    return shared + (1 - smoothing) * z[label];
 }
 
-/* The sum of weight * log(x): neighbours of the same weight need one logarithm, of their product. */
+/* The sum of weight * log(x). Successive terms of the same weight need one logarithm, of their product. */
 typedef struct {
     double total, product, weight;
 } sum_of_logs;
@@ -149,16 +149,16 @@ INLINE void add_log(sum_of_logs *sum, double x, double weight)
 double KERNEL(softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const int32_t *labels, size_t ldl,
                             const void *weights, size_t ldw, double smoothing, void *delta, size_t ldd)
 {
-    const real shared = (real)(smoothing / (double)n_outputs); /* of the wanted probability, with every class */
+    const real shared = (real)(smoothing / (double)n_outputs); /* of the target probability, with every class */
     real shifts[LANES], sums[LANES];
-    double wanted[LANES], loss = 0;
+    double target_logits[LANES], loss = 0;
     sum_of_logs logs = {0, 1, 0};
     for (size_t first = 0; first < rows; first += LANES) {
         const real *logits = (const real *)z + first * ldz;
         real *deltas = (real *)delta + first * ldd;
         size_t n = rows - first < LANES ? rows - first : LANES;
         for (size_t i = 0; i < n; i++) /* now: delta may be z itself */
-            wanted[i] = wanted_logit(logits + i * ldz, n_outputs, labels[(first + i) * ldl], smoothing);
+            target_logits[i] = target_logit(logits + i * ldz, n_outputs, labels[(first + i) * ldl], smoothing);
         exponentials(n, n_outputs, logits, ldz, deltas, ldd, shifts, sums);
         for (size_t i = 0; i < n; i++) {
             const real weight = ((const real *)weights)[(first + i) * ldw];
@@ -167,7 +167,7 @@ double KERNEL(softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t
                 fill_row(row, n_outputs, 0);
                 continue;
             }
-            loss += (double)weight * ((double)shifts[i] - wanted[i]);
+            loss += (double)weight * ((double)shifts[i] - target_logits[i]);
             add_log(&logs, (double)sums[i], (double)weight);
             scale_row(row, n_outputs, weight / sums[i]);
             row[labels[(first + i) * ldl]] -= weight * (real)(1 - smoothing);

@@ -1,6 +1,6 @@
 /* What each optimizer does to a vector of weights, given its gradient.
  *
- * step_<name>(c, grad, weight, memory, stride) returns the new weights; the k-th thing it remembers of them is at
+ * step_<name>(c, grad, weight, memory, stride) returns the new weights. The optimizer's k-th memory of them is at
  * memory + k * stride. The formulas are scikit-learn's (sgd, adam) and Keras's (rmsprop); the bias correction of adam
  * is in the learning rate, which the engine computes once a step.
  */

@@ -1,8 +1,8 @@
 /* Weights into panels and out of them: see fastnn_matrix in kernels.h for the layout. */
 #include "table.h"
 
-void KERNEL(pack_dense)(const fastnn_matrix *matrix, const void *W, ptrdiff_t row_stride, ptrdiff_t col_stride,
-                        const void *b)
+void KERNEL(pack_matrix)(const fastnn_matrix *matrix, const void *W, ptrdiff_t row_stride, ptrdiff_t col_stride,
+                         const void *b)
 {
     real *out = matrix->weights;
     for (size_t first = 0; first < matrix->fan_out; first += TILE_COLS) {
@@ -19,7 +19,7 @@ void KERNEL(pack_dense)(const fastnn_matrix *matrix, const void *W, ptrdiff_t ro
     }
 }
 
-void KERNEL(unpack_dense)(const fastnn_matrix *matrix, const void *packed, void *W, void *b)
+void KERNEL(unpack_matrix)(const fastnn_matrix *matrix, const void *packed, void *W, void *b)
 {
     const real *in = packed;
     for (size_t first = 0; first < matrix->fan_out; first += TILE_COLS) {

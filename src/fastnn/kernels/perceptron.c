@@ -1,4 +1,4 @@
-/* The perceptron's epoch, row by row: what it says of a row, and if that is wrong, the row added to the weights.
+/* The perceptron's epoch, row by row: its prediction for a row and, if that is wrong, the row added to the weights.
  *
  * Compiled without fused multiply-adds: perceptron_row.h says why.
  */
@@ -10,7 +10,7 @@
 
 /* -- an epoch ------------------------------------------------------------------------------------------------------ */
 
-/* Rows are visited out of order, which no CPU foresees. */
+/* Rows are visited in random order, which no CPU predicts: so they are prefetched here. */
 enum { CACHE_LINE = 64, AHEAD = 6, MOST_LINES = 32 };
 
 INLINE void prefetch_bytes(const void *start, size_t n_bytes)
@@ -37,11 +37,11 @@ INLINE void fetch_ahead(const int kind, const fastnn_examples *X, const uint32_t
         prefetch(kind, X, order[i + AHEAD]);
 }
 
-/* Scales below these are folded into the weights: scikit-learn's bounds; and ours for averages, which lose the digits
- * that the scale has lost. */
+/* A scale below these bounds is multiplied into the weights. The first bound is scikit-learn's. The second one is for
+ * averages, which lose as many digits as the scale has lost. */
 static const double LEAST_SCALE = sizeof(real) == 8 ? 1e-9 : (real)1e-6, LEAST_AVERAGED_SCALE = 1e-3;
 
-/* What is done in each step beside the decision and the row added: nothing, for most. */
+/* The penalty's part of a step. Most units have none. */
 INLINE void shrink(fastnn_perceptron *u, size_t n_features)
 {
     u->penalty += u->alpha * ((1 - u->l1_ratio) * 0.5 * u->squares + u->l1_ratio * u->absolutes);
@@ -61,40 +61,41 @@ INLINE void average(fastnn_perceptron *u)
     u->n_averaged++;
 }
 
-/* What a unit makes of a row before it learns from it. */
+/* A unit's prediction for a row, before it learns from the row. */
 typedef struct {
     size_t sample;
     double margin; /* a mistake: <= 0 */
     int positive, held_out;
-} verdict;
+} prediction;
 
-/* Whose example the next row is, no CPU foresees, so there is no branch on that. */
+/* No CPU predicts the class of the next row, so there is no branch on it. */
 static const double signs[] = {-1, 1};
 
 /* plain: neither penalty nor average, a constant once inlined. */
-INLINE verdict judge(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X, size_t sample)
+INLINE prediction predict(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X,
+                          size_t sample)
 {
     const int32_t class = X->classes[sample];
     if (class < 0)
-        return (verdict){.held_out = 1};
+        return (prediction){.held_out = 1};
     const int positive = class == u->positive;
     const double product = dot(kind, row_of(kind, X, sample), u->weights);
     const double decision = (real)(plain ? product : product * u->scale) + u->intercept;
     u->finite += 0 * decision;
-    return (verdict){sample, signs[positive] * decision, positive, 0};
+    return (prediction){sample, signs[positive] * decision, positive, 0};
 }
 
-INLINE void take_step(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X, verdict v)
+INLINE void take_step(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X, prediction p)
 {
-    if (v.held_out)
+    if (p.held_out)
         return;
-    const row x = row_of(kind, X, v.sample);
+    const row x = row_of(kind, X, p.sample);
     if (!plain && u->alpha >= 0)
         shrink(u, X->n_features);
-    if (v.margin <= 0) {
-        u->loss -= v.margin;
-        const real given = X->weights ? ((const real *)X->weights)[v.sample] : 1;
-        const double step = signs[v.positive] * u->eta * ((real)u->class_weights[v.positive] * given);
+    if (p.margin <= 0) {
+        u->loss -= p.margin;
+        const real given = X->weights ? ((const real *)X->weights)[p.sample] : 1;
+        const double step = signs[p.positive] * u->eta * ((real)u->class_weights[p.positive] * given);
         if (step != 0) {
             u->n_mistakes++;
             add_row(kind, u, x, plain ? (real)step : (real)step / (real)u->scale);
@@ -112,17 +113,17 @@ INLINE void take_step(const int kind, const int plain, fastnn_perceptron *u, con
     u->step++;
 }
 
-INLINE verdict visit(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X,
-                     const fastnn_visits *visits, size_t i)
+INLINE prediction visit(const int kind, const int plain, fastnn_perceptron *u, const fastnn_examples *X,
+                        const fastnn_visits *visits, size_t i)
 {
     if (visits->order)
         fetch_ahead(kind, X, visits->order, i, visits->known);
-    return judge(kind, plain, u, X, visits->order ? visits->order[i] : i);
+    return predict(kind, plain, u, X, visits->order ? visits->order[i] : i);
 }
 
-/* Units take turns, and each says what it makes of its next row as soon as it has learnt from the last. Which rows are
- * mistakes no CPU foresees either: by the time that it looks, the other units' rows later, the sum is there, and going
- * the wrong way costs less. */
+/* Units take turns row by row, and each predicts its next row as soon as it has learnt from the last one. No CPU
+ * predicts which rows are mistakes. But when a unit's turn comes again, after the other units' rows, its sum is ready,
+ * so that a mispredicted branch costs less. */
 INLINE void learn(const int kind, const int plain, const size_t n_units, const fastnn_visits *all_visits,
                   const fastnn_examples *examples, size_t n_rows)
 {
@@ -130,7 +131,7 @@ INLINE void learn(const int kind, const int plain, const size_t n_units, const f
     const fastnn_examples X = *examples;
     fastnn_visits visits[FASTNN_MOST_UNITS];
     fastnn_perceptron units[FASTNN_MOST_UNITS];
-    verdict verdicts[FASTNN_MOST_UNITS] = {{0}}; /* GCC does not see that the first round only writes them */
+    prediction predictions[FASTNN_MOST_UNITS] = {{0}}; /* GCC does not see that the first round only writes them */
     for (size_t k = 0; k < n_units; k++) {
         visits[k] = all_visits[k];
         units[k] = *visits[k].unit;
@@ -139,9 +140,9 @@ INLINE void learn(const int kind, const int plain, const size_t n_units, const f
 #pragma GCC unroll 4
         for (size_t k = 0; k < n_units; k++) {
             if (i > 0)
-                take_step(kind, plain, &units[k], &X, verdicts[k]);
+                take_step(kind, plain, &units[k], &X, predictions[k]);
             if (i < n_rows)
-                verdicts[k] = visit(kind, plain, &units[k], &X, &visits[k], visits[k].first + i);
+                predictions[k] = visit(kind, plain, &units[k], &X, &visits[k], visits[k].first + i);
         }
     for (size_t k = 0; k < n_units; k++)
         *visits[k].unit = units[k];

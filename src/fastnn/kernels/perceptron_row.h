@@ -1,8 +1,8 @@
-/* A row of samples and a unit's weights: their sum, and the row added to the weights. Dense and sparse rows alike.
+/* A row of X and a unit's weights: their product, and the row added to the weights. For dense and for sparse rows.
  *
- * Scikit-learn's numbers, sum for sum: products are rounded to X's type and summed in double, and perceptron.c is
- * compiled without fused multiply-adds. w + c x and then w - c x must leave w as it was, or a sum that is zero there is
- * not zero here, and whether a row counts as a mistake hangs on that.
+ * Sums are rounded as scikit-learn rounds them: products are rounded to X's type and summed in double, and perceptron.c
+ * is compiled without fused multiply-adds. Adding c x to w and then subtracting it must leave w as it was: else a sum
+ * that is 0 in scikit-learn is not 0 here, and whether a row is a mistake depends on that.
  */
 #ifndef FASTNN_PERCEPTRON_ROW_H
 #define FASTNN_PERCEPTRON_ROW_H
@@ -207,7 +207,7 @@ INLINE void add_row(const int kind, const fastnn_perceptron *u, row x, double st
         }
 }
 
-/* The norms that the objective is made of, as scikit-learn has them: of the weights that the last change touched. */
+/* The norms in the objective. As in scikit-learn, they are those of the weights that the last step has changed. */
 INLINE void note_norms(const int kind, fastnn_perceptron *u, row x)
 {
     double squares = 0, absolutes = 0;
@@ -220,8 +220,8 @@ INLINE void note_norms(const int kind, fastnn_perceptron *u, row x)
     u->absolutes = absolutes * u->scale;
 }
 
-/* The L1 penalty by truncated gradient (Tsuruoka, Tsujii and Ananiadou, 2009): each of the row's weights gets what has
- * fallen due since it was last touched, and stops at zero. */
+/* The L1 penalty by truncated gradient (Tsuruoka, Tsujii and Ananiadou, 2009): each of the row's weights gets the
+ * penalty that has become due since it last got any, and stops at zero. */
 INLINE void give_l1(const int kind, const fastnn_perceptron *u, row x)
 {
     real *restrict w = u->weights;

@@ -1,4 +1,4 @@
-/* One vector of one number type: the vocabulary every kernel is written in.
+/* One vector of one number type: the operations that every kernel is written in.
  *
  * A kernel source is compiled once per instruction set and number type. The build says which:
  *

@@ -1,8 +1,8 @@
-/* Which columns, and which rows, of a matrix a register tile can leave out, being zero throughout: see fastnn_terms. */
+/* The columns and rows of a matrix that are not zero throughout a register tile: its sums need no others. */
 #include "table.h"
 
-/* A number is something if any of its bits is set: -0 is, which is harmless. A term is written always and counted if it
- * is used: no branch to mispredict. */
+/* A number is used if any of its bits is set. So -0 is used too, which changes no sum. Every term is written, but
+ * counted only if it is used: so there is no branch to mispredict. */
 
 /* The columns [j, j + width) that any of the rows uses, after the n found before them. */
 INLINE uint32_t used_of_block(size_t rows, size_t width, const real *x, size_t ldx, size_t j, uint32_t *terms,

@@ -2,8 +2,8 @@
  *
  * Each product is a sum of outer products: TILE_ROWS scalars, broadcast, times TILE_VECTORS vectors, kept in registers
  * until the sum is complete. They differ only in where the scalars and vectors lie. Each number of the tile is summed
- * in the order of the sum's index, one fused multiply-add at a time, however many rows the tile has and whoever
- * computes it: this is what makes results independent of tile remainders and threads.
+ * in the order of the sum's index, one fused multiply-add at a time, however many rows the tile has and whichever
+ * thread computes it. So results do not depend on the tiles' remainders, nor on the number of threads.
  */
 #ifndef FASTNN_TILE_H
 #define FASTNN_TILE_H

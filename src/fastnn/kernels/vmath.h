@@ -156,7 +156,7 @@ INLINE vreal exp_in_range(vreal x, vreal tail)
 }
 
 /* expm1(x) / 2 for x in [EXPM1_MIN, EXP_MAX] or NaN: 2^(n-1) expm1(r) + (2^(n-1) - 1/2). Half, since 2^(n-1) never
- * overflows, and since that is what tanh wants. Zero comes out as +0, whatever its sign. */
+ * overflows, and since tanh needs the half. Zero comes out as +0, whatever its sign. */
 INLINE vreal half_expm1_in_range(vreal x)
 {
     const real rounder = ROUNDER + EXPONENT_BIAS - 1;

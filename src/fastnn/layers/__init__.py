@@ -1,4 +1,4 @@
-"""What a network is made of, as users write it."""
+"""The layers of networks, as users write them."""
 
 from fastnn.layers.dense import Dense
 from fastnn.layers.spec import Layer

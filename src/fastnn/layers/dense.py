@@ -10,12 +10,14 @@ from fastnn.layers.spec import Layer
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """A dense layer: each unit sums up all that it is given, with weights, and adds a bias.
+    """A dense layer: each unit is a function of a weighted sum of all its inputs and a bias.
 
     Parameters
     ----------
     units : int
+        The number of outputs.
     activation : str, default="relu"
+        The function of the sum.
 
     Examples
     --------
@@ -30,9 +32,10 @@ class Dense(Layer):
     kind: ClassVar[str] = "dense"
 
     def initial_weights(self, input_shape, random_state, gain):
-        """scikit-learn's: Glorot and Bengio's (2010) uniform weights, of variance gain / 3 / (fan_in + fan_out).
+        """Draw scikit-learn's initial weights: uniform, of variance gain / 3 / (fan_in + fan_out).
 
-        Biases are drawn likewise. The gain is 6, and 2 where all of the network's activations are logistic.
+        They are Glorot and Bengio's (2010). Biases are drawn likewise. The gain is 6, or 2 where all of the network's
+        activations are logistic.
         """
         bound = np.sqrt(gain / (input_shape[-1] + self.units))
         return [

@@ -1,22 +1,24 @@
-"""What every layer is to its user: settings that never change, and how its weights begin."""
+"""What every layer has for its user: settings that never change, and its initial weights."""
 
 from dataclasses import fields
 from typing import ClassVar
 
 
 class Layer:
-    """A layer of a network. Each kind is a frozen data class, whose fields are the engine's settings, in its order.
+    """A layer of a network.
+
+    Each kind is a frozen dataclass, whose fields are the settings that the engine's kind takes, in the same order.
 
     Attributes
     ----------
     kind : str
-        Its name among the engine's kinds of layers.
+        The name of the engine's kind of layer.
     """
 
     kind: ClassVar[str]
 
     def description(self):
-        """The kind and the settings, as the engine takes them.
+        """The kind and the settings, as the engine reads them.
 
         Returns
         -------
@@ -25,19 +27,19 @@ class Layer:
         return self.kind, *(getattr(self, field.name) for field in fields(self))
 
     def initial_weights(self, input_shape, random_state, gain):
-        """What training starts from.
+        """Draw the weights that training starts from.
 
         Parameters
         ----------
         input_shape : tuple of int
-            Of one sample of what the layer reads.
+            The shape of one sample of what the layer reads.
         random_state : numpy.random.RandomState
         gain : float
-            Of the whole network, for layers whose weights it scales: see `Dense`.
+            The network's gain, by which some kinds scale their weights: see `Dense`.
 
         Returns
         -------
         list of ndarray
-            All that the layer learns, and its state, as the engine lists them.
+            What the layer learns, and its state, as the engine lists them.
         """
         return []

@@ -1,1 +1,1 @@
-"""What a network is made of, to the engine: signals, and one file for each kind of layer between them."""
+"""What the engine makes networks of: signals, and layers between them, one file for each kind."""

@@ -1,4 +1,4 @@
-"""The dense layer: f(x W + b), of each position's channels."""
+"""The dense layer: f(x W + b), where x is the channels of one position."""
 
 from libc.stddef cimport size_t
 
@@ -18,7 +18,7 @@ cdef inline fastnn_matrix *weights_of(const Layer *layer) noexcept nogil:
 
 
 cdef inline fastnn_matrix *transposed_of(const Layer *layer) noexcept nogil:
-    """W^T, packed as a matrix without biases, of a layer whose rows' errors go back one by one; else NULL."""
+    """W^T, packed as a matrix without biases, of a layer whose error goes back by rows; else NULL."""
     return <fastnn_matrix *> layer.workspace
 
 
@@ -35,7 +35,7 @@ cdef void forward_shared(const Layer *layer, const Signal *below, const Signal *
 
 cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first,
                     size_t last) noexcept nogil:
-    """By the forward product with W^T, which costs little to keep where layers are small and batches long."""
+    """By the forward product with W^T. Keeping W^T costs little, since such layers are small."""
     cdef fastnn_matrix *transposed = transposed_of(layer)
     cdef size_t row = first * below.positions, rows = last * below.positions - row
     cdef fastnn_batch delta = signal_rows(layer.kernels, above, row, row + rows)
@@ -83,9 +83,9 @@ cdef class DenseLayer(EngineLayer):
 
     def rows_cost(self):
         cdef size_t fan_in = self.input_shape[-1], fan_out = self.output_shape[-1]
-        return max(packed_size(self.kernels, fan_in, fan_out), packed_size(self.kernels, fan_out, fan_in))  # or W^T's
+        return max(packed_size(self.kernels, fan_in, fan_out), packed_size(self.kernels, fan_out, fan_in))  # W, W^T
 
-    def wants_transposed_delta(self):
+    def needs_transposed_delta(self):
         return True
 
     cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL:

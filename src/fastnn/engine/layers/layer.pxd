@@ -1,7 +1,10 @@
-"""What a layer is to the engine: the parameters that it learns, and what its kind can do.
+"""A layer in the engine: the parameters that it learns, and the functions of its kind.
 
-A kind of layer is one file beside this one: a LayerKind, and a class for Python, derived from `EngineLayer`, which says
-what the shapes are and what is learnt. Who trains a network, steps and saves it, sees no more of a layer than is here.
+A kind of layer is one file beside this one. It has a LayerKind and a class for Python, derived from `EngineLayer`,
+which says what the layer's shapes are and what it learns. All else in the engine knows a layer only by what is here.
+
+To add a kind: its dataclass in fastnn/layers/, its file here, its row in registry.py, and its reference in
+tests/support/reference.py.
 """
 
 from libc.stddef cimport size_t
@@ -12,24 +15,25 @@ from fastnn.engine.layers.signal cimport Signal, Step
 from fastnn.engine.threads.team cimport Team
 
 
-# One entry of the list of all that a network learns. A vector is a matrix without rows.
+# A matrix of weights and its biases that a layer learns, or has as its state. A vector is a matrix without rows.
 cdef struct Parameter:
     fastnn_matrix matrix  # its weights, and what the optimizer remembers of them
-    bint learnt  # else it is the layer's state, which no optimizer changes
-    bint biased  # else its biases are 0, and stay so
-    size_t offset  # numbers before it in the network's block of parameters
-    double *squares  # (n_weight_tasks) sums of the squares of its weights, for the penalty
+    bint learnt  # False: it is the layer's state, which no optimizer changes
+    bint biased  # False: its biases are 0, and no step changes them
+    size_t offset  # where it begins in the network's block of parameters, in numbers
+    double *squares  # (n_weight_tasks) sums of the squares of its weights before a step, for the penalty
 
 
 cdef struct Layer:
     const LayerKind *kind
     const fastnn_kernels *kernels
-    Parameter *parameters
+    Parameter *parameters  # (n_parameters)
     size_t n_parameters
-    void *workspace  # what the kind has booked for training; NULL: nothing, or nobody trains
+    void *workspace  # what the kind has booked for training; NULL outside of training, or where it needs nothing
 
 
-# below is the signal that a layer reads, above the one that it makes. Samples are counted, not rows.
+# `below` is the signal that a layer reads, `above` the one that it makes. first, last and n_samples count samples, not
+# rows.
 ctypedef void (*ForwardRows)(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                              const Step *step) noexcept nogil
 ctypedef void (*BackRows)(const Layer *layer, const Signal *below, const Signal *above, size_t first,
@@ -44,16 +48,16 @@ ctypedef void (*Refresh)(const Layer *layer, size_t parameter, size_t panel) noe
 
 
 cdef struct LayerKind:
-    # Samples first ... last - 1, which the calling thread takes alone, the first a multiple of tile_rows; without a
-    # step: to predict. back_rows is NULL for layers that couple the samples of a batch.
+    # Forward and back for samples first ... last - 1, by the calling thread alone. first is a multiple of tile_rows.
+    # Outside of training step is NULL. back_rows is NULL where the samples of a batch depend on each other.
     ForwardRows forward_rows
     BackRows back_rows
-    # A thread's share of a whole batch. NULL: its share of the samples, taken alone.
+    # A thread's share of forward and back for a whole batch. NULL: each thread takes its share of the samples alone.
     ForwardShared forward_shared
     BackShared back_shared
-    # A thread's share of the gradients of all that is learnt, and of the optimizer's step. NULL: nothing is learnt.
+    # A thread's share of the parameters' gradients and of the optimizer's step. NULL: the kind learns nothing.
     MakeStep make_step
-    # Brings up to date what the layer keeps of a panel of a parameter that has changed. NULL: it keeps nothing.
+    # Brings up to date what the layer has made from a panel of a parameter that has changed. NULL: it has nothing.
     Refresh refresh
 
 

@@ -1,4 +1,4 @@
-"""What every kind of layer has for Python: see layer.pxd."""
+"""What every kind of layer says of itself in Python: see layer.pxd."""
 
 import math
 from typing import NamedTuple
@@ -9,52 +9,53 @@ class ParameterShape(NamedTuple):
 
     fan_in: int
     fan_out: int
-    learnt: bool = True  # else it is state, which no optimizer changes
-    biased: bool = True
+    learnt: bool = True  # False: it is the layer's state, which no optimizer changes
+    biased: bool = True  # False: the biases stay 0
 
 
 cdef class EngineLayer:
     """A layer of a network, between signals of known shapes.
 
-    A kind's own class takes the same parameters, sets `kind` and `output_shape`, and says more of the rest below, where
-    that is not so.
+    The class of a kind takes the same parameters, sets `kind` and `output_shape`, and redefines those methods below
+    whose results are others for it.
 
     Parameters
     ----------
     description : tuple
-        The kind's name and its settings, as the network was given them.
+        The kind's name and its settings, as they are in the network's description.
     input_shape : tuple of int
-        Of one sample: (channels,), or (positions, channels).
+        The shape of one sample of what the layer reads: (channels,), or (positions, channels).
 
     Attributes
     ----------
     output_shape : tuple of int
+        The shape of one sample of what the layer makes.
     activation : str
-        Of what it makes.
+        The activation of the signal that the layer makes.
     """
 
     def __cinit__(self, *arguments):
         self.activation = "identity"
 
     def n_positions(self):
-        """Rows that it makes of each sample."""
+        """The number of rows that the layer makes of each sample."""
         return math.prod(self.output_shape[:-1])
 
     def parameter_shapes(self):
-        """A list of the ParameterShape of all that the layer learns, and of its state, in order."""
+        """A list of the ParameterShapes of what the layer learns, and of its state, in their order."""
         return []
 
     def rows_cost(self):
-        """Numbers that a core has to keep in its cache to take a few samples through the layer and back, alone.
+        """The numbers that a core has to keep in its cache to take a few samples through the layer and back.
 
-        None where that cannot be: the samples of a batch depend on each other.
+        None if no core can do so alone, since the samples of a batch depend on each other.
         """
         return 0
 
-    def wants_transposed_delta(self):
-        """Whether its error, carried back by a whole team, is to be there turned around as well."""
+    def needs_transposed_delta(self):
+        """Whether `back_shared` reads the transpose of the error."""
         return False
 
     cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL:
-        """What the layer needs for training, from the workspace; by_rows: it carries its error back by rows."""
+        """Book what the layer needs for training. by_rows: its error goes back by `back_rows`."""
         return NULL

@@ -1,4 +1,4 @@
-"""The kinds of layers that the engine has, by name: a row for each; and layers made by a description of them."""
+"""The kinds of layers that the engine has, a row for each; and what follows from a network's description."""
 
 from fastnn.engine.layers.dense import DenseLayer
 
@@ -8,14 +8,14 @@ LAYER_KINDS = {
 
 
 def make_layers(description, input_shape):
-    """The layers of a network: those that a description names, one after the other.
+    """Make the layers of a network from their description, one after the other.
 
     Parameters
     ----------
     description : sequence of tuple
-        Of each layer its kind and settings, as ``("dense", units, activation)``: see the kinds' own files.
+        The kind and the settings of each layer, as ``("dense", units, activation)``: see the file of each kind.
     input_shape : tuple of int
-        Of one sample.
+        The shape of one sample of what the first layer reads.
 
     Returns
     -------
@@ -24,7 +24,7 @@ def make_layers(description, input_shape):
     Raises
     ------
     ValueError
-        For unknown kinds, and for settings and shapes that a kind refuses.
+        If there is no such kind, or a kind refuses its settings or its input's shape.
     """
     layers, shape = [], input_shape
     for kind, *settings in description:
@@ -36,15 +36,20 @@ def make_layers(description, input_shape):
 
 
 def weight_shapes(layers):
-    """The arrays of all that the layers learn, and of their state: of each parameter W, if it has rows, and b,
-    unless it has no biases.
+    """The shapes of the arrays that the layers learn, and of their state.
+
+    A parameter has an array W if it has rows, and an array b if it is biased.
+
+    Parameters
+    ----------
+    layers : sequence of EngineLayer
 
     Returns
     -------
     shapes : tuple of tuple of int
-        ``(fan_in, fan_out)`` and ``(fan_out,)``.
+        ``(fan_in, fan_out)`` for each W, ``(fan_out,)`` for each b, in the order of the layers.
     penalised : tuple of bool
-        Which of them have a penalty: the matrices that are learnt.
+        Which of these arrays have a penalty: each W that is learnt.
     """
     shapes, penalised = [], []
     for layer in layers:

@@ -1,4 +1,4 @@
-"""What goes from one layer to the next, and back."""
+"""Signals: what one layer makes and the next one reads, and the error that goes back."""
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
@@ -6,28 +6,31 @@ from libc.stdint cimport uint64_t
 from fastnn.engine.kernels cimport fastnn_batch, fastnn_entries, fastnn_kernels, fastnn_terms, fastnn_update
 
 
-# What is the same for a whole step of training.
+# The constants of a step of training.
 cdef struct Step:
-    long long number  # the first is 1
+    long long number  # the first step has 1
     fastnn_update update
     uint64_t dropout_seed
 
 
-# Of each sample of a batch `positions` rows of `channels` numbers, `ld` apart. Whoever makes a signal writes the sums
-# and lets finish_values() make values of them; whoever carries an error back writes the gradient by the values and lets
-# finish_delta() make of it the gradient by the sums. So neither needs to know what the other is.
+# A matrix whose rows are the samples' positions: each sample has `positions` rows of `channels` numbers. Rows are `ld`
+# numbers apart.
+#
+# The layer below makes a signal: it writes the sums, and calls finish_values() to make values of them. The layer above
+# carries the error back: it writes the loss's gradient by the values, and calls finish_delta() to make of it the
+# gradient by the sums. So neither layer depends on the kind of the other.
 cdef struct Signal:
     size_t positions, channels, ld
     int activation
-    char *values  # (rows, channels) what the next layer reads; the sums, too, until they are finished, unless there are
-    char *sums  # (rows, channels) which is where the activation keeps its input; else NULL
-    char *kept  # (rows, channels) what the activation's derivative is taken from: the sums, or the values before dropout
-    char *mask  # (rows, channels) what dropout multiplied the values by; NULL: there is none
-    double dropout  # its rate, and
-    size_t number  # which of the random numbers are this signal's
-    char *delta  # (rows, channels) the loss's gradient; NULL: nobody wants it
-    char *delta_t  # its transpose, in tiles (channels, tile_cols), for a layer that asks for it; else NULL
-    fastnn_terms columns, samples  # the terms of sums over the values: all of them, but for a batch of X
+    char *values  # (rows, channels) what the layer above reads; before the activation its sums, where `sums` is NULL
+    char *sums  # (rows, channels) the activation's input, where its derivative is computed from that; else NULL
+    char *kept  # (rows, channels) what the derivative is computed from: the sums, or the values before dropout
+    char *mask  # (rows, channels) the factors of the values in dropout; NULL: no unit is dropped
+    double dropout  # the rate
+    size_t number  # of this signal among the network's: dropout draws other numbers for each
+    char *delta  # (rows, channels) the loss's gradient; NULL: no layer needs it
+    char *delta_t  # (n_tiles, channels, tile_cols) delta's transpose, tile_cols rows at a time; NULL: no layer needs it
+    fastnn_terms columns, samples  # the terms of sums over the values: all terms, except in a batch of X
     fastnn_entries entries  # a batch of a sparse X, which has no values
 
 

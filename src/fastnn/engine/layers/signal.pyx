@@ -4,12 +4,12 @@ from fastnn.engine.kernels cimport FASTNN_IDENTITY
 
 
 cdef size_t n_panels(const fastnn_kernels *kernels, size_t channels) noexcept nogil:
-    """Panels that cover so many columns."""
+    """The number of panels that cover so many columns."""
     return (channels + kernels.tile_cols - 1) // kernels.tile_cols
 
 
 cdef size_t n_tiles(const fastnn_kernels *kernels, size_t rows) noexcept nogil:
-    """Register tiles that cover so many rows, of a batch or of W."""
+    """The number of register tiles that cover so many rows, of a batch or of W."""
     return (rows + kernels.tile_rows - 1) // kernels.tile_rows
 
 
@@ -20,7 +20,7 @@ cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *mat
 
 cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signal, size_t first,
                               size_t last) noexcept nogil:
-    """Rows first ... last of a signal's values as the products take them, first being a multiple of tile_rows."""
+    """Rows first ... last - 1 of a signal's values, as the products read them. first is a multiple of tile_rows."""
     cdef fastnn_batch batch = fastnn_batch(last - first, row_of(kernels, signal, signal.values, first), signal.ld,
                                            signal.columns, signal.samples, signal.entries)
     cdef size_t tile = first // kernels.tile_rows
@@ -34,9 +34,9 @@ cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signa
 
 cdef void finish_values(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,
                         size_t first_panel, size_t last_panel, const Step *step) noexcept nogil:
-    """Activation and dropout of sums that are complete: of so many rows, and of the columns of these panels.
+    """Make values of complete sums, by activation and dropout: in so many rows, and in the columns of these panels.
 
-    To be called while the sums are in the cache. step is NULL where nothing is trained, and so nothing dropped.
+    To be called while the sums are in the cache. Outside of training step is NULL, and no unit is dropped.
     """
     cdef size_t lanes = kernels.vector_bytes // kernels.itemsize, first = first_panel * kernels.tile_cols
     cdef size_t vectors_end = (signal.channels + lanes - 1) // lanes * lanes  # padding is finished with its vector
@@ -57,9 +57,9 @@ cdef void finish_values(const fastnn_kernels *kernels, const Signal *signal, siz
 
 cdef void finish_delta(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,
                        size_t first_panel, size_t last_panel) noexcept nogil:
-    """Make of the gradient by the values that by the sums, of so many rows and of the columns of these panels.
+    """Make the gradient by the sums of the gradient by the values: in so many rows, and in the columns of these panels.
 
-    And turn it around, if someone asks.
+    The transpose follows where the signal has one.
     """
     cdef size_t row = first_row, end = first_row + rows, tile, n
     cdef size_t first = first_panel * kernels.tile_cols, skipped = first * kernels.itemsize
@@ -70,7 +70,7 @@ cdef void finish_delta(const fastnn_kernels *kernels, const Signal *signal, size
         mask + skipped if mask != NULL else NULL, signal.ld,
         row_of(kernels, signal, signal.delta, first_row) + skipped, signal.ld)
     while signal.delta_t != NULL and row < end:
-        # In tiles: whole, its rows would be as far apart as a batch is long, each step of a sum on a page of its own.
+        # In tiles: the rows of a whole transpose would be a batch apart, and each term of a sum on a page of its own.
         tile = row - row % kernels.tile_cols
         n = min(tile + kernels.tile_cols, end) - row
         kernels.transpose(n, cols, row_of(kernels, signal, signal.delta, row) + skipped, signal.ld,

@@ -1,4 +1,4 @@
-"""Perceptrons in training, one unit per class against the rest: checks, the space they take, and what was learnt."""
+"""Perceptrons in training, one unit per class against the rest: their checks, their memory and their results."""
 
 import numpy as np
 
@@ -14,70 +14,73 @@ from fastnn.engine.arrays cimport row_length
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_examples, fastnn_perceptron
 from fastnn.engine.threads.team cimport affordable_team, run_team
-from fastnn.engine.perceptron.units cimport SEGMENT_EPOCHS, Slot, Training, Unit, may_go_on, run_segment
+from fastnn.engine.perceptron.units cimport SEGMENT_EPOCHS, Slot, Training, Unit, can_continue, run_segment
 
 cnp.import_array()
 
-# Multiplications that a row costs beside its own.
+# What a row costs beside its own multiplications, in multiplications.
 cdef int64_t ROW_TERMS = 16
-# Those below which one thread is faster than waking a second.
+# Multiplications below which one thread is faster than waking a second one.
 cdef double PARALLEL_TERMS = 2e5
-# Bytes that units' slots may take together, beside one slot per thread.
+# Bytes that all slots may take together, unless one slot for each thread takes more.
 cdef size_t SLOT_BYTES = 1 << 22
-# Bytes of weights up to which a thread takes on several units in turn: they have to share the first-level cache.
+# Bytes of weights up to which one thread trains several units in turn: together they must fit the first-level cache.
 cdef size_t TOGETHER_BYTES = 1 << 15
 
 
-cdef const void *data_of(cnp.ndarray array, dtype, size_t n) except? NULL:
+cdef const void *data_of(str name, cnp.ndarray array, dtype, size_t n) except? NULL:
     """The numbers of a contiguous array of that type and size."""
     if array.dtype != dtype or <size_t> array.size != n or not array.flags.c_contiguous:
-        raise ValueError(f"needs {n} contiguous numbers of type {dtype}, not {array.size} of {array.dtype}")
+        contiguous = "" if array.flags.c_contiguous else ", not contiguous"
+        raise ValueError(f"{name} must have {n} contiguous numbers of type {np.dtype(dtype)}, "
+                         f"got {array.size} of type {array.dtype}{contiguous}")
     return cnp.PyArray_DATA(array)
 
 
 cdef class Perceptrons:
-    """Units that learn one class each against the rest, from the same samples.
+    """Units, each of which learns one class against the rest, all from the same samples.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features), or CSR matrix that `check_csr` has let pass
-        float32 or float64, its rows contiguous. Neither copied nor written to; to be left alone while units learn.
+    X : ndarray of shape (n_samples, n_features), or CSR matrix that `check_indices` accepts
+        float32 or float64, with contiguous rows. It is neither copied nor written to, and must not change while units
+        learn.
     classes : ndarray of int32 of shape (n_samples,)
-        Each sample's class; ~class for a sample held out.
+        The class of each sample; ~class for a sample that is held out.
     sample_weight : ndarray of shape (n_samples,), of X's type, or None
     coef : ndarray of shape (n_units, n_features), of X's type
-        Where units start; learnt in place.
+        The units' initial weights. They are learnt in place.
     intercept : ndarray of shape (n_units,), float64
-        Likewise.
+        The units' initial intercepts. `finish` returns those learnt.
     averages : Averages, or None
-        Where averaging: what there is of it so far, added to in place.
+        The averages so far, which are updated in place. None: weights are not averaged.
     positive : sequence of int
         The class of each unit.
     class_weight : sequence of (float, float)
-        For each unit: the weight of the rest and that of the class.
+        For each unit the weight of the rest and the weight of its class.
     seeds : sequence of int, or None
-        For each unit's orders; None: the samples come in their own.
+        The seed of each unit's orders. None: units read the samples in X's order.
     eta, alpha, l1_ratio, tol, max_iter, n_iter_no_change : float, int
-        As in scikit-learn; alpha < 0 is no penalty, tol = -inf never stops.
+        As in scikit-learn. With alpha < 0 there is no penalty, and with tol = -inf no unit stops before max_iter.
     intercept_rate : float
-        What the intercept changes by when eta is 1 and the sample's weight too.
+        The change of the intercept by a mistake, where eta and the sample's weight are 1.
     step, average_from : int
-        The number of the first step, and that of the first after which the weights are averaged.
+        The number of the first step, and of the first step after which the weights are averaged.
     held_out_weight : float
-        The summed weight of the samples held out, whose score then decides when to stop; 0: there are none.
+        The summed weight of the samples held out, whose score then decides when to stop. 0: none are held out.
     n_train : int
-        How many are not held out.
+        The number of samples that are not held out.
     segment_epochs : int
-        Epochs at most in a call of `run`.
+        The most epochs in a call of `run`.
     n_threads : int
-        At most so many are used.
+        The most threads to use.
     level : str, default=None
-        The instruction set; None is the one that fastnn uses.
+        The instruction set. None: the one that fastnn uses.
 
     Attributes
     ----------
     n_mistakes : list of list of int
-        For each unit, its mistakes in each epoch.
+        The mistakes of each unit in each epoch.
     """
 
     cdef Training job
@@ -108,18 +111,18 @@ cdef class Perceptrons:
         cdef size_t i, offset
         cdef fastnn_perceptron *learnt
         if not 0 < n_samples < 2**31:
-            raise ValueError(f"{n_samples} samples: there must be some, and fewer than 2**31")
+            raise ValueError(f"X must have from 1 to 2**31 - 1 samples, got {n_samples}")
         job.kernels = kernels_for(X.dtype, level)
         self._set_rows(X)
-        job.examples.classes = <const int32_t *> data_of(classes, np.int32, n_samples)
+        job.examples.classes = <const int32_t *> data_of("classes", classes, np.int32, n_samples)
         if sample_weight is not None:
-            job.examples.weights = data_of(sample_weight, X.dtype, n_samples)
+            job.examples.weights = data_of("sample_weight", sample_weight, X.dtype, n_samples)
         job.n_samples, job.n_train, job.held_out_weight = n_samples, n_train, held_out_weight
         job.max_iter, job.n_iter_no_change, job.tol = max_iter, n_iter_no_change, tol
         job.segment_epochs = min(segment_epochs, SEGMENT_EPOCHS)
 
         if n_threads < 1:
-            raise ValueError(f"{n_threads} threads")
+            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         terms = <double> job.row_terms * n_samples * job.n_units * min(max_iter, 1000)
         job.n_threads = affordable_team(min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1)
         self.mistakes = mistakes = np.zeros((job.n_units, SEGMENT_EPOCHS), np.uint64)
@@ -130,10 +133,11 @@ cdef class Perceptrons:
         n_vectors = 1 + (averages is not None) + (alpha >= 0 and l1_ratio > 0)
         self._make_slots(n_vectors, shuffle=seeds is not None)
         if not coef.flags.writeable or averages is not None and not averages.coef.flags.writeable:
-            raise ValueError("weights are learnt in place: they must not be read-only")
-        coefs = <char *> data_of(coef, X.dtype, job.n_units * job.examples.n_features)
+            raise ValueError(
+                "coef and averages.coef must be writable, since they are learnt in place, got a read-only array")
+        coefs = <char *> data_of("coef", coef, X.dtype, job.n_units * job.examples.n_features)
         if averages is not None:
-            means = <char *> data_of(averages.coef, X.dtype, job.n_units * job.examples.n_features)
+            means = <char *> data_of("averages.coef", averages.coef, X.dtype, job.n_units * job.examples.n_features)
         for i in range(job.n_units):
             offset = i * job.examples.n_features * job.kernels.itemsize
             job.units[i].coef = coefs + offset
@@ -153,8 +157,10 @@ cdef class Perceptrons:
                 learnt.intercept_sum = averages.intercept[i] * averages.counts[i]
 
     cdef _make_slots(self, size_t n_vectors, bint shuffle):
-        """One per thread, and more, up to one per unit, as far as that is little: so that threads can share the units
-        evenly, and take on several at a time."""
+        """Make one slot for each thread or, if they are small, more slots, up to one for each unit.
+
+        With more slots than threads, threads share the units evenly, and train several units at a time.
+        """
         cdef Training *job = &self.job
         cdef size_t i, n_orders = 0 if not shuffle else 1 if job.max_iter == 1 else 3
         cdef cnp.ndarray numbers, orders
@@ -163,7 +169,7 @@ cdef class Perceptrons:
         job.n_slots = min(max(SLOT_BYTES // slot_bytes, <size_t> job.n_threads), job.n_units)
         job.n_together = TOGETHER_BYTES // (job.vector_length * job.kernels.itemsize)
         job.n_together = max(1, min(job.n_together, <size_t> FASTNN_MOST_UNITS))
-        # One unit after the other, where nothing is won by more, or someone watches.
+        # One unit after the other where several are not faster, or where a callback follows each epoch.
         if job.n_together == job.n_threads == 1 or job.segment_epochs == 1:
             job.n_slots = job.n_threads
         numbers = aligned_zeros(job.n_slots * n_vectors * job.vector_length, np.float64)
@@ -183,20 +189,21 @@ cdef class Perceptrons:
         if isinstance(X, np.ndarray):
             rows = X
             if not has_contiguous_rows(X):
-                raise ValueError("the rows of X must be contiguous")
+                raise ValueError(
+                    f"X must have contiguous rows of numbers of {X.itemsize} bytes, got strides {X.strides}")
             examples.values, examples.ld = cnp.PyArray_DATA(rows), rows.strides[0] // rows.itemsize
             self.job.row_terms = ROW_TERMS + examples.n_features
             return
         self.rows = data, columns, starts = csr_arrays(X)
         n_stored = len(data)
-        examples.values = data_of(data, X.dtype, n_stored)
-        examples.columns = data_of(columns, columns.dtype, len(columns))
-        examples.starts = data_of(starts, columns.dtype, X.shape[0] + 1)
+        examples.values = data_of("X.data", data, X.dtype, n_stored)
+        examples.columns = data_of("X.indices", columns, columns.dtype, len(columns))
+        examples.starts = data_of("X.indptr", starts, columns.dtype, X.shape[0] + 1)
         examples.wide_indices = columns.dtype == np.int64
         self.job.row_terms = ROW_TERMS + 2 * n_stored // <size_t> X.shape[0]
 
     def run(self):
-        """Learn for some 10 to 100 ms at most.
+        """Let the units learn for some 10 to 100 ms.
 
         Returns
         -------
@@ -206,9 +213,9 @@ cdef class Perceptrons:
         cdef Training *job = &self.job
         cdef size_t i
         cdef bint done = True
-        job.n_turns = job.n_going = job.n_stopped = 0
+        job.n_turns = job.n_active = job.n_stopped = 0
         for i in range(job.n_units):
-            job.n_going += may_go_on(job, &job.units[i])
+            job.n_active += can_continue(job, &job.units[i])
         with nogil:
             run_team(job.n_threads, run_segment, job, NULL)
         for i in range(job.n_units):
@@ -220,19 +227,19 @@ cdef class Perceptrons:
 
     @property
     def overflowed(self):
-        """The epoch, from 1, after which a unit had a weight that was infinite or NaN; 0 if none had."""
+        """The epoch, counted from 1, after which a unit had an infinite weight or NaN; 0 if no unit had."""
         return max(self.job.units[i].epoch if self.job.units[i].overflowed else 0 for i in range(self.job.n_units))
 
     @property
     def saw_nonfinite(self):
-        """Whether a sum over a row was infinite or NaN: as it is if X has such a number."""
+        """Whether a sum over a row was infinite or NaN, as every sum is over a row that has such a number."""
         return any(self.job.units[i].learnt.finite != 0 for i in range(self.job.n_units))
 
     def progress(self, size_t i):
-        """A unit's last epoch: its weights and intercept, steps so far, mean loss, objective and score."""
+        """A unit's weights, intercept and steps so far, and the mean loss, objective and score of its last epoch."""
         cdef Unit *unit = &self.job.units[i]
         cdef cnp.ndarray weights = self.coef[i]
-        if not unit.done:  # else another may have its slot by now
+        if not unit.done:  # else another unit may have its slot by now
             weights = np.empty_like(weights)
             memcpy(cnp.PyArray_DATA(weights), unit.learnt.weights, weights.nbytes)
             weights = weights * unit.learnt.scale
@@ -240,7 +247,7 @@ cdef class Perceptrons:
                 unit.learnt.loss / self.job.n_train, unit.objective, unit.score)
 
     def finish(self):
-        """What is not in `coef` when all units have stopped: brings the averages up to date.
+        """Bring the averages up to date once all units have stopped.
 
         Returns
         -------

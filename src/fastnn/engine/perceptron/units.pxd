@@ -1,4 +1,4 @@
-"""Perceptrons' units in training, as Perceptrons lays them out and units.pyx works on them."""
+"""The units of perceptrons in training, as Perceptrons lays them out and units.pyx trains them."""
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -8,56 +8,58 @@ from fastnn.engine.threads.team cimport Team
 
 
 cdef enum:
-    # Epochs of a unit before it comes back, so that their mistakes can be fetched.
+    # The most epochs of a unit between two returns to Python, which then reads the mistakes of each.
     SEGMENT_EPOCHS = 256
 
 
 cdef struct Unit:
     fastnn_perceptron learnt
-    char *coef  # (n_features) where its weights come from and go to
-    char *means
-    uint32_t seed, random
-    # Where it is: the epoch, the samples seen in it, and those whose place in its order is known.
-    int64_t epoch, n_fetched  # epochs whose mistakes Python has
-    size_t position, drawn
-    bint begun, done, overflowed  # of these `begun` is of the epoch
-    bint settled  # an epoch changed nothing, so neither will another
-    # Towards its stop: the best objective (negative) or score so far, and epochs in a row without a better one.
-    double best
-    int64_t n_unimproved
-    double objective, score  # the last epoch's
+    char *coef  # (n_features) the weights before and after training
+    char *means  # (n_features) the averages of the weights; NULL: weights are not averaged
+    uint32_t seed, random  # random is the generator's state
+    int64_t epoch  # the number of the present epoch
+    int64_t n_fetched  # epochs whose mistakes Python has read
+    size_t position  # samples read in this epoch
+    size_t drawn  # samples whose place in this epoch's order is known
+    bint begun  # whether this epoch has begun
+    bint done, overflowed
+    bint settled  # an epoch changed nothing, so no later epoch will
+    double best  # the best score so far or, of the negative objective, the best value
+    int64_t n_unimproved  # epochs in a row without a better one
+    double objective, score  # of the last epoch
 
 
+# The memory that a unit needs while it learns.
 cdef struct Slot:
-    # What a unit needs while it learns.
-    int64_t unit  # or -1
-    # (vector_length) each: weights, of which float ones use a part, sums and l1_given, as far as they are wanted
-    double *numbers
-    # (n_samples) each; NULL: samples come in their own order. The shuffle is the same in every epoch, and done to the
-    # last epoch's order: so that of epoch e + 1 is order[shuffle[i]]
+    int64_t unit  # -1: the slot is free
+    double *numbers  # (1 to 3, vector_length) weights, which leave a part unused if they are float; sums; l1_given
+    # (n_samples) each; NULL: the units read the samples in X's order. The same shuffle is applied in every epoch to the
+    # last epoch's order: the order of epoch e + 1 is order[shuffle[i]].
     uint32_t *shuffle
     uint32_t *order
     uint32_t *next_order
-    char taken
+    char taken  # by a thread: see team_claim
 
 
 cdef struct Training:
     const fastnn_kernels *kernels
     fastnn_examples examples
     size_t n_samples, n_train
-    int64_t row_terms  # that a row costs on average
-    Unit *units
+    int64_t row_terms  # what a row costs on average, in multiplications
+    Unit *units  # (n_units)
     size_t n_units, next_unit, vector_length
     int64_t max_iter, n_iter_no_change, segment_epochs
-    double tol, held_out_weight  # the summed weight of the samples held out, 0 if there are none
-    uint64_t *mistakes  # (n_units, SEGMENT_EPOCHS), in a ring
-    Slot *slots
-    size_t n_slots, n_together  # units that a thread takes on at a time, at most
-    size_t n_turns, n_going, n_stopped  # in this segment: turns taken, units that could go on, those that no longer can
+    double tol, held_out_weight  # held_out_weight is 0 where no samples are held out
+    uint64_t *mistakes  # (n_units, SEGMENT_EPOCHS) of the last epochs: that of epoch e is at e % SEGMENT_EPOCHS
+    Slot *slots  # (n_slots)
+    size_t n_slots, n_together  # n_together: the most units that a thread trains in turn
+    size_t n_turns  # taken in this segment
+    size_t n_active, n_stopped  # units that could continue at the segment's begin, and those of them that no longer can
     int n_threads
 
 
-cdef inline bint may_go_on(Training *job, Unit *unit) noexcept nogil:
+cdef inline bint can_continue(Training *job, Unit *unit) noexcept nogil:
+    """Whether the unit has epochs left in this segment."""
     return not unit.done and unit.epoch < unit.n_fetched + job.segment_epochs
 
 

@@ -1,7 +1,7 @@
-"""Units learning side by side: epochs, their orders, when to stop, and which thread takes which unit when.
+"""Units that learn side by side: their epochs, their orders, when they stop, and which thread trains which unit.
 
-Each unit goes through the samples in an order of its own, as scikit-learn's do, and no unit's numbers depend on
-another's: so the threads take whole units, and their number changes no bit.
+As in scikit-learn, each unit reads the samples in an order of its own, and no unit's numbers depend on another's. So a
+thread takes whole units, and the number of threads changes no bit.
 """
 
 from libc.math cimport INFINITY
@@ -11,16 +11,16 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_perceptron, fastnn_visits
 from fastnn.engine.threads.team cimport Team, team_claim, team_count, team_give_back, team_next, team_yield
 
-# Multiplications that a thread does before it leaves units for the next, so that two threads share three units evenly;
-# and how often, per thread, before it comes back for a look at Ctrl-C: after some 10 ms, dense, to 100 ms.
+# Multiplications of a turn. After each turn a thread takes other units, so that two threads share three units evenly.
 cdef int64_t TURN_TERMS = 1 << 20
+# Turns of a segment for each thread, after which Python checks for Ctrl-C: some 10 ms for dense rows, up to 100 ms.
 cdef size_t SEGMENT_TURNS = 16
-# Rows that a kernel takes at once, and up to which the order is drawn ahead of it.
+# Rows that a kernel takes at once. The order is drawn as many rows ahead of it.
 cdef size_t BLOCK_ROWS = 256
 
 
 cdef inline uint32_t next_random(uint32_t *state) noexcept nogil:
-    """scikit-learn's our_rand_r."""
+    """The next number of scikit-learn's our_rand_r, a xorshift generator."""
     cdef uint32_t x = state[0] if state[0] != 0 else 1
     x ^= x << 13
     x ^= x >> 17
@@ -30,7 +30,7 @@ cdef inline uint32_t next_random(uint32_t *state) noexcept nogil:
 
 
 cdef const uint32_t *known_order(Unit *unit, Slot *slot, size_t n_samples, size_t until) noexcept nogil:
-    """The epoch's order, known up to `until` at least: it is worked out as far as it is wanted by now."""
+    """The epoch's order, worked out for at least the first `until` samples."""
     cdef size_t i, j
     cdef uint32_t *order = slot.shuffle
     if order == NULL:
@@ -49,7 +49,7 @@ cdef const uint32_t *known_order(Unit *unit, Slot *slot, size_t n_samples, size_
 
 
 cdef void end_epoch(Training *job, Unit *unit, uint64_t *mistakes) noexcept nogil:
-    """scikit-learn's rule of when to stop, and the counters set back for the next epoch."""
+    """Decide by scikit-learn's rule whether the unit stops, and reset the counters for the next epoch."""
     cdef fastnn_perceptron *learnt = &unit.learnt
     cdef bint improved
     if not unit.settled:
@@ -105,23 +105,23 @@ cdef void begin_unit(Training *job, Unit *unit, Slot *slot) noexcept nogil:
 
 
 cdef inline size_t n_left(Training *job) noexcept nogil:
-    """Units that may go on."""
-    return job.n_going - team_count(&job.n_stopped)
+    """The number of units that can continue."""
+    return job.n_active - team_count(&job.n_stopped)
 
 
 cdef bint has_work(Training *job, Slot *slot) noexcept nogil:
-    """Whether the slot's unit may go on, or if it has none, the next that nobody had."""
+    """Whether the slot's unit can continue. An empty slot takes the next unit that has not begun."""
     if slot.unit < 0:
         slot.unit = team_next(&job.next_unit)
         if slot.unit >= <int64_t> job.n_units:
             slot.unit = -1
             return False
         begin_unit(job, &job.units[slot.unit], slot)
-    return may_go_on(job, &job.units[slot.unit])
+    return can_continue(job, &job.units[slot.unit])
 
 
 cdef int64_t learn_block(Training *job, Slot **slots, size_t n_slots) noexcept nogil:
-    """Take units on by a block of rows each, that ends where the first of them ends its epoch; returns the rows."""
+    """Train each unit on a block of rows, which ends where the first unit ends its epoch. Returns the sum of rows."""
     cdef fastnn_visits visits[FASTNN_MOST_UNITS]
     cdef size_t i, ahead, n_rows = BLOCK_ROWS
     cdef Unit *unit
@@ -130,7 +130,7 @@ cdef int64_t learn_block(Training *job, Slot **slots, size_t n_slots) noexcept n
         if not unit.begun:
             begin_epoch(job, unit, slots[i])
         n_rows = min(n_rows, job.n_samples - unit.position)
-    if n_rows > 0:  # else a unit has settled, and ends its epochs while the others wait
+    if n_rows > 0:  # else a unit has settled: it ends its epoch, and the others wait
         for i in range(n_slots):
             unit = &job.units[slots[i].unit]
             ahead = min(unit.position + n_rows + BLOCK_ROWS, job.n_samples)
@@ -147,18 +147,18 @@ cdef int64_t learn_block(Training *job, Slot **slots, size_t n_slots) noexcept n
 
 
 cdef void take_turn(Training *job, Slot **slots, size_t n_slots) noexcept nogil:
-    """Take units on until they had a turn, or one of them may not go on."""
+    """Train units until their turn ends, or one of them cannot continue."""
     cdef int64_t spent = 0
     cdef size_t i
     cdef Unit *unit
-    cdef bint going = True
-    while going and spent < TURN_TERMS:
+    cdef bint active = True
+    while active and spent < TURN_TERMS:
         spent += 1 + learn_block(job, slots, n_slots) * job.row_terms
         for i in range(n_slots):
-            going = going and may_go_on(job, &job.units[slots[i].unit])
+            active = active and can_continue(job, &job.units[slots[i].unit])
     for i in range(n_slots):
         unit = &job.units[slots[i].unit]
-        if not may_go_on(job, unit):
+        if not can_continue(job, unit):
             team_next(&job.n_stopped)
         if unit.done:
             job.kernels.perceptron_end(&unit.learnt, job.examples.n_features, unit.coef, unit.means)
@@ -166,14 +166,14 @@ cdef void take_turn(Training *job, Slot **slots, size_t n_slots) noexcept nogil:
 
 
 cdef void run_segment(void *training, const Team *team) noexcept nogil:
-    """To be called by all threads of a team: turns with the units in one slot after another, but those others have."""
+    """Take turns with the units in one slot after another, except slots that other threads have taken."""
     cdef Training *job = <Training *> training
     cdef Slot *mine[FASTNN_MOST_UNITS]
     cdef size_t i, _, most, n_mine, n_others, slot = team.rank
     while n_left(job) > 0:
         # An even share of the units: several of them learn faster together than one by one.
         most = (min(n_left(job), job.n_slots) + job.n_threads - 1) // job.n_threads
-        most = max(1, min(most, job.n_together))  # another may just have stopped the last
+        most = max(1, min(most, job.n_together))  # another thread may just have stopped the last unit
         n_mine = n_others = 0
         for _ in range(job.n_slots):
             slot = (slot + 1) % job.n_slots
@@ -194,5 +194,5 @@ cdef void run_segment(void *training, const Team *team) noexcept nogil:
                 return
         elif n_others < <size_t> job.n_threads:
             return
-        else:  # another thread has several, and will share them when it had its turn
+        else:  # another thread has several units, and leaves some of them after its turn
             team_yield()

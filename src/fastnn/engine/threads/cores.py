@@ -8,9 +8,9 @@ The rule is therefore:
 
 - If a thread's mask is the first place of an OpenMP runtime, OpenMP has bound it, and the process may use the cores of
   all places of that runtime. Of several such runtimes, the one with the most cores was the first to be loaded.
-- Any other mask was set by somebody else, and is what the process may use.
+- Any other mask was set by the user or the system, and is what the process may use.
 
-A user who sets the very mask that OpenMP has set changes nothing, and nobody can tell.
+A user's mask that equals OpenMP's first place cannot be told from it, and has no effect.
 """
 
 import ctypes
@@ -21,14 +21,14 @@ from itertools import chain
 
 from threadpoolctl import ThreadpoolController
 
-#: Without one of these no OpenMP runtime binds threads.
+#: Unless one of these variables is set, no OpenMP runtime binds threads.
 BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 #: What omp_get_proc_bind returns where all threads of a team stay in the first place (omp_proc_bind_primary).
 BIND_TO_PRIMARY = 2
 
 
 def usable_cores():
-    """The numbers of the cores that the calling thread's teams may use; None where the system does not tell."""
+    """The numbers of the cores that the calling thread's teams may use; None where the system does not know masks."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     return _without_binding(frozenset(os.sched_getaffinity(0)))
@@ -36,7 +36,7 @@ def usable_cores():
 
 @contextmanager
 def unbound():
-    """The calling thread on every core that it may use, meanwhile: for an OpenMP runtime to find them all."""
+    """Let the calling thread run on every core that it may use, so that an OpenMP runtime finds them all."""
     cores = usable_cores()
     mask = cores and os.sched_getaffinity(0)
     if cores == mask:

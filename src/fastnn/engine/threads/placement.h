@@ -12,9 +12,9 @@
 #if defined(_OPENMP) && defined(__linux__)
 #include <sched.h>
 
-static _Thread_local cpu_set_t placement_cores; /* where the calling thread's teams are to run; empty: not known */
-static _Thread_local char placement_is_ours;    /* whether OpenMP would put them elsewhere, or has done so before */
-static _Thread_local char placement_is_due;     /* whether threads of the last team may be elsewhere */
+static _Thread_local cpu_set_t placement_cores; /* on which the calling thread's teams are to run; empty: not known */
+static _Thread_local char placement_is_ours;    /* whether OpenMP would use other cores, or has done so before */
+static _Thread_local char placement_is_due;     /* whether threads of the last team may be on other cores */
 
 static int openmp_binds_to(const cpu_set_t *cores)
 {
@@ -34,18 +34,18 @@ static int openmp_binds_to(const cpu_set_t *cores)
 /* From now on the calling thread's teams run on these n cores. */
 static inline void placement_set(const int *cores, int n)
 {
-    cpu_set_t wanted;
-    CPU_ZERO(&wanted);
+    cpu_set_t chosen;
+    CPU_ZERO(&chosen);
     while (n--)
-        CPU_SET(cores[n], &wanted); /* does nothing for a core too high for the set */
-    if (CPU_EQUAL(&wanted, &placement_cores))
+        CPU_SET(cores[n], &chosen); /* does nothing for a core too high for the set */
+    if (CPU_EQUAL(&chosen, &placement_cores))
         return;
-    placement_cores = wanted;
-    placement_is_ours |= !openmp_binds_to(&wanted);
+    placement_cores = chosen;
+    placement_is_ours |= !openmp_binds_to(&chosen);
     placement_is_due = placement_is_ours;
 }
 
-/* Puts the threads of the calling thread's next team there: n of them, of which some may have yet to be started. */
+/* Puts the n threads of the calling thread's next team on these cores. Some of the threads may have yet to start. */
 static inline void placement_apply(int n, int starts_some)
 {
     const cpu_set_t *cores = &placement_cores;

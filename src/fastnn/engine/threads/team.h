@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Gives the core to another thread that waits for one. Windows' is declared here, since windows.h has macros for min,
- * max and much else. */
+/* Gives the core to another thread that waits for one. Windows' function is declared here, since windows.h has macros
+ * for min, max and much else. */
 #ifdef _WIN32
 __declspec(dllimport) int __stdcall SwitchToThread(void);
 static inline void team_yield(void) { SwitchToThread(); }
@@ -20,7 +20,7 @@ static inline size_t team_next(size_t *counter) { return __atomic_fetch_add(coun
 
 static inline size_t team_count(const size_t *counter) { return __atomic_load_n(counter, __ATOMIC_RELAXED); }
 
-/* Whether the calling thread now has what no other may have meanwhile, until it gives it back. */
+/* Whether the calling thread has taken what only one thread may have at a time. It has it until it gives it back. */
 static inline int team_claim(char *taken) { return !__atomic_exchange_n(taken, 1, __ATOMIC_ACQUIRE); }
 static inline void team_give_back(char *taken) { __atomic_store_n(taken, 0, __ATOMIC_RELEASE); }
 
@@ -79,8 +79,9 @@ static inline int team_openmp_version(void) { return 0; }
 static inline double team_seconds(void) { return 0; }
 #endif
 
-/* GCC's libgomp is not built for ThreadSanitizer, which then takes what a team's threads read and write for races with
- * what was before and comes after the team. So it is told: fork before, join after, and enter and leave on each thread.
+/* GCC's libgomp is not built for ThreadSanitizer, which therefore reports races between what a team's threads read and
+ * write and what happens before and after the team. These functions tell it of the order: fork before the team and join
+ * after it, forked and joining on each thread.
  */
 #ifdef __SANITIZE_THREAD__
 void __tsan_acquire(void *);
@@ -100,28 +101,29 @@ static inline void team_joining(void) {}
 /* Where a team's threads wait for each other; all zero before the first wait. */
 typedef struct {
     unsigned arrived;
-    char apart[60]; /* the arriving and the waiting use different cache lines */
+    char apart[60]; /* so that arriving and waiting threads use different cache lines */
     unsigned round;
-    size_t stalls;   /* how often a thread waited for longer than */
-    double patience; /* so many seconds */
+    size_t stalls;   /* how often a thread has waited for longer than its patience */
+    double patience; /* in seconds */
 } team_barrier;
 
-/* A team as one of its threads sees it. It is handed to whoever shares work, so that several teams can work side by
- * side: whose turn it is, is never asked of OpenMP. */
+/* A team as one of its threads sees it. Every function that shares work takes one as an argument and never asks OpenMP
+ * for the rank, so that several teams can work side by side. */
 typedef struct {
     size_t rank, size;
     team_barrier *barrier; /* NULL: this team never waits */
 } fastnn_team;
 
-/* How often to look before giving the core away: a few microseconds, about as long as a phase's threads are apart. */
+/* How often a waiting thread looks before it yields its core: for a few microseconds, about as long as the threads of a
+ * phase are apart. */
 enum { TEAM_SPINS = 1000 };
 
-/* Returns when every thread of the team has come here.
+/* The barrier: returns when every thread of the team has called it.
  *
- * OpenMP's own barrier spins for milliseconds: on a core that another process wants too, the thread waited for does not
- * run meanwhile, and a fit beside a busy process takes twenty times as long. This one yields. Still, a thread that gave
- * its core to a busy process gets it back when that process's turn ends, 4 to 10 ms later: these are stalls, and a team
- * that has a few of them had better be one thread.
+ * OpenMP's own barrier spins for milliseconds. On a core that another process needs too, the thread waited for does not
+ * run meanwhile, and a fit beside a busy process takes twenty times as long. This barrier yields. Still, a thread that
+ * yields its core to a busy process gets it back at the end of that process's time slice, 4 to 10 ms later. Such a wait
+ * is a stall. A team that has had a few stalls is slower than one thread.
  */
 static inline void team_wait(const fastnn_team *team)
 {

@@ -33,7 +33,7 @@ cdef extern from "team.h" nogil:
 
 cdef int affordable_team(int n_threads) noexcept nogil
 
-# What each thread of a team is to do.
+# What each thread of a team does.
 ctypedef void (*TeamWork)(void *job, const Team *team) noexcept nogil
 cdef void run_team(int n_threads, TeamWork work, void *job, team_barrier *barrier) noexcept nogil
 
@@ -43,5 +43,5 @@ cdef struct Share:
 
 
 cdef inline Share my_share(const Team *team, size_t n_tasks) noexcept nogil:
-    """The calling thread's part of tasks 0 ... n_tasks - 1: the same one each time, so that its caches stay warm."""
+    """The calling thread's part of tasks 0 ... n_tasks - 1. It is the same each time, so its data stay in the cache."""
     return Share(n_tasks * team.rank // team.size, n_tasks * (team.rank + 1) // team.size)

@@ -1,4 +1,4 @@
-"""The threads that OpenMP would give, where they run, and how this build came to be."""
+"""Teams of threads: how many OpenMP has, on which cores they run, and how they are started."""
 
 from array import array
 
@@ -28,7 +28,7 @@ cdef extern from *:
     #include <pthread.h>
     #include <stdlib.h>
 
-    /* Of the calling thread's last team, whose threads OpenMP keeps for the next one. */
+    /* The size of the calling thread's last team, whose threads OpenMP keeps for the next one. */
     static _Thread_local int team_kept = 1;
 
     static void *wait_for_the_gate(void *gate)
@@ -38,7 +38,7 @@ cdef extern from *:
         return NULL;
     }
 
-    /* Whether that many threads can be had beside this one, all at a time, and some memory with them. */
+    /* Whether n threads can be started beside this one, all at the same time, and some memory allocated. */
     static int can_start(int n)
     {
         int n_started = 0, enough;
@@ -77,15 +77,15 @@ cdef extern from *:
 
 
 cdef int affordable_team(int n_threads) noexcept nogil:
-    """That many threads if they can be started, else one: OpenMP ends the process when it cannot start a thread.
+    """n_threads if so many threads can be started, else 1. OpenMP ends the process when it cannot start a thread.
 
-    So they are tried first, where OpenMP will have to start some: the stacks they leave are the ones it then gets.
+    So threads are started beforehand where OpenMP will have to start some. OpenMP then gets the stacks that they leave.
     """
     return team_of(n_threads)
 
 
 cdef void run_team(int n_threads, TeamWork work, void *job, team_barrier *barrier) noexcept nogil:
-    """Let a new team of so many threads work, the calling one among them, and return when all have."""
+    """Let a new team of n_threads threads, the calling one among them, do the work, and wait until all are done."""
     cdef Team alone = Team(0, 1, barrier)
     if n_threads == 1:
         work(job, &alone)
@@ -107,21 +107,21 @@ cdef void join_team(TeamWork work, void *job, team_barrier *barrier) noexcept no
 compiler = FASTNN_COMPILER.decode().strip()
 #: The date of the OpenMP standard this build follows, as yyyymm; 0 where it was built without.
 openmp_version = team_openmp_version()
-#: Cores that OpenMP found when it was loaded: the threads it uses unless it is told otherwise.
+#: The cores that OpenMP found when it was loaded: it uses so many threads by default.
 n_cores_found = team_n_cores()
 
 
 def max_threads():
-    """What OpenMP would use now: OMP_NUM_THREADS, a limit set by threadpoolctl, or the cores that it has found."""
+    """The threads that OpenMP would use now: OMP_NUM_THREADS, threadpoolctl's limit, or the cores it has found."""
     return team_max_threads()
 
 
 def n_cores():
-    """Cores that OpenMP counts now: of the calling thread's affinity mask, or of its places where it binds threads."""
+    """The cores that OpenMP counts now: in the calling thread's mask or, where it binds threads, in its places."""
     return team_n_cores()
 
 
 def run_on(cores):
-    """Have the calling thread's teams run on these cores, by number; the calling thread stays where it is."""
+    """Have the calling thread's teams run on the cores with these numbers. The calling thread stays where it is."""
     cdef int[::1] numbers = array("i", cores)
     placement_set(&numbers[0], <int>numbers.shape[0])

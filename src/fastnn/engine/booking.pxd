@@ -1,0 +1,17 @@
+"""What a trainer books before anything runs: see booking.pyx."""
+
+cimport numpy as cnp
+from libc.stdint cimport uint32_t
+
+from fastnn.engine.arrays cimport Workspace
+from fastnn.engine.loss cimport Loss
+from fastnn.engine.network cimport Network
+from fastnn.engine.segment cimport Plan, Segment
+
+cdef book_parameters(Segment *segment, Network network, cnp.ndarray memories, Workspace space)
+cdef book_operations(Plan *plan, list phases, Workspace space)
+cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple dropout, list phases,
+                                 Workspace space) except NULL
+cdef book_targets(Segment *segment, Network network, Loss loss, Workspace space)
+cdef Workspace book_dense_input(Segment *segment, Network network, const uint32_t *all_terms)
+cdef Workspace book_sparse_input(Segment *segment, Network network, capacity)

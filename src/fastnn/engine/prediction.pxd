@@ -1,0 +1,46 @@
+"""Samples taken through a network outside of training, as Network lays the work out and prediction.pyx does it."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint32_t
+
+from fastnn.engine.kernels cimport FASTNN_N_ACTIVATIONS, fastnn_kernels, fastnn_samples
+from fastnn.engine.layers.layer cimport Layer
+from fastnn.engine.layers.signal cimport Signal
+from fastnn.engine.loss cimport TargetRows, TargetSamples
+from fastnn.engine.threads.team cimport Team
+
+
+# The number of the head softmax. The other heads have their activation's number.
+cdef enum:
+    SOFTMAX_HEAD = FASTNN_N_ACTIVATIONS
+
+
+# What a team takes block by block through the layers.
+cdef struct Forward:
+    const fastnn_kernels *kernels
+    const Layer *layers  # (n_layers)
+    const Signal *signals  # (n_layers) the shapes of what each layer makes; its values are in the thread's own space
+    size_t n_layers
+    Signal input  # the shape of a block of X
+    const fastnn_samples *X
+    size_t n_samples, block_samples
+    size_t next_block  # the counter that the team's threads take blocks from
+    int head
+    const size_t *group_starts  # (n_groups + 1)
+    size_t n_groups
+    char *out  # (n_samples, n_outputs) the outputs; NULL where the losses are computed
+    double *losses  # (n_blocks) each block's loss; NULL where the outputs are written
+    const TargetSamples *targets  # of all samples; for the losses, as is the rest
+    TargetRows target_rows  # of one block, whose arrays are in the thread's own space
+    const uint32_t *all_terms
+    bint in_place  # the layers read the rows of X where they are
+    size_t n_entries  # the most numbers that a block of a sparse X stores
+    # (n_threads, thread_bytes): two signals' values, the first layer's terms or entries, the labels and targets
+    char *space
+    size_t thread_bytes, matrix_bytes, label_bytes, target_bytes
+    size_t n_finished  # threads that found no block left
+    double finished  # when the first of them did, in seconds
+
+
+cdef void divide_space(Forward *job) noexcept nogil
+cdef void forward_blocks(void *forward, const Team *team) noexcept nogil

@@ -1,0 +1,126 @@
+"""The way of samples through a network's layers outside of training, block by block: to outputs, or to losses."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport int32_t, uint32_t
+from libc.string cimport memcpy
+
+from fastnn.engine.arrays cimport round_up, skip_samples
+from fastnn.engine.kernels cimport FASTNN_IDENTITY, fastnn_entries, fastnn_kernels, fastnn_samples, fastnn_terms
+from fastnn.engine.layers.signal cimport Signal, n_tiles
+from fastnn.engine.loss cimport TargetRows, gather_targets, rows_loss
+from fastnn.engine.threads.team cimport Team, team_next, team_seconds
+
+cdef size_t CACHE_LINE = 64  # bytes: no two threads write to one
+
+
+cdef void divide_space(Forward *job) noexcept nogil:
+    """How many bytes each thread needs, and for which of its arrays."""
+    cdef bint sparse = job.X.starts != NULL
+    cdef size_t i, itemsize = job.kernels.itemsize
+    cdef size_t most = 0 if sparse else job.input.positions * job.input.ld
+    for i in range(job.n_layers):
+        most = max(most, job.signals[i].positions * job.signals[i].ld)
+    job.matrix_bytes = job.block_samples * most * itemsize
+    job.thread_bytes = 2 * job.matrix_bytes
+    if sparse:
+        job.thread_bytes += round_up((job.block_samples + 1) * sizeof(size_t)
+                                     + job.n_entries * (itemsize + 2 * sizeof(uint32_t)), CACHE_LINE)
+    else:
+        job.thread_bytes += round_up(
+            n_tiles(job.kernels, job.block_samples) * (1 + job.X.n_features) * sizeof(uint32_t), CACHE_LINE)
+    if job.losses != NULL:
+        job.label_bytes = round_up(job.block_samples * job.target_rows.n_groups * sizeof(int32_t), CACHE_LINE)
+        job.target_bytes = round_up(job.block_samples * job.target_rows.n_outputs * itemsize, CACHE_LINE)
+        job.thread_bytes += job.label_bytes + 2 * job.target_bytes
+
+
+cdef void forward_blocks(void *forward, const Team *team) noexcept nogil:
+    """Take blocks of samples through all layers, one block after the other, until none is left."""
+    cdef Forward *job = <Forward *> forward
+    cdef char *space = job.space + team.rank * job.thread_bytes
+    cdef size_t block = team_next(&job.next_block)
+    while block * job.block_samples < job.n_samples:
+        forward_block(job, block, space)
+        block = team_next(&job.next_block)
+    if team_next(&job.n_finished) == 0:
+        job.finished = team_seconds()
+
+
+cdef void forward_block(const Forward *job, size_t block, char *space) noexcept nogil:
+    """Take one block through all layers and the head, or to its loss, in the calling thread's space."""
+    cdef const fastnn_kernels *kernels = job.kernels
+    cdef size_t first = block * job.block_samples, n = min(job.block_samples, job.n_samples - first)
+    cdef fastnn_samples X = job.X[0]
+    cdef Signal below = job.input, above
+    cdef size_t i, start, row_bytes
+    cdef char *values[2]
+    values[0], values[1] = space, space + job.matrix_bytes
+
+    skip_samples(&X, first)
+    if X.starts != NULL:
+        read_sparse_block(job, &X, n, &below, values[1] + job.matrix_bytes)
+    else:
+        read_dense_block(job, &X, n, &below, values[0], values[1] + job.matrix_bytes)
+    for i in range(job.n_layers):
+        above = job.signals[i]
+        above.values = values[1 - i % 2]
+        job.layers[i].kind.forward_rows(&job.layers[i], &below, &above, 0, n, NULL)
+        below = above
+
+    if job.head == SOFTMAX_HEAD:
+        for i in range(job.n_groups):
+            start = job.group_starts[i]
+            kernels.softmax(n, job.group_starts[i + 1] - start, above.values + start * kernels.itemsize, above.ld)
+    elif job.head != FASTNN_IDENTITY:
+        kernels.activate(job.head, n, above.channels, above.values, above.ld, above.values, above.ld)
+    if job.losses != NULL:
+        job.losses[block] = block_loss(job, first, n, &above, space + job.thread_bytes)
+        return
+    row_bytes = above.channels * kernels.itemsize
+    first *= above.positions
+    for i in range(n * above.positions):
+        memcpy(job.out + (first + i) * row_bytes, above.values + i * above.ld * kernels.itemsize, row_bytes)
+
+
+cdef void read_dense_block(const Forward *job, const fastnn_samples *X, size_t n, Signal *x, char *values,
+                           char *space) noexcept nogil:
+    """Let x be n samples of a dense X, gathered into `values` unless they can be read where they are."""
+    cdef uint32_t *counts = <uint32_t *> space
+    cdef uint32_t *columns = counts + n_tiles(job.kernels, job.block_samples)
+    x.values = values
+    if job.in_place:
+        x.values = <char *> X.data
+        if x.positions == 1:
+            x.ld = X.row_stride // job.kernels.itemsize
+    else:
+        job.kernels.gather(X, NULL, n, x.values, x.ld * x.positions)
+    if x.positions == 1:
+        job.kernels.used_columns(n, X.n_features, x.values, x.ld, columns, counts, X.n_features)
+        x.columns = fastnn_terms(columns, counts, X.n_features)
+
+
+cdef void read_sparse_block(const Forward *job, const fastnn_samples *X, size_t n, Signal *x,
+                            char *space) noexcept nogil:
+    """Let x be the entries of n samples of a sparse X, gathered into the space."""
+    cdef fastnn_entries *entries = &x.entries
+    entries.starts = <size_t *> space
+    entries.values = entries.starts + job.block_samples + 1
+    entries.columns = <uint32_t *> (<char *> entries.values + job.n_entries * job.kernels.itemsize)
+    entries.rows = entries.columns + job.n_entries
+    entries.capacity = job.n_entries
+    entries.heads = entries.next = NULL  # which only a gradient needs
+    job.kernels.gather_entries(X, NULL, 0, n, entries)
+
+
+cdef double block_loss(const Forward *job, size_t first, size_t n, const Signal *outputs,
+                       char *space_end) noexcept nogil:
+    """The loss of a block's outputs or logits, which are overwritten.
+
+    The targets and weights are gathered into the end of the thread's space.
+    """
+    cdef TargetRows targets = job.target_rows
+    targets.weights = space_end - job.target_bytes
+    targets.targets = targets.weights - job.target_bytes
+    targets.labels = <int32_t *> (targets.targets - job.label_bytes)
+    gather_targets(job.kernels, job.targets, NULL, first, n, &targets, 0)
+    return rows_loss(job.kernels, &targets, 0, n, outputs.values, outputs.ld, outputs.values, outputs.ld)
