@@ -13,7 +13,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint32_t
 
 from fastnn.engine.activation import keeps_input, number
-from fastnn.engine.arrays cimport Workspace, round_up, row_length
+from fastnn.engine.arrays cimport Workspace, round_up
 from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_entries, fastnn_kernels
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
 from fastnn.engine.layers.signal cimport Signal, n_panels, n_tiles
@@ -99,8 +99,7 @@ cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple d
         layer.workspace = engine_layer.book(layer, batch_size, i in backs_by_rows, space)
 
         is_last = i == plan.n_layers - 1
-        signal.positions, signal.channels = engine_layer.n_positions(), engine_layer.output_shape[-1]
-        signal.ld = row_length(signal.channels, kernels.tile_cols, kernels.itemsize)
+        signal[0] = network.signal_list[i]  # its shape
         signal.columns = signal.samples = every_term(all_terms)
         signal.number = i
         # A loss of logits is computed from the last layer's sums, before the head.
