@@ -351,7 +351,7 @@ def test_bad_calls(data):
     X, y = data
     with pytest.raises(ValueError, match="early_stopping should be False with partial_fit"):
         Perceptron(early_stopping=True).partial_fit(X, y, classes=[0, 1, 2])
-    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+    with pytest.raises(ValueError, match="classes must be given in the first call to partial_fit, got None"):
         Perceptron().partial_fit(X, y)
     with pytest.raises(ValueError, match=r"`y` has classes not in `self.classes_`.*\[2\]"):
         Perceptron().partial_fit(X, y, classes=[0, 1])

@@ -7,8 +7,9 @@ from numbers import Integral, Real
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
+from fastnn._sklearn import _check_sample_weight
 from fastnn.data.sparse import check_sparse
 from fastnn.engine.arrays import source_dtypes
 from fastnn.estimators.constraints import as_float

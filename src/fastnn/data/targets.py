@@ -38,6 +38,32 @@ def class_numbers(classes, y):
     return codes.astype(np.int32)
 
 
+def are_same(classes, known):
+    """Whether classes, in any order, are the known ones; of several columns, of each."""
+    if isinstance(known, list):
+        return len(classes) == len(known) and all(map(are_same, classes, known))
+    return np.array_equal(unique_labels(classes), known)
+
+
+def check_classes(classes, known):
+    """Refuse what `partial_fit` is given as `classes`, where it is not what the call needs.
+
+    Parameters
+    ----------
+    classes : array-like, or None
+    known : ndarray of shape (n_classes,), a list of such, or None
+        What the first call was given; None: this is the first call.
+
+    Raises
+    ------
+    ValueError
+    """
+    if known is None and classes is None:
+        raise ValueError("classes must be given in the first call to partial_fit, got None")
+    if known is not None and classes is not None and not are_same(classes, known):
+        raise ValueError(f"classes must be those of the first call to partial_fit, {known!r}, got {classes!r}")
+
+
 def indicates(y):
     """Whether a matrix of two values in all, or a sparse one, holds zeros and ones only."""
     values = y.data if issparse(y) else np.asarray(y)

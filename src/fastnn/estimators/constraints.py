@@ -5,7 +5,7 @@ Real numbers as floats, which cannot hold every one of Python's: 10**400 is fini
 
 import math
 
-from sklearn.utils import _param_validation
+from fastnn import _sklearn
 
 
 def as_float(number):
@@ -18,7 +18,7 @@ def as_float(number):
         return math.nan
 
 
-class StrOptions(_param_validation.StrOptions):
+class StrOptions(_sklearn.StrOptions):
     """What a parameter may be: one of these strings, which errors list in this order.
 
     scikit-learn keeps them in a set, whose order differs from process to process.
@@ -29,7 +29,7 @@ class StrOptions(_param_validation.StrOptions):
         self.options = tuple(options)
 
 
-class Interval(_param_validation.Interval):
+class Interval(_sklearn.Interval):
     """What a parameter may be: a number in this interval, and as a float as well."""
 
     def is_satisfied_by(self, value):

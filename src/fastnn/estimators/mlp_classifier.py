@@ -7,15 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from fastnn._sklearn import _fit_context, set_label_binarizer, target_type
 from fastnn.data.inputs import checked_epochs, scored
-from fastnn.data.targets import Labels, indicates
+from fastnn.data.targets import Labels, are_same, check_classes, indicates
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.mlp import BaseMLP
 from fastnn.estimators.parameters import documented
@@ -261,7 +262,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             For another estimator.
         """
         check_scikit_learns(fitted, SklearnClassifier)
-        kind = Labels.of_kind(fitted._label_binarizer.y_type_, fitted.classes_)
+        kind = Labels.of_kind(target_type(fitted), fitted.classes_)
         return adopt_scikit_learns(cls(**fitted.get_params()), kind, fitted)
 
     def to_sklearn(self):
@@ -280,24 +281,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         estimator = to_scikit_learns(self, sklearn_estimator(self, SklearnClassifier))
         estimator.classes_ = self.classes_
-        estimator._label_binarizer = LabelBinarizer().fit(
-            np.eye(len(self.classes_), dtype=int) if self._targets.kind == "multilabel-indicator" else self.classes_
-        )
+        is_multilabel = self._targets.kind == "multilabel-indicator"
+        labels = np.eye(len(self.classes_), dtype=int) if is_multilabel else self.classes_
+        set_label_binarizer(estimator, LabelBinarizer().fit(labels))
         return estimator
 
     def _target_kind(self, y, classes, goes_on, partial):
         if goes_on:
-            if classes is not None and not _equal(classes, self.classes_):
-                raise ValueError(
-                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
-                )
+            check_classes(classes, self.classes_)
             if not partial:
                 self._targets.check_same(y)
             return self._targets
         if not partial:
             return Labels(y)
-        if classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
+        check_classes(classes, known=None)
         classes = _as_sequence(classes)
         if len(classes) == 0:
             raise ValueError("classes must not be empty.")
@@ -309,7 +306,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(f"`classes` must be a list of the classes of each of the {y.shape[1]} columns of y.")
         else:
             kind = Labels(classes)
-        if not _equal(classes, kind.classes):
+        if not are_same(classes, kind.classes):
             raise ValueError(f"`classes={classes!r}` are not what `y` has: {kind.classes}")
         return kind
 
@@ -415,10 +412,3 @@ def _as_sequence(classes):
     if array.ndim == 0:
         raise ValueError(f"classes must be array-like, not {type(classes).__name__}: {classes!r}")
     return array
-
-
-def _equal(classes, known):
-    """Whether classes, in any order, are the known ones; of several columns, of each."""
-    if isinstance(known, list):
-        return len(classes) == len(known) and all(map(_equal, classes, known))
-    return np.array_equal(unique_labels(classes), known)

@@ -6,12 +6,13 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score
 from sklearn.neural_network import MLPRegressor as SklearnRegressor
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn._sklearn import _fit_context
 from fastnn.data.inputs import checked_epochs, scored
 from fastnn.data.targets import Numbers
 from fastnn.engine.activation import activation_names

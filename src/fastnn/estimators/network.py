@@ -9,6 +9,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn._sklearn import CallbackSupportMixin
 from fastnn.data.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
@@ -17,7 +18,7 @@ from fastnn.estimators.parameter_names import KeptParameterNames
 from fastnn.estimators.parameters import NetworkParameters
 from fastnn.runtime.threads import effective_n_threads
 from fastnn.runtime.warnings import warn_user
-from fastnn.training.callbacks import Callbacks, CallbackSupportMixin
+from fastnn.training.callbacks import Callbacks
 from fastnn.training.fit import Fit
 from fastnn.training.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.training.loop import all_finite

@@ -10,8 +10,8 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Options
 
+from fastnn._sklearn import Options
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.training.schedules import SCHEDULES

@@ -5,17 +5,17 @@ from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model._base import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn._sklearn import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin, _fit_context
 from fastnn.data.draws import MAX_INT, draw
 from fastnn.data.inputs import checked_weights, class_weights, readable, refusing, scored, validated
 from fastnn.data.sparse import check_sparse
-from fastnn.data.targets import class_numbers
+from fastnn.data.targets import check_classes, class_numbers
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron.perceptron import Perceptrons
 from fastnn.estimators.constraints import Interval, StrOptions
@@ -274,9 +274,9 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
             if first_call or not draft._is_plain(X, y):
                 X, y = validated(draft, X, y, dtype=DTYPES, reset=first_call)
             with refusing("`classes` must be labels of one kind"):
-                _check_partial_fit_first_call(draft, classes)
-            if first_call:
-                draft.t_ = 1.0
+                check_classes(classes, known=None if first_call else draft.classes_)
+                if first_call:
+                    draft.classes_, draft.t_ = unique_labels(classes), 1.0
             X = _readable(X, None if first_call else draft.coef_.dtype)
             draft._learn(X, y, sample_weight, draft._fresh(X) if first_call else draft._going_on(), max_iter=1)
         return self

@@ -4,9 +4,9 @@ import copy
 from itertools import chain, pairwise
 
 import numpy as np
-from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn._sklearn import allows, set_training
 from fastnn.data.inputs import refusing
 from fastnn.engine.network import Network
 from fastnn.estimators.ineffective import warn_of_ineffective
@@ -175,10 +175,8 @@ def sklearn_estimator(model, cls):
     """A new estimator of scikit-learn's, with those of the model's parameters that it has, and knows the value of."""
     estimator = cls()
     for name, value in model.get_params(deep=False).items():
-        if name in estimator.get_params():
-            allowed = map(make_constraint, cls._parameter_constraints[name])
-            if any(constraint.is_satisfied_by(value) for constraint in allowed):
-                estimator.set_params(**{name: value})
+        if name in estimator.get_params() and allows(cls, name, value):
+            estimator.set_params(**{name: value})
     if model._network.activations and model._network.activations[0] in SKLEARN_ACTIVATIONS:
         estimator.set_params(activation=model._network.activations[0])  # they may be a list of one and the same
     return estimator
@@ -208,7 +206,5 @@ def to_scikit_learns(model, estimator):
             setattr(estimator, name, copy.copy(getattr(model, name)))  # it goes on with curves of its own
     for name in ("validation_scores_", "best_validation_score_", "n_layers_", "n_outputs_", "out_activation_"):
         setattr(estimator, name, copy.copy(getattr(model, name)))
-    # What it counts and keeps by itself, and trains on with.
-    estimator._no_improvement_count = 0
-    estimator._best_coefs, estimator._best_intercepts = parted(network.weights())
+    set_training(estimator, *parted(network.weights()))
     return estimator

@@ -5,8 +5,7 @@ from difflib import get_close_matches
 from functools import wraps
 from numbers import Real
 
-from sklearn.utils._param_validation import InvalidParameterError
-
+from fastnn._sklearn import InvalidParameterError
 from fastnn.estimators.constraints import StrOptions
 
 #: Of each parameter the names that it has elsewhere.

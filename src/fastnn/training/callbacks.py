@@ -1,14 +1,6 @@
 """What others do after each epoch: the user's function, and scikit-learn's callbacks (from 1.9 on)."""
 
-try:
-    from sklearn.callback import CallbackSupportMixin, ProgressBar
-except ImportError:  # before scikit-learn 1.9
-
-    class CallbackSupportMixin:
-        """Nothing to support."""
-
-    class ProgressBar:
-        """There is none."""
+from fastnn._sklearn import ProgressBar, begin_callbacks, callbacks_of
 
 
 class Callbacks:
@@ -29,16 +21,15 @@ class Callbacks:
         self.estimator, self.model = estimator, None
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.fit = self.epoch = None
-        if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
-            self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
+        self.fit, self.epoch = begin_callbacks(estimator, max_subtasks=n_epochs), None
+        if self.fit is not None:
             self.fit.call_on_fit_task_begin(**self.arguments)
 
     def show_bars(self):
         """Whether scikit-learn's ProgressBar is among them, or those of a search that this fit is a part of."""
         context = self.fit
         while context is not None:
-            if any(isinstance(callback, ProgressBar) for callback in context._callbacks):
+            if any(isinstance(callback, ProgressBar) for callback in callbacks_of(context)):
                 return True
             context = context.parent
         return False

@@ -1,11 +1,10 @@
 """Samples held out of training: which, and how the network does on them."""
 
-import inspect
-
 import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
+from fastnn._sklearn import takes_sample_weight
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.loop import all_finite
 from fastnn.training.scores import default_score
@@ -69,7 +68,7 @@ class Holdout:
         self.by_default = scoring is None
         self.score = default_score(estimator, kind) if self.by_default else None
         self.scorer = None if scoring == "loss" else check_scoring(estimator, scoring)
-        if not self.by_default and scoring != "loss" and not _takes_weights(self.scorer):
+        if not self.by_default and scoring != "loss" and not takes_sample_weight(self.scorer):
             self.sample_weight = None
 
     def evaluate(self, network, loss, n_threads, model):
@@ -108,12 +107,3 @@ class Holdout:
             if self.by_default and not np.isfinite(model.predict(self.samples.X)).all():
                 return np.nan
             raise
-
-
-def _takes_weights(scorer):
-    """Whether a scorer, scikit-learn's or a function of the user's, has a use for sample weights."""
-    accepts = getattr(scorer, "_accept_sample_weight", None)
-    if accepts is not None:
-        return accepts()
-    # Before 1.7 scikit-learn's scorers did not say, and took weights for functions that would not.
-    return "sample_weight" in inspect.signature(getattr(scorer, "_score_func", scorer)).parameters
