@@ -33,6 +33,17 @@ def check_sparse(X, name="X"):
     _CHECKS[X.format](X, name)
 
 
+def check_dense(y):
+    """Refuse a sparse y: of what is no indicator, zero is as good a value as any other.
+
+    Raises
+    ------
+    TypeError
+    """
+    if sp.issparse(y):
+        raise TypeError("`y` must be an array: y.toarray(). Only indicator matrices of zeros and ones may be sparse.")
+
+
 def _check_compressed(X, name):
     n_axes = {"data": 3 if X.format == "bsr" else 1, "indices": 1, "indptr": 1}
     for part, n in n_axes.items():

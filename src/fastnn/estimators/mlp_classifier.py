@@ -15,8 +15,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn._sklearn import _fit_context, set_label_binarizer, target_type
+from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
 from fastnn.data.inputs import checked_epochs, scored
-from fastnn.data.targets import Labels, are_same, check_classes, indicates
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.mlp import BaseMLP
 from fastnn.estimators.parameters import documented
@@ -222,26 +222,27 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         model = cls(tuple(hidden_sizes), activation, **parameters)
         model._validate_params()
         if multilabel:
-            kind = Labels.of_kind("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
+            targets = Labels.of_type("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
         elif classes is not None and np.ndim(classes[0]):
-            kind = Labels.of_kind("multiclass-multioutput", classes)
+            targets = Labels.of_type("multiclass-multioutput", classes)
         else:
             classes = np.arange(max(2, n_outputs)) if classes is None else classes
-            kind = Labels.of_kind("multiclass" if len(classes) > 2 else "binary", classes)
-        given = classes if kind.groups else [kind.classes if classes is None else classes]
-        if not all(map(np.array_equal, given, kind.classes if kind.groups else [kind.classes])):
-            raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, got {classes}")
-        if kind.n_outputs != n_outputs:
+            targets = Labels.of_type("multiclass" if len(classes) > 2 else "binary", classes)
+        given = classes if targets.groups else [targets.classes if classes is None else classes]
+        if not all(map(np.array_equal, given, targets.classes if targets.groups else [targets.classes])):
+            raise ValueError(f"classes must be sorted, as outputs are: {targets.classes}, got {classes}")
+        if targets.n_outputs != n_outputs:
             message = (
-                f"intercepts[-1] must have shape ({kind.n_outputs},) for the classes {kind.classes}, got ({n_outputs},)"
+                f"intercepts[-1] must have shape ({targets.n_outputs},) for the classes {targets.classes}, "
+                f"got ({n_outputs},)"
             )
-            if kind.kind == "binary" and n_outputs == 2:
+            if targets.target_type == "binary" and n_outputs == 2:
                 message += (
                     ": two logits act as one, their difference; pass coefs[-1][:, 1:] - coefs[-1][:, :1] and "
                     "intercepts[-1][1:] - intercepts[-1][:1] as the last layer"
                 )
             raise ValueError(message)
-        return adopt(model, kind, coefs, intercepts)
+        return adopt(model, targets, coefs, intercepts)
 
     @classmethod
     def from_sklearn(cls, fitted):
@@ -262,8 +263,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             For another estimator.
         """
         check_scikit_learns(fitted, SklearnClassifier)
-        kind = Labels.of_kind(target_type(fitted), fitted.classes_)
-        return adopt_scikit_learns(cls(**fitted.get_params()), kind, fitted)
+        targets = Labels.of_type(target_type(fitted), fitted.classes_)
+        return adopt_scikit_learns(cls(**fitted.get_params()), targets, fitted)
 
     def to_sklearn(self):
         """This network as a fitted `sklearn.neural_network.MLPClassifier`.
@@ -281,12 +282,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         estimator = to_scikit_learns(self, sklearn_estimator(self, SklearnClassifier))
         estimator.classes_ = self.classes_
-        is_multilabel = self._targets.kind == "multilabel-indicator"
+        is_multilabel = self._targets.target_type == "multilabel-indicator"
         labels = np.eye(len(self.classes_), dtype=int) if is_multilabel else self.classes_
         set_label_binarizer(estimator, LabelBinarizer().fit(labels))
         return estimator
 
-    def _target_kind(self, y, classes, goes_on, partial):
+    def _make_targets(self, y, classes, goes_on, partial):
         if goes_on:
             check_classes(classes, self.classes_)
             if not partial:
@@ -299,22 +300,22 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if len(classes) == 0:
             raise ValueError("classes must not be empty.")
         if np.ndim(classes[0]):  # what they look like decides: a part of y may hold anything
-            kind = Labels.of_kind("multiclass-multioutput", classes)
+            targets = Labels.of_type("multiclass-multioutput", classes)
         elif type_of_target(y).startswith("multilabel") and indicates(y):
-            kind = Labels(y)
+            targets = Labels(y)
         elif y.ndim == 2:
             raise ValueError(f"`classes` must be a list of the classes of each of the {y.shape[1]} columns of y.")
         else:
-            kind = Labels(classes)
-        if not are_same(classes, kind.classes):
-            raise ValueError(f"`classes={classes!r}` are not what `y` has: {kind.classes}")
-        return kind
+            targets = Labels(classes)
+        if not are_same(classes, targets.classes):
+            raise ValueError(f"`classes={classes!r}` are not what `y` has: {targets.classes}")
+        return targets
 
-    def _target_weights(self, kind, targets, counted):
-        return kind.weights(self.class_weight, targets, *counted)
+    def _target_weights(self, targets, encoded, counted):
+        return targets.weights(self.class_weight, encoded, *counted)
 
-    def _loss(self, kind):
-        return kind.loss(self.label_smoothing)
+    def _loss(self, targets):
+        return targets.loss(self.label_smoothing)
 
     @property
     def classes_(self):

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import _fit_context
 from fastnn.data.inputs import checked_epochs, scored
-from fastnn.data.targets import Numbers
+from fastnn.data.number_targets import Numbers
 from fastnn.engine.activation import activation_names
 from fastnn.engine.loss import loss_links
 from fastnn.estimators.constraints import Interval, StrOptions
@@ -262,16 +262,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             )
         return to_scikit_learns(self, estimator)
 
-    def _target_kind(self, y, classes, goes_on, partial):
-        kind = self._numbers(1 if y.ndim == 1 else y.shape[1])
-        if goes_on and kind.n_targets != self._targets.n_targets:
+    def _make_targets(self, y, classes, goes_on, partial):
+        targets = self._numbers(1 if y.ndim == 1 else y.shape[1])
+        if goes_on and targets.n_targets != self._targets.n_targets:
             raise ValueError(f"`y` must have {self._targets.n_targets} columns, as in the first fit")
-        if goes_on and len(kind.quantiles) != len(self._targets.quantiles):
+        if goes_on and len(targets.quantiles) != len(self._targets.quantiles):
             raise ValueError(
                 f"loss and quantile must ask for {len(self._targets.quantiles)} outputs for each target, as the fitted "
                 f"network has, got loss={self.loss!r} and quantile={self.quantile!r}"
             )
-        return kind
+        return targets
 
     def _numbers(self, n_targets):
         link = loss_links.get(self.loss)
@@ -287,11 +287,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise ValueError(f"quantile must be in (0, 1), got {self.quantile!r}")
         return [float(q) for q in quantiles]
 
-    def _target_weights(self, kind, targets, counted):
+    def _target_weights(self, targets, encoded, counted):
         return None
 
-    def _loss(self, kind):
-        return kind.loss
+    def _loss(self, targets):
+        return targets.loss
 
     def predict(self, X):
         """The number, or numbers, of each sample.

@@ -32,7 +32,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
     """What every network has: a chain of layers, a solver, and what training has come to.
 
     A subclass says which layers there are (`_layers`) and how they begin (`_initial_gain`); what its targets are
-    (`_target_kind`), and what their weights (`_target_weights`) and loss (`_loss`) are.
+    (`_make_targets`), and what their weights (`_target_weights`) and loss (`_loss`) are.
     """
 
     # -- curves -------------------------------------------------------------------------------------------------------
@@ -69,19 +69,19 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
             X, y = draft._validated(X, y, reset=not goes_on)
             if sample_weight is not None:
                 sample_weight = checked_weights(sample_weight, X)
-            kind = draft._target_kind(y, classes, goes_on, partial)
+            targets = draft._make_targets(y, classes, goes_on, partial)
             state = draft._state.copy() if goes_on else TrainingState.starting(draft.random_state)
             with going_on(self) if goes_on else nullcontext():
                 if partial:
                     state.forget_weights()  # it goes on from the model as it is, not from the last epoch's weights
-                samples = draft._samples(kind, X, y, sample_weight)
-                network = draft._network_to_train(goes_on, kind, samples, state)
-                held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
+                samples = draft._samples(targets, X, y, sample_weight)
+                network = draft._network_to_train(goes_on, targets, samples, state)
+                held_out = None if partial else draft._hold_out(targets, samples, y, sample_weight, validation, state)
                 for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
                     if part is not None:
                         part.check_weights(network.dtype, what)
                 warn_of_ineffective(draft, held_out is not None)
-                fit = Fit(draft, network, kind, samples, held_out, state, callbacks, n_epochs)
+                fit = Fit(draft, network, targets, samples, held_out, state, callbacks, n_epochs)
                 fit.run()
                 become()
                 callbacks.end()
@@ -89,9 +89,9 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
             warn_user(message, category)
         return self
 
-    def _set_fitted(self, network, kind, trainer, state, n_epochs):
+    def _set_fitted(self, network, targets, trainer, state, n_epochs):
         """All that a fitted estimator has; without a trainer, training would go on with a fresh optimizer."""
-        self._network, self._targets, self._trainer, self._state = network, kind, trainer, state
+        self._network, self._targets, self._trainer, self._state = network, targets, trainer, state
         self.n_iter_ = n_epochs
         self.n_layers_ = len(network.layers) + 1
         self.n_outputs_ = network.sizes[-1]
@@ -120,35 +120,35 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
             )
         return readable(X), native(y)
 
-    def _samples(self, kind, X, y, sample_weight, counted=None):
+    def _samples(self, targets, X, y, sample_weight, counted=None):
         """Samples to train on; or to watch, where classes are weighed as those trained on tell.
 
         Their targets and sample weights are `counted`.
         """
-        targets = kind.encode(y)
-        weights = self._target_weights(kind, targets, counted or (targets, sample_weight))
+        encoded = targets.encode(y)
+        weights = self._target_weights(targets, encoded, counted or (encoded, sample_weight))
         if weights is None:
             weights = sample_weight
         elif sample_weight is not None:
             weights = weights * (sample_weight if weights.ndim == 1 else sample_weight[:, None])
-        return Samples(X, targets, weights)
+        return Samples(X, encoded, weights)
 
-    def _network_to_train(self, goes_on, kind, samples, state):
+    def _network_to_train(self, goes_on, targets, samples, state):
         """The network there is, where training goes on; else a new one."""
-        X, layers = samples.X, self._layers(kind.n_outputs)
+        X, layers = samples.X, self._layers(targets.n_outputs)
         description = tuple(layer.description() for layer in layers)
         if not goes_on:
-            dtype = self._compute_dtype(X, samples.targets if kind.are_numbers else None)
-            network = Network(description, X.shape[1:], kind.head, dtype, groups=kind.groups)
+            dtype = self._compute_dtype(X, samples.targets if targets.are_numbers else None)
+            network = Network(description, X.shape[1:], targets.head, dtype, groups=targets.groups)
             network.set_weights(self._initial_weights(layers, network, state.random_state))
             return network
         network = self._network.copy()
         if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
             raise ValueError(f"dtype must be {network.dtype} to resume training, got {self.dtype!r}")
-        if (network.description, network.head) != (description, kind.head):
+        if (network.description, network.head) != (description, targets.head):
             raise ValueError(
                 f"the layers must be those of the fitted network to resume training, {_text(network.description)} and "
-                f"{network.head}, got {_text(description)} and {kind.head}"
+                f"{network.head}, got {_text(description)} and {targets.head}"
             )
         if self._trainer is not None:
             self._trainer.move_to(network)
@@ -163,33 +163,34 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
             weights += layer.initial_weights(of_engine.input_shape, random_state, gain)
         return weights
 
-    def _hold_out(self, kind, samples, y, sample_weight, validation, state):
+    def _hold_out(self, targets, samples, y, sample_weight, validation, state):
         """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
         if validation is not None:
-            return self._validation(kind, validation, counted=(samples.targets, sample_weight))
+            return self._validation(targets, validation, counted=(samples.targets, sample_weight))
         if not self.early_stopping:
             return None
         n_samples = len(samples)
         sizes = n_samples - (n_held := int(np.ceil(self.validation_fraction * n_samples))), n_held
         if state.split is None or (len(state.split[0]), len(state.split[1])) != sizes:
-            state.split = split(n_samples, self.validation_fraction, state.random_state, kind.strata(samples.targets))
+            strata = targets.strata(samples.targets)
+            state.split = split(n_samples, self.validation_fraction, state.random_state, strata)
         samples.rows, rows = state.split
         weights = None if samples.weights is None else samples.weights[rows]
         held_out = Samples(samples.X[rows], samples.targets[rows], weights)
         score_weight = None if sample_weight is None else sample_weight[rows]
-        return Holdout(held_out, y[rows], score_weight, self, kind)
+        return Holdout(held_out, y[rows], score_weight, self, targets)
 
-    def _validation(self, kind, validation, counted):
+    def _validation(self, targets, validation, counted):
         X, y, sample_weight = validation
         if X is None or y is None:
             raise ValueError("X_val and y_val, and with them sample_weight_val, are to be given together.")
         X, y = self._validated(X, y, reset=False)
         if sample_weight is not None:
             sample_weight = checked_weights(sample_weight, X)
-        held_out = self._samples(kind, X, y, sample_weight, counted)
-        return Holdout(held_out, y, sample_weight, self, kind)
+        held_out = self._samples(targets, X, y, sample_weight, counted)
+        return Holdout(held_out, y, sample_weight, self, targets)
 
-    def _trainer_for(self, network, kind, samples, state, n_threads):
+    def _trainer_for(self, network, targets, samples, state, n_threads):
         """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""
         dropout = self._dropout_rates(len(network.layers) - 1)
         settings = {"dropout": dropout if any(dropout) else (), "clip_norm": self.clip_norm}
@@ -199,7 +200,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
         if self.solver == "lbfgs" and any(stochastic.values()):
             names = " and ".join(name for name, value in stochastic.items() if value)
             raise ValueError(f"Not for lbfgs, but for stochastic solvers only: {names}.")
-        arguments = self._loss(kind), optimizer_for(self), self._batch_size(len(samples)), n_threads
+        arguments = self._loss(targets), optimizer_for(self), self._batch_size(len(samples)), n_threads
         last = getattr(self, "_trainer", None)
         if last is None or last.network is not network:
             return Trainer(network, *arguments, **settings)
@@ -275,4 +276,4 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
 
 def _text(description):
     """Layers as an error message names them."""
-    return ", ".join(f"{kind}({', '.join(map(str, settings))})" for kind, *settings in description)
+    return ", ".join(f"{layer_kind}({', '.join(map(str, settings))})" for layer_kind, *settings in description)

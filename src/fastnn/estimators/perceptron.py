@@ -12,10 +12,10 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin, _fit_context
+from fastnn.data.class_targets import check_classes, class_numbers
 from fastnn.data.draws import MAX_INT, draw
 from fastnn.data.inputs import checked_weights, class_weights, readable, refusing, scored, validated
 from fastnn.data.sparse import check_sparse
-from fastnn.data.targets import check_classes, class_numbers
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron.perceptron import Perceptrons
 from fastnn.estimators.constraints import Interval, StrOptions

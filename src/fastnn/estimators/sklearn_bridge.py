@@ -99,14 +99,14 @@ def checked_network(coefs, intercepts):
     return coefs, intercepts, sizes
 
 
-def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
+def adopt(model, targets, coefs, intercepts, n_epochs=0, training=()):
     """Make a fitted model of a new one.
 
     Parameters
     ----------
     model : BaseMLP
         Not fitted; its parameters must fit the weights.
-    kind : Labels or Numbers
+    targets : Labels or Numbers
     coefs, intercepts : sequence of array-like
         The weights and biases of each layer.
     n_epochs : int, default=0
@@ -129,11 +129,11 @@ def adopt(model, kind, coefs, intercepts, n_epochs=0, training=()):
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
     description = [layer.description() for layer in model._layers(sizes[-1])]
     weights = joined(checked_layers("coefs", coefs, dtype), checked_layers("intercepts", intercepts, dtype))
-    network = Network(description, sizes[:1], kind.head, dtype, None, kind.groups, weights)
+    network = Network(description, sizes[:1], targets.head, dtype, None, targets.groups, weights)
     state = TrainingState.starting(model.random_state)
     vars(state).update(training)
     model.n_features_in_ = sizes[0]
-    model._set_fitted(network, kind, None, state, n_epochs)
+    model._set_fitted(network, targets, None, state, n_epochs)
     return model
 
 
@@ -153,7 +153,7 @@ def check_scikit_learns(fitted, cls):
     check_is_fitted(fitted)
 
 
-def adopt_scikit_learns(model, kind, fitted):
+def adopt_scikit_learns(model, targets, fitted):
     """The same, from a fitted estimator of scikit-learn's."""
     training = {ours: getattr(fitted, theirs) for theirs, ours in _TRAINING.items() if hasattr(fitted, theirs)}
     training = {name: Curve(value) if isinstance(value, list) else value for name, value in training.items()}
@@ -164,7 +164,7 @@ def adopt_scikit_learns(model, kind, fitted):
         training["validation_losses"] = Curve([np.nan] * len(training["validation_scores"]))  # which nobody kept
         training["best_score"] = max(training["validation_scores"])
         training["best_epoch"] = int(np.argmax(training["validation_scores"])) + 1
-    model = adopt(model, kind, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
+    model = adopt(model, targets, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
     model.loss_ = fitted.loss_
     if hasattr(fitted, "feature_names_in_"):
         model.feature_names_in_ = fitted.feature_names_in_

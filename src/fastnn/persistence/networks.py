@@ -9,7 +9,8 @@ from numbers import Integral
 
 import numpy as np
 
-from fastnn.data.targets import Labels, Numbers
+from fastnn.data.class_targets import Labels
+from fastnn.data.number_targets import Numbers
 from fastnn.engine.layers.registry import make_layers, weight_shapes
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
@@ -79,7 +80,7 @@ def mlp_parts(model):
     """
     network, kind, trainer = model._network, model._targets, model._trainer
     if isinstance(kind, Labels):
-        targets = {"kind": kind.kind, "classes": kind.classes}
+        targets = {"kind": kind.target_type, "classes": kind.classes}
     else:
         huber_delta = kind.loss.settings[0] if kind.name == "huber" else 0.0
         targets = {"loss": kind.name, "quantiles": kind.quantiles, "huber_delta": huber_delta}

@@ -22,7 +22,7 @@ class Fit:
         Has the parameters, and is given what training has come to.
     network : Network
         Is changed in place.
-    kind : Labels or Numbers
+    targets : Labels or Numbers
     samples : Samples
     held_out : Holdout or None
     state : TrainingState
@@ -37,14 +37,14 @@ class Fit:
         What the user is to be told, once the estimator is fitted for all to see.
     """
 
-    def __init__(self, estimator, network, kind, samples, held_out, state, callbacks, n_epochs):
-        self.estimator, self.network, self.kind, self.state = estimator, network, kind, state
+    def __init__(self, estimator, network, targets, samples, held_out, state, callbacks, n_epochs):
+        self.estimator, self.network, self.targets, self.state = estimator, network, targets, state
         self.samples, self.held_out, self.callbacks = samples, held_out, callbacks
         self.is_partial = n_epochs is not None
         self.n_epochs = n_epochs if self.is_partial else estimator.max_iter
         self.n_epochs_before = len(state.loss_curve)
         self.n_threads = effective_n_threads(estimator.n_threads)
-        self.trainer = estimator._trainer_for(network, kind, samples, state, self.n_threads)
+        self.trainer = estimator._trainer_for(network, targets, samples, state, self.n_threads)
         self.warnings = []
 
     def run(self):
@@ -109,7 +109,7 @@ class Fit:
 
     def _fill(self, estimator, network, state):
         n_epochs = len(state.loss_curve) - self.n_epochs_before
-        estimator._set_fitted(network, self.kind, self.trainer, state, n_epochs)
+        estimator._set_fitted(network, self.targets, self.trainer, state, n_epochs)
 
     def _evaluate(self):
         return self.held_out.evaluate(self.network, self.trainer.loss, self.n_threads, self._unnamed)

@@ -59,14 +59,14 @@ class Holdout:
         the weights likewise: for the score, if its scorer takes any.
     estimator : BaseNetwork
         Says what a score is, if its `scoring` does not.
-    kind : Labels or Numbers
+    targets : Labels or Numbers
     """
 
-    def __init__(self, samples, y, sample_weight, estimator, kind):
+    def __init__(self, samples, y, sample_weight, estimator, targets):
         self.samples, self.y, self.sample_weight = samples, y, sample_weight
         scoring = estimator.scoring
         self.by_default = scoring is None
-        self.score = default_score(estimator, kind) if self.by_default else None
+        self.score = default_score(estimator, targets) if self.by_default else None
         self.scorer = None if scoring == "loss" else check_scoring(estimator, scoring)
         if not self.by_default and scoring != "loss" and not takes_sample_weight(self.scorer):
             self.sample_weight = None

@@ -1,10 +1,11 @@
-"""What is to be predicted, of any kind, as the numbers a network learns, and back."""
+"""Class labels as the numbers that a network learns, and its outputs as class labels."""
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-from fastnn.data.inputs import class_weights, native, readable, refusing
+from fastnn.data.inputs import class_weights, native, refusing
+from fastnn.data.sparse import check_dense
 from fastnn.engine.loss import Loss
 
 
@@ -70,17 +71,6 @@ def indicates(y):
     return bool(((values == 0) | (values == 1)).all())
 
 
-def check_dense(y):
-    """Refuse a sparse y: of what is no indicator, zero is as good a value as any other.
-
-    Raises
-    ------
-    TypeError
-    """
-    if issparse(y):
-        raise TypeError("`y` must be an array: y.toarray(). Only indicator matrices of zeros and ones may be sparse.")
-
-
 class Labels:
     """Class labels: what kind they are, which there are, and how they are written as numbers.
 
@@ -91,7 +81,7 @@ class Labels:
 
     Attributes
     ----------
-    kind : {"binary", "multiclass", "multilabel-indicator", "multiclass-multioutput"}
+    target_type : {"binary", "multiclass", "multilabel-indicator", "multiclass-multioutput"}
     classes : ndarray of shape (n_classes,), or a list of such
         Sorted; of multilabel targets the columns' numbers; of several columns of classes each one's.
     n_outputs : int
@@ -119,40 +109,41 @@ class Labels:
                 self._take("binary" if len(classes) <= 2 else "multiclass", classes)
                 return
         with refusing("`y` must be labels of one kind"):
-            kind = type_of_target(y, input_name="y")
+            target_type = type_of_target(y, input_name="y")
         # scikit-learn says multilabel of any two values; but it, too, predicts zeros and ones then.
-        if kind == "multiclass-multioutput" or (kind == "multilabel-indicator" and not indicates(y)):
+        if target_type == "multiclass-multioutput" or (target_type == "multilabel-indicator" and not indicates(y)):
             check_dense(y)
             self._take("multiclass-multioutput", [unique_labels(column) for column in np.asarray(y).T])
         else:
             check_classification_targets(y)
-            self._take(kind, unique_labels(y))
+            self._take(target_type, unique_labels(y))
 
     @classmethod
-    def of_kind(cls, kind, classes):
-        """Labels of a known kind, from the classes there are; of several columns, from each one's."""
-        columns = kind == "multiclass-multioutput"
-        return cls.of_sorted(kind, [unique_labels(column) for column in classes] if columns else unique_labels(classes))
+    def of_type(cls, target_type, classes):
+        """Labels of a known type, from the classes there are; of several columns, from each one's."""
+        if target_type == "multiclass-multioutput":
+            return cls.of_sorted(target_type, [unique_labels(column) for column in classes])
+        return cls.of_sorted(target_type, unique_labels(classes))
 
     @classmethod
-    def of_sorted(cls, kind, classes):
+    def of_sorted(cls, target_type, classes):
         """The same, from classes that are sorted arrays already: they are kept as they are."""
         labels = cls.__new__(cls)
-        labels._take(kind, classes)
+        labels._take(target_type, classes)
         return labels
 
-    def _take(self, kind, classes):
-        self.kind = kind
-        columns = kind == "multiclass-multioutput"
+    def _take(self, target_type, classes):
+        self.target_type = target_type
+        columns = target_type == "multiclass-multioutput"
         self.classes = [native(column) for column in classes] if columns else native(classes)
         self.groups = [len(column) for column in self.classes] if columns else None
-        self.head = "softmax" if self.kind.startswith("multiclass") else "logistic"
-        self.n_outputs = sum(self.groups) if self.groups else 1 if self.kind == "binary" else len(self.classes)
+        self.head = "softmax" if self.target_type.startswith("multiclass") else "logistic"
+        self.n_outputs = sum(self.groups) if self.groups else 1 if self.target_type == "binary" else len(self.classes)
 
     @property
     def has_single_class(self):
         """Whether there is one class: as in scikit-learn, the network learns to put out 0, whatever is predicted."""
-        return self.kind == "binary" and len(self.classes) == 1
+        return self.target_type == "binary" and len(self.classes) == 1
 
     def check_same(self, y):
         """Refuse y that has other classes than there are: where training goes on with what it has.
@@ -161,9 +152,9 @@ class Labels:
         ------
         ValueError
         """
-        if np.ndim(y) != (1 if self.kind in ("binary", "multiclass") else 2):
+        if np.ndim(y) != (1 if self.target_type in ("binary", "multiclass") else 2):
             n_columns = len(self.groups or self.classes)
-            wanted = "one column" if self.kind in ("binary", "multiclass") else f"{n_columns} columns"
+            wanted = "one column" if self.target_type in ("binary", "multiclass") else f"{n_columns} columns"
             raise ValueError(f"warm_start needs `y` of {wanted}, as in the previous call to fit, not {np.shape(y)}")
         if self.groups:
             check_dense(y)
@@ -198,7 +189,7 @@ class Labels:
         TypeError
             For columns of classes in a sparse matrix.
         """
-        if self.kind == "multilabel-indicator":
+        if self.target_type == "multilabel-indicator":
             y = y.toarray() if issparse(y) else np.asarray(y)
             if y.ndim != 2 or y.shape[1] != self.n_outputs:
                 raise ValueError(f"`y` must be an indicator matrix of {self.n_outputs} labels, as in the first fit")
@@ -217,11 +208,11 @@ class Labels:
         if y.ndim != 1:
             raise ValueError(f"`y` must be one column of classes, as in the first fit, not of shape {y.shape}")
         codes = class_numbers(self.classes, y)
-        return codes if self.kind == "multiclass" else codes.astype(np.uint8).reshape(-1, 1)
+        return codes if self.target_type == "multiclass" else codes.astype(np.uint8).reshape(-1, 1)
 
     def strata(self, codes):
         """By what samples are held out evenly: two classes only, as in scikit-learn."""
-        return codes[:, 0] if self.kind == "binary" else None
+        return codes[:, 0] if self.target_type == "binary" else None
 
     def weights(self, class_weight, codes, counted, sample_weight):
         """What class weights make of the weight of each sample, or of each of its targets.
@@ -247,7 +238,7 @@ class Labels:
         """
         if class_weight is None:
             return None
-        if codes.ndim == 1 or self.kind == "binary":
+        if codes.ndim == 1 or self.target_type == "binary":
             if not isinstance(class_weight, (str, dict)):
                 raise ValueError("class_weight must be a dict or 'balanced', y being one column, not a list.")
             return class_weights(class_weight, self.classes, counted.reshape(-1), sample_weight)[codes.reshape(-1)]
@@ -272,7 +263,7 @@ class Labels:
         ndarray
             Of the shape that `encode` returns.
         """
-        if self.kind == "multiclass":
+        if self.target_type == "multiclass":
             return outputs.argmax(axis=1)
         if self.groups:
             return np.stack([part.argmax(axis=1) for part in self.split(outputs)], axis=1)
@@ -283,83 +274,18 @@ class Labels:
         codes = self.codes(outputs)
         if self.groups:
             return np.stack([classes[column] for classes, column in zip(self.classes, codes.T, strict=True)], axis=1)
-        if self.kind == "multilabel-indicator":
+        if self.target_type == "multilabel-indicator":
             return codes.astype(int)
-        return self.classes[codes if self.kind == "multiclass" else codes[:, 0].astype(int)]
+        return self.classes[codes if self.target_type == "multiclass" else codes[:, 0].astype(int)]
 
     def probabilities(self, outputs):
         """What the network's outputs say of each class's probability; of several columns of classes each one's."""
         if self.has_single_class:
             return np.ones_like(outputs)
-        if self.kind == "binary":
+        if self.target_type == "binary":
             return np.hstack([1 - outputs, outputs])
         return self.split(outputs) if self.groups else outputs
 
     def split(self, outputs):
         """The outputs of each column of classes."""
         return np.split(outputs, np.cumsum(self.groups)[:-1], axis=1)
-
-
-class Numbers:
-    """Numbers to regress.
-
-    Parameters
-    ----------
-    n_targets : int
-    loss : str
-    quantiles : list of float
-        For the loss quantile: several make as many outputs of each target.
-    huber_delta : float
-    output_activation : str or None
-        None is what goes with the loss.
-
-    Attributes
-    ----------
-    n_outputs : int
-    head : str
-    loss : fastnn.engine.loss.Loss
-
-    Raises
-    ------
-    ValueError
-        When the loss is not for outputs of such an activation.
-    """
-
-    groups = None
-    are_numbers = True
-
-    def __init__(self, n_targets, loss, quantiles, huber_delta, output_activation):
-        self.n_targets, self.name = n_targets, loss
-        self.quantiles = quantiles if loss == "quantile" else [None]
-        self.n_outputs = self.n_targets * len(self.quantiles)
-        self.head = output_activation or ("exp" if loss == "poisson" else "identity")
-        settings = {"quantile": quantiles * self.n_targets, "huber": huber_delta}.get(loss, 0.0)
-        self.loss = Loss(loss, self.head, self.n_outputs, settings)
-
-    def encode(self, y):
-        """Targets as the engine takes them, of shape (n_samples, n_outputs).
-
-        Raises
-        ------
-        ValueError
-            For numbers that the loss is not for.
-        TypeError
-            For a sparse matrix.
-        """
-        check_dense(y)
-        y = readable(y.reshape(-1, 1) if y.ndim == 1 else y, "y")
-        if y.shape[1] != self.n_targets:
-            raise ValueError(f"`y` must have {self.n_targets} columns, as in the first fit, not {y.shape[1]}")
-        if self.name == "poisson" and (y < 0).any():
-            raise ValueError("loss='poisson' is for y >= 0, such as counts.")
-        return np.repeat(y, len(self.quantiles), axis=1)
-
-    def strata(self, targets):
-        """Samples are held out without regard to their numbers."""
-
-    def decode(self, outputs):
-        """Predictions from the network's outputs: one target's as a vector; several quantiles along a further axis."""
-        if len(self.quantiles) == 1:
-            return outputs[:, 0] if self.n_outputs == 1 else outputs
-        shape = (len(outputs), len(self.quantiles))
-        return outputs if self.n_targets == 1 else outputs.reshape(shape[0], self.n_targets, shape[1])
