@@ -170,12 +170,12 @@ def broken_csr(shape):
     [
         ("coef_init", broken_csr((3, 17)), "coef_init.indices must be from 0 to 16"),
         ("coef_init", np.full((3, 17), np.nan), "coef_init must be finite"),
-        ("coef_init", np.full((3, 17), 1e300), "coef_init must be finite, and is not in float32"),
+        ("coef_init", np.full((3, 17), 1e300), "coef_init must be finite in float32, the type of X, got inf"),
         ("coef_init", np.full((3, 17), 10**400, object), "coef_init must be real numbers: int too large"),
-        ("coef_init", np.full((3, 17), 1j), "coef_init must be real numbers, not complex128"),
-        ("coef_init", np.full((3, 17), "a"), "coef_init must be real numbers, not <U1"),
-        ("coef_init", "zeros", "Provided coef_init does not match"),
-        ("intercept_init", sparse.csr_matrix(np.ones((1, 3))), "Provided intercept_init does not match"),
+        ("coef_init", np.full((3, 17), 1j), "coef_init must be real numbers, got complex128"),
+        ("coef_init", np.full((3, 17), "a"), "coef_init must be real numbers, got <U1"),
+        ("coef_init", "zeros", r"coef_init must have shape \(3, 17\), got \(\)"),
+        ("intercept_init", sparse.csr_matrix(np.ones((1, 3))), r"intercept_init must have shape \(3,\), got \(1, 3\)"),
         ("intercept_init", [np.inf, 0, 0], "intercept_init must be finite"),
         ("intercept_init", np.array([None, 0, 0]), "intercept_init must be"),
     ],
@@ -355,11 +355,11 @@ def test_bad_calls(data):
         Perceptron().partial_fit(X, y)
     with pytest.raises(ValueError, match=r"`y` has classes not in `self.classes_`.*\[2\]"):
         Perceptron().partial_fit(X, y, classes=[0, 1])
-    with pytest.raises(ValueError, match="greater than one; got 1 class"):
+    with pytest.raises(ValueError, match=r"y must have at least 2 classes, got 1: \[0\.\]"):
         Perceptron().fit(X, np.zeros(len(X)))
     with pytest.raises(ValueError, match="Unknown label type"):
         Perceptron().fit(X, X[:, 0])
-    with pytest.raises(ValueError, match="n_jobs == 0"):
+    with pytest.raises(ValueError, match="n_jobs must be None, at least 1, or negative, got 0"):
         Perceptron(n_jobs=0).fit(X, y)
     with pytest.raises(ValueError, match="X has 3 features, but Perceptron is expecting 17"):
         Perceptron().fit(X, y).partial_fit(X[:, :3], y)

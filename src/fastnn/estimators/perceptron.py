@@ -4,34 +4,25 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_is_fitted
 
-from fastnn._sklearn import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin, _fit_context
-from fastnn.data.class_targets import check_classes, class_numbers
-from fastnn.data.draws import MAX_INT, draw
-from fastnn.data.inputs import checked_weights, class_weights, readable, refusing, scored, validated
-from fastnn.data.sparse import check_sparse
-from fastnn.engine.arrays import has_contiguous_rows
-from fastnn.engine.perceptron.perceptron import Perceptrons
+from fastnn._sklearn import _fit_context
+from fastnn.data.class_targets import check_classes
+from fastnn.data.inputs import refusing, validated
 from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.linear_decision import LinearDecision
 from fastnn.estimators.parameter_names import KeptParameterNames
-from fastnn.estimators.perceptron_state import DTYPES, Averages, Running, check_learnt, check_weights
+from fastnn.estimators.perceptron_learning import fresh, learn, learnable, resuming
+from fastnn.estimators.perceptron_state import DTYPES, check_learnt
 from fastnn.estimators.suggestions import with_advice
-from fastnn.runtime.threads import effective_n_threads
 from fastnn.runtime.warnings import warn_user
-from fastnn.training.perceptron_loop import run
-from fastnn.training.transaction import CopiedAsItIs, all_or_nothing, as_it_is
-
-MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
+from fastnn.training.transaction import CopiedAsItIs, all_or_nothing
 
 
 @with_advice
-class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, CopiedAsItIs, BaseEstimator):
+class Perceptron(LinearDecision, KeptParameterNames, CopiedAsItIs, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
     Learns from one sample after the other, from those it gets wrong. scikit-learn's parameters, defaults and numbers:
@@ -215,14 +206,15 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         with all_or_nothing(self) as (draft, _):
             # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
             X, y = validated(draft, X, y, dtype=DTYPES, ensure_all_finite=False)
-            X = _readable(X)
+            X = learnable(X)
             with refusing("`y` must be labels of one kind"):
                 draft.classes_ = unique_labels(np.unique(y))  # raises where those are no classes
             if draft.warm_start and hasattr(draft, "coef_"):
                 coef_init = draft.coef_ if coef_init is None else coef_init
                 intercept_init = draft.intercept_ if intercept_init is None else intercept_init
             draft.t_ = 1.0
-            draft._learn(X, y, sample_weight, draft._fresh(X, coef_init, intercept_init), draft.max_iter)
+            running = fresh(draft.classes_, X, coef_init, intercept_init)
+            learn(draft, X, y, sample_weight, running, draft.max_iter)
         if self.tol is not None and self.n_iter_ == self.max_iter and not self.separable_:
             warn_user(
                 f"The perceptron could not separate the data in max_iter={self.max_iter} epochs: the last one still "
@@ -271,85 +263,15 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
             first_call = not hasattr(draft, "coef_")
             if not first_call:
                 check_learnt(draft)
-            if first_call or not draft._is_plain(X, y):
+            if first_call or not _is_plain(draft, X, y):
                 X, y = validated(draft, X, y, dtype=DTYPES, reset=first_call)
             with refusing("`classes` must be labels of one kind"):
                 check_classes(classes, known=None if first_call else draft.classes_)
                 if first_call:
                     draft.classes_, draft.t_ = unique_labels(classes), 1.0
-            X = _readable(X, None if first_call else draft.coef_.dtype)
-            draft._learn(X, y, sample_weight, draft._fresh(X) if first_call else draft._going_on(), max_iter=1)
-        return self
-
-    def decision_function(self, X):
-        """How far each sample is on a class's side of its plane, in units of the weights' norm.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            With two classes one number, positive for ``classes_[1]``.
-        """
-        check_is_fitted(self)
-        fitted = as_it_is(self)
-        check_weights(fitted)
-        X = readable(validated(fitted, X, reset=False))
-        scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
-        return scores.ravel() if scores.shape[1] == 1 else scores
-
-    def predict(self, X):
-        """The class on whose side of its plane each sample is farthest.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        return LinearClassifierMixin.predict(as_it_is(self), X)
-
-    def score(self, X, y, sample_weight=None):
-        """The accuracy: the part of the samples whose class is predicted right.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        float
-        """
-        return scored(super().score, X, y, sample_weight)
-
-    def sparsify(self):
-        """Make `coef_` a sparse matrix: smaller, and faster to predict with, where most weights are 0.
-
-        Returns
-        -------
-        self : Perceptron
-        """
-        fitted = as_it_is(self)  # that another thread may do the same, or the opposite
-        self.coef_ = SparseCoefMixin.sparsify(fitted).coef_
-        return self
-
-    def densify(self):
-        """Make `coef_` an array again, which learning goes on from.
-
-        Returns
-        -------
-        self : Perceptron
-        """
-        fitted = as_it_is(self)
-        check_is_fitted(fitted)
-        check_weights(fitted)
-        self.coef_ = SparseCoefMixin.densify(fitted).coef_
+            X = learnable(X, None if first_call else draft.coef_.dtype)
+            running = fresh(draft.classes_, X) if first_call else resuming(draft)
+            learn(draft, X, y, sample_weight, running, max_iter=1)
         return self
 
     def __sklearn_tags__(self):
@@ -357,132 +279,16 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, KeptParameterNames, Cop
         tags.input_tags.sparse = True
         return tags
 
-    # -- where learning starts ----------------------------------------------------------------------------------------
 
-    def _n_units(self):
-        """Units: one for two classes, else one per class, against the rest."""
-        n_classes = len(self.classes_)
-        if n_classes < 2:
-            raise ValueError(f"The number of classes has to be greater than one; got {n_classes} class")
-        return n_classes if n_classes > 2 else 1
-
-    def _fresh(self, X, coef_init=None, intercept_init=None):
-        n_units, n_features = self._n_units(), X.shape[1]
-        coef, intercept = np.zeros((n_units, n_features), X.dtype), np.zeros(n_units, X.dtype)
-        for name, given, start in (("coef_init", coef_init, coef), ("intercept_init", intercept_init, intercept)):
-            if given is not None:
-                _start_from(given, start, name)
-        return Running(coef, intercept)
-
-    def _going_on(self):
-        """Copies of what the last call left, since others may be predicting with it: averaged, not what coef_ shows."""
-        if self.average and getattr(self, "_running", None) is not None:
-            last, averages = self._running, self._running.averages
-            averages = Averages(averages.coef.copy(), averages.intercept.copy(), averages.counts.copy())
-            return Running(last.coef.copy(), last.intercept, averages)
-        if sp.issparse(self.coef_):
-            raise ValueError("coef_ is sparse: call densify() before partial_fit")
-        return Running(self.coef_.copy(), self.intercept_)
-
-    def _is_plain(self, X, y):
-        """Whether X and y need none of scikit-learn's checks, which take longer than learning from few samples."""
-        return (
-            type(X) is type(y) is np.ndarray
-            and X.ndim == 2
-            and y.ndim == 1
-            and X.dtype in DTYPES
-            and X.shape[1] == self.n_features_in_
-            and 0 < len(X) == len(y)
-            and not hasattr(self, "feature_names_in_")
-            and bool(np.isfinite(X.sum()))
-        )
-
-    # -- learning -----------------------------------------------------------------------------------------------------
-
-    def _learn(self, X, y, sample_weight, running, max_iter):
-        """Epochs on top of what is there, and the attributes that tell of them."""
-        n_samples, n_units = X.shape[0], len(running.coef)
-        codes = class_numbers(self.classes_, y)
-        expanded = class_weights(self.class_weight, self.classes_, codes, negative=True)  # balanced: as scikit-learn's
-        if sample_weight is not None:
-            sample_weight = np.ascontiguousarray(checked_weights(sample_weight, X, X.dtype, negative=True))
-        held_out, seeds = draw(
-            self.random_state, n_units, codes, sample_weight, self.validation_fraction if self.early_stopping else None
-        )
-        held_out_weight, n_train = 0, n_samples
-        if held_out is not None:
-            codes[held_out] = ~codes[held_out]
-            held_out_weight = len(held_out) if sample_weight is None else sample_weight[held_out].sum(dtype=float)
-            n_train -= len(held_out)
-        if self.average and running.averages is None:
-            running.averages = Averages(np.zeros_like(running.coef), np.zeros(n_units), np.zeros(n_units, np.int64))
-        units = Perceptrons(
-            X,
-            codes,
-            sample_weight,
-            running.coef,
-            running.intercept,
-            running.averages if self.average else None,
-            positive=range(n_units) if n_units > 1 else [1],
-            class_weight=[(1.0, weight) for weight in expanded] if n_units > 1 else [expanded],
-            seeds=seeds if self.shuffle else None,
-            eta=self.eta0,
-            intercept_rate=self.fit_intercept * (SPARSE_INTERCEPT_DECAY if sp.issparse(X) else 1.0),
-            alpha=-1 if self.penalty is None else self.alpha,
-            l1_ratio={None: 0.0, "l2": 0.0, "l1": 1.0}.get(self.penalty, self.l1_ratio),
-            tol=-np.inf if self.tol is None else self.tol,
-            max_iter=min(max_iter, MAX_ITER),
-            n_iter_no_change=min(self.n_iter_no_change, MAX_ITER),
-            step=int(self.t_),
-            average_from=min(int(self.average), MAX_ITER),
-            held_out_weight=held_out_weight,
-            n_train=n_train,
-            segment_epochs=1 if self.verbose else MAX_INT,
-            n_threads=1 if self.verbose else self._n_threads(),
-        )
-        run(units, X, n_units, self)
-        running.intercept = units.finish().astype(X.dtype)
-
-        counts = units.n_mistakes
-        self.n_iter_ = max(map(len, counts))
-        self.t_ += self.n_iter_ * n_samples
-        self.n_mistakes_ = np.sum([each + [0] * (self.n_iter_ - len(each)) for each in counts], axis=0, dtype=np.int64)
-        self.separable_ = not any(each[-1] for each in counts)
-        self.coef_, self.intercept_ = running.coef, running.intercept
-        vars(self).pop("_running", None)
-        if self.average:
-            self._running = running
-            if self.average <= self.t_ - 1:
-                self.coef_, self.intercept_ = running.averages.coef, running.averages.intercept.astype(X.dtype)
-
-    def _n_threads(self):
-        if self.n_jobs is None or self.n_jobs > 0:
-            return effective_n_threads(self.n_jobs)
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs == 0 in Parallel has no meaning")
-        return max(1, effective_n_threads() + 1 + self.n_jobs)
-
-
-def _start_from(given, start, name):
-    """Fill an array with what the user wants learning to start from."""
-    check_sparse(given, name)
-    given = given.toarray() if sp.issparse(given) else np.asarray(given)
-    # For one unit, an axis more or less is no matter.
-    if given.shape != start.shape and (len(start) > 1 or given.size != start.size):
-        raise ValueError(f"Provided {name} does not match dataset.")
-    if given.dtype.kind not in "biufO":
-        raise ValueError(f"{name} must be real numbers, not {given.dtype}.")
-    with refusing(f"{name} must be real numbers"), np.errstate(over="ignore"):
-        start[:] = given.reshape(start.shape)
-    if not np.isfinite(start).all():
-        raise ValueError(f"{name} must be finite, and is not in {start.dtype}, X's type.")
-
-
-def _readable(X, dtype=None):
-    """X as the engine can read it, in numbers of that type, or of its own if learning can be in that: rarely a copy."""
-    if dtype is None:
-        dtype = X.dtype if X.dtype in DTYPES else DTYPES[0]  # scikit-learn's check lets pandas' Sparse[bool] through
-    if sp.issparse(X):  # whose own astype would sort the user's
-        return X if X.dtype == dtype else type(X)((X.data.astype(dtype), X.indices, X.indptr), shape=X.shape)
-    X = X.astype(dtype, copy=False)
-    return X if has_contiguous_rows(X) else np.array(X, order="C")
+def _is_plain(model, X, y):
+    """Whether X and y need none of scikit-learn's checks, which take longer than learning from few samples."""
+    return (
+        type(X) is type(y) is np.ndarray
+        and X.ndim == 2
+        and y.ndim == 1
+        and X.dtype in DTYPES
+        and X.shape[1] == model.n_features_in_
+        and 0 < len(X) == len(y)
+        and not hasattr(model, "feature_names_in_")
+        and bool(np.isfinite(X.sum()))
+    )
