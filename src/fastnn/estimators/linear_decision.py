@@ -5,6 +5,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import LinearClassifierMixin, SparseCoefMixin
 from fastnn.data.inputs import readable, scored, validated
+from fastnn.estimators.docstrings import documented
 from fastnn.estimators.perceptron_state import check_weights
 from fastnn.training.transaction import as_it_is
 
@@ -12,17 +13,19 @@ from fastnn.training.transaction import as_it_is
 class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
     """What a fitted perceptron does: each unit is a plane, and a sample's class depends on its side of the planes."""
 
+    @documented
     def decision_function(self, X):
-        """How far each sample is on a class's side of its plane, in units of the weights' norm.
+        """The signed distance of each sample from the plane of each unit, times the norm of the unit's weights.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        <samples to predict>
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            With two classes one number, positive for ``classes_[1]``.
+            Positive where a unit decides for its class. For two classes there is one unit, whose class is
+            ``classes_[1]``.
         """
         check_is_fitted(self)
         fitted = as_it_is(self)
@@ -31,47 +34,53 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
+    @documented
     def predict(self, X):
-        """The class on whose side of its plane each sample is farthest.
+        """The class of each sample: that of the unit with the largest decision function.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        <samples to predict>
 
         Returns
         -------
         ndarray of shape (n_samples,)
+            The labels.
         """
         return super(LinearDecision, as_it_is(self)).predict(X)
 
+    @documented
     def score(self, X, y, sample_weight=None):
-        """The accuracy: the part of the samples whose class is predicted right.
+        """The accuracy: the part of the samples whose class is predicted correctly.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        <samples to predict>
         y : array-like of shape (n_samples,)
+            The true labels.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for. None is 1 for each.
 
         Returns
         -------
         float
+            From 0 to 1.
         """
         return scored(super().score, X, y, sample_weight)
 
     def sparsify(self):
-        """Make `coef_` a sparse matrix: smaller, and faster to predict with, where most weights are 0.
+        """Make `coef_` a sparse matrix, which is smaller and predicts faster where most weights are 0.
 
         Returns
         -------
         self : Perceptron
         """
-        fitted = as_it_is(self)  # that another thread may do the same, or the opposite
+        fitted = as_it_is(self)  # since another thread may do the same, or the opposite
         self.coef_ = super(LinearDecision, fitted).sparsify().coef_
         return self
 
     def densify(self):
-        """Make `coef_` an array again, which learning goes on from.
+        """Make `coef_` an array again: `partial_fit` needs one.
 
         Returns
         -------

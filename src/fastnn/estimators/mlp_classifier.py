@@ -18,8 +18,8 @@ from fastnn._sklearn import _fit_context, set_label_binarizer, target_type
 from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
 from fastnn.data.inputs import checked_epochs, scored
 from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.docstrings import documented
 from fastnn.estimators.mlp import BaseMLP
-from fastnn.estimators.parameters import documented
 from fastnn.estimators.sklearn_bridge import (
     adopt,
     adopt_scikit_learns,
@@ -38,25 +38,27 @@ from fastnn.training.transaction import as_it_is
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """Multilayer perceptron classifier.
 
-    Trained on the log-loss, with scikit-learn's parameters, defaults and meanings. A fresh fit on float64 data with a
-    given ``random_state`` draws the same initial weights and the same orders of samples as scikit-learn's, and gives
-    the same model to rounding. The README lists where the two differ, and what only this one has.
+    It is trained on the log-loss. Its parameters have the names, defaults and meanings of scikit-learn's. A fresh fit
+    on float64 data with a given ``random_state`` draws the same initial weights and the same orders of samples as
+    scikit-learn's, and gives the same model to rounding. The README lists where the two differ, and what only this one
+    has.
 
     Parameters
     ----------
     <parameters of every network>
     class_weight : dict, "balanced" or a list of either, default=None
-        What the loss of each class's samples is multiplied by: ``{class: weight}``, or in inverse proportion to how
-        many of y there are, or, with `sample_weight`, to what they weigh; for several columns of y a list with one for
-        each. A class without a weight has 1, and weights of classes that y lacks are ignored; but it is an error to
-        have both, which is what a misspelt class comes to. `partial_fit` takes no "balanced".
+        What the loss of each class's samples is multiplied by, as ``{class: weight}``. "balanced" is in inverse
+        proportion to the number of samples of the class, or with `sample_weight` to the sum of their weights. For
+        several columns of y it is a list with one for each column. A class that is not listed has the weight 1, and the
+        weight of a class that is not in y is ignored; but both at once are an error, since the class is then probably
+        misspelt. `partial_fit` does not take "balanced".
     label_smoothing : float, default=0.0
-        The part of the wanted probability that all classes share, in [0, 1): trains for less certainty.
+        The part of the target probability that is shared by all classes, in [0, 1): the network becomes less certain.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,), or a list of such
-        The labels, sorted; for several columns of classes each one's.
+        The labels, sorted; for several columns of classes, a list with the labels of each column.
     <attributes of every network>
 
     References
@@ -92,67 +94,43 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     loss: ClassVar[str] = "log_loss"  # no parameter: scikit-learn's says so, too
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @documented
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the network.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Of any real type. CSR is taken as it is, other sparse formats are converted to it.
+        <X>
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Class labels of any type; an indicator matrix of labels, of zeros and ones; or several columns of classes.
-            Where there is a single class, it is what will be predicted.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each sample's loss is multiplied by.
-        X_val, y_val, sample_weight_val : array-like, default=None
-            Samples to watch, not to train on: `validation_scores_` and `validation_loss_curve_` are theirs, and with
-            `early_stopping` they are what is held out.
+            Class labels of any type; for multilabel targets an indicator matrix of zeros and ones; or several columns
+            of classes. If there is a single class, it is always predicted.
+        <sample_weight>
+        <samples to watch>
 
         Returns
         -------
         self : MLPClassifier
 
-        Raises
-        ------
-        ValueError
-            For input that scikit-learn refuses too, and when training diverges (see Warns). The estimator is then as it
-            was before; but an optimizer that training was to go on with starts afresh.
-        RuntimeError
-            When another thread is fitting this very estimator.
-        KeyboardInterrupt
-            When Ctrl-C is pressed twice within a second, the first time perhaps in another fit: it ends a grid search,
-            too. The estimator is then as it was before.
-
-        Warns
-        -----
-        ConvergenceWarning
-            When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
-            It finds the estimator fitted, as do other warnings of how the fit ended.
-        UserWarning
-            When a parameter is set that has no effect as the others are: once for each, and class, in a process.
-            When Ctrl-C is pressed once: the estimator keeps what it has learnt, the broken-off epoch's part included,
-            and a grid search goes on with its next fit.
+        <raises and warns of fit>
         """
-        validation = X_val, y_val, sample_weight_val
-        given = any(part is not None for part in validation)
-        return self._fit(X, y, sample_weight, validation=validation if given else None)
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @available_if(BaseMLP._check_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
+    @documented
     def partial_fit(self, X, y, sample_weight=None, classes=None, *, epochs=1):
-        """Train on these samples, going on from where the last fit ended.
+        """Train on these samples, and continue from where the last fit ended.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <X>
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Need not hold every class.
-        sample_weight : array-like of shape (n_samples,), default=None
+            Targets of the type that `fit` takes. Not every class need be among them.
+        <sample_weight>
         classes : array-like of shape (n_classes,), or a list of such, default=None
-            All classes there will be; for multilabel targets the columns' numbers; for several columns of classes each
-            one's. Required in the first call.
-        epochs : int, default=1
-            How often to go through the samples.
+            All classes there will ever be; for multilabel targets the numbers of the columns; for several columns of
+            classes a list with the classes of each column. Required in the first call.
+        <epochs>
 
         Returns
         -------
@@ -161,18 +139,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            As for `fit`; in the first call without `classes`; and for ``class_weight="balanced"``.
-        AttributeError
-            With the solver lbfgs, which needs all samples at once.
-        RuntimeError
-            When another thread is fitting this very estimator.
-        KeyboardInterrupt
-            As for `fit`.
-
-        Warns
-        -----
-        UserWarning
-            As for `fit`, when Ctrl-C is pressed once.
+            As for `fit`; also in the first call without `classes`, and for ``class_weight="balanced"``.
+        <other errors and warnings of partial_fit>
         """
         each = self.class_weight if isinstance(self.class_weight, (list, tuple)) else [self.class_weight]
         if any(isinstance(weight, str) for weight in each):
@@ -184,20 +152,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs), classes=classes)
 
     @classmethod
+    @documented
     def from_weights(cls, coefs, intercepts, *, activation="relu", classes=None, multilabel=False, **parameters):
         """A fitted network with given weights.
 
         Parameters
         ----------
-        coefs : sequence of array-like of shape (fan_in, fan_out)
-        intercepts : sequence of array-like of shape (fan_out,)
-        activation : str or list of str, default="relu"
+        <weights>
         classes : array-like of shape (n_classes,), or a list of such, default=None
-            Sorted. None is 0, 1, ...; a list of arrays is several columns of classes.
+            The classes that the outputs stand for, sorted. None is 0, 1, ...; a list of arrays is several columns of
+            classes.
         multilabel : bool, default=False
-            Whether each output is a label by itself.
+            Whether each output is a label of its own.
         **parameters
-            Others of the constructor's.
+            Other parameters of the constructor.
 
         Returns
         -------
@@ -206,7 +174,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For weights of shapes that make no network, or none for such classes, and for parameters that `fit` refuses.
+            For weights whose shapes do not fit together, or do not fit the classes, and for parameters that `fit`
+            refuses.
 
         Examples
         --------
@@ -251,16 +220,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Parameters
         ----------
         fitted : sklearn.neural_network.MLPClassifier
+            A fitted one.
 
         Returns
         -------
         MLPClassifier
-            With its parameters and weights: it predicts the same, and can be trained further, with a fresh optimizer.
+            It has the parameters and weights of `fitted`, predicts the same, and can be trained further, with a fresh
+            optimizer.
 
         Raises
         ------
         TypeError
-            For another estimator.
+            For an estimator of another class.
+        NotFittedError
+            For an estimator that is not fitted.
         """
         check_scikit_learns(fitted, SklearnClassifier)
         targets = Labels.of_type(target_type(fitted), fitted.classes_)
@@ -272,12 +245,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         sklearn.neural_network.MLPClassifier
-            It predicts the same. Parameters that it has not, and values that it does not know, are left out.
+            It predicts the same. Parameters that scikit-learn does not have, and values that it does not know, keep
+            scikit-learn's defaults.
 
         Raises
         ------
         ValueError
-            For activations and kinds of targets that scikit-learn's has not.
+            For activations and types of targets that scikit-learn does not have.
         """
         check_is_fitted(self)
         estimator = to_scikit_learns(self, sklearn_estimator(self, SklearnClassifier))
@@ -319,53 +293,57 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @property
     def classes_(self):
-        """The labels, sorted; for several columns of classes a list of each one's."""
+        """The labels, sorted; for several columns of classes, a list with the labels of each column."""
         if not hasattr(self, "_targets"):
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no classes.")
         return self._targets.classes
 
+    @documented
     def predict(self, X):
         """The likeliest class of each sample.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_columns)
-            Labels; for multilabel targets an indicator matrix.
+            The labels; for multilabel targets an indicator matrix.
         """
         fitted = as_it_is(self)
         outputs = fitted._outputs(X)
         return fitted._targets.decode(outputs)
 
+    @documented
     def predict_proba(self, X):
-        """Each class's probability, in the order of `classes_`; of multilabel targets each label's own.
+        """The probability of each class, in the order of `classes_`; for multilabel targets, of each label.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or a list of such
-            Of the network's type; for several columns of classes each one's.
+            In the type that the network computes in; for several columns of classes, a list with those of each column.
         """
         fitted = as_it_is(self)
         outputs = fitted._outputs(X)
         return fitted._targets.probabilities(outputs)
 
+    @documented
     def predict_log_proba(self, X):
         """The logarithms of `predict_proba`: -inf where a probability is too small for its type.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or a list of such
+            The logarithms, in the form that `predict_proba` has.
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
@@ -373,18 +351,22 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 return [np.log(part) for part in probabilities]
             return np.log(probabilities, out=probabilities)
 
+    @documented
     def score(self, X, y, sample_weight=None):
-        """The accuracy: the part of the samples whose every label is predicted right.
+        """The accuracy: the part of the samples whose every label is predicted correctly.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            The true labels.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for. None is 1 for each.
 
         Returns
         -------
         float
+            From 0 to 1.
         """
         check_is_fitted(self)
         score = self._score_of_columns if self._targets.groups else super().score

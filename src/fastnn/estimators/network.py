@@ -13,6 +13,7 @@ from fastnn._sklearn import CallbackSupportMixin
 from fastnn.data.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
+from fastnn.estimators.docstrings import documented
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.parameter_names import KeptParameterNames
 from fastnn.estimators.parameters import NetworkParameters
@@ -44,12 +45,12 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
 
     @property
     def validation_scores_(self):
-        """list of float or None: each epoch's score on the samples held out, if any are; NaN of epochs without."""
+        """list of float or None: the score of each epoch on the samples held out, NaN for epochs without any."""
         return self._curve("validation_scores")
 
     @property
     def validation_loss_curve_(self):
-        """list of float or None: each epoch's mean loss on them, without penalty; likewise."""
+        """list of float or None: the mean loss of each epoch on the samples held out, without the penalty."""
         return self._curve("validation_losses")
 
     def _curve(self, name):
@@ -60,7 +61,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
 
     # -- training -----------------------------------------------------------------------------------------------------
 
-    def _fit(self, X, y, sample_weight, *, validation=None, n_epochs=None, classes=None):
+    def _fit(self, X, y, sample_weight, *, validation=(None, None, None), n_epochs=None, classes=None):
         """Fit; or, if n_epochs is given, go on for so many."""
         partial = n_epochs is not None
         with all_or_nothing(self) as (draft, become):
@@ -165,7 +166,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
 
     def _hold_out(self, targets, samples, y, sample_weight, validation, state):
         """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
-        if validation is not None:
+        if any(part is not None for part in validation):
             return self._validation(targets, validation, counted=(samples.targets, sample_weight))
         if not self.early_stopping:
             return None
@@ -222,23 +223,25 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
 
     # -- prediction ---------------------------------------------------------------------------------------------------
 
+    @documented
     def hidden_activations(self, X, layer=-1):
-        """What the units of a hidden layer make of samples.
+        """The outputs of the units of a hidden layer.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
         layer : int, default=-1
-            Which hidden layer, from 0; -1 is the last.
+            The number of the hidden layer, from 0; -1 is the last one.
 
         Returns
         -------
         ndarray of shape (n_samples, n_units)
+            In the type that the network computes in.
 
         Raises
         ------
         ValueError
-            When there is no such layer.
+            When the network does not have such a layer.
         TypeError
             When `layer` is not an integer.
         """

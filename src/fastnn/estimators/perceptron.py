@@ -12,6 +12,7 @@ from fastnn._sklearn import _fit_context
 from fastnn.data.class_targets import check_classes
 from fastnn.data.inputs import refusing, validated
 from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.docstrings import documented
 from fastnn.estimators.linear_decision import LinearDecision
 from fastnn.estimators.parameter_names import KeptParameterNames
 from fastnn.estimators.perceptron_learning import fresh, learn, learnable, resuming
@@ -25,71 +26,74 @@ from fastnn.training.transaction import CopiedAsItIs, all_or_nothing
 class Perceptron(LinearDecision, KeptParameterNames, CopiedAsItIs, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
-    Learns from one sample after the other, from those it gets wrong. scikit-learn's parameters, defaults and numbers:
-    with the same `random_state` a fit visits the samples in the same orders and gives the same model to rounding, for
-    dense and sparse data. The README lists where the two differ.
+    It learns from one sample after the other, whenever it classifies one wrongly. Its parameters have the names,
+    defaults and meanings of scikit-learn's: with the same `random_state` a fit visits the samples in the same orders
+    and gives the same model to rounding, for dense and sparse data. The README lists where the two differ.
 
     Parameters
     ----------
     penalty : {"l2", "l1", "elasticnet"}, default=None
         The penalty on the weights.
     alpha : float, default=0.0001
-        Its strength.
+        The strength of the penalty.
     l1_ratio : float, default=0.15
-        For elasticnet: the share of L1, between 0 and 1.
+        The part of L1 in penalty="elasticnet", in [0, 1].
     fit_intercept : bool, default=True
-        Learn an intercept. From sparse data it learns at a hundredth of `eta0`.
+        Whether to learn an intercept. From sparse data it learns at a hundredth of `eta0`.
     max_iter : int, default=1000
-        Epochs of `fit` at most; `partial_fit` takes one.
+        The most epochs of `fit`; `partial_fit` always takes one.
     tol : float or None, default=1e-3
-        See `n_iter_no_change`. None never stops before `max_iter`.
+        The least improvement that counts for `n_iter_no_change`. With None `fit` never stops before `max_iter`.
     shuffle : bool, default=True
-        Take the samples in a new order in each epoch.
+        Whether to take the samples in a new order in each epoch.
     verbose : int, default=0
-        Print a line for each epoch, unit by unit.
+        Whether to print a line for each epoch of each unit.
     eta0 : float, default=1
-        What updates are multiplied by.
+        The step size: what updates are multiplied by.
     n_jobs : int, default=None
-        Threads at most, -1 for all, -2 for all but one. None is what the environment allows: ``OMP_NUM_THREADS``,
+        The most threads to use; -1 is all, -2 all but one. None is what the environment allows: ``OMP_NUM_THREADS``,
         threadpoolctl, the affinity mask, the cgroup's quota. The model has the same bits for any number.
     random_state : int, RandomState instance or None, default=0
-        For the orders of samples, and for which are held out.
+        Where the random numbers come from: for the orders of samples and the samples held out.
     early_stopping : bool, default=False
-        Hold out a stratified part of the samples, and let its score, not the loss, say when to stop.
+        Whether to hold out a stratified part of the samples, and to stop by the score on it instead of the loss.
     validation_fraction : float, default=0.1
-        That part.
+        The part of the samples that early stopping holds out.
     n_iter_no_change : int, default=5
-        Stop when the loss, penalty included, or the score was not better by `tol` in so many epochs.
-    class_weight : dict, {class: weight}, or "balanced", default=None
-        What the classes' updates are multiplied by; "balanced" is ``n_samples / (n_classes * np.bincount(y))``,
-        whatever `sample_weight` is. A class without a weight has 1, and weights of classes that y lacks are ignored;
-        but it is an error to have both, which is what a misspelt class comes to.
+        The number of epochs in a row without an improvement by `tol`, of the loss with its penalty or of the score,
+        after which learning stops.
+    class_weight : dict or "balanced", default=None
+        What the updates by each class's samples are multiplied by, as ``{class: weight}``. "balanced" is
+        ``n_samples / (n_classes * np.bincount(y))``, whatever `sample_weight` is. A class that is not listed has the
+        weight 1, and the weight of a class that is not in y is ignored; but both at once are an error, since the class
+        is then probably misspelt. `partial_fit` does not take "balanced".
     warm_start : bool, default=False
-        Let `fit` start from the last fit's weights.
+        Whether `fit` starts from the weights of the last fit.
     average : bool or int, default=False
-        True: the weights are the mean of those after every step [2]_, which generalises better where the classes
-        overlap. A number: of those from that step on.
+        Whether the weights are the mean of those after every step [2]_, which generalises better where the classes
+        overlap. With a number n, the mean is of those from step n on.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        The weights, of X's type where that is float32 or float64.
+        The weights, in the type of X if that is float32 or float64, else in float64.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         The intercepts.
     n_iter_ : int
-        Epochs of the last fit; with several units of the one that took the most.
+        The number of epochs of the last fit; with several units, of the unit that took the most.
     n_mistakes_ : ndarray of shape (n_iter_,)
-        The updates made in each epoch of the last call, by all units together.
+        The number of updates in each epoch of the last call, of all units together.
     separable_ : bool
-        Whether no unit made a mistake in its last epoch: without a penalty, its plane separates the samples it saw.
+        Whether no unit made a mistake in its last epoch. Without a penalty, the plane of each unit then separates the
+        samples that it saw.
     t_ : float
-        1 + the samples seen since learning began.
+        1 + the number of samples seen since learning began.
     n_features_in_ : int
-        Columns of X.
+        The number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, where X has strings for names.
+        The names of the columns of X; defined only where all are strings.
 
     References
     ----------
@@ -171,20 +175,21 @@ class Perceptron(LinearDecision, KeptParameterNames, CopiedAsItIs, BaseEstimator
         self.average = average
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @documented
     def fit(self, X, y, coef_init=None, intercept_init=None, sample_weight=None):
-        """Learn from the samples, epoch by epoch, until `tol` or `max_iter` says stop.
+        """Learn from the samples, epoch by epoch, until `tol` or `max_iter` ends it.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        <X>
         y : array-like of shape (n_samples,)
             Class labels of any type.
         coef_init : array-like of shape (n_classes, n_features) or (n_features,), default=None
-            The weights to start from. None is zeros; with `warm_start`, the last fit's.
+            The weights to start from. None is zeros, or with `warm_start` the weights of the last fit.
         intercept_init : array-like of shape (n_classes,) or (1,), default=None
-            Likewise the intercepts.
+            The intercepts to start from. None is zeros, or with `warm_start` the intercepts of the last fit.
         sample_weight : array-like of shape (n_samples,), default=None
-            What each sample's updates are multiplied by, besides its class's weight.
+            What each sample's updates are multiplied by, besides the weight of its class. None is 1 for each.
 
         Returns
         -------
@@ -195,13 +200,15 @@ class Perceptron(LinearDecision, KeptParameterNames, CopiedAsItIs, BaseEstimator
         ValueError
             For input that scikit-learn refuses too, for a sparse matrix whose indices lead out of its arrays, and when
             weights overflow. The estimator is then as it was before.
+        RuntimeError
+            When another thread is fitting this very estimator.
         KeyboardInterrupt
-            When Ctrl-C is pressed: likewise.
+            When Ctrl-C is pressed. The estimator is then as it was before.
 
         Warns
         -----
         ConvergenceWarning
-            When `max_iter` epochs were not enough for `tol`, and the last of them still made mistakes.
+            When `max_iter` epochs were not enough for `tol`, and the last one still made mistakes.
         """
         with all_or_nothing(self) as (draft, _):
             # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
@@ -225,17 +232,19 @@ class Perceptron(LinearDecision, KeptParameterNames, CopiedAsItIs, BaseEstimator
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @documented
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Learn from the samples for one epoch, going on from where the last call ended.
+        """Learn from the samples for one epoch, and continue from where the last call ended.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        <X>
         y : array-like of shape (n_samples,)
-            Need not hold every class.
+            Class labels of any type. Not every class need be among them.
         classes : array-like of shape (n_classes,), default=None
-            All classes there will be. Required in the first call.
+            All classes there will ever be. Required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample's updates are multiplied by, besides the weight of its class. None is 1 for each.
 
         Returns
         -------
@@ -244,11 +253,12 @@ class Perceptron(LinearDecision, KeptParameterNames, CopiedAsItIs, BaseEstimator
         Raises
         ------
         ValueError
-            As for `fit`; in the first call without `classes`, and for labels that are not among them; with
-            `early_stopping`, and with ``class_weight="balanced"``. The estimator is then as it was before, as it is
-            where weights overflow.
+            As for `fit`; also in the first call without `classes`, for labels that are not among the classes, with
+            `early_stopping`, and with ``class_weight="balanced"``. The estimator is then as it was before.
+        RuntimeError
+            When another thread is fitting this very estimator.
         KeyboardInterrupt
-            When Ctrl-C is pressed: likewise.
+            When Ctrl-C is pressed. The estimator is then as it was before.
         """
         if self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit")
