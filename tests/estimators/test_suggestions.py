@@ -114,7 +114,7 @@ def test_a_subclass_has_its_own_parameters():
         (MLPClassifier(activation="LeakyReLU"), r"Use 'leaky_relu'\."),
         (MLPClassifier(solver="Adam"), r"Use 'adam'\."),
         (MLPClassifier(class_weight="balance"), r"Did you mean 'balanced'\?"),
-        (MLPClassifier("relu"), r"Use activation='relu', if that is meant\."),
+        (MLPClassifier("relu"), r"Use activation='relu' if you mean the activation\."),
         (MLPRegressor((64,)), r"Use hidden_layer_sizes=\(64,\): the first parameter is loss\."),
         (MLPRegressor(64), r"Use hidden_layer_sizes=64: the first parameter is loss\."),
         (MLPRegressor("mse"), r"Use 'squared_error'\."),

@@ -29,18 +29,16 @@ def class_numbers(classes, y):
     """
     if classes.dtype.kind + y.dtype.kind in ("iu", "ui"):
         classes, y = classes.astype(object), y.astype(object)  # NumPy would compare them as floating-point numbers
-    with refusing("`y` must be labels like those of `self.classes_`, {}", classes):
+    with refusing("y must be labels that can be compared with the classes, {}", classes):
         codes = np.searchsorted(classes, y)
     known = classes[np.minimum(codes, len(classes) - 1)] == y
     if not np.all(known):
-        raise ValueError(
-            f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {np.unique(y[~known])}."
-        )
+        raise ValueError(f"y must have no other classes than {classes}, got {np.unique(y[~known])}")
     return codes.astype(np.int32)
 
 
 def are_same(classes, known):
-    """Whether classes, in any order, are the known ones; of several columns, of each."""
+    """Whether classes, in any order, are the known ones; for several columns, whether those of each column are."""
     if isinstance(known, list):
         return len(classes) == len(known) and all(map(are_same, classes, known))
     return np.array_equal(unique_labels(classes), known)
@@ -53,7 +51,7 @@ def check_classes(classes, known):
     ----------
     classes : array-like, or None
     known : ndarray of shape (n_classes,), a list of such, or None
-        What the first call was given; None: this is the first call.
+        The classes given in the first call; None if this is the first call.
 
     Raises
     ------
@@ -72,29 +70,31 @@ def indicates(y):
 
 
 class Labels:
-    """Class labels: what kind they are, which there are, and how they are written as numbers.
+    """Class labels: their type, the classes there are, and the numbers that stand for them.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,) or (n_samples, n_columns)
-        All labels there are, each at least once; for multilabel targets any matrix of zeros and ones.
+        Every class there is, at least once; for multilabel targets any matrix of zeros and ones.
 
     Attributes
     ----------
     target_type : {"binary", "multiclass", "multilabel-indicator", "multiclass-multioutput"}
+        The type, as scikit-learn's `type_of_target` calls it.
     classes : ndarray of shape (n_classes,), or a list of such
-        Sorted; of multilabel targets the columns' numbers; of several columns of classes each one's.
+        The classes, sorted; for multilabel targets the numbers of the columns; for several columns of classes a list
+        with the classes of each column.
     n_outputs : int
-        Outputs of the network: one for two classes, or for a single one, one per class or label otherwise.
+        The number of outputs of the network: one for one class or two, else one for each class or label.
     head : {"logistic", "softmax"}
-        What the network ends in.
+        The activation that the network ends in.
     groups : list of int or None
-        The numbers of classes of several columns of classes.
+        The number of classes of each column, for several columns of classes; else None.
 
     Raises
     ------
     ValueError
-        When y holds no classes (continuous numbers).
+        When y holds continuous numbers, not classes.
     TypeError
         For columns of classes in a sparse matrix.
     """
@@ -104,13 +104,13 @@ class Labels:
     def __init__(self, y):
         if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU":
             classes = np.unique(y)
-            # Else too many for classes: scikit-learn says so.
+            # Where there are more, scikit-learn may warn that they are too many for classes.
             if len(classes) <= len(y) // 2:
                 self._take("binary" if len(classes) <= 2 else "multiclass", classes)
                 return
-        with refusing("`y` must be labels of one kind"):
+        with refusing("y must be labels of one type, such as numbers or texts"):
             target_type = type_of_target(y, input_name="y")
-        # scikit-learn says multilabel of any two values; but it, too, predicts zeros and ones then.
+        # scikit-learn calls any two values in a matrix multilabel; but it predicts zeros and ones for them.
         if target_type == "multiclass-multioutput" or (target_type == "multilabel-indicator" and not indicates(y)):
             check_dense(y)
             self._take("multiclass-multioutput", [unique_labels(column) for column in np.asarray(y).T])
@@ -120,14 +120,14 @@ class Labels:
 
     @classmethod
     def of_type(cls, target_type, classes):
-        """Labels of a known type, from the classes there are; of several columns, from each one's."""
+        """Labels of a known type, from the classes there are, or from a list of those of each column."""
         if target_type == "multiclass-multioutput":
             return cls.of_sorted(target_type, [unique_labels(column) for column in classes])
         return cls.of_sorted(target_type, unique_labels(classes))
 
     @classmethod
     def of_sorted(cls, target_type, classes):
-        """The same, from classes that are sorted arrays already: they are kept as they are."""
+        """Labels of a known type, from sorted arrays of classes, which are not copied."""
         labels = cls.__new__(cls)
         labels._take(target_type, classes)
         return labels
@@ -142,11 +142,11 @@ class Labels:
 
     @property
     def has_single_class(self):
-        """Whether there is one class: as in scikit-learn, the network learns to put out 0, whatever is predicted."""
+        """Whether there is one class, which is always predicted; as in scikit-learn, the network learns to output 0."""
         return self.target_type == "binary" and len(self.classes) == 1
 
     def check_same(self, y):
-        """Refuse y that has other classes than there are: where training goes on with what it has.
+        """Refuse a y with other classes than there are, for a training that continues with them.
 
         Raises
         ------
@@ -154,8 +154,10 @@ class Labels:
         """
         if np.ndim(y) != (1 if self.target_type in ("binary", "multiclass") else 2):
             n_columns = len(self.groups or self.classes)
-            wanted = "one column" if self.target_type in ("binary", "multiclass") else f"{n_columns} columns"
-            raise ValueError(f"warm_start needs `y` of {wanted}, as in the previous call to fit, not {np.shape(y)}")
+            columns = "one column" if self.target_type in ("binary", "multiclass") else f"{n_columns} columns"
+            raise ValueError(
+                f"y must have {columns}, as in the previous call to fit, with warm_start=True, got shape {np.shape(y)}"
+            )
         if self.groups:
             check_dense(y)
         columns = zip(self.classes, np.asarray(y).T, strict=False) if self.groups else [(self.classes, y)]
@@ -163,8 +165,8 @@ class Labels:
             labels = unique_labels(column)
             if set(labels) != set(classes):
                 raise ValueError(
-                    "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
-                    f"Previously got {classes}, `y` has {labels}"
+                    f"y must have the same classes as in the previous call to fit, {classes}, with warm_start=True, "
+                    f"got {labels}"
                 )
 
     def loss(self, label_smoothing):
@@ -174,7 +176,7 @@ class Labels:
         return Loss(self.head, self.head, self.n_outputs, label_smoothing, self.groups)
 
     def encode(self, y):
-        """Targets as the engine takes them.
+        """The targets as the engine reads them.
 
         Returns
         -------
@@ -185,47 +187,53 @@ class Labels:
         Raises
         ------
         ValueError
-            For labels that are not among `classes`, or are of another kind.
+            For labels that are not among the classes, or of another type.
         TypeError
             For columns of classes in a sparse matrix.
         """
         if self.target_type == "multilabel-indicator":
             y = y.toarray() if issparse(y) else np.asarray(y)
             if y.ndim != 2 or y.shape[1] != self.n_outputs:
-                raise ValueError(f"`y` must be an indicator matrix of {self.n_outputs} labels, as in the first fit")
+                raise ValueError(
+                    f"y must be an indicator matrix of {self.n_outputs} labels, as in the first fit, "
+                    f"got shape {y.shape}"
+                )
             if not indicates(y):
                 raise ValueError(
-                    "`y` must be an indicator matrix of zeros and ones: `(y > 0).astype(int)` makes one of -1 and 1, "
-                    "sklearn.preprocessing.MultiLabelBinarizer one of sets of labels"
+                    f"y must be an indicator matrix of zeros and ones, got {y[(y != 0) & (y != 1)][0]}: "
+                    "(y > 0).astype(int) makes one of -1 and 1, sklearn.preprocessing.MultiLabelBinarizer one of sets "
+                    "of labels"
                 )
             return np.ascontiguousarray(y != 0).view(np.uint8)
         if self.groups:
             check_dense(y)
             if y.ndim != 2 or y.shape[1] != len(self.groups):
-                raise ValueError(f"`y` must have {len(self.groups)} columns of classes, as in the first fit")
+                raise ValueError(
+                    f"y must have {len(self.groups)} columns of classes, as in the first fit, got shape {y.shape}"
+                )
             codes = [class_numbers(classes, column) for classes, column in zip(self.classes, y.T, strict=True)]
             return np.ascontiguousarray(np.stack(codes, axis=1))
         if y.ndim != 1:
-            raise ValueError(f"`y` must be one column of classes, as in the first fit, not of shape {y.shape}")
+            raise ValueError(f"y must be one column of classes, as in the first fit, got shape {y.shape}")
         codes = class_numbers(self.classes, y)
         return codes if self.target_type == "multiclass" else codes.astype(np.uint8).reshape(-1, 1)
 
     def strata(self, codes):
-        """By what samples are held out evenly: two classes only, as in scikit-learn."""
+        """The classes of which the same part is held out each: of two classes only, as in scikit-learn; else None."""
         return codes[:, 0] if self.target_type == "binary" else None
 
     def weights(self, class_weight, codes, counted, sample_weight):
-        """What class weights make of the weight of each sample, or of each of its targets.
+        """The weight that class weights give each sample, or each of its targets.
 
         Parameters
         ----------
         class_weight : dict, "balanced", a list of either with one for each column of y, or None
         codes : ndarray
-            What `encode` returned.
+            The targets, as `encode` returns them.
         counted : ndarray
-            The codes that "balanced" counts: these, or those of other samples; and
+            The targets that "balanced" counts: the same, or those of other samples.
         sample_weight : ndarray of shape (n_samples,) or None
-            what each of those samples counts for.
+            What "balanced" counts each of these samples for.
 
         Returns
         -------
@@ -240,28 +248,35 @@ class Labels:
             return None
         if codes.ndim == 1 or self.target_type == "binary":
             if not isinstance(class_weight, (str, dict)):
-                raise ValueError("class_weight must be a dict or 'balanced', y being one column, not a list.")
+                raise ValueError(
+                    f"class_weight must be a dict, 'balanced' or None for a y of one column, got {class_weight!r}"
+                )
             return class_weights(class_weight, self.classes, counted.reshape(-1), sample_weight)[codes.reshape(-1)]
         n_columns = codes.shape[1]
         if isinstance(class_weight, dict) or not isinstance(class_weight, (str, list, tuple)):
-            raise ValueError(f"class_weight must be 'balanced' or a list of {n_columns}, one for each column of y.")
+            raise ValueError(
+                f"class_weight must be 'balanced' or a list of {n_columns}, one for each column of y, "
+                f"got {class_weight!r}"
+            )
         each = [class_weight] * n_columns if isinstance(class_weight, str) else list(class_weight)
         if len(each) != n_columns:
-            raise ValueError(f"class_weight is a list of {len(each)} for {n_columns} columns of y.")
-        for weight in each:
+            raise ValueError(
+                f"class_weight must be a list of {n_columns}, one for each column of y, got a list of {len(each)}"
+            )
+        for i, weight in enumerate(each):
             if not isinstance(weight, dict) and weight not in ("balanced", None):
-                raise ValueError(f"class_weight must be a dict or 'balanced' for each column of y, got {weight!r}.")
+                raise ValueError(f"class_weight[{i}] must be a dict, 'balanced' or None, got {weight!r}")
         classes = self.classes if self.groups else [np.arange(2)] * n_columns
         weights = [class_weights(*column, sample_weight) for column in zip(each, classes, counted.T, strict=True)]
         return np.stack([column[own] for column, own in zip(weights, codes.T, strict=True)], axis=1)
 
     def codes(self, outputs):
-        """The likeliest class of each row of the network's outputs, and whether each label is likelier than not.
+        """The number of the likeliest class in each row of the network's outputs; for labels, whether each is likely.
 
         Returns
         -------
         ndarray
-            Of the shape that `encode` returns.
+            It has the shape that `encode` returns.
         """
         if self.target_type == "multiclass":
             return outputs.argmax(axis=1)
@@ -270,7 +285,7 @@ class Labels:
         return np.zeros(outputs.shape, bool) if self.has_single_class else outputs > 0.5
 
     def decode(self, outputs):
-        """The same, as the classes and the zeros and ones that users know."""
+        """The predictions from the network's outputs: classes, or an indicator matrix of labels."""
         codes = self.codes(outputs)
         if self.groups:
             return np.stack([classes[column] for classes, column in zip(self.classes, codes.T, strict=True)], axis=1)
@@ -279,7 +294,7 @@ class Labels:
         return self.classes[codes if self.target_type == "multiclass" else codes[:, 0].astype(int)]
 
     def probabilities(self, outputs):
-        """What the network's outputs say of each class's probability; of several columns of classes each one's."""
+        """The probability of each class, from the network's outputs; for several columns of classes, a list of them."""
         if self.has_single_class:
             return np.ones_like(outputs)
         if self.target_type == "binary":

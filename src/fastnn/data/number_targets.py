@@ -15,10 +15,11 @@ class Numbers:
     n_targets : int
     loss : str
     quantiles : list of float
-        For the loss quantile: several make as many outputs of each target.
+        The quantiles that the loss "quantile" predicts: each target has an output for each.
     huber_delta : float
+        The error beyond which the loss "huber" is linear.
     output_activation : str or None
-        None is what goes with the loss.
+        The activation of the output layer. None is the one that belongs to the loss.
 
     Attributes
     ----------
@@ -29,7 +30,7 @@ class Numbers:
     Raises
     ------
     ValueError
-        When the loss is not for outputs of such an activation.
+        When the loss cannot have outputs of this activation.
     """
 
     groups = None
@@ -44,28 +45,28 @@ class Numbers:
         self.loss = Loss(loss, self.head, self.n_outputs, settings)
 
     def encode(self, y):
-        """Targets as the engine takes them, of shape (n_samples, n_outputs).
+        """The targets as the engine reads them, of shape (n_samples, n_outputs).
 
         Raises
         ------
         ValueError
-            For numbers that the loss is not for.
+            For another number of targets, and for numbers that the loss is not defined for.
         TypeError
             For a sparse matrix.
         """
         check_dense(y)
         y = readable(y.reshape(-1, 1) if y.ndim == 1 else y, "y")
         if y.shape[1] != self.n_targets:
-            raise ValueError(f"`y` must have {self.n_targets} columns, as in the first fit, not {y.shape[1]}")
+            raise ValueError(f"y must have {self.n_targets} columns, as in the first fit, got {y.shape[1]}")
         if self.name == "poisson" and (y < 0).any():
-            raise ValueError("loss='poisson' is for y >= 0, such as counts.")
+            raise ValueError(f"y must be at least 0 with loss='poisson', which is for counts, got {y.min()}")
         return np.repeat(y, len(self.quantiles), axis=1)
 
     def strata(self, targets):
-        """Samples are held out without regard to their numbers."""
+        """None: samples are held out whatever their targets are."""
 
     def decode(self, outputs):
-        """Predictions from the network's outputs: one target's as a vector; several quantiles along a further axis."""
+        """The predictions from the network's outputs: a vector for one target, a further axis for several quantiles."""
         if len(self.quantiles) == 1:
             return outputs[:, 0] if self.n_outputs == 1 else outputs
         shape = (len(outputs), len(self.quantiles))

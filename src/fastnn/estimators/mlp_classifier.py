@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn._sklearn import _fit_context, set_label_binarizer, target_type
 from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
-from fastnn.data.inputs import checked_epochs, scored
+from fastnn.data.inputs import check_not_balanced, checked_epochs, scored
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.mlp import BaseMLP
@@ -91,7 +91,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
     _y_checks: ClassVar[dict] = {}
-    loss: ClassVar[str] = "log_loss"  # no parameter: scikit-learn's says so, too
+    loss: ClassVar[str] = "log_loss"  # not a parameter; scikit-learn's classifier has the attribute, too
 
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
@@ -142,13 +142,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             As for `fit`; also in the first call without `classes`, and for ``class_weight="balanced"``.
         <other errors and warnings of partial_fit>
         """
-        each = self.class_weight if isinstance(self.class_weight, (list, tuple)) else [self.class_weight]
-        if any(isinstance(weight, str) for weight in each):
-            raise ValueError(
-                "class_weight='balanced' is not for partial_fit, which does not see all samples. Pass the weights "
-                "themselves: dict(zip(classes, sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)))"
-                " of all y there are, or of enough of them."
-            )
+        check_not_balanced(self.class_weight)
         return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs), classes=classes)
 
     @classmethod
@@ -199,7 +193,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             targets = Labels.of_type("multiclass" if len(classes) > 2 else "binary", classes)
         given = classes if targets.groups else [targets.classes if classes is None else classes]
         if not all(map(np.array_equal, given, targets.classes if targets.groups else [targets.classes])):
-            raise ValueError(f"classes must be sorted, as outputs are: {targets.classes}, got {classes}")
+            raise ValueError(f"classes must be sorted, as the outputs are: {targets.classes}, got {classes}")
         if targets.n_outputs != n_outputs:
             message = (
                 f"intercepts[-1] must have shape ({targets.n_outputs},) for the classes {targets.classes}, "
@@ -272,17 +266,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_classes(classes, known=None)
         classes = _as_sequence(classes)
         if len(classes) == 0:
-            raise ValueError("classes must not be empty.")
-        if np.ndim(classes[0]):  # what they look like decides: a part of y may hold anything
+            raise ValueError(f"classes must hold at least 1 class, got {classes!r}")
+        if np.ndim(classes[0]):  # the classes decide, since a part of y may look like targets of any type
             targets = Labels.of_type("multiclass-multioutput", classes)
         elif type_of_target(y).startswith("multilabel") and indicates(y):
             targets = Labels(y)
         elif y.ndim == 2:
-            raise ValueError(f"`classes` must be a list of the classes of each of the {y.shape[1]} columns of y.")
+            raise ValueError(
+                f"classes must be a list of {y.shape[1]}, the classes of each column of y, got {classes!r}"
+            )
         else:
             targets = Labels(classes)
         if not are_same(classes, targets.classes):
-            raise ValueError(f"`classes={classes!r}` are not what `y` has: {targets.classes}")
+            raise ValueError(f"classes must be {targets.classes}, as y has them, got {classes!r}")
         return targets
 
     def _target_weights(self, targets, encoded, counted):
@@ -376,7 +372,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y = y.toarray() if issparse(y) else np.asarray(y)
         check_consistent_length(X, y, sample_weight)
         if y.ndim != 2 or y.shape[1] != len(self.classes_):
-            raise ValueError(f"`y` must have {len(self.classes_)} columns of classes, not be of shape {y.shape}.")
+            raise ValueError(f"y must have {len(self.classes_)} columns of classes, got shape {y.shape}")
         right = (self.predict(X) == y).all(axis=1)
         return float(np.average(right, weights=sample_weight))
 
@@ -388,10 +384,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
 
 def _as_sequence(classes):
-    """Classes as a list or an array: a Series counts from whatever its index says."""
+    """Classes as a list or an array, whose first is number 0: a Series has an index of its own."""
     if classes is None or isinstance(classes, (list, tuple)):
         return classes
     array = np.asarray(classes)
     if array.ndim == 0:
-        raise ValueError(f"classes must be array-like, not {type(classes).__name__}: {classes!r}")
+        raise ValueError(f"classes must be array-like, got {classes!r}")
     return array

@@ -229,7 +229,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             )
         if self.out_activation_ != expected:
             raise ValueError(
-                f"the output activation must be {expected!r} for a network of scikit-learn's with "
+                f"output_activation must be {expected!r} for a network of scikit-learn's with "
                 f"loss={estimator.loss!r}, got {self.out_activation_!r}"
             )
         return to_scikit_learns(self, estimator)
@@ -237,10 +237,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _make_targets(self, y, classes, goes_on, partial):
         targets = self._numbers(1 if y.ndim == 1 else y.shape[1])
         if goes_on and targets.n_targets != self._targets.n_targets:
-            raise ValueError(f"`y` must have {self._targets.n_targets} columns, as in the first fit")
+            raise ValueError(
+                f"y must have {self._targets.n_targets} columns, as in the first fit, got {targets.n_targets}"
+            )
         if goes_on and len(targets.quantiles) != len(self._targets.quantiles):
             raise ValueError(
-                f"loss and quantile must ask for {len(self._targets.quantiles)} outputs for each target, as the fitted "
+                f"loss and quantile must need {len(self._targets.quantiles)} outputs for each target, as the fitted "
                 f"network has, got loss={self.loss!r} and quantile={self.quantile!r}"
             )
         return targets

@@ -1,4 +1,4 @@
-"""What networks share as scikit-learn estimators: from what a user gives to a trained network of any layers."""
+"""What all networks share as scikit-learn estimators: the way from a user's data to a trained network."""
 
 from contextlib import nullcontext
 from numbers import Integral
@@ -30,10 +30,10 @@ from fastnn.training.validation import Holdout, split
 
 
 class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, CopiedAsItIs, BaseEstimator):
-    """What every network has: a chain of layers, a solver, and what training has come to.
+    """What every network has: a chain of layers, a solver, and the state of its training.
 
-    A subclass says which layers there are (`_layers`) and how they begin (`_initial_gain`); what its targets are
-    (`_make_targets`), and what their weights (`_target_weights`) and loss (`_loss`) are.
+    A subclass defines its layers (`_layers`) and their initial weights (`_initial_gain`), its targets
+    (`_make_targets`), and their weights (`_target_weights`) and loss (`_loss`).
     """
 
     # -- curves -------------------------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
     # -- training -----------------------------------------------------------------------------------------------------
 
     def _fit(self, X, y, sample_weight, *, validation=(None, None, None), n_epochs=None, classes=None):
-        """Fit; or, if n_epochs is given, go on for so many."""
+        """Fit; or, if n_epochs is given, train for this number of further epochs."""
         partial = n_epochs is not None
         with all_or_nothing(self) as (draft, become):
             goes_on = hasattr(draft, "_network") and (partial or draft.warm_start)
@@ -74,7 +74,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
             state = draft._state.copy() if goes_on else TrainingState.starting(draft.random_state)
             with going_on(self) if goes_on else nullcontext():
                 if partial:
-                    state.forget_weights()  # it goes on from the model as it is, not from the last epoch's weights
+                    state.forget_weights()  # training continues from the model, not from the last epoch's weights
                 samples = draft._samples(targets, X, y, sample_weight)
                 network = draft._network_to_train(goes_on, targets, samples, state)
                 held_out = None if partial else draft._hold_out(targets, samples, y, sample_weight, validation, state)
@@ -86,12 +86,12 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
                 fit.run()
                 become()
                 callbacks.end()
-        for message, category in fit.warnings:  # of which one that is made an error finds the estimator fitted
+        for message, category in fit.warnings:  # last: where a filter makes one an error, the estimator is fitted
             warn_user(message, category)
         return self
 
     def _set_fitted(self, network, targets, trainer, state, n_epochs):
-        """All that a fitted estimator has; without a trainer, training would go on with a fresh optimizer."""
+        """Set all that a fitted estimator has; without a trainer, training would continue with a fresh optimizer."""
         self._network, self._targets, self._trainer, self._state = network, targets, trainer, state
         self.n_iter_ = n_epochs
         self.n_layers_ = len(network.layers) + 1
@@ -122,9 +122,10 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
         return readable(X), native(y)
 
     def _samples(self, targets, X, y, sample_weight, counted=None):
-        """Samples to train on; or to watch, where classes are weighed as those trained on tell.
+        """The samples to train on, or to watch.
 
-        Their targets and sample weights are `counted`.
+        `counted` has the encoded targets and the sample weights of those trained on, which the weights of classes
+        follow from; None if these are they.
         """
         encoded = targets.encode(y)
         weights = self._target_weights(targets, encoded, counted or (encoded, sample_weight))
@@ -135,7 +136,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
         return Samples(X, encoded, weights)
 
     def _network_to_train(self, goes_on, targets, samples, state):
-        """The network there is, where training goes on; else a new one."""
+        """A copy of the fitted network, where training continues; else a new one."""
         X, layers = samples.X, self._layers(targets.n_outputs)
         description = tuple(layer.description() for layer in layers)
         if not goes_on:
@@ -153,7 +154,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
             )
         if self._trainer is not None:
             self._trainer.move_to(network)
-        if state.last_weights is not None:  # training goes on from there, not from the best
+        if state.last_weights is not None:  # training continues from there, not from the best epoch
             network.set_weights(state.last_weights)
             state.last_weights = None
         return network
@@ -165,7 +166,7 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
         return weights
 
     def _hold_out(self, targets, samples, y, sample_weight, validation, state):
-        """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
+        """The samples to watch, or None; where they are a part of `samples`, the rest is left there to train on."""
         if any(part is not None for part in validation):
             return self._validation(targets, validation, counted=(samples.targets, sample_weight))
         if not self.early_stopping:
@@ -184,7 +185,10 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
     def _validation(self, targets, validation, counted):
         X, y, sample_weight = validation
         if X is None or y is None:
-            raise ValueError("X_val and y_val, and with them sample_weight_val, are to be given together.")
+            lacking = "X_val" if X is None else "y_val"
+            raise ValueError(
+                f"X_val and y_val must both be given, and sample_weight_val only with them, got {lacking}=None"
+            )
         X, y = self._validated(X, y, reset=False)
         if sample_weight is not None:
             sample_weight = checked_weights(sample_weight, X)
@@ -192,15 +196,14 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
         return Holdout(held_out, y, sample_weight, self, targets)
 
     def _trainer_for(self, network, targets, samples, state, n_threads):
-        """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""
+        """A trainer for the network: the last one, adapted, if it is this network's; else a new one."""
         dropout = self._dropout_rates(len(network.layers) - 1)
         settings = {"dropout": dropout if any(dropout) else (), "clip_norm": self.clip_norm}
         if any(dropout):
             settings["seed"] = state.drawn_dropout_seed()
-        stochastic = {"dropout": any(dropout), "clip_norm": self.clip_norm, "weight_decay": self.weight_decay}
-        if self.solver == "lbfgs" and any(stochastic.values()):
-            names = " and ".join(name for name, value in stochastic.items() if value)
-            raise ValueError(f"Not for lbfgs, but for stochastic solvers only: {names}.")
+        for name, default in (("dropout", 0), ("clip_norm", None), ("weight_decay", 0)):
+            if self.solver == "lbfgs" and np.any(getattr(self, name)):
+                raise ValueError(f"{name} must be {default} with solver='lbfgs', got {getattr(self, name)!r}")
         arguments = self._loss(targets), optimizer_for(self), self._batch_size(len(samples)), n_threads
         last = getattr(self, "_trainer", None)
         if last is None or last.network is not network:
@@ -213,12 +216,12 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
         if self.batch_size == "auto":
             return min(200, n_samples)
         if self.batch_size > n_samples:
-            warn_user("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+            warn_user(f"batch_size={self.batch_size} is larger than n_samples={n_samples}: it is taken as {n_samples}.")
         return min(self.batch_size, n_samples)
 
     def _check_stochastic(self):
         if self.solver == "lbfgs":
-            raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
+            raise AttributeError("partial_fit needs a stochastic solver, such as solver='adam', got solver='lbfgs'")
         return True
 
     # -- prediction ---------------------------------------------------------------------------------------------------
@@ -247,10 +250,13 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
         """
         check_is_fitted(self)
         if not isinstance(layer, Integral):
-            raise TypeError(f"layer must be an integer, not {layer!r}.")
+            raise TypeError(f"layer must be an integer, got {layer!r}")
         n_hidden = len(self._network.layers) - 1
         if not -n_hidden <= layer < n_hidden:
-            raise ValueError(f"layer={layer}, but the network has {n_hidden} hidden layers.")
+            raise ValueError(
+                f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "
+                f"layers, got {layer}"
+            )
         return self._outputs(X, depth=layer % n_hidden + 1)
 
     def _outputs(self, X, depth=None):
@@ -278,5 +284,5 @@ class BaseNetwork(NetworkParameters, KeptParameterNames, CallbackSupportMixin, C
 
 
 def _text(description):
-    """Layers as an error message names them."""
+    """The layers, for an error message."""
     return ", ".join(f"{layer_kind}({', '.join(map(str, settings))})" for layer_kind, *settings in description)

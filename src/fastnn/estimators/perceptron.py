@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import unique_labels
 
 from fastnn._sklearn import _fit_context
 from fastnn.data.class_targets import check_classes
-from fastnn.data.inputs import refusing, validated
+from fastnn.data.inputs import check_not_balanced, refusing, validated
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.linear_decision import LinearDecision
@@ -211,11 +211,11 @@ class Perceptron(LinearDecision, KeptParameterNames, CopiedAsItIs, BaseEstimator
             When `max_iter` epochs were not enough for `tol`, and the last one still made mistakes.
         """
         with all_or_nothing(self) as (draft, _):
-            # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
+            # The first epoch finds numbers that are infinite or NaN, which saves a pass over X.
             X, y = validated(draft, X, y, dtype=DTYPES, ensure_all_finite=False)
             X = learnable(X)
-            with refusing("`y` must be labels of one kind"):
-                draft.classes_ = unique_labels(np.unique(y))  # raises where those are no classes
+            with refusing("y must be labels of one type, such as numbers or texts"):
+                draft.classes_ = unique_labels(np.unique(y))  # refuses continuous numbers
             if draft.warm_start and hasattr(draft, "coef_"):
                 coef_init = draft.coef_ if coef_init is None else coef_init
                 intercept_init = draft.intercept_ if intercept_init is None else intercept_init
@@ -226,7 +226,8 @@ class Perceptron(LinearDecision, KeptParameterNames, CopiedAsItIs, BaseEstimator
             warn_user(
                 f"The perceptron could not separate the data in max_iter={self.max_iter} epochs: the last one still "
                 f"made {self.n_mistakes_[-1]} mistakes. Consider increasing max_iter or tol; if no plane separates "
-                "the classes, early_stopping, average=True, or fastnn.MLPClassifier, which is not limited to planes.",
+                "the classes, try early_stopping=True, average=True, or fastnn.MLPClassifier, which is not limited to "
+                "planes.",
                 ConvergenceWarning,
             )
         return self
@@ -261,21 +262,15 @@ class Perceptron(LinearDecision, KeptParameterNames, CopiedAsItIs, BaseEstimator
             When Ctrl-C is pressed. The estimator is then as it was before.
         """
         if self.early_stopping:
-            raise ValueError("early_stopping should be False with partial_fit")
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight 'balanced' is not supported for partial_fit. In order to use 'balanced' weights, use "
-                "compute_class_weight('balanced', classes=classes, y=y). In place of y you can use a large enough "
-                "sample of the full training set target to properly estimate the class frequency distributions. Pass "
-                "the resulting weights, as a dict from class to weight, as the class_weight parameter."
-            )
+            raise ValueError("early_stopping must be False for partial_fit, got True")
+        check_not_balanced(self.class_weight)
         with all_or_nothing(self) as (draft, _):
             first_call = not hasattr(draft, "coef_")
             if not first_call:
                 check_learnt(draft)
             if first_call or not _is_plain(draft, X, y):
                 X, y = validated(draft, X, y, dtype=DTYPES, reset=first_call)
-            with refusing("`classes` must be labels of one kind"):
+            with refusing("classes must be labels of one type, such as numbers or texts"):
                 check_classes(classes, known=None if first_call else draft.classes_)
                 if first_call:
                     draft.classes_, draft.t_ = unique_labels(classes), 1.0
