@@ -361,7 +361,7 @@ def test_bad_calls(data):
         Perceptron().partial_fit(X, y)
     with pytest.raises(ValueError, match=r"y must have no other classes than \[0 1\], got \[2\]"):
         Perceptron().partial_fit(X, y, classes=[0, 1])
-    with pytest.raises(ValueError, match=r"y must have at least 2 classes, got 1: \[0\.\]"):
+    with pytest.raises(ValueError, match=r"y must have at least 2 classes, got 1 class: \[0\.\]"):
         Perceptron().fit(X, np.zeros(len(X)))
     with pytest.raises(ValueError, match="Unknown label type"):
         Perceptron().fit(X, X[:, 0])

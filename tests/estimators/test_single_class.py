@@ -214,7 +214,7 @@ def test_there_and_back(X):
 
 def test_perceptrons_need_two(X):
     """As scikit-learn's does."""
-    with pytest.raises(ValueError, match=r"y must have at least 2 classes, got 1: \[0"):
+    with pytest.raises(ValueError, match=r"y must have at least 2 classes, got 1 class: \[0"):
         Perceptron().fit(X, np.zeros(N))
-    with pytest.raises(ValueError, match=r"y must have at least 2 classes, got 1: \[0"):
+    with pytest.raises(ValueError, match=r"y must have at least 2 classes, got 1 class: \[0"):
         Perceptron().partial_fit(X, np.zeros(N), classes=[0])

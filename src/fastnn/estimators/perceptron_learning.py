@@ -38,7 +38,7 @@ def fresh(classes, X, coef_init=None, intercept_init=None):
     """
     n_classes = len(classes)
     if n_classes < 2:
-        raise ValueError(f"y must have at least 2 classes, got {n_classes}: {classes}")
+        raise ValueError(f"y must have at least 2 classes, got {n_classes} class: {classes}")
     n_units = n_classes if n_classes > 2 else 1  # one unit for two classes, else one per class, against the rest
     coef, intercept = np.zeros((n_units, X.shape[1]), X.dtype), np.zeros(n_units, X.dtype)
     for name, given, start in (("coef_init", coef_init, coef), ("intercept_init", intercept_init, intercept)):
