@@ -1,4 +1,4 @@
-"""What CI does, session by session: nox -s test, lint, sanitize, bench, oldest, wheel."""
+"""What CI does, session by session: nox -s test, lint, sanitize, bench, oldest, prerelease, wheel."""
 
 import nox
 
@@ -58,6 +58,15 @@ def bench(session):
 def oldest(session):
     """The tests beside the oldest NumPy, SciPy and scikit-learn."""
     session.install(".[test]", "-r", ".ci/oldest-requirements.txt")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def prerelease(session):
+    """The tests beside scikit-learn's newest pre-release, whose private names may have changed."""
+    session.install(".[test]")
+    session.install("--pre", "-U", "scikit-learn")
+    session.run("python", "-c", "import sklearn; print('scikit-learn', sklearn.__version__)")
     session.run("pytest", *session.posargs)
 
 

@@ -207,7 +207,7 @@ def test_weights_as_pytorch_keeps_them(layer, X):
             "activation must be one of identity, logistic, tanh, relu for all .*, got .'gelu'",
         ),
         (MLPClassifier((4, 4), activation=["relu", "tanh"]), "activation must be one of .*, got .'relu', 'tanh'"),
-        (MLPRegressor(output_activation="softplus"), "output activation must be 'identity' .*, got 'softplus'"),
+        (MLPRegressor(output_activation="softplus"), "output_activation must be 'identity' .*, got 'softplus'"),
         (MLPRegressor("quantile", quantile=[0.1, 0.9]), r"quantile must be one number .*, got \[0\.1, 0\.9\]"),
     ],
 )
@@ -299,7 +299,7 @@ def test_hidden_activations(estimator, X):
         with pytest.raises(ValueError, match="the network has 2 hidden layers"):
             model.hidden_activations(X, layer)
     for layer in (1.0, "first", None):
-        with pytest.raises(TypeError, match=f"layer must be an integer, not {layer!r}"):
+        with pytest.raises(TypeError, match=f"layer must be an integer, got {layer!r}"):
             model.hidden_activations(X, layer)
     with pytest.raises(ValueError, match="the network has 0 hidden layers"):
         estimator(hidden_layer_sizes=(), max_iter=2).fit(X, X[:, 0] > 0).hidden_activations(X)

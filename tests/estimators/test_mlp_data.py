@@ -130,7 +130,7 @@ def test_columns_of_two_values(X, values):
             sparse(X, scipy.sparse.csr_array(y))
     part = MLPClassifier((3,)).partial_fit(X, y, classes=[values] * 3)
     assert set(np.unique(part.predict(X))) <= set(values)
-    with pytest.raises(ValueError, match="a list of the classes of each of the 3 columns"):
+    with pytest.raises(ValueError, match="classes must be a list of 3, the classes of each column of y"):
         MLPClassifier((3,)).partial_fit(X, y, classes=values)
     with pytest.raises(ValueError, match="an indicator matrix of zeros and ones"):
         fitted(X, Y).partial_fit(X, y)
@@ -150,7 +150,7 @@ def test_the_score_of_several_columns(X):
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         model.score(X / 50, y, X[:1, 4])
     for wrong in (y[:, 0], y[:, :1], y[:, :2], y[..., None]):
-        with pytest.raises(ValueError, match=r"`y` must have 3 columns of classes, not be of shape \(120,"):
+        with pytest.raises(ValueError, match=r"y must have 3 columns of classes, got shape \(120,"):
             model.score(X / 50, wrong)
 
 

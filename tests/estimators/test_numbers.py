@@ -18,6 +18,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or larger than sample size:UserWarning"),
+    pytest.mark.filterwarnings("ignore:batch_size=1000 is larger than n_samples:UserWarning"),
     pytest.mark.filterwarnings("ignore:The number of unique classes is greater than 50%:UserWarning"),
 ]
 

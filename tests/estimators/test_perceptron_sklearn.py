@@ -138,9 +138,10 @@ def test_where_to_start(n_classes):
     np.testing.assert_array_equal(coef, start)  # scikit-learn's learns in it
     assert_same_model(ours.fit(X, y), theirs.fit(X, y))
     for name, wrong in (("coef_init", coef[:, 1:]), ("intercept_init", intercept.repeat(2))):
-        for model in (ours, theirs):
-            with pytest.raises(ValueError, match="does not match dataset"):
-                model.fit(X, y, **{name: wrong})
+        with pytest.raises(ValueError, match="does not match dataset"):
+            theirs.fit(X, y, **{name: wrong})
+        with pytest.raises(ValueError, match=rf"^{name} must have shape \(.*\), got \(.*\)$"):
+            ours.fit(X, y, **{name: wrong})
 
 
 @pytest.mark.parametrize("average", [True, 500])

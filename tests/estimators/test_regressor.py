@@ -121,8 +121,8 @@ def test_bad_parameters(parameters, message, data):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (np.array(["a", "b"] * 150), "y must be numbers, not <U1"),
-        (np.full(300, "2026-11-23", "M8[D]"), "y must be numbers, not datetime64"),
+        (np.array(["a", "b"] * 150), "y must be numbers, got <U1"),
+        (np.full(300, "2026-11-23", "M8[D]"), "y must be numbers, got datetime64"),
         (np.full(300, np.nan), "Input y contains NaN"),
         (np.full(300, 1j), "Complex data not supported"),
         (np.zeros((300, 2, 2)), "Found array with dim 3|y should be a 1d array|inconsistent|dim 3"),
@@ -143,28 +143,26 @@ def test_sparse_targets(data):
 
 
 def test_poisson_is_for_counts(data):
-    with pytest.raises(ValueError, match="loss='poisson' is for y >= 0"):
+    with pytest.raises(ValueError, match="y must be at least 0 with loss='poisson', which is for counts, got -"):
         MLPRegressor("poisson").fit(*data)
 
 
-def test_resuming_needs_as_many_targets(data):
+def test_going_on_needs_as_many_targets(data):
     X, y = data
     model = MLPRegressor(hidden_layer_sizes=(5,), max_iter=2).fit(X, y)
-    for resume in (model.partial_fit, model.set_params(warm_start=True).fit):
-        with pytest.raises(ValueError, match="`y` must have 1 columns, as in the first fit"):
-            resume(X, np.stack([y, y], axis=1))
+    for resuming in (model.partial_fit, model.set_params(warm_start=True).fit):
+        with pytest.raises(ValueError, match="y must have 1 columns, as in the first fit, got 2"):
+            resuming(X, np.stack([y, y], axis=1))
 
 
 @pytest.mark.parametrize("changes", [{"quantile": [0.1, 0.5, 0.9]}, {"quantile": 0.5}, {"loss": "huber"}], ids=str)
-def test_resuming_needs_as_many_quantiles(changes, data):
+def test_going_on_needs_as_many_quantiles(changes, data):
     model = MLPRegressor("quantile", (5,), quantile=[0.1, 0.9], max_iter=2).fit(*data)
     model.set_params(quantile=[0.2, 0.8]).partial_fit(*data)
     model.set_params(warm_start=True, **changes)
-    for resume in (model.partial_fit, model.fit):
-        with pytest.raises(
-            ValueError, match=r"loss and quantile must ask for 2 outputs .* got loss='\w+' and quantile="
-        ):
-            resume(*data)
+    for resuming in (model.partial_fit, model.fit):
+        with pytest.raises(ValueError, match=r"loss and quantile must need 2 outputs .* got loss='\w+' and quantile="):
+            resuming(*data)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_it_resumes(several, columns, X, tmp_path):
     whole = classifier(warm_start=True, max_iter=8).fit(X, y).partial_fit(X[:9], y[:9])
     assert_same_weights(model, whole)
     for method in (model.fit, model.partial_fit):
-        with pytest.raises(ValueError, match=r"the same classes|classes not in `self\.classes_`"):
+        with pytest.raises(ValueError, match=r"the same classes|no other classes than"):
             method(X, y + (np.arange(N) % 2 if y.ndim == 1 else np.arange(N)[:, None] % 2))
     with pytest.raises(ValueError, match="the same classes"):
         classifier(warm_start=True).fit(X, np.arange(N) % 2).fit(X, np.zeros(N, int))
@@ -193,7 +193,7 @@ def test_in_parts(columns, X):
     assert model.predict_proba(X).shape == (N, 2)
     alone = classifier().partial_fit(X, columns[:, 1], classes=[5])
     np.testing.assert_array_equal(alone.predict(X), columns[:, 1])
-    with pytest.raises(ValueError, match=r"classes not in `self\.classes_`"):
+    with pytest.raises(ValueError, match=r"no other classes than"):
         alone.partial_fit(X, columns[:, 0])
     several = classifier().partial_fit(X, columns, classes=[[0, 1, 2], [5], [0, 1], [1]])
     np.testing.assert_array_equal(several.predict(X)[:, 1], columns[:, 1])
@@ -214,7 +214,7 @@ def test_there_and_back(X):
 
 def test_perceptrons_need_two(X):
     """As scikit-learn's does."""
-    with pytest.raises(ValueError, match="has to be greater than one; got 1 class"):
+    with pytest.raises(ValueError, match=r"y must have at least 2 classes, got 1 class: \[0"):
         Perceptron().fit(X, np.zeros(N))
-    with pytest.raises(ValueError, match="has to be greater than one; got 1 class"):
+    with pytest.raises(ValueError, match=r"y must have at least 2 classes, got 1 class: \[0"):
         Perceptron().partial_fit(X, np.zeros(N), classes=[0])

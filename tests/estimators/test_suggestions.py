@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.utils import _param_validation
 
 from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn._sklearn import StrOptions
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.suggestions import ADVICE, PARAMETERS, VALUES, value_advice
 
@@ -114,7 +114,7 @@ def test_a_subclass_has_its_own_parameters():
         (MLPClassifier(activation="LeakyReLU"), r"Use 'leaky_relu'\."),
         (MLPClassifier(solver="Adam"), r"Use 'adam'\."),
         (MLPClassifier(class_weight="balance"), r"Did you mean 'balanced'\?"),
-        (MLPClassifier("relu"), r"Use activation='relu', if that is meant\."),
+        (MLPClassifier("relu"), r"Use activation='relu' if you mean the activation\."),
         (MLPRegressor((64,)), r"Use hidden_layer_sizes=\(64,\): the first parameter is loss\."),
         (MLPRegressor(64), r"Use hidden_layer_sizes=64: the first parameter is loss\."),
         (MLPRegressor("mse"), r"Use 'squared_error'\."),
@@ -159,7 +159,7 @@ def test_advice_names_what_there_is():
 def test_values_are_listed_in_one_order(cls):
     """In scikit-learn's sets it differs from process to process."""
     parts = [part for each in cls._parameter_constraints.values() for part in each]
-    listed = [part for part in parts if isinstance(part, _param_validation.StrOptions)]
+    listed = [part for part in parts if isinstance(part, StrOptions)]
     assert all(isinstance(part.options, tuple) for part in listed)
     assert len(listed) >= 2
 

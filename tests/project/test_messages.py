@@ -1,6 +1,6 @@
-"""Error messages say which parameter, the rule, and what was given: all that the source raises, and each word by itself.
+"""Error messages say which parameter, the rule, and what was given: this reads every message in the source.
 
-What the messages' own tests provoke is whether they are raised where they should be, and what is put into them.
+Other tests provoke the messages, and look at what is put into them.
 """
 
 import re

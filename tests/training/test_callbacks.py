@@ -236,10 +236,12 @@ def test_they_cannot_be_saved(data, tmp_path):
 def test_before_scikit_learn_1_9(monkeypatch, data):
     """Without its callbacks, everything else works."""
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)
-    spec = importlib.util.find_spec("fastnn.training.callbacks")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert not hasattr(module.CallbackSupportMixin, "set_callbacks")
+    for name in ("fastnn._sklearn", "fastnn.training.callbacks"):
+        spec = importlib.util.find_spec(name)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+    assert not hasattr(sys.modules["fastnn._sklearn"].CallbackSupportMixin, "set_callbacks")
     ended = module.Callbacks(classifier(callback=lambda model: model == "a model"), *data, None, 3)
     ended.begin(lambda: "a model")
     ended.epoch_begins()

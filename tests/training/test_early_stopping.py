@@ -147,11 +147,14 @@ def test_the_best_epochs_place_in_the_curves(data):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"X_val": np.zeros((4, 5))}, "X_val and y_val.* are to be given together"),
-        ({"y_val": np.zeros(4)}, "X_val and y_val.* are to be given together"),
-        ({"sample_weight_val": np.ones(4)}, "X_val and y_val.* are to be given together"),
+        ({"X_val": np.zeros((4, 5))}, "X_val and y_val must both be given, .*, got [Xy]_val=None"),
+        ({"y_val": np.zeros(4)}, "X_val and y_val must both be given, .*, got [Xy]_val=None"),
+        ({"sample_weight_val": np.ones(4)}, "X_val and y_val must both be given, .*, got [Xy]_val=None"),
         ({"X_val": np.zeros((4, 3)), "y_val": np.zeros(4)}, "X has 3 features"),
-        ({"X_val": np.zeros((4, 5)), "y_val": np.full(4, 9)}, "`y` has classes not in"),
+        (
+            {"X_val": np.zeros((4, 5)), "y_val": np.full(4, 9)},
+            "y must have no other classes than",
+        ),
         ({"X_val": np.full((4, 5), np.nan), "y_val": np.zeros(4)}, "contains NaN"),
     ],
 )

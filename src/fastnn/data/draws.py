@@ -1,4 +1,4 @@
-"""What learning sample by sample draws at random, drawn as scikit-learn's SGD estimators draw it."""
+"""The random numbers of learning sample by sample, drawn as scikit-learn's SGD estimators draw them."""
 
 import functools
 from numbers import Integral
@@ -11,18 +11,18 @@ MAX_INT = np.iinfo(np.int32).max
 
 
 def draw(random_state, n_units, codes, sample_weight, validation_fraction):
-    """The samples that are held out, and what each unit's orders of samples start from.
+    """Draw the samples that are held out, and the seed of each unit's orders of samples.
 
     Parameters
     ----------
     random_state : int, RandomState instance or None
-        An instance, or NumPy's own, is left as scikit-learn leaves it.
+        An instance, or NumPy's global one, is left in the state that scikit-learn leaves it in.
     n_units : int
     codes : ndarray of shape (n_samples,)
-        The classes, by which samples are held out evenly.
+        The number of the class of each sample: the same part of each class is held out.
     sample_weight : ndarray of shape (n_samples,) or None
     validation_fraction : float or None
-        The part to hold out; None: nothing.
+        The part to hold out. None holds out nothing.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def draw(random_state, n_units, codes, sample_weight, validation_fraction):
     Raises
     ------
     ValueError
-        When no sample held out has a weight, or there are too few to hold out.
+        When all samples held out have the weight 0, and when there are too few samples to hold any out.
     """
     if validation_fraction is None and isinstance(random_state, Integral):
         return None, _seeds_of(int(random_state), n_units)
@@ -45,7 +45,8 @@ def draw(random_state, n_units, codes, sample_weight, validation_fraction):
         _, held_out = next(split.split(np.zeros((len(codes), 1)), codes))
         if sample_weight is not None and not sample_weight[held_out].any():
             raise ValueError(
-                "The sample weights for validation set are all zero, consider using a different random state."
+                f"sample_weight must not be 0 for all samples held out, got 0 for all {len(held_out)}: try another "
+                "random_state"
             )
     return held_out, _draw_seeds(generator, n_units)
 
@@ -63,7 +64,7 @@ def _draw_seeds(random_state, n_units):
 
 @functools.lru_cache(maxsize=16)
 def _seeds_of(seed, n_units):
-    """Kept, for many calls of partial_fit: setting up a generator takes longer than learning from few samples."""
+    """The seeds, kept for the next partial_fit: setting up a generator takes longer than learning from few samples."""
     random_state = np.random.RandomState(seed)
     if n_units == 1:
         random_state.randint(1, MAX_INT)

@@ -1,4 +1,4 @@
-"""Samples, numbers and weights as users give them, made into what the engine reads: rarely a copy."""
+"""Samples, numbers and weights, from what users give to what the engine reads: rarely a copy."""
 
 import math
 from contextlib import contextmanager, suppress
@@ -7,8 +7,9 @@ from numbers import Integral, Real
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
+from fastnn._sklearn import _check_sample_weight
 from fastnn.data.sparse import check_sparse
 from fastnn.engine.arrays import source_dtypes
 from fastnn.estimators.constraints import as_float
@@ -16,9 +17,10 @@ from fastnn.estimators.constraints import as_float
 
 @contextmanager
 def refusing(what, *named, errors=(OverflowError, TypeError)):
-    """Make ValueErrors that say what is wrong of errors that Python and NumPy raise: they do not know what it was.
+    """Replace errors of Python and NumPy, which do not know what was wrong, by ValueErrors that begin with `what`.
 
-    What is named goes into the braces of `what` only then: to print an array of classes takes as long as a small fit.
+    What is `named` replaces the braces in `what` only then, since printing an array of classes takes as long as a small
+    fit.
     """
     try:
         yield
@@ -29,22 +31,24 @@ def refusing(what, *named, errors=(OverflowError, TypeError)):
 
 
 def validated(estimator, X, y="no_validation", **checks):
-    """X, or X and y, as scikit-learn's `validate_data` takes them; sparse ones as CSR.
+    """X, or X and y, as scikit-learn's `validate_data` returns them, with sparse matrices as CSR.
 
     Raises
     ------
     ValueError
-        For what that refuses; for sparse matrices whose indices lead out of them, which it would have SciPy follow; and
-        for whole numbers that no float can hold.
+        For what `validate_data` refuses; for sparse matrices whose indices lead out of their arrays, which SciPy would
+        follow; and for whole numbers that no float can hold.
     """
     for name, given in (("X", X), ("y", y)):
         check_sparse(given, name)
-    with refusing("X, or y, has what is no number, or none that a float can hold", errors=(OverflowError,)):
+    with refusing("X and y must be numbers that a float can hold", errors=(OverflowError,)):
         return validate_data(estimator, X, y, accept_sparse="csr", **checks)
 
 
 def scored(score, X, y, sample_weight):
-    """What a `score` of scikit-learn's returns: it follows any sparse y's indices, and knows few formats, byte orders.
+    """What a `score` of scikit-learn's returns for a y that is checked first.
+
+    scikit-learn follows the indices of a sparse y wherever they lead, and takes few sparse formats and byte orders.
 
     Raises
     ------
@@ -52,13 +56,13 @@ def scored(score, X, y, sample_weight):
         As for `validated`.
     """
     check_sparse(y, "y")
-    with refusing("y, or sample_weight, has what is no number that a float can hold", errors=(OverflowError,)):
+    with refusing("y and sample_weight must be numbers that a float can hold", errors=(OverflowError,)):
         y = y.tocsr() if sp.issparse(y) else native(y) if isinstance(y, np.ndarray) else y
         return score(X, y, sample_weight)
 
 
 def native(array):
-    """An array, or a sparse matrix, in this machine's byte order, as what is handed out must be: rarely a copy."""
+    """An array, or a sparse matrix, in this machine's byte order, which users expect of results: rarely a copy."""
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -68,30 +72,32 @@ def readable(array, name="X"):
     Raises
     ------
     ValueError
-        For what is not numbers.
+        For an array of anything but numbers.
     """
     array = native(array)
-    if array.dtype == object:  # of a frame of categories: the only objects that scikit-learn's check leaves as they are
+    if array.dtype == object:  # from a frame of categories, which scikit-learn's check does not convert
         with refusing("{} must be numbers", name):
             return check_array(array, dtype=np.float64, ensure_2d=False, input_name=name)
     if array.dtype == np.bool_ or array.dtype in source_dtypes:
         return array
     if array.dtype.kind != "f":
-        raise ValueError(f"{name} must be numbers, not {array.dtype}: {name}.astype(float) makes some, if they are.")
+        raise ValueError(
+            f"{name} must be numbers, got {array.dtype}: pass {name}.astype(float) if they stand for numbers"
+        )
     return array.astype(np.float64)
 
 
-# Of more numbers the general check is as fast.
+# For more numbers than this the general check is as fast.
 _SMALL = 2**20
 _FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def needs_validation(X):
-    """Whether scikit-learn has to check X: its checks take longer than a small network.
+def is_plain(X):
+    """Whether X is a finite array of float32 or float64, and not large: scikit-learn's checks would change nothing.
 
-    A small, finite array of float32 or float64 needs none of them.
+    They take longer than a small network's prediction.
     """
-    return not (
+    return (
         type(X) is np.ndarray
         and X.dtype in _FLOATS
         and X.ndim == 2
@@ -100,12 +106,9 @@ def needs_validation(X):
     )
 
 
-def column_needs_validation(y, n_samples):
-    """Whether scikit-learn has to check the targets of `n_samples` samples.
-
-    One column of integers, of strings, or of finite numbers needs none of its checks.
-    """
-    return not (
+def is_plain_column(y, n_samples):
+    """Whether y is a column of whole numbers, texts or finite floats, one for each of the samples."""
+    return (
         type(y) is np.ndarray
         and y.shape == (n_samples,)
         and (y.dtype.kind in "biuU" or (y.dtype in _FLOATS and bool(np.isfinite(y).all())))
@@ -113,7 +116,7 @@ def column_needs_validation(y, n_samples):
 
 
 def check_range(X, dtype):
-    """Refuse numbers that are infinite in the type that a network computes in.
+    """Refuse an X whose numbers are infinite in the type that a network computes in.
 
     Raises
     ------
@@ -121,25 +124,26 @@ def check_range(X, dtype):
     """
     numbers = X.data if sp.issparse(X) else X
     with np.errstate(over="ignore"):
-        if not np.isfinite(numbers.astype(dtype)).all():
-            raise ValueError(
-                f"X has numbers beyond {np.finfo(dtype).max:.3g}, and the model computes in {dtype}. Scale the input, "
-                "or fit with dtype='float64'."
-            )
+        is_infinite = ~np.isfinite(numbers.astype(dtype))
+    if is_infinite.any():
+        raise ValueError(
+            f"X must be at most {np.finfo(dtype).max:.3g} for a model that computes in {dtype}, "
+            f"got {abs(numbers[is_infinite][0]):.3g}: scale the input, or fit with dtype='float64'"
+        )
 
 
 def checked_weights(sample_weight, X, dtype=np.float64, negative=False):
-    """Sample weights for the rows of X, as an array of finite numbers of that type.
+    """Sample weights as an array of finite numbers of a type, one for each row of X.
 
     Raises
     ------
     ValueError
-        For weights that are negative, unless they may be, all zero, not numbers, or not one for each row.
+        For weights that are not numbers, not one for each row, or negative where they may not be.
     """
     with refusing("sample_weight must be a number for each sample"):
         weights = _check_sample_weight(sample_weight, X, dtype=dtype)
     if not negative and (weights < 0).any():
-        raise ValueError("sample_weight must not be negative.")
+        raise ValueError(f"sample_weight must be at least 0, got {weights.min()}")
     return weights
 
 
@@ -149,13 +153,13 @@ def class_weights(class_weight, classes, codes, sample_weight=None, negative=Fal
     Parameters
     ----------
     class_weight : dict, "balanced" or None
-        A dict may leave classes out, whose weight is 1, or have others beside those that there are; but not both, by
-        which misspelt ones show.
+        A dict may leave classes out, whose weight is then 1, or list classes that there are not. Both at once are an
+        error, since a class is then probably misspelt.
     classes : ndarray of shape (n_classes,)
     codes : ndarray of shape (n_samples,)
-        The number of each sample's class: what "balanced" counts.
+        The number of the class of each sample, which "balanced" counts.
     sample_weight : ndarray of shape (n_samples,), default=None
-        What each sample counts for there. None: 1.
+        What "balanced" counts each sample for. None is 1 for each.
     negative : bool, default=False
         Whether weights may be negative.
 
@@ -166,34 +170,34 @@ def class_weights(class_weight, classes, codes, sample_weight=None, negative=Fal
     Raises
     ------
     ValueError
-        For weights that are not finite numbers, or negative unless they may be; and for such a dict.
+        For weights that are not finite numbers, or negative where they may not be; and for a dict with such an error.
     """
     weights = np.ones(len(classes))
     if class_weight is None:
         return weights
     if isinstance(class_weight, str):
         counts = np.bincount(codes, sample_weight, len(classes))
-        present = counts > 0  # a class whose samples all weigh 0 is as if it were not there
-        with np.errstate(over="ignore", invalid="ignore"):  # of weights that are too large, who trains on them says so
+        present = counts > 0  # a class whose samples all have the weight 0 does not count
+        with np.errstate(over="ignore", invalid="ignore"):  # training refuses weights that are too large
             weights[present] = counts.sum() / (np.count_nonzero(present) * counts[present])
         return weights
-    for weight in class_weight.values():
+    for label, weight in class_weight.items():
         if not isinstance(weight, Real) or not math.isfinite(as_float(weight)) or (weight < 0 and not negative):
-            kind = "finite" if negative else "finite and not negative"
-            raise ValueError(f"class_weight must be {kind}, got {class_weight}.")
+            rule = "finite" if negative else "finite and at least 0"
+            raise ValueError(f"class_weight[{label!r}] must be {rule}, got {weight!r}")
     keys = [next((key for key in _keys(label) if key in class_weight), label) for label in classes]
     unknown, lacking = set(class_weight).difference(keys), [key not in class_weight for key in keys]
     if unknown and any(lacking):
         raise ValueError(
-            f"class_weight has weights of {sorted(unknown, key=str)}, which are not classes of y, but no weight of "
-            f"{classes[lacking]}, which are."
+            f"class_weight must list no other classes than y has, or all that y has, got {sorted(unknown, key=str)}, "
+            f"which y does not have, but not {classes[lacking].tolist()}"
         )
     weights[:] = [class_weight.get(key, 1.0) for key in keys]
     return weights
 
 
 def _keys(label):
-    """What a dict may call a class: NumPy's scalar, Python's, and, as in scikit-learn, the int that a text is."""
+    """The keys that a dict may list a class by: NumPy's scalar, Python's, and, as in scikit-learn, "1" as the int 1."""
     scalar = np.asarray(label).item()
     yield from (label, scalar)
     if isinstance(scalar, str):
@@ -201,8 +205,25 @@ def _keys(label):
             yield int(scalar)
 
 
+def check_not_balanced(class_weight):
+    """Refuse "balanced", for one column of y or for one of several, where not all samples are seen.
+
+    Raises
+    ------
+    ValueError
+    """
+    each = class_weight if isinstance(class_weight, (list, tuple)) else [class_weight]
+    if any(isinstance(weight, str) for weight in each):
+        raise ValueError(
+            "class_weight must not be 'balanced' for partial_fit, which does not see all samples, "
+            f"got {class_weight!r}: "
+            "pass dict(zip(classes, sklearn.utils.compute_class_weight('balanced', classes=classes, y=y))), where y is "
+            "that of all samples, or of enough of them"
+        )
+
+
 def checked_epochs(epochs):
-    """The number of epochs, if it is one."""
+    """The number of epochs, which must be a positive integer."""
     if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"epochs must be an integer of at least 1, got {epochs!r}.")
+        raise ValueError(f"epochs must be an integer of at least 1, got {epochs!r}")
     return int(epochs)

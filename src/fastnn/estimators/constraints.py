@@ -1,15 +1,15 @@
 """What a parameter may be: one of some strings, or a number in an interval.
 
-Real numbers as floats, which cannot hold every one of Python's: 10**400 is finite, and greater than 0, too.
+Numbers are checked as floats, since Python has numbers that no float can hold: 10**400 is finite, for example.
 """
 
 import math
 
-from sklearn.utils import _param_validation
+from fastnn import _sklearn
 
 
 def as_float(number):
-    """A number as a float; infinite, where it is too large for one; NaN, for what is no number."""
+    """A number as a float: infinity where it is too large for one, NaN for anything but a number."""
     try:
         return float(number)
     except OverflowError:
@@ -18,10 +18,10 @@ def as_float(number):
         return math.nan
 
 
-class StrOptions(_param_validation.StrOptions):
+class StrOptions(_sklearn.StrOptions):
     """What a parameter may be: one of these strings, which errors list in this order.
 
-    scikit-learn keeps them in a set, whose order differs from process to process.
+    scikit-learn keeps them in a set, whose order is another one in each process.
     """
 
     def __init__(self, options):
@@ -29,7 +29,7 @@ class StrOptions(_param_validation.StrOptions):
         self.options = tuple(options)
 
 
-class Interval(_param_validation.Interval):
+class Interval(_sklearn.Interval):
     """What a parameter may be: a number in this interval, and as a float as well."""
 
     def is_satisfied_by(self, value):

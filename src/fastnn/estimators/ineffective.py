@@ -1,7 +1,7 @@
-"""Parameters that have no effect as the others are set: named once, where a fit would pass over them silently.
+"""Warnings of parameters that have no effect because of how the others are set.
 
-That is for fastnn's own parameters, and values. scikit-learn passes over its own silently (`momentum` with adam, say),
-and so does fastnn.
+They are for parameters and values that only fastnn has. scikit-learn ignores its own silently (`momentum` with adam,
+for instance), and so does fastnn.
 """
 
 from weakref import WeakKeyDictionary
@@ -15,11 +15,11 @@ _STOCHASTIC = "a stochastic solver, such as solver='adam'"
 
 
 def _is_unwatched(model, held_out):
-    # In partial_fit nothing is held out: there scoring may be meant for fits, before or after.
+    # partial_fit holds nothing out: there `scoring` may be meant for fits before or after it.
     return not held_out and not model.early_stopping and getattr(model, "validation_scores_", None) is None
 
 
-#: Of each parameter what it needs, and whether a model lacks that, which has samples held out or not.
+#: What each parameter needs, and a function that tells whether a model, with samples held out or without, lacks it.
 NEEDS = {
     "quantile": ("loss='quantile'", lambda model, held_out: model.loss != "quantile"),
     "huber_delta": ("loss='huber'", lambda model, held_out: model.loss != "huber"),
@@ -37,19 +37,19 @@ NEEDS = {
     "dropout": ("a hidden layer", lambda model, held_out: not model._hidden_sizes() and np.any(model.dropout)),
 }
 
-# Of each class the parameters that were named in this process. It keeps no class alive that nobody else does.
+# The parameters that were named in this process, of each class. A weak reference does not keep the class alive.
 _named = WeakKeyDictionary()
 
 
 def warn_of_ineffective(model, held_out):
-    """Name each parameter that is set and has no effect: once in a process for each class of estimators.
+    """Warn of each parameter that is set and has no effect, once in a process for each class of estimators.
 
     Parameters
     ----------
     model : BaseNetwork
-        Its parameters are valid.
+        A model whose parameters are valid.
     held_out : bool
-        Whether any samples are, in this fit.
+        Whether this fit holds samples out.
 
     Warns
     -----
@@ -58,9 +58,9 @@ def warn_of_ineffective(model, held_out):
     cls, values = type(model), vars(model)
     for name, (needed, lacks) in NEEDS.items():
         value, default = values.get(name), getattr(cls, name, None)
-        # The same object, mostly: another one of the same value comes from a pickle.
+        # It is the same object, unless it comes from a pickle.
         if value is default or (isinstance(value, (float, int, str)) and value == default):
             continue
         if lacks(model, held_out) and name not in _named.setdefault(cls, set()):
             warn_user(f"{name}={value!r} has no effect without {needed}.")
-            _named[cls].add(name)  # only now: a warning that a filter makes an error is one in each fit
+            _named[cls].add(name)  # after the warning: where a filter makes it an error, each fit raises it

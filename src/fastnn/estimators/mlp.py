@@ -1,4 +1,4 @@
-"""What multilayer perceptrons are among the networks: chains of dense layers, told by their hidden layers' sizes."""
+"""Multilayer perceptrons: networks whose layers are all dense, given by the sizes of the hidden ones."""
 
 from numbers import Integral
 from typing import ClassVar
@@ -19,7 +19,7 @@ MOST_UNITS = 2**31
 
 
 class BaseMLP(BaseNetwork):
-    """What every multilayer perceptron has besides: hidden layers' sizes and activations, and weights to look at."""
+    """What every multilayer perceptron has besides: sizes and activations of hidden layers, and weights to read."""
 
     _parameter_constraints: ClassVar[dict] = {
         **NetworkParameters._parameter_constraints,
@@ -28,7 +28,7 @@ class BaseMLP(BaseNetwork):
     }
 
     def _layers(self, n_outputs):
-        """The layers of the network for so many outputs."""
+        """The layers of a network with this number of outputs."""
         sizes = self._hidden_sizes()
         hidden = [Dense(size, name) for size, name in zip(sizes, self._activation_names(len(sizes)), strict=True)]
         return [*hidden, Dense(n_outputs, "identity")]
@@ -42,7 +42,7 @@ class BaseMLP(BaseNetwork):
 
     def _activation_names(self, n_hidden):
         if isinstance(self.activation, str):
-            return [str(self.activation)] * n_hidden  # the engine takes no np.str_, as a grid search may set
+            return [str(self.activation)] * n_hidden  # a grid search may set an np.str_, which the engine refuses
         activations = [str(name) for name in self.activation]
         if len(activations) != n_hidden:
             raise ValueError(
@@ -58,7 +58,7 @@ class BaseMLP(BaseNetwork):
         return activations
 
     def _initial_gain(self):
-        """scikit-learn has one activation for all layers, so its output layer follows the hidden ones in this."""
+        """The gain of the initial weights of all layers, as in scikit-learn, where one activation decides it."""
         names = {self.activation} if isinstance(self.activation, str) else set(self.activation)
         return 2.0 if names == {"logistic"} else 6.0
 
@@ -86,7 +86,7 @@ class BaseMLP(BaseNetwork):
         if not hasattr(self, "_network"):
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
         coefs, intercepts = map(tuple, parted(self._network.weights()))
-        for array in (*coefs, *intercepts):  # the network would not notice a change: better an error than silence
+        for array in (*coefs, *intercepts):  # a change would not reach the network: an error says so
             array.flags.writeable = False
         return coefs, intercepts
 
@@ -97,10 +97,10 @@ class BaseMLP(BaseNetwork):
             coefs, intercepts = parted(self._network.weights())
             parts = {"coefs": coefs, "intercepts": intercepts, name: layers}
             check_shapes(self._network.sizes, **parts)
-            network = self._network.copy()  # other threads may be in the middle of a prediction with this one
+            network = self._network.copy()  # another thread may be predicting with this one
             network.set_weights(joined(**parts))
             if self._trainer is not None:
                 self._trainer.move_to(network)
             state = self._state.copy()
-            state.forget_weights()  # training goes on from these
+            state.forget_weights()  # training continues from these
             vars(self).update(_network=network, _state=state)

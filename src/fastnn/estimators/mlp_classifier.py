@@ -7,18 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from fastnn.data.inputs import checked_epochs, scored
-from fastnn.data.targets import Labels, indicates
+from fastnn._sklearn import _fit_context, set_label_binarizer, target_type
+from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
+from fastnn.data.inputs import check_not_balanced, checked_epochs, scored
 from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.docstrings import documented
 from fastnn.estimators.mlp import BaseMLP
-from fastnn.estimators.parameters import documented
 from fastnn.estimators.sklearn_bridge import (
     check_is_sklearn,
     checked_network,
@@ -37,25 +38,27 @@ from fastnn.training.transaction import snapshot
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """Multilayer perceptron classifier.
 
-    Trained on the log-loss, with scikit-learn's parameters, defaults and meanings. A fresh fit on float64 data with a
-    given ``random_state`` draws the same initial weights and the same orders of samples as scikit-learn's, and gives
-    the same model to rounding. The README lists where the two differ, and what only this one has.
+    It is trained on the log-loss. Its parameters have the names, defaults and meanings of scikit-learn's. A fresh fit
+    on float64 data with a given ``random_state`` draws the same initial weights and the same orders of samples as
+    scikit-learn's, and gives the same model to rounding. The README lists where the two differ, and what only this one
+    has.
 
     Parameters
     ----------
     <parameters of every network>
     class_weight : dict, "balanced" or a list of either, default=None
-        What the loss of each class's samples is multiplied by: ``{class: weight}``, or in inverse proportion to how
-        many of y there are, or, with `sample_weight`, to what they weigh; for several columns of y a list with one for
-        each. A class without a weight has 1, and weights of classes that y lacks are ignored; but it is an error to
-        have both, which is what a misspelt class comes to. `partial_fit` takes no "balanced".
+        What the loss of each class's samples is multiplied by, as ``{class: weight}``. "balanced" is in inverse
+        proportion to the number of samples of the class, or with `sample_weight` to the sum of their weights. For
+        several columns of y it is a list with one for each column. A class that is not listed has the weight 1, and the
+        weight of a class that is not in y is ignored; but both at once are an error, since the class is then probably
+        misspelt. `partial_fit` does not take "balanced".
     label_smoothing : float, default=0.0
-        The part of the target probability that all classes share, in [0, 1): trains for less certainty.
+        The part of the target probability that is shared by all classes, in [0, 1): the network becomes less certain.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,), or a list of such
-        The labels, sorted; for several columns of classes each one's.
+        The labels, sorted; for several columns of classes, a list with the labels of each column.
     <attributes of every network>
 
     References
@@ -88,70 +91,46 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
     _y_checks: ClassVar[dict] = {}
-    loss: ClassVar[str] = "log_loss"  # no parameter: scikit-learn's says so, too
+    loss: ClassVar[str] = "log_loss"  # not a parameter; scikit-learn's classifier has the attribute, too
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @documented
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the network.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Of any real type. CSR is taken as it is, other sparse formats are converted to it.
+        <X>
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Class labels of any type; an indicator matrix of labels, of zeros and ones; or several columns of classes.
-            Where there is a single class, it is what will be predicted.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each sample's loss is multiplied by.
-        X_val, y_val, sample_weight_val : array-like, default=None
-            Samples to watch, not to train on: `validation_scores_` and `validation_loss_curve_` are theirs, and with
-            `early_stopping` they are what is held out.
+            Class labels of any type; for multilabel targets an indicator matrix of zeros and ones; or several columns
+            of classes. If there is a single class, it is always predicted.
+        <sample_weight>
+        <samples to watch>
 
         Returns
         -------
         self : MLPClassifier
 
-        Raises
-        ------
-        ValueError
-            For input that scikit-learn refuses too, and when training diverges (see Warns). The estimator is then as it
-            was before; but an optimizer that training was to go on with starts afresh.
-        RuntimeError
-            When another thread is fitting this very estimator.
-        KeyboardInterrupt
-            When Ctrl-C is pressed twice within a second, the first time perhaps in another fit: it ends a grid search,
-            too. The estimator is then as it was before.
-
-        Warns
-        -----
-        ConvergenceWarning
-            When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
-            It finds the estimator fitted, as do other warnings of how the fit ended.
-        UserWarning
-            When a parameter is set that has no effect as the others are: once for each, and class, in a process.
-            When Ctrl-C is pressed once: the estimator keeps what it has learnt, the broken-off epoch's part included,
-            and a grid search goes on with its next fit.
+        <raises and warns of fit>
         """
-        validation = X_val, y_val, sample_weight_val
-        given = any(part is not None for part in validation)
-        return self._fit(X, y, sample_weight, validation=validation if given else None)
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @available_if(BaseMLP._check_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
+    @documented
     def partial_fit(self, X, y, sample_weight=None, classes=None, *, epochs=1):
-        """Train on these samples, going on from where the last fit ended.
+        """Train on these samples, and continue from where the last fit ended.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <X>
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Need not hold every class.
-        sample_weight : array-like of shape (n_samples,), default=None
+            Targets of the type that `fit` takes. Not every class need be among them.
+        <sample_weight>
         classes : array-like of shape (n_classes,), or a list of such, default=None
-            All classes there will be; for multilabel targets the columns' numbers; for several columns of classes each
-            one's. Required in the first call.
-        epochs : int, default=1
-            How often to go through the samples.
+            All classes there will ever be; for multilabel targets the numbers of the columns; for several columns of
+            classes a list with the classes of each column. Required in the first call.
+        <epochs>
 
         Returns
         -------
@@ -160,43 +139,27 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            As for `fit`; in the first call without `classes`; and for ``class_weight="balanced"``.
-        AttributeError
-            With the solver lbfgs, which needs all samples at once.
-        RuntimeError
-            When another thread is fitting this very estimator.
-        KeyboardInterrupt
-            As for `fit`.
-
-        Warns
-        -----
-        UserWarning
-            As for `fit`, when Ctrl-C is pressed once.
+            As for `fit`; also in the first call without `classes`, and for ``class_weight="balanced"``.
+        <other errors and warnings of partial_fit>
         """
-        each = self.class_weight if isinstance(self.class_weight, (list, tuple)) else [self.class_weight]
-        if any(isinstance(weight, str) for weight in each):
-            raise ValueError(
-                "class_weight='balanced' is not for partial_fit, which does not see all samples. Pass the weights "
-                "themselves: dict(zip(classes, sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)))"
-                " of all y there are, or of enough of them."
-            )
+        check_not_balanced(self.class_weight)
         return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs), classes=classes)
 
     @classmethod
+    @documented
     def from_weights(cls, coefs, intercepts, *, activation="relu", classes=None, multilabel=False, **parameters):
         """A fitted network with given weights.
 
         Parameters
         ----------
-        coefs : sequence of array-like of shape (fan_in, fan_out)
-        intercepts : sequence of array-like of shape (fan_out,)
-        activation : str or list of str, default="relu"
+        <weights>
         classes : array-like of shape (n_classes,), or a list of such, default=None
-            Sorted. None is 0, 1, ...; a list of arrays is several columns of classes.
+            The classes that the outputs stand for, sorted. None is 0, 1, ...; a list of arrays is several columns of
+            classes.
         multilabel : bool, default=False
-            Whether each output is a label by itself.
+            Whether each output is a label of its own.
         **parameters
-            Others of the constructor's.
+            Other parameters of the constructor.
 
         Returns
         -------
@@ -205,7 +168,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For weights of shapes that make no network, or none for such classes, and for parameters that `fit` refuses.
+            For weights whose shapes do not fit together, or do not fit the classes, and for parameters that `fit`
+            refuses.
 
         Examples
         --------
@@ -221,26 +185,27 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         model = cls(tuple(hidden_sizes), activation, **parameters)
         model._validate_params()
         if multilabel:
-            kind = Labels.of_kind("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
+            targets = Labels.of_type("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
         elif classes is not None and np.ndim(classes[0]):
-            kind = Labels.of_kind("multiclass-multioutput", classes)
+            targets = Labels.of_type("multiclass-multioutput", classes)
         else:
             classes = np.arange(max(2, n_outputs)) if classes is None else classes
-            kind = Labels.of_kind("multiclass" if len(classes) > 2 else "binary", classes)
-        given = classes if kind.groups else [kind.classes if classes is None else classes]
-        if not all(map(np.array_equal, given, kind.classes if kind.groups else [kind.classes])):
-            raise ValueError(f"classes must be sorted, as outputs are: {kind.classes}, got {classes}")
-        if kind.n_outputs != n_outputs:
+            targets = Labels.of_type("multiclass" if len(classes) > 2 else "binary", classes)
+        given = classes if targets.groups else [targets.classes if classes is None else classes]
+        if not all(map(np.array_equal, given, targets.classes if targets.groups else [targets.classes])):
+            raise ValueError(f"classes must be sorted, as the outputs are: {targets.classes}, got {classes}")
+        if targets.n_outputs != n_outputs:
             message = (
-                f"intercepts[-1] must have shape ({kind.n_outputs},) for the classes {kind.classes}, got ({n_outputs},)"
+                f"intercepts[-1] must have shape ({targets.n_outputs},) for the classes {targets.classes}, "
+                f"got ({n_outputs},)"
             )
-            if kind.kind == "binary" and n_outputs == 2:
+            if targets.target_type == "binary" and n_outputs == 2:
                 message += (
                     ": two logits act as one, their difference; pass coefs[-1][:, 1:] - coefs[-1][:, :1] and "
                     "intercepts[-1][1:] - intercepts[-1][:1] as the last layer"
                 )
             raise ValueError(message)
-        return fill_from_weights(model, kind, coefs, intercepts)
+        return fill_from_weights(model, targets, coefs, intercepts)
 
     @classmethod
     def from_sklearn(cls, fitted):
@@ -249,20 +214,24 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Parameters
         ----------
         fitted : sklearn.neural_network.MLPClassifier
+            A fitted one.
 
         Returns
         -------
         MLPClassifier
-            With its parameters and weights: it predicts the same, and can be trained further, with a fresh optimizer.
+            It has the parameters and weights of `fitted`, predicts the same, and can be trained further, with a fresh
+            optimizer.
 
         Raises
         ------
         TypeError
-            For another estimator.
+            For an estimator of another class.
+        NotFittedError
+            For an estimator that is not fitted.
         """
         check_is_sklearn(fitted, SklearnClassifier)
-        kind = Labels.of_kind(fitted._label_binarizer.y_type_, fitted.classes_)
-        return fill_from_sklearn(cls(**fitted.get_params()), kind, fitted)
+        targets = Labels.of_type(target_type(fitted), fitted.classes_)
+        return fill_from_sklearn(cls(**fitted.get_params()), targets, fitted)
 
     def to_sklearn(self):
         """This network as a fitted `sklearn.neural_network.MLPClassifier`.
@@ -270,104 +239,107 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         sklearn.neural_network.MLPClassifier
-            It predicts the same. Parameters that it has not, and values that it does not know, are left out.
+            It predicts the same. Parameters that scikit-learn does not have, and values that it does not know, keep
+            scikit-learn's defaults.
 
         Raises
         ------
         ValueError
-            For activations and kinds of targets that scikit-learn's has not.
+            For activations and types of targets that scikit-learn does not have.
         """
         check_is_fitted(self)
         estimator = fill_sklearn(self, sklearn_estimator(self, SklearnClassifier))
         estimator.classes_ = self.classes_
-        estimator._label_binarizer = LabelBinarizer().fit(
-            np.eye(len(self.classes_), dtype=int) if self._targets.kind == "multilabel-indicator" else self.classes_
-        )
+        is_multilabel = self._targets.target_type == "multilabel-indicator"
+        labels = np.eye(len(self.classes_), dtype=int) if is_multilabel else self.classes_
+        set_label_binarizer(estimator, LabelBinarizer().fit(labels))
         return estimator
 
-    def _target_kind(self, y, classes, resumes, partial):
+    def _make_targets(self, y, classes, resumes, partial):
         if resumes:
-            if classes is not None and not _equal(classes, self.classes_):
-                raise ValueError(
-                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
-                )
+            check_classes(classes, self.classes_)
             if not partial:
                 self._targets.check_same(y)
             return self._targets
         if not partial:
             return Labels(y)
-        if classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
+        check_classes(classes, known=None)
         classes = _as_sequence(classes)
         if len(classes) == 0:
-            raise ValueError("classes must not be empty.")
-        if np.ndim(classes[0]):  # what they look like decides: a part of y may hold anything
-            kind = Labels.of_kind("multiclass-multioutput", classes)
+            raise ValueError(f"classes must hold at least 1 class, got {classes!r}")
+        if np.ndim(classes[0]):  # the classes decide, since a part of y may look like targets of any type
+            targets = Labels.of_type("multiclass-multioutput", classes)
         elif type_of_target(y).startswith("multilabel") and indicates(y):
-            kind = Labels(y)
+            targets = Labels(y)
         elif y.ndim == 2:
-            raise ValueError(f"`classes` must be a list of the classes of each of the {y.shape[1]} columns of y.")
+            raise ValueError(
+                f"classes must be a list of {y.shape[1]}, the classes of each column of y, got {classes!r}"
+            )
         else:
-            kind = Labels(classes)
-        if not _equal(classes, kind.classes):
-            raise ValueError(f"`classes={classes!r}` are not what `y` has: {kind.classes}")
-        return kind
+            targets = Labels(classes)
+        if not are_same(classes, targets.classes):
+            raise ValueError(f"classes must be {targets.classes}, as y has them, got {classes!r}")
+        return targets
 
-    def _target_weights(self, kind, targets, counted):
-        return kind.weights(self.class_weight, targets, *counted)
+    def _target_weights(self, targets, encoded, counted):
+        return targets.weights(self.class_weight, encoded, *counted)
 
-    def _loss(self, kind):
-        return kind.loss(self.label_smoothing)
+    def _loss(self, targets):
+        return targets.loss(self.label_smoothing)
 
     @property
     def classes_(self):
-        """The labels, sorted; for several columns of classes a list of each one's."""
+        """The labels, sorted; for several columns of classes, a list with the labels of each column."""
         if not hasattr(self, "_targets"):
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no classes.")
         return self._targets.classes
 
+    @documented
     def predict(self, X):
         """The likeliest class of each sample.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_columns)
-            Labels; for multilabel targets an indicator matrix.
+            The labels; for multilabel targets an indicator matrix.
         """
         fitted = snapshot(self)
         outputs = fitted._outputs(X)
         return fitted._targets.decode(outputs)
 
+    @documented
     def predict_proba(self, X):
-        """Each class's probability, in the order of `classes_`; of multilabel targets each label's own.
+        """The probability of each class, in the order of `classes_`; for multilabel targets, of each label.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or a list of such
-            Of the network's type; for several columns of classes each one's.
+            In the type that the network computes in; for several columns of classes, a list with those of each column.
         """
         fitted = snapshot(self)
         outputs = fitted._outputs(X)
         return fitted._targets.probabilities(outputs)
 
+    @documented
     def predict_log_proba(self, X):
         """The logarithms of `predict_proba`: -inf where a probability is too small for its type.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or a list of such
+            The logarithms, in the form that `predict_proba` has.
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
@@ -375,18 +347,22 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 return [np.log(part) for part in probabilities]
             return np.log(probabilities, out=probabilities)
 
+    @documented
     def score(self, X, y, sample_weight=None):
-        """The accuracy: the part of the samples whose every label is predicted right.
+        """The accuracy: the part of the samples whose every label is predicted correctly.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            The true labels.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for. None is 1 for each.
 
         Returns
         -------
         float
+            From 0 to 1.
         """
         check_is_fitted(self)
         score = self._score_of_columns if self._targets.groups else super().score
@@ -396,7 +372,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y = y.toarray() if issparse(y) else np.asarray(y)
         check_consistent_length(X, y, sample_weight)
         if y.ndim != 2 or y.shape[1] != len(self.classes_):
-            raise ValueError(f"`y` must have {len(self.classes_)} columns of classes, not be of shape {y.shape}.")
+            raise ValueError(f"y must have {len(self.classes_)} columns of classes, got shape {y.shape}")
         right = (self.predict(X) == y).all(axis=1)
         return float(np.average(right, weights=sample_weight))
 
@@ -408,17 +384,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
 
 def _as_sequence(classes):
-    """Classes as a list or an array: a Series counts from whatever its index says."""
+    """Classes as a list or an array, whose first is number 0: a Series has an index of its own."""
     if classes is None or isinstance(classes, (list, tuple)):
         return classes
     array = np.asarray(classes)
     if array.ndim == 0:
-        raise ValueError(f"classes must be array-like, not {type(classes).__name__}: {classes!r}")
+        raise ValueError(f"classes must be array-like, got {classes!r}")
     return array
-
-
-def _equal(classes, known):
-    """Whether classes, in any order, are the known ones; of several columns, of each."""
-    if isinstance(known, list):
-        return len(classes) == len(known) and all(map(_equal, classes, known))
-    return np.array_equal(unique_labels(classes), known)

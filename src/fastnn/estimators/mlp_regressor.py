@@ -6,19 +6,20 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score
 from sklearn.neural_network import MLPRegressor as SklearnRegressor
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn._sklearn import _fit_context
 from fastnn.data.inputs import checked_epochs, scored
-from fastnn.data.targets import Numbers
+from fastnn.data.number_targets import Numbers
 from fastnn.engine.activation import activation_names
 from fastnn.engine.loss import loss_links
 from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.docstrings import documented
 from fastnn.estimators.mlp import BaseMLP
-from fastnn.estimators.parameters import documented
 from fastnn.estimators.sklearn_bridge import (
     check_is_sklearn,
     checked_network,
@@ -39,25 +40,26 @@ LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 class MLPRegressor(RegressorMixin, BaseMLP):
     """Multilayer perceptron regressor.
 
-    Trained on the squared error, or another loss, with scikit-learn's parameters, defaults and meanings. A fresh fit on
-    float64 data with a given ``random_state`` draws the same initial weights and the same orders of samples as
-    scikit-learn's, and for one target gives the same model to rounding. The README lists where the two differ, and what
-    only this one has.
+    It is trained on the squared error, or another loss. Its parameters have the names, defaults and meanings of
+    scikit-learn's. A fresh fit on float64 data with a given ``random_state`` draws the same initial weights and the
+    same orders of samples as scikit-learn's, and for one target gives the same model to rounding. The README lists
+    where the two differ, and what only this one has.
 
     Parameters
     ----------
     loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson"}, default="squared_error"
-        What to make small: half the squared error, whose best answer is the mean; the absolute error (the median);
-        Huber's [10]_, which is squared up to `huber_delta` and then linear; the pinball loss of a `quantile` [11]_;
-        half the Poisson deviance, for counts. Averaged over targets, but for poisson, which is summed.
+        The loss to minimize: half the squared error, whose best prediction is the mean; the absolute error, whose best
+        prediction is the median; Huber's loss [10]_, which is squared up to `huber_delta` and linear beyond; the
+        pinball loss of a `quantile` [11]_; or half the Poisson deviance, for counts. The loss is averaged over the
+        targets, except for poisson, which is summed.
     <parameters of every network>
     quantile : float or list of float, default=0.5
-        For the loss quantile: the quantile in (0, 1) to predict, or several at once.
+        The quantile in (0, 1) that loss="quantile" predicts, or a list of several to predict at once.
     huber_delta : float, default=1.0
-        For the loss huber: the error from which on it is linear.
+        The error beyond which loss="huber" is linear.
     output_activation : str or None, default=None
-        The output layer's activation, to keep predictions in a range: "logistic", "softplus", "exp", "tanh" ... None is
-        identity, and exp for poisson, which allows no other.
+        The activation of the output layer, which can keep predictions in a range: "logistic", "softplus", "exp" or
+        "tanh", for instance. None is "exp" for loss="poisson", which allows no other, and "identity" for all others.
 
     Attributes
     ----------
@@ -101,62 +103,39 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     _y_checks: ClassVar[dict] = {"y_numeric": True}
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @documented
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the network.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Of any real type. CSR is taken as it is, other sparse formats are converted to it.
+        <X>
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Numbers.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each sample's loss is multiplied by.
-        X_val, y_val, sample_weight_val : array-like, default=None
-            Samples to watch, not to train on: `validation_scores_` and `validation_loss_curve_` are theirs, and with
-            `early_stopping` they are what is held out.
+            The numbers to predict.
+        <sample_weight>
+        <samples to watch>
 
         Returns
         -------
         self : MLPRegressor
 
-        Raises
-        ------
-        ValueError
-            For input that scikit-learn refuses too, and when training diverges (see Warns). The estimator is then as it
-            was before; but an optimizer that training was to go on with starts afresh.
-        RuntimeError
-            When another thread is fitting this very estimator.
-        KeyboardInterrupt
-            When Ctrl-C is pressed twice within a second, the first time perhaps in another fit: it ends a grid search,
-            too. The estimator is then as it was before.
-
-        Warns
-        -----
-        ConvergenceWarning
-            When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
-            It finds the estimator fitted, as do other warnings of how the fit ended.
-        UserWarning
-            When a parameter is set that has no effect as the others are: once for each, and class, in a process.
-            When Ctrl-C is pressed once: the estimator keeps what it has learnt, the broken-off epoch's part included,
-            and a grid search goes on with its next fit.
+        <raises and warns of fit>
         """
-        validation = X_val, y_val, sample_weight_val
-        given = any(part is not None for part in validation)
-        return self._fit(X, y, sample_weight, validation=validation if given else None)
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @available_if(BaseMLP._check_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
+    @documented
     def partial_fit(self, X, y, sample_weight=None, *, epochs=1):
-        """Train on these samples, going on from where the last fit ended.
+        """Train on these samples, and continue from where the last fit ended.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <X>
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        sample_weight : array-like of shape (n_samples,), default=None
-        epochs : int, default=1
-            How often to go through the samples.
+            The numbers to predict, of as many targets as in the first call.
+        <sample_weight>
+        <epochs>
 
         Returns
         -------
@@ -165,32 +144,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            As for `fit`.
-        AttributeError
-            With the solver lbfgs, which needs all samples at once.
-        RuntimeError
-            When another thread is fitting this very estimator.
-        KeyboardInterrupt
-            As for `fit`.
-
-        Warns
-        -----
-        UserWarning
-            As for `fit`, when Ctrl-C is pressed once.
+            As for `fit`; also for another number of targets than in the first call.
+        <other errors and warnings of partial_fit>
         """
         return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs))
 
     @classmethod
+    @documented
     def from_weights(cls, coefs, intercepts, *, activation="relu", **parameters):
         """A fitted network with given weights.
 
         Parameters
         ----------
-        coefs : sequence of array-like of shape (fan_in, fan_out)
-        intercepts : sequence of array-like of shape (fan_out,)
-        activation : str or list of str, default="relu"
+        <weights>
         **parameters
-            Others of the constructor's: `loss`, `quantile` and `output_activation` say what the outputs are.
+            Other parameters of the constructor. `loss`, `quantile` and `output_activation` say what the outputs are.
 
         Returns
         -------
@@ -199,7 +167,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            For weights of shapes that make no network, or none for such quantiles, and for parameters that `fit`
+            For weights whose shapes do not fit together, or do not fit the quantiles, and for parameters that `fit`
             refuses.
         """
         coefs, intercepts, (_, *hidden_sizes, n_outputs) = checked_network(coefs, intercepts)
@@ -219,16 +187,20 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Parameters
         ----------
         fitted : sklearn.neural_network.MLPRegressor
+            A fitted one.
 
         Returns
         -------
         MLPRegressor
-            With its parameters and weights: it predicts the same, and can be trained further, with a fresh optimizer.
+            It has the parameters and weights of `fitted`, predicts the same, and can be trained further, with a fresh
+            optimizer.
 
         Raises
         ------
         TypeError
-            For another estimator.
+            For an estimator of another class.
+        NotFittedError
+            For an estimator that is not fitted.
         """
         check_is_sklearn(fitted, SklearnRegressor)
         model = cls(**fitted.get_params())
@@ -240,12 +212,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Returns
         -------
         sklearn.neural_network.MLPRegressor
-            It predicts the same. Parameters that it has not, and values that it does not know, are left out.
+            It predicts the same. Parameters that scikit-learn does not have, and values that it does not know, keep
+            scikit-learn's defaults.
 
         Raises
         ------
         ValueError
-            For activations and losses that scikit-learn's has not.
+            For activations and losses that scikit-learn does not have.
         """
         check_is_fitted(self)
         estimator = sklearn_estimator(self, SklearnRegressor)
@@ -256,21 +229,23 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             )
         if self.out_activation_ != expected:
             raise ValueError(
-                f"the output activation must be {expected!r} for a network of scikit-learn's with "
+                f"output_activation must be {expected!r} for a network of scikit-learn's with "
                 f"loss={estimator.loss!r}, got {self.out_activation_!r}"
             )
         return fill_sklearn(self, estimator)
 
-    def _target_kind(self, y, classes, resumes, partial):
-        kind = self._numbers(1 if y.ndim == 1 else y.shape[1])
-        if resumes and kind.n_targets != self._targets.n_targets:
-            raise ValueError(f"`y` must have {self._targets.n_targets} columns, as in the first fit")
-        if resumes and len(kind.quantiles) != len(self._targets.quantiles):
+    def _make_targets(self, y, classes, resumes, partial):
+        targets = self._numbers(1 if y.ndim == 1 else y.shape[1])
+        if resumes and targets.n_targets != self._targets.n_targets:
             raise ValueError(
-                f"loss and quantile must ask for {len(self._targets.quantiles)} outputs for each target, as the fitted "
+                f"y must have {self._targets.n_targets} columns, as in the first fit, got {targets.n_targets}"
+            )
+        if resumes and len(targets.quantiles) != len(self._targets.quantiles):
+            raise ValueError(
+                f"loss and quantile must need {len(self._targets.quantiles)} outputs for each target, as the fitted "
                 f"network has, got loss={self.loss!r} and quantile={self.quantile!r}"
             )
-        return kind
+        return targets
 
     def _numbers(self, n_targets):
         link = loss_links.get(self.loss)
@@ -286,36 +261,40 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise ValueError(f"quantile must be in (0, 1), got {self.quantile!r}")
         return [float(q) for q in quantiles]
 
-    def _target_weights(self, kind, targets, counted):
+    def _target_weights(self, targets, encoded, counted):
         return None
 
-    def _loss(self, kind):
-        return kind.loss
+    def _loss(self, targets):
+        return targets.loss
 
+    @documented
     def predict(self, X):
-        """The number, or numbers, of each sample.
+        """The predicted number, or numbers, of each sample.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Of the network's type. Several quantiles lie along a further axis, the last.
+            In the type that the network computes in. Several quantiles lie along a further axis, the last.
         """
         fitted = snapshot(self)
         outputs = fitted._outputs(X)
         return fitted._targets.decode(outputs)
 
+    @documented
     def score(self, X, y, sample_weight=None):
-        """R squared; of several quantiles the mean of their D squared pinball scores.
+        """R squared; for several quantiles, the mean of their D squared pinball scores.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The true numbers.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for. None is 1 for each.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""What networks share as scikit-learn estimators: from what a user gives to a trained network of any layers."""
+"""What all networks share as scikit-learn estimators: the way from a user's data to a trained network."""
 
 from contextlib import nullcontext
 from numbers import Integral
@@ -9,24 +9,18 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn.data.inputs import (
-    check_range,
-    checked_weights,
-    column_needs_validation,
-    native,
-    needs_validation,
-    readable,
-    validated,
-)
+from fastnn._sklearn import CallbackSupportMixin
+from fastnn.data.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
 from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
+from fastnn.estimators.docstrings import documented
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.parameter_names import CachedParameterNames
 from fastnn.estimators.parameters import NetworkParameters
 from fastnn.runtime.threads import effective_n_threads
 from fastnn.runtime.warnings import warn_user
-from fastnn.training.callbacks import Callbacks, CallbackSupportMixin
+from fastnn.training.callbacks import Callbacks
 from fastnn.training.fit import Fit
 from fastnn.training.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.training.loop import all_finite
@@ -37,10 +31,10 @@ from fastnn.training.validation import Holdout, split
 
 
 class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin, SnapshotMixin, BaseEstimator):
-    """What every network has: a chain of layers, a solver, and what training has come to.
+    """What every network has: a chain of layers, a solver, and the state of its training.
 
-    A subclass says which layers there are (`_layers`) and how they begin (`_initial_gain`); what its targets are
-    (`_target_kind`), and what their weights (`_target_weights`) and loss (`_loss`) are.
+    A subclass defines its layers (`_layers`) and their initial weights (`_initial_gain`), its targets
+    (`_make_targets`), and their weights (`_target_weights`) and loss (`_loss`).
     """
 
     # -- curves -------------------------------------------------------------------------------------------------------
@@ -52,12 +46,12 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
 
     @property
     def validation_scores_(self):
-        """list of float or None: each epoch's score on the samples held out, if any are; NaN of epochs without."""
+        """list of float or None: the score of each epoch on the samples held out, NaN for epochs without any."""
         return self._curve("validation_scores")
 
     @property
     def validation_loss_curve_(self):
-        """list of float or None: each epoch's mean loss on them, without penalty; likewise."""
+        """list of float or None: the mean loss of each epoch on the samples held out, without the penalty."""
         return self._curve("validation_losses")
 
     def _curve(self, name):
@@ -68,8 +62,8 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
 
     # -- training -----------------------------------------------------------------------------------------------------
 
-    def _fit(self, X, y, sample_weight, *, validation=None, n_epochs=None, classes=None):
-        """Fit; or, if n_epochs is given, go on for so many."""
+    def _fit(self, X, y, sample_weight, *, validation=(None, None, None), n_epochs=None, classes=None):
+        """Fit; or, if n_epochs is given, train for this number of further epochs."""
         partial = n_epochs is not None
         with all_or_nothing(self) as (draft, commit):
             resumes = hasattr(draft, "_network") and (partial or draft.warm_start)
@@ -77,29 +71,29 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             X, y = draft._validated(X, y, reset=not resumes)
             if sample_weight is not None:
                 sample_weight = checked_weights(sample_weight, X)
-            kind = draft._target_kind(y, classes, resumes, partial)
+            targets = draft._make_targets(y, classes, resumes, partial)
             state = draft._state.copy() if resumes else TrainingState.starting(draft.random_state)
             with resuming(self) if resumes else nullcontext():
                 if partial:
-                    state.forget_weights()  # it goes on from the model as it is, not from the last epoch's weights
-                samples = draft._samples(kind, X, y, sample_weight)
-                network = draft._network_to_train(resumes, kind, samples, state)
-                held_out = None if partial else draft._hold_out(kind, samples, y, sample_weight, validation, state)
+                    state.forget_weights()  # training continues from the model, not from the last epoch's weights
+                samples = draft._samples(targets, X, y, sample_weight)
+                network = draft._network_to_train(resumes, targets, samples, state)
+                held_out = None if partial else draft._hold_out(targets, samples, y, sample_weight, validation, state)
                 for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
                     if part is not None:
                         part.check_weights(network.dtype, what)
                 warn_of_ineffective(draft, held_out is not None)
-                fit = Fit(draft, network, kind, samples, held_out, state, callbacks, n_epochs)
+                fit = Fit(draft, network, targets, samples, held_out, state, callbacks, n_epochs)
                 fit.run()
                 commit()
                 callbacks.end()
-        for message, category in fit.warnings:  # of which one that is made an error finds the estimator fitted
+        for message, category in fit.warnings:  # last: where a filter makes one an error, the estimator is fitted
             warn_user(message, category)
         return self
 
-    def _set_fitted(self, network, kind, trainer, state, n_epochs):
-        """All that a fitted estimator has; without a trainer, training would go on with a fresh optimizer."""
-        self._network, self._targets, self._trainer, self._state = network, kind, trainer, state
+    def _set_fitted(self, network, targets, trainer, state, n_epochs):
+        """Set all that a fitted estimator has; without a trainer, training would continue with a fresh optimizer."""
+        self._network, self._targets, self._trainer, self._state = network, targets, trainer, state
         self.n_iter_ = n_epochs
         self.n_layers_ = len(network.layers) + 1
         self.n_outputs_ = network.sizes[-1]
@@ -113,7 +107,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         self.best_validation_score_ = state.best_score if held_out else None
 
     def _validated(self, X, y, reset):
-        if not (needs_validation(X) or column_needs_validation(y, len(X)) or hasattr(self, "feature_names_in_")):
+        if is_plain(X) and is_plain_column(y, len(X)) and not hasattr(self, "feature_names_in_"):
             if reset:
                 self.n_features_in_ = X.shape[1]
             if X.shape[1] == self.n_features_in_:
@@ -128,39 +122,40 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             )
         return readable(X), native(y)
 
-    def _samples(self, kind, X, y, sample_weight, counted=None):
-        """Samples to train on; or to watch, where classes are weighed as those trained on tell.
+    def _samples(self, targets, X, y, sample_weight, counted=None):
+        """The samples to train on, or to watch.
 
-        Their targets and sample weights are `counted`.
+        `counted` has the encoded targets and the sample weights of those trained on, which the weights of classes
+        follow from; None if these are they.
         """
-        targets = kind.encode(y)
-        weights = self._target_weights(kind, targets, counted or (targets, sample_weight))
+        encoded = targets.encode(y)
+        weights = self._target_weights(targets, encoded, counted or (encoded, sample_weight))
         if weights is None:
             weights = sample_weight
         elif sample_weight is not None:
             weights = weights * (sample_weight if weights.ndim == 1 else sample_weight[:, None])
-        return Samples(X, targets, weights)
+        return Samples(X, encoded, weights)
 
-    def _network_to_train(self, resumes, kind, samples, state):
-        """The network there is, where training goes on; else a new one."""
-        X, layers = samples.X, self._layers(kind.n_outputs)
+    def _network_to_train(self, resumes, targets, samples, state):
+        """A copy of the fitted network, where training continues; else a new one."""
+        X, layers = samples.X, self._layers(targets.n_outputs)
         description = tuple(layer.description() for layer in layers)
         if not resumes:
-            dtype = self._compute_dtype(X, samples.targets if kind.are_numbers else None)
-            network = Network(description, self._input_shape(X), kind.head, dtype, groups=kind.groups)
+            dtype = self._compute_dtype(X, samples.targets if targets.are_numbers else None)
+            network = Network(description, self._input_shape(X), targets.head, dtype, groups=targets.groups)
             network.set_weights(self._initial_weights(layers, network, state.random_state))
             return network
         network = self._network.copy()
         if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
             raise ValueError(f"dtype must be {network.dtype} to resume training, got {self.dtype!r}")
-        if (network.description, network.head) != (description, kind.head):
+        if (network.description, network.head) != (description, targets.head):
             raise ValueError(
                 f"the layers must be those of the fitted network to resume training, {_text(network.description)} and "
-                f"{network.head}, got {_text(description)} and {kind.head}"
+                f"{network.head}, got {_text(description)} and {targets.head}"
             )
         if self._trainer is not None:
             self._trainer.move_to(network)
-        if state.last_weights is not None:  # training goes on from there, not from the best
+        if state.last_weights is not None:  # training continues from there, not from the best epoch
             network.set_weights(state.last_weights)
             state.last_weights = None
         return network
@@ -175,43 +170,46 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             weights += layer.initial_weights(of_engine.input_shape, random_state, gain)
         return weights
 
-    def _hold_out(self, kind, samples, y, sample_weight, validation, state):
-        """The samples to watch, None if there are none; if they are of those given, the others are what is left."""
-        if validation is not None:
-            return self._validation(kind, validation, counted=(samples.targets, sample_weight))
+    def _hold_out(self, targets, samples, y, sample_weight, validation, state):
+        """The samples to watch, or None; where they are a part of `samples`, the rest is left there to train on."""
+        if any(part is not None for part in validation):
+            return self._validation(targets, validation, counted=(samples.targets, sample_weight))
         if not self.early_stopping:
             return None
         n_samples = len(samples)
         sizes = n_samples - (n_held := int(np.ceil(self.validation_fraction * n_samples))), n_held
         if state.split is None or (len(state.split[0]), len(state.split[1])) != sizes:
-            state.split = split(n_samples, self.validation_fraction, state.random_state, kind.strata(samples.targets))
+            strata = targets.strata(samples.targets)
+            state.split = split(n_samples, self.validation_fraction, state.random_state, strata)
         samples.rows, rows = state.split
         weights = None if samples.weights is None else samples.weights[rows]
         held_out = Samples(samples.X[rows], samples.targets[rows], weights)
         score_weight = None if sample_weight is None else sample_weight[rows]
-        return Holdout(held_out, y[rows], score_weight, self, kind)
+        return Holdout(held_out, y[rows], score_weight, self, targets)
 
-    def _validation(self, kind, validation, counted):
+    def _validation(self, targets, validation, counted):
         X, y, sample_weight = validation
         if X is None or y is None:
-            raise ValueError("X_val and y_val, and with them sample_weight_val, are to be given together.")
+            lacking = "X_val" if X is None else "y_val"
+            raise ValueError(
+                f"X_val and y_val must both be given, and sample_weight_val only with them, got {lacking}=None"
+            )
         X, y = self._validated(X, y, reset=False)
         if sample_weight is not None:
             sample_weight = checked_weights(sample_weight, X)
-        held_out = self._samples(kind, X, y, sample_weight, counted)
-        return Holdout(held_out, y, sample_weight, self, kind)
+        held_out = self._samples(targets, X, y, sample_weight, counted)
+        return Holdout(held_out, y, sample_weight, self, targets)
 
-    def _trainer_for(self, network, kind, samples, state, n_threads):
-        """A trainer for the network: the last one if it will do, else a new one that remembers what that did."""
+    def _trainer_for(self, network, targets, samples, state, n_threads):
+        """A trainer for the network: the last one, adapted, if it is this network's; else a new one."""
         dropout = self._dropout_rates(len(network.layers) - 1)
         settings = {"dropout": dropout if any(dropout) else (), "clip_norm": self.clip_norm}
         if any(dropout):
             settings["seed"] = state.drawn_dropout_seed()
-        stochastic = {"dropout": any(dropout), "clip_norm": self.clip_norm, "weight_decay": self.weight_decay}
-        if self.solver == "lbfgs" and any(stochastic.values()):
-            names = " and ".join(name for name, value in stochastic.items() if value)
-            raise ValueError(f"Not for lbfgs, but for stochastic solvers only: {names}.")
-        arguments = self._loss(kind), optimizer_for(self), self._batch_size(len(samples)), n_threads
+        for name, default in (("dropout", 0), ("clip_norm", None), ("weight_decay", 0)):
+            if self.solver == "lbfgs" and np.any(getattr(self, name)):
+                raise ValueError(f"{name} must be {default} with solver='lbfgs', got {getattr(self, name)!r}")
+        arguments = self._loss(targets), optimizer_for(self), self._batch_size(len(samples)), n_threads
         last = getattr(self, "_trainer", None)
         if last is None or last.network is not network:
             return Trainer(network, *arguments, **settings)
@@ -223,42 +221,47 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         if self.batch_size == "auto":
             return min(200, n_samples)
         if self.batch_size > n_samples:
-            warn_user("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+            warn_user(f"batch_size={self.batch_size} is larger than n_samples={n_samples}: it is taken as {n_samples}.")
         return min(self.batch_size, n_samples)
 
     def _check_stochastic(self):
         if self.solver == "lbfgs":
-            raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
+            raise AttributeError("partial_fit needs a stochastic solver, such as solver='adam', got solver='lbfgs'")
         return True
 
     # -- prediction ---------------------------------------------------------------------------------------------------
 
+    @documented
     def hidden_activations(self, X, layer=-1):
-        """What the units of a hidden layer make of samples.
+        """The outputs of the units of a hidden layer.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        <samples to predict>
         layer : int, default=-1
-            Which hidden layer, from 0; -1 is the last.
+            The number of the hidden layer, from 0; -1 is the last one.
 
         Returns
         -------
         ndarray of shape (n_samples, n_units)
+            In the type that the network computes in.
 
         Raises
         ------
         ValueError
-            When there is no such layer.
+            When the network does not have such a layer.
         TypeError
             When `layer` is not an integer.
         """
         check_is_fitted(self)
         if not isinstance(layer, Integral):
-            raise TypeError(f"layer must be an integer, not {layer!r}.")
+            raise TypeError(f"layer must be an integer, got {layer!r}")
         n_hidden = len(self._network.layers) - 1
         if not -n_hidden <= layer < n_hidden:
-            raise ValueError(f"layer={layer}, but the network has {n_hidden} hidden layers.")
+            raise ValueError(
+                f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "
+                f"layers, got {layer}"
+            )
         return self._outputs(X, depth=layer % n_hidden + 1)
 
     def _outputs(self, X, depth=None):
@@ -266,8 +269,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         if (
             network is None
             or hasattr(self, "feature_names_in_")
-            or needs_validation(X)
-            or X.shape[1] != network.sizes[0]
+            or not (is_plain(X) and X.shape[1] == network.sizes[0])
         ):
             check_is_fitted(self)
             X = readable(validated(self, X, dtype="numeric", reset=False))
@@ -287,5 +289,5 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
 
 
 def _text(description):
-    """Layers as an error message names them."""
-    return ", ".join(f"{kind}({', '.join(map(str, settings))})" for kind, *settings in description)
+    """The layers, for an error message."""
+    return ", ".join(f"{layer_kind}({', '.join(map(str, settings))})" for layer_kind, *settings in description)

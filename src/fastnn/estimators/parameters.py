@@ -3,16 +3,14 @@
 Names and defaults that scikit-learn's estimators have too are theirs.
 """
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Options
 
-from fastnn.engine.activation import activation_names
+from fastnn._sklearn import Options
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.training.schedules import SCHEDULES
 from fastnn.training.solvers import SOLVERS
@@ -22,87 +20,96 @@ SKLEARN_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
 
 SHARED_PARAMETERS = """\
 hidden_layer_sizes : int or array-like of int, default=(100,)
-    Units in each hidden layer; ``()`` is a generalized linear model.
+    The number of units in each hidden layer; ``()`` is a generalized linear model.
 activation : str or list of str, default="relu"
-    The hidden layers' activation, or one for each: {activations}.
+    The activation of the hidden layers, or a list with one for each: {activations}.
 solver : {{{solvers}}}, default="adam"
-    Stochastic gradient descent (with `momentum`), RMSprop [1]_, Adam [2]_, AdamW [3]_, AdaGrad [4]_; or L-BFGS, which
-    takes all samples in every step and is for small data.
+    How the weights are found: by stochastic gradient descent (with `momentum`), RMSprop [1]_, Adam [2]_, AdamW [3]_ or
+    AdaGrad [4]_; or by L-BFGS, which uses all samples in every step and is meant for small data.
 alpha : float, default=0.0001
-    Strength of the L2 penalty, which is divided by the batch's size when added to the loss.
+    The strength of the L2 penalty, which is divided by the size of the batch when it is added to the loss.
 batch_size : int or "auto", default="auto"
-    Samples per step; "auto" is ``min(200, n_samples)``.
+    The number of samples in each step; "auto" is ``min(200, n_samples)``.
 learning_rate : {{{schedules}}} or callable, default="constant"
-    How the step size goes on from `learning_rate_init`, with every solver but lbfgs:
+    How the step size changes from `learning_rate_init` on, with every solver but lbfgs:
 
-    - "constant";
-    - "invscaling": after each epoch, ``learning_rate_init / (t_ + 1) ** power_t``;
-    - "adaptive": a fifth, each time that training would have stopped for want of improvement, down to 1e-6; with
-      `warm_start` it goes on from there, but begins anew once a fit has ended so, or with another
-      `learning_rate_init`;
-    - "cosine": half a period of a cosine over `max_iter` epochs, down to 0 [5]_;
-    - "one_cycle": up from a 25th, and down to a 250,000th, along cosines [6]_;
-    - a function of the epoch, the model's first being number 0, that returns the step size (after a warm-up).
+    - "constant": it stays the same;
+    - "invscaling": it is ``learning_rate_init / (t_ + 1) ** power_t`` after each epoch;
+    - "adaptive": it is divided by 5, down to 1e-6, each time that training would have stopped because it did not
+      improve; with `warm_start` the next fit continues at that step size, unless the last fit has ended so or
+      `learning_rate_init` has changed;
+    - "cosine": it falls to 0 along half a period of a cosine over `max_iter` epochs [5]_;
+    - "one_cycle": it rises from a 25th of `learning_rate_init`, and falls to a 250,000th, along cosines [6]_;
+    - a function: it takes the number of the epoch, from 0 for the first one of the model, and returns the step size
+      after the warm-up.
 learning_rate_init : float, default=0.001
-    The step size.
+    The step size that `learning_rate` starts from.
 power_t : float, default=0.5
-    For invscaling.
+    The exponent of learning_rate="invscaling".
 warmup_fraction : float, default=None
-    The part of `max_iter` over which the step size rises. None is 0.3 for one_cycle, else 0.
+    The part of `max_iter`, in [0, 1], over which the step size rises. None is 0.3 for one_cycle and 0 for all others.
 max_iter : int, default=200
-    Epochs at most; lbfgs's steps.
+    The most epochs of a fit; for lbfgs, its most steps.
 shuffle : bool, default=True
-    Take the samples in a new order in each epoch.
+    Whether to take the samples in a new order in each epoch.
 random_state : int, RandomState instance or None, default=None
-    For the initial weights [9]_, the samples held out, the orders of samples and the dropped units.
+    Where the random numbers come from: for the initial weights [9]_, the samples held out, the orders of samples and
+    the dropped units.
 tol : float, default=1e-4
-    See `n_iter_no_change`. For lbfgs, the largest component of the gradient at which it ends.
+    The least improvement that counts for `n_iter_no_change`. For lbfgs, the largest component of the gradient at
+    which it ends.
 verbose : int, default=False
-    1: a line for each epoch. 2: a live bar, by rich or tqdm, whichever is installed; lines if neither is, where
-    scikit-learn's ProgressBar or another fit shows one, and where it fails. Output that cannot be written is left out.
+    What to print. 1 is a line for each epoch. 2 is a live bar, drawn by rich or tqdm; it becomes lines where neither is
+    installed, where another bar is already shown, and where drawing fails. Output that cannot be written is left out.
 warm_start : bool, default=False
-    Let `fit` go on where the last fit ended: its weights, its optimizer's memory, its random numbers, its order of
-    samples and the ones held out. Two fits of 5 epochs are then the same bits as one of 10, through a pickle too;
-    but cosine, one_cycle, the warm-up and lbfgs's memory of curvature begin anew in each fit.
+    Whether `fit` continues where the last fit ended, with its weights, its optimizer's memory, its random numbers, its
+    order of samples and the samples held out. Two fits of 5 epochs then give the same bits as one of 10, also when the
+    model is pickled in between. But cosine, one_cycle, the warm-up and lbfgs's memory of curvature begin anew.
 momentum : float, default=0.9
-    For sgd; between 0 and 1.
+    The momentum of solver="sgd", in [0, 1].
 nesterovs_momentum : bool, default=True
-    For sgd with momentum.
+    Whether solver="sgd" uses Nesterov's momentum.
 early_stopping : bool, default=False
-    Hold out `validation_fraction` of the samples, or take the `X_val` that `fit` is given; stop by the score on them,
-    not by the loss, and keep the best epoch's weights, also where training diverges after it.
+    Whether to watch samples that are held out (`validation_fraction` of them, or the `X_val` that `fit` is given), to
+    stop by the score on them instead of the loss, and to keep the weights of the best epoch, also where training
+    diverges after it.
 validation_fraction : float, default=0.1
-    The part to hold out; of two classes evenly. `partial_fit` holds out nothing.
+    The part of the samples that early stopping holds out; of two classes it is the same part of each. `partial_fit`
+    holds out nothing.
 scoring : str, callable or None, default=None
-    The score on the samples held out: a scorer or its name, "loss" for minus the loss, None for `score`. A scorer is
-    given arrays, where `fit` was given frames, and a model without `feature_names_in_`.
-beta_1, beta_2 : float, default=0.9, 0.999
-    For adam and adamw: decay of the means of gradients and of their squares; in [0, 1).
+    The score on the samples held out: a scorer or its name; "loss", the loss with its sign changed; or None, the
+    estimator's `score`. A scorer is given arrays, even where `fit` was given frames, and a model without
+    `feature_names_in_`.
+beta_1 : float, default=0.9
+    The decay of adam's and adamw's mean of gradients, in [0, 1).
+beta_2 : float, default=0.999
+    The decay of adam's and adamw's mean of squared gradients, in [0, 1).
 epsilon : float, default=1e-8
-    For adam, adamw, rmsprop and adagrad: keeps their divisions finite.
+    What keeps the divisions of adam, adamw, rmsprop and adagrad finite.
 rho : float, default=0.9
-    For rmsprop: decay of its mean of squared gradients; in [0, 1).
+    The decay of rmsprop's mean of squared gradients, in [0, 1).
 weight_decay : float, default=None
-    What every step takes from the weights, in parts of them and of the step size, whatever the gradient [3]_. None is
-    0.01 for adamw, else 0. Not for lbfgs.
+    The part of the weights, times the step size, that every step takes from them whatever the gradient is [3]_. None
+    is 0.01 for adamw and 0 for all others. It is not for lbfgs.
 n_iter_no_change : int, default=10
-    Stop when loss or score was not better by `tol` in so many epochs. The loss does not end cosine, one_cycle or a
-    warm-up, which are planned over `max_iter`.
+    The number of epochs in a row without an improvement by `tol`, of the loss or the score, after which training
+    stops. The loss does not end cosine, one_cycle or a warm-up, which are planned over `max_iter`.
 max_fun : int, default=15000
-    For lbfgs: evaluations of loss and gradient at most.
+    The most evaluations of loss and gradient by solver="lbfgs".
 dropout : float or list of float, default=0.0
-    The part of the hidden units, or of each hidden layer's, that each sample does without in training, drawn anew for
-    each step; the others count for more [7]_. Not for lbfgs.
+    The part of the hidden units, or a list with the part of each hidden layer's, that is left out for each sample in
+    training, drawn anew for each step; the other units count for more [7]_. It is not for lbfgs.
 clip_norm : float, default=None
-    Scale down gradients whose norm, over all layers, is larger [8]_. Not for lbfgs.
+    The largest norm of the gradient over all layers: a larger gradient is scaled down to it [8]_. It is not for lbfgs.
 callback : callable, default=None
-    Called after each epoch with the model as it is then; the fit ends if it returns something true. That model goes on
-    changing: deepcopy what is to be kept. What is set on the estimator itself stays, and is for the next fit.
+    A function that is called after each epoch with the model as it is then; if it returns something true, the fit ends.
+    Training keeps changing that model: deepcopy what is to be kept. What is set on the estimator itself stays, and is
+    for the next fit.
 dtype : {{"float32", "float64"}} or dtype, default=None
-    The type to compute in. None is the smallest that holds X exactly, ``np.result_type(X.dtype, np.float32)``, and a
-    regressor's y likewise, but float32 wherever X is that. X itself is never converted as a whole.
+    The type to compute in. None is float32 where X is float32, else the smaller type that holds X exactly, and a
+    regressor's y: ``np.result_type(X.dtype, np.float32)``. X itself is never converted as a whole.
 n_threads : int, default=None
-    Threads at most. None is what the environment allows: ``OMP_NUM_THREADS``, threadpoolctl, the affinity mask,
+    The most threads to use. None is what the environment allows: ``OMP_NUM_THREADS``, threadpoolctl, the affinity mask,
     the cgroup's quota. The model has the same bits for any number.
 """
 
@@ -122,55 +129,40 @@ REFERENCES = """\
 
 SHARED_ATTRIBUTES = """\
 loss_ : float
-    The last epoch's mean loss, penalty included; NaN if Ctrl-C left none complete.
+    The mean loss of the last epoch, penalty included; NaN if Ctrl-C came before an epoch was complete.
 best_loss_ : float or None
-    The lowest; None with early stopping.
+    The lowest mean loss of an epoch; None with early stopping.
 loss_curve_ : list of float
-    Each epoch's, since training began.
+    The mean loss of each epoch since training began.
 validation_scores_ : list of float or None
-    Each epoch's score on the samples held out, if any are; NaN of epochs without.
+    The score of each epoch on the samples held out, NaN for epochs without any; None if no epoch had any.
 validation_loss_curve_ : list of float or None
-    Each epoch's mean loss on them, without penalty; likewise.
+    The mean loss of each epoch on the samples held out, without the penalty, NaN for epochs without any; None if no
+    epoch had any.
 best_validation_score_ : float or None
-    The highest score.
+    The highest score on the samples held out; None if there were none.
 best_epoch_ : int
-    The epoch, since training began, of `best_validation_score_`, or of `best_loss_` if nothing was ever held out. The
-    first is number 1: its place in the curves is ``best_epoch_ - 1``. 0 is none yet.
+    The epoch of `best_validation_score_`, or of `best_loss_` if nothing was ever held out, counted from 1 since
+    training began: its place in the curves is ``best_epoch_ - 1``. It is 0 before there is one.
 t_ : int
-    Samples seen in the epochs completed, but for lbfgs's.
+    The number of samples seen in complete epochs; lbfgs's are not counted.
 coefs_ : tuple of ndarray of shape (fan_in, fan_out)
-    Each layer's weights: copies, read-only. Assign a list to set them all.
+    The weights of each layer: read-only copies. Assign a list of arrays to set them all.
 intercepts_ : tuple of ndarray of shape (fan_out,)
-    Each layer's biases, likewise.
+    The biases of each layer: read-only copies. Assign a list of arrays to set them all.
 n_features_in_ : int
-    Columns of X.
+    The number of columns of X.
 feature_names_in_ : ndarray of shape (n_features_in_,)
-    Their names, where X has strings for names.
+    The names of the columns of X; defined only where all are strings.
 n_iter_ : int
-    Epochs of the last fit.
+    The number of epochs of the last fit.
 n_layers_ : int
-    Layers, input and output included.
+    The number of layers, input and output included.
 n_outputs_ : int
-    Units of the output layer.
+    The number of units of the output layer.
 out_activation_ : str
-    Its activation.
+    The activation of the output layer.
 """
-
-
-def documented(cls):
-    """Put what all networks share into a class's docstring, where it names it."""
-    if cls.__doc__:  # there is none under python -OO
-        quoted = [", ".join(f'"{name}"' for name in names) for names in (SOLVERS, SCHEDULES)]
-        shared = SHARED_PARAMETERS.format(
-            activations=", ".join(activation_names), solvers=quoted[0], schedules=quoted[1]
-        )
-        cls.__doc__ = (
-            inspect.cleandoc(cls.__doc__)
-            .replace("<parameters of every network>\n", shared)
-            .replace("<attributes of every network>\n", SHARED_ATTRIBUTES)
-            .replace("<references>\n", REFERENCES)
-        )
-    return cls
 
 
 @dataclass(eq=False, repr=False)
@@ -253,7 +245,7 @@ class NetworkParameters:
         return [float(rate) for rate in rates]
 
     def _compute_dtype(self, X, numbers=None):
-        """The type to compute in, for samples and, in a regression, for their targets."""
+        """The type to compute in, for samples and, in a regression, their targets."""
         dtype = np.result_type(X.dtype, np.float32) if self.dtype is None else np.dtype(self.dtype)
         if self.dtype is None and X.dtype != np.float32 and numbers is not None:
             dtype = np.result_type(dtype, numbers.dtype)

@@ -4,101 +4,96 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model._base import SPARSE_INTERCEPT_DECAY, LinearClassifierMixin, SparseCoefMixin
-from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import unique_labels
 
-from fastnn.data.draws import MAX_INT, draw
-from fastnn.data.inputs import checked_weights, class_weights, readable, refusing, scored, validated
-from fastnn.data.sparse import check_sparse
-from fastnn.data.targets import class_numbers
-from fastnn.engine.arrays import has_contiguous_rows
-from fastnn.engine.perceptron.perceptron import Perceptrons
+from fastnn._sklearn import _fit_context
+from fastnn.data.class_targets import check_classes
+from fastnn.data.inputs import check_not_balanced, refusing, validated
 from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.docstrings import documented
+from fastnn.estimators.linear_decision import LinearDecision
 from fastnn.estimators.parameter_names import CachedParameterNames
-from fastnn.estimators.perceptron_state import DTYPES, Averages, Running, check_learnt, check_weights
+from fastnn.estimators.perceptron_learning import fresh, learn, learnable, resuming
+from fastnn.estimators.perceptron_state import DTYPES, check_learnt
 from fastnn.estimators.suggestions import with_advice
-from fastnn.runtime.threads import effective_n_threads
 from fastnn.runtime.warnings import warn_user
-from fastnn.training.perceptron_loop import run
-from fastnn.training.transaction import SnapshotMixin, all_or_nothing, snapshot
-
-MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
+from fastnn.training.transaction import SnapshotMixin, all_or_nothing
 
 
 @with_advice
-class Perceptron(LinearClassifierMixin, SparseCoefMixin, CachedParameterNames, SnapshotMixin, BaseEstimator):
+class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
-    Learns from one sample after the other, from those it gets wrong. scikit-learn's parameters, defaults and numbers:
-    with the same `random_state` a fit visits the samples in the same orders and gives the same model to rounding, for
-    dense and sparse data. The README lists where the two differ.
+    It learns from one sample after the other, whenever it classifies one wrongly. Its parameters have the names,
+    defaults and meanings of scikit-learn's: with the same `random_state` a fit visits the samples in the same orders
+    and gives the same model to rounding, for dense and sparse data. The README lists where the two differ.
 
     Parameters
     ----------
     penalty : {"l2", "l1", "elasticnet"}, default=None
         The penalty on the weights.
     alpha : float, default=0.0001
-        Its strength.
+        The strength of the penalty.
     l1_ratio : float, default=0.15
-        For elasticnet: the share of L1, between 0 and 1.
+        The part of L1 in penalty="elasticnet", in [0, 1].
     fit_intercept : bool, default=True
-        Learn an intercept. From sparse data it learns at a hundredth of `eta0`.
+        Whether to learn an intercept. From sparse data it learns at a hundredth of `eta0`.
     max_iter : int, default=1000
-        Epochs of `fit` at most; `partial_fit` takes one.
+        The most epochs of `fit`; `partial_fit` always takes one.
     tol : float or None, default=1e-3
-        See `n_iter_no_change`. None never stops before `max_iter`.
+        The least improvement that counts for `n_iter_no_change`. With None `fit` never stops before `max_iter`.
     shuffle : bool, default=True
-        Take the samples in a new order in each epoch.
+        Whether to take the samples in a new order in each epoch.
     verbose : int, default=0
-        Print a line for each epoch, unit by unit.
+        Whether to print a line for each epoch of each unit.
     eta0 : float, default=1
-        What updates are multiplied by.
+        The step size: what updates are multiplied by.
     n_jobs : int, default=None
-        Threads at most, -1 for all, -2 for all but one. None is what the environment allows: ``OMP_NUM_THREADS``,
+        The most threads to use; -1 is all, -2 all but one. None is what the environment allows: ``OMP_NUM_THREADS``,
         threadpoolctl, the affinity mask, the cgroup's quota. The model has the same bits for any number.
     random_state : int, RandomState instance or None, default=0
-        For the orders of samples, and for which are held out.
+        Where the random numbers come from: for the orders of samples and the samples held out.
     early_stopping : bool, default=False
-        Hold out a stratified part of the samples, and let its score, not the loss, say when to stop.
+        Whether to hold out a stratified part of the samples, and to stop by the score on it instead of the loss.
     validation_fraction : float, default=0.1
-        That part.
+        The part of the samples that early stopping holds out.
     n_iter_no_change : int, default=5
-        Stop when the loss, penalty included, or the score was not better by `tol` in so many epochs.
-    class_weight : dict, {class: weight}, or "balanced", default=None
-        What the classes' updates are multiplied by; "balanced" is ``n_samples / (n_classes * np.bincount(y))``,
-        whatever `sample_weight` is. A class without a weight has 1, and weights of classes that y lacks are ignored;
-        but it is an error to have both, which is what a misspelt class comes to.
+        The number of epochs in a row without an improvement by `tol`, of the loss with its penalty or of the score,
+        after which learning stops.
+    class_weight : dict or "balanced", default=None
+        What the updates by each class's samples are multiplied by, as ``{class: weight}``. "balanced" is
+        ``n_samples / (n_classes * np.bincount(y))``, whatever `sample_weight` is. A class that is not listed has the
+        weight 1, and the weight of a class that is not in y is ignored; but both at once are an error, since the class
+        is then probably misspelt. `partial_fit` does not take "balanced".
     warm_start : bool, default=False
-        Let `fit` start from the last fit's weights.
+        Whether `fit` starts from the weights of the last fit.
     average : bool or int, default=False
-        True: the weights are the mean of those after every step [2]_, which generalises better where the classes
-        overlap. A number: of those from that step on.
+        Whether the weights are the mean of those after every step [2]_, which generalises better where the classes
+        overlap. With a number n, the mean is of those from step n on.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        The weights, of X's type where that is float32 or float64.
+        The weights, in the type of X if that is float32 or float64, else in float64.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         The intercepts.
     n_iter_ : int
-        Epochs of the last fit; with several units of the one that took the most.
+        The number of epochs of the last fit; with several units, of the unit that took the most.
     n_mistakes_ : ndarray of shape (n_iter_,)
-        The updates made in each epoch of the last call, by all units together.
+        The number of updates in each epoch of the last call, of all units together.
     separable_ : bool
-        Whether no unit made a mistake in its last epoch: without a penalty, its plane separates the samples it saw.
+        Whether no unit made a mistake in its last epoch. Without a penalty, the plane of each unit then separates the
+        samples that it saw.
     t_ : float
-        1 + the samples seen since learning began.
+        1 + the number of samples seen since learning began.
     n_features_in_ : int
-        Columns of X.
+        The number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, where X has strings for names.
+        The names of the columns of X; defined only where all are strings.
 
     References
     ----------
@@ -180,20 +175,21 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, CachedParameterNames, S
         self.average = average
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @documented
     def fit(self, X, y, coef_init=None, intercept_init=None, sample_weight=None):
-        """Learn from the samples, epoch by epoch, until `tol` or `max_iter` says stop.
+        """Learn from the samples, epoch by epoch, until `tol` or `max_iter` ends it.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        <X>
         y : array-like of shape (n_samples,)
             Class labels of any type.
         coef_init : array-like of shape (n_classes, n_features) or (n_features,), default=None
-            The weights to start from. None is zeros; with `warm_start`, the last fit's.
+            The weights to start from. None is zeros, or with `warm_start` the weights of the last fit.
         intercept_init : array-like of shape (n_classes,) or (1,), default=None
-            Likewise the intercepts.
+            The intercepts to start from. None is zeros, or with `warm_start` the intercepts of the last fit.
         sample_weight : array-like of shape (n_samples,), default=None
-            What each sample's updates are multiplied by, besides its class's weight.
+            What each sample's updates are multiplied by, besides the weight of its class. None is 1 for each.
 
         Returns
         -------
@@ -204,46 +200,52 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, CachedParameterNames, S
         ValueError
             For input that scikit-learn refuses too, for a sparse matrix whose indices lead out of its arrays, and when
             weights overflow. The estimator is then as it was before.
+        RuntimeError
+            When another thread is fitting this very estimator.
         KeyboardInterrupt
-            When Ctrl-C is pressed: likewise.
+            When Ctrl-C is pressed. The estimator is then as it was before.
 
         Warns
         -----
         ConvergenceWarning
-            When `max_iter` epochs were not enough for `tol`, and the last of them still made mistakes.
+            When `max_iter` epochs were not enough for `tol`, and the last one still made mistakes.
         """
         with all_or_nothing(self) as (draft, _):
-            # That no number is infinite or NaN shows in the first epoch, which spares a pass over X.
+            # The first epoch finds numbers that are infinite or NaN, which saves a pass over X.
             X, y = validated(draft, X, y, dtype=DTYPES, ensure_all_finite=False)
-            X = _readable(X)
-            with refusing("`y` must be labels of one kind"):
-                draft.classes_ = unique_labels(np.unique(y))  # raises where those are no classes
+            X = learnable(X)
+            with refusing("y must be labels of one type, such as numbers or texts"):
+                draft.classes_ = unique_labels(np.unique(y))  # refuses continuous numbers
             if draft.warm_start and hasattr(draft, "coef_"):
                 coef_init = draft.coef_ if coef_init is None else coef_init
                 intercept_init = draft.intercept_ if intercept_init is None else intercept_init
             draft.t_ = 1.0
-            draft._learn(X, y, sample_weight, draft._fresh(X, coef_init, intercept_init), draft.max_iter)
+            running = fresh(draft.classes_, X, coef_init, intercept_init)
+            learn(draft, X, y, sample_weight, running, draft.max_iter)
         if self.tol is not None and self.n_iter_ == self.max_iter and not self.separable_:
             warn_user(
                 f"The perceptron could not separate the data in max_iter={self.max_iter} epochs: the last one still "
                 f"made {self.n_mistakes_[-1]} mistakes. Consider increasing max_iter or tol; if no plane separates "
-                "the classes, early_stopping, average=True, or fastnn.MLPClassifier, which is not limited to planes.",
+                "the classes, try early_stopping=True, average=True, or fastnn.MLPClassifier, which is not limited to "
+                "planes.",
                 ConvergenceWarning,
             )
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @documented
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Learn from the samples for one epoch, going on from where the last call ended.
+        """Learn from the samples for one epoch, and continue from where the last call ended.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        <X>
         y : array-like of shape (n_samples,)
-            Need not hold every class.
+            Class labels of any type. Not every class need be among them.
         classes : array-like of shape (n_classes,), default=None
-            All classes there will be. Required in the first call.
+            All classes there will ever be. Required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample's updates are multiplied by, besides the weight of its class. None is 1 for each.
 
         Returns
         -------
@@ -252,104 +254,29 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, CachedParameterNames, S
         Raises
         ------
         ValueError
-            As for `fit`; in the first call without `classes`, and for labels that are not among them; with
-            `early_stopping`, and with ``class_weight="balanced"``. The estimator is then as it was before, as it is
-            where weights overflow.
+            As for `fit`; also in the first call without `classes`, for labels that are not among the classes, with
+            `early_stopping`, and with ``class_weight="balanced"``. The estimator is then as it was before.
+        RuntimeError
+            When another thread is fitting this very estimator.
         KeyboardInterrupt
-            When Ctrl-C is pressed: likewise.
+            When Ctrl-C is pressed. The estimator is then as it was before.
         """
         if self.early_stopping:
-            raise ValueError("early_stopping should be False with partial_fit")
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight 'balanced' is not supported for partial_fit. In order to use 'balanced' weights, use "
-                "compute_class_weight('balanced', classes=classes, y=y). In place of y you can use a large enough "
-                "sample of the full training set target to properly estimate the class frequency distributions. Pass "
-                "the resulting weights, as a dict from class to weight, as the class_weight parameter."
-            )
+            raise ValueError("early_stopping must be False for partial_fit, got True")
+        check_not_balanced(self.class_weight)
         with all_or_nothing(self) as (draft, _):
             first_call = not hasattr(draft, "coef_")
             if not first_call:
                 check_learnt(draft)
-            if first_call or draft._needs_validation(X, y):
+            if first_call or not _is_plain(draft, X, y):
                 X, y = validated(draft, X, y, dtype=DTYPES, reset=first_call)
-            with refusing("`classes` must be labels of one kind"):
-                _check_partial_fit_first_call(draft, classes)
-            if first_call:
-                draft.t_ = 1.0
-            X = _readable(X, None if first_call else draft.coef_.dtype)
-            draft._learn(X, y, sample_weight, draft._fresh(X) if first_call else draft._resumed(), max_iter=1)
-        return self
-
-    def decision_function(self, X):
-        """How far each sample is on a class's side of its plane, in units of the weights' norm.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            With two classes one number, positive for ``classes_[1]``.
-        """
-        check_is_fitted(self)
-        fitted = snapshot(self)
-        check_weights(fitted)
-        X = readable(validated(fitted, X, reset=False))
-        scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
-        return scores.ravel() if scores.shape[1] == 1 else scores
-
-    def predict(self, X):
-        """The class on whose side of its plane each sample is farthest.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        return LinearClassifierMixin.predict(snapshot(self), X)
-
-    def score(self, X, y, sample_weight=None):
-        """The accuracy: the part of the samples whose class is predicted right.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        float
-        """
-        return scored(super().score, X, y, sample_weight)
-
-    def sparsify(self):
-        """Make `coef_` a sparse matrix: smaller, and faster to predict with, where most weights are 0.
-
-        Returns
-        -------
-        self : Perceptron
-        """
-        fitted = snapshot(self)  # that another thread may do the same, or the opposite
-        self.coef_ = SparseCoefMixin.sparsify(fitted).coef_
-        return self
-
-    def densify(self):
-        """Make `coef_` an array again, which learning goes on from.
-
-        Returns
-        -------
-        self : Perceptron
-        """
-        fitted = snapshot(self)
-        check_is_fitted(fitted)
-        check_weights(fitted)
-        self.coef_ = SparseCoefMixin.densify(fitted).coef_
+            with refusing("classes must be labels of one type, such as numbers or texts"):
+                check_classes(classes, known=None if first_call else draft.classes_)
+                if first_call:
+                    draft.classes_, draft.t_ = unique_labels(classes), 1.0
+            X = learnable(X, None if first_call else draft.coef_.dtype)
+            running = fresh(draft.classes_, X) if first_call else resuming(draft)
+            learn(draft, X, y, sample_weight, running, max_iter=1)
         return self
 
     def __sklearn_tags__(self):
@@ -357,132 +284,16 @@ class Perceptron(LinearClassifierMixin, SparseCoefMixin, CachedParameterNames, S
         tags.input_tags.sparse = True
         return tags
 
-    # -- where learning starts ----------------------------------------------------------------------------------------
 
-    def _n_units(self):
-        """Units: one for two classes, else one per class, against the rest."""
-        n_classes = len(self.classes_)
-        if n_classes < 2:
-            raise ValueError(f"The number of classes has to be greater than one; got {n_classes} class")
-        return n_classes if n_classes > 2 else 1
-
-    def _fresh(self, X, coef_init=None, intercept_init=None):
-        n_units, n_features = self._n_units(), X.shape[1]
-        coef, intercept = np.zeros((n_units, n_features), X.dtype), np.zeros(n_units, X.dtype)
-        for name, given, start in (("coef_init", coef_init, coef), ("intercept_init", intercept_init, intercept)):
-            if given is not None:
-                _start_from(given, start, name)
-        return Running(coef, intercept)
-
-    def _resumed(self):
-        """Copies of what the last call left, since others may be predicting with it: averaged, not what coef_ shows."""
-        if self.average and getattr(self, "_running", None) is not None:
-            last, averages = self._running, self._running.averages
-            averages = Averages(averages.coef.copy(), averages.intercept.copy(), averages.counts.copy())
-            return Running(last.coef.copy(), last.intercept, averages)
-        if sp.issparse(self.coef_):
-            raise ValueError("coef_ is sparse: call densify() before partial_fit")
-        return Running(self.coef_.copy(), self.intercept_)
-
-    def _needs_validation(self, X, y):
-        """Whether scikit-learn has to check X and y: its checks take longer than learning from few samples."""
-        return not (
-            type(X) is type(y) is np.ndarray
-            and X.ndim == 2
-            and y.ndim == 1
-            and X.dtype in DTYPES
-            and X.shape[1] == self.n_features_in_
-            and 0 < len(X) == len(y)
-            and not hasattr(self, "feature_names_in_")
-            and bool(np.isfinite(X.sum()))
-        )
-
-    # -- learning -----------------------------------------------------------------------------------------------------
-
-    def _learn(self, X, y, sample_weight, running, max_iter):
-        """Epochs on top of what is there, and the attributes that tell of them."""
-        n_samples, n_units = X.shape[0], len(running.coef)
-        codes = class_numbers(self.classes_, y)
-        expanded = class_weights(self.class_weight, self.classes_, codes, negative=True)  # balanced: as scikit-learn's
-        if sample_weight is not None:
-            sample_weight = np.ascontiguousarray(checked_weights(sample_weight, X, X.dtype, negative=True))
-        held_out, seeds = draw(
-            self.random_state, n_units, codes, sample_weight, self.validation_fraction if self.early_stopping else None
-        )
-        held_out_weight, n_train = 0, n_samples
-        if held_out is not None:
-            codes[held_out] = ~codes[held_out]
-            held_out_weight = len(held_out) if sample_weight is None else sample_weight[held_out].sum(dtype=float)
-            n_train -= len(held_out)
-        if self.average and running.averages is None:
-            running.averages = Averages(np.zeros_like(running.coef), np.zeros(n_units), np.zeros(n_units, np.int64))
-        units = Perceptrons(
-            X,
-            codes,
-            sample_weight,
-            running.coef,
-            running.intercept,
-            running.averages if self.average else None,
-            positive=range(n_units) if n_units > 1 else [1],
-            class_weight=[(1.0, weight) for weight in expanded] if n_units > 1 else [expanded],
-            seeds=seeds if self.shuffle else None,
-            eta=self.eta0,
-            intercept_rate=self.fit_intercept * (SPARSE_INTERCEPT_DECAY if sp.issparse(X) else 1.0),
-            alpha=-1 if self.penalty is None else self.alpha,
-            l1_ratio={None: 0.0, "l2": 0.0, "l1": 1.0}.get(self.penalty, self.l1_ratio),
-            tol=-np.inf if self.tol is None else self.tol,
-            max_iter=min(max_iter, MAX_ITER),
-            n_iter_no_change=min(self.n_iter_no_change, MAX_ITER),
-            step=int(self.t_),
-            average_from=min(int(self.average), MAX_ITER),
-            held_out_weight=held_out_weight,
-            n_train=n_train,
-            segment_epochs=1 if self.verbose else MAX_INT,
-            n_threads=1 if self.verbose else self._n_threads(),
-        )
-        run(units, X, n_units, self)
-        running.intercept = units.finish().astype(X.dtype)
-
-        counts = units.n_mistakes
-        self.n_iter_ = max(map(len, counts))
-        self.t_ += self.n_iter_ * n_samples
-        self.n_mistakes_ = np.sum([each + [0] * (self.n_iter_ - len(each)) for each in counts], axis=0, dtype=np.int64)
-        self.separable_ = not any(each[-1] for each in counts)
-        self.coef_, self.intercept_ = running.coef, running.intercept
-        vars(self).pop("_running", None)
-        if self.average:
-            self._running = running
-            if self.average <= self.t_ - 1:
-                self.coef_, self.intercept_ = running.averages.coef, running.averages.intercept.astype(X.dtype)
-
-    def _n_threads(self):
-        if self.n_jobs is None or self.n_jobs > 0:
-            return effective_n_threads(self.n_jobs)
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs == 0 in Parallel has no meaning")
-        return max(1, effective_n_threads() + 1 + self.n_jobs)
-
-
-def _start_from(given, start, name):
-    """Fill an array with what the user wants learning to start from."""
-    check_sparse(given, name)
-    given = given.toarray() if sp.issparse(given) else np.asarray(given)
-    # For one unit, an axis more or less is no matter.
-    if given.shape != start.shape and (len(start) > 1 or given.size != start.size):
-        raise ValueError(f"Provided {name} does not match dataset.")
-    if given.dtype.kind not in "biufO":
-        raise ValueError(f"{name} must be real numbers, not {given.dtype}.")
-    with refusing(f"{name} must be real numbers"), np.errstate(over="ignore"):
-        start[:] = given.reshape(start.shape)
-    if not np.isfinite(start).all():
-        raise ValueError(f"{name} must be finite, and is not in {start.dtype}, X's type.")
-
-
-def _readable(X, dtype=None):
-    """X as the engine can read it, in numbers of that type, or of its own if learning can be in that: rarely a copy."""
-    if dtype is None:
-        dtype = X.dtype if X.dtype in DTYPES else DTYPES[0]  # scikit-learn's check lets pandas' Sparse[bool] through
-    if sp.issparse(X):  # whose own astype would sort the user's
-        return X if X.dtype == dtype else type(X)((X.data.astype(dtype), X.indices, X.indptr), shape=X.shape)
-    X = X.astype(dtype, copy=False)
-    return X if has_contiguous_rows(X) else np.array(X, order="C")
+def _is_plain(model, X, y):
+    """Whether X and y need none of scikit-learn's checks, which take longer than learning from few samples."""
+    return (
+        type(X) is type(y) is np.ndarray
+        and X.ndim == 2
+        and y.ndim == 1
+        and X.dtype in DTYPES
+        and X.shape[1] == model.n_features_in_
+        and 0 < len(X) == len(y)
+        and not hasattr(model, "feature_names_in_")
+        and bool(np.isfinite(X.sum()))
+    )

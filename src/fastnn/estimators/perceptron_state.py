@@ -1,4 +1,4 @@
-"""What a perceptron has learnt, and goes on from, between calls: attributes, which anybody may have set."""
+"""What a perceptron has learnt, and continues from in the next call: attributes, which a user may have set."""
 
 from dataclasses import dataclass
 from numbers import Real
@@ -9,12 +9,12 @@ import scipy.sparse as sp
 from fastnn.data.sparse import check_sparse
 
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))  # others are converted to the first, once
-MOST_STEPS = 2**62  # of which the engine can count as many again
+MOST_STEPS = 2**62  # the engine counts in 64 bits, and one call may take as many again
 
 
 @dataclass
 class Averages:
-    """The means of the weights and intercepts after each of so many steps, unit by unit."""
+    """The means of each unit's weights and intercept over its steps, and the number of those steps."""
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -23,7 +23,7 @@ class Averages:
 
 @dataclass
 class Running:
-    """What learning goes on from."""
+    """What the next call continues from."""
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -39,20 +39,25 @@ def check_weights(model):
     """
     classes, coef, intercept = (getattr(model, name, None) for name in ("classes_", "coef_", "intercept_"))
     if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
-        raise ValueError("classes_ must be an array of at least 2 classes")
+        raise ValueError(f"classes_ must be an array of at least 2 classes, got {classes!r}")
     n_units = len(classes) if len(classes) > 2 else 1
     if not (isinstance(coef, np.ndarray) or sp.issparse(coef)) or coef.ndim != 2 or coef.dtype.kind not in "biuf":
-        raise ValueError("coef_ must be a matrix of numbers")
+        raise ValueError(f"coef_ must be a matrix of numbers, got {_described(coef)}")
     check_sparse(coef, "coef_")
     n_features = getattr(model, "n_features_in_", coef.shape[1])
     if coef.shape != (n_units, n_features):
-        raise ValueError(f"coef_ must be of shape {(n_units, n_features)}, not {coef.shape}: of {len(classes)} classes")
+        raise ValueError(f"coef_ must have shape {(n_units, n_features)} for {len(classes)} classes, got {coef.shape}")
     if not isinstance(intercept, np.ndarray) or intercept.shape != (n_units,) or intercept.dtype.kind not in "biuf":
-        raise ValueError(f"intercept_ must be an array of {n_units} numbers")
+        raise ValueError(f"intercept_ must be an array of {n_units} numbers, got {_described(intercept)}")
+
+
+def _described(value):
+    """What an attribute is, for an error message."""
+    return f"{value.dtype} of shape {value.shape}" if hasattr(value, "dtype") else repr(value)
 
 
 def check_learnt(model):
-    """The same; and of what else learning goes on from.
+    """Refuse, besides, a perceptron that learning cannot continue from.
 
     Raises
     ------
@@ -61,13 +66,13 @@ def check_learnt(model):
     check_weights(model)
     coef, steps, running = model.coef_, getattr(model, "t_", None), getattr(model, "_running", None)
     if coef.dtype not in DTYPES:
-        raise ValueError(f"coef_ must be of float64 or float32, not {coef.dtype}")
+        raise ValueError(f"coef_ must be float64 or float32, got {coef.dtype}")
     if not isinstance(steps, Real) or not 1 <= steps < MOST_STEPS:
-        raise ValueError(f"t_ must be 1 + the samples seen, not {steps!r}")
+        raise ValueError(f"t_ must be 1 + the number of samples seen, got {steps!r}")
     if running is None:
         return
     if not isinstance(running, Running) or not isinstance(running.averages, Averages):
-        raise ValueError("_running must be what learning with `average` has left")
+        raise ValueError(f"_running must be what learning with `average` keeps, got {running!r}")
     averages, n_units = running.averages, coef.shape[:1]
     for array, dtype, shape in (
         (running.coef, coef.dtype, coef.shape),
@@ -77,6 +82,9 @@ def check_learnt(model):
         (averages.counts, np.int64, n_units),
     ):
         if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
-            raise ValueError(f"_running must have arrays of {np.dtype(dtype)} and shape {shape}, as coef_ is")
+            raise ValueError(
+                f"_running must have arrays of {np.dtype(dtype)} and shape {shape}, as coef_ has, "
+                f"got {_described(array)}"
+            )
     if not ((averages.counts >= 0) & (averages.counts < MOST_STEPS)).all():
-        raise ValueError("_running must have counted the steps, from 0 on")
+        raise ValueError(f"_running must count each unit's steps, from 0 on, got {averages.counts}")

@@ -1,12 +1,12 @@
-"""Networks from weights, from scikit-learn's estimators, and to them."""
+"""Fitted networks made from weights and from scikit-learn's estimators, and scikit-learn's made from them."""
 
 import copy
 from itertools import chain, pairwise
 
 import numpy as np
-from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn._sklearn import allows, set_training
 from fastnn.data.inputs import refusing
 from fastnn.engine.network import Network
 from fastnn.estimators.ineffective import warn_of_ineffective
@@ -14,19 +14,19 @@ from fastnn.estimators.parameters import SKLEARN_ACTIVATIONS
 from fastnn.training.curve import Curve
 from fastnn.training.state import TrainingState
 
-# What of training scikit-learn's estimators and ours both keep, as they do and as our state does.
+# What scikit-learn's estimators keep of training: their attributes, and the names that our state has for them.
 _TRAINING = {"loss_curve_": "loss_curve", "validation_scores_": "validation_scores", "t_": "n_samples_seen"}
 # The axes of each layer's arrays, in words.
 _AXES = {"coefs": "(fan_in, fan_out)", "intercepts": "(fan_out,)"}
 
 
 def checked_layers(name, layers, dtype=None):
-    """Weights, or biases, of layers as arrays of finite numbers: in their own types, or as the network's, if given.
+    """The weights, or biases, of layers as arrays of finite numbers, in their own types or in `dtype`.
 
     Raises
     ------
     ValueError
-        Names the layer.
+        For anything else. The message names the layer.
     """
     if not np.iterable(layers):
         raise ValueError(f"{name} must be a list of one array for each layer, got {layers!r}")
@@ -54,17 +54,17 @@ def checked_layers(name, layers, dtype=None):
 
 
 def joined(coefs, intercepts):
-    """The weights of dense layers as networks list them: W and b of the first, and so on."""
+    """The weights of dense layers in the order of networks: W and b of the first layer, then of the second, ..."""
     return list(chain.from_iterable(zip(coefs, intercepts, strict=True)))
 
 
 def parted(weights):
-    """The reverse: every W, and every b."""
+    """The reverse of `joined`: the list of every W, and the list of every b."""
     return weights[::2], weights[1::2]
 
 
 def check_shapes(sizes, coefs, intercepts):
-    """Refuse what is not a W (fan_in, fan_out) and a b (fan_out,) for each layer between the sizes.
+    """Refuse weights that are not a W (fan_in, fan_out) and a b (fan_out,) for each layer between the sizes.
 
     Raises
     ------
@@ -88,31 +88,31 @@ def checked_network(coefs, intercepts):
     Raises
     ------
     ValueError
-        For shapes that make no network: names the layer, and says so where its weights are transposed.
+        For shapes that do not fit together. The message names the layer, and says where its weights are transposed.
     """
     coefs, intercepts = checked_layers("coefs", coefs), checked_layers("intercepts", intercepts)
     fan_in, fan_out = coefs[0].shape
-    if fan_out != len(intercepts[0]) == fan_in:  # transposed, else the error would be about its inputs
+    if fan_out != len(intercepts[0]) == fan_in:  # transposed: else the message would be about the inputs
         fan_in = fan_out
     sizes = [fan_in, *map(len, intercepts)]
     check_shapes(sizes, coefs, intercepts)
     return coefs, intercepts, sizes
 
 
-def fill_from_weights(model, kind, coefs, intercepts, n_epochs=0, training=()):
-    """Make a fitted model of a new one.
+def fill_from_weights(model, targets, coefs, intercepts, n_epochs=0, training=()):
+    """Make a new model a fitted one.
 
     Parameters
     ----------
     model : BaseMLP
-        Not fitted; its parameters must fit the weights.
-    kind : Labels or Numbers
+        A model that is not fitted, whose parameters agree with the weights.
+    targets : Labels or Numbers
     coefs, intercepts : sequence of array-like
         The weights and biases of each layer.
     n_epochs : int, default=0
-        That they come from.
+        The number of epochs that the weights come from.
     training : dict, default=()
-        Attributes of a TrainingState.
+        Attributes of the model's TrainingState.
 
     Returns
     -------
@@ -121,24 +121,24 @@ def fill_from_weights(model, kind, coefs, intercepts, n_epochs=0, training=()):
     Raises
     ------
     ValueError
-        For shapes that make no network.
+        For shapes that do not fit together.
     """
     coefs, intercepts, sizes = checked_network(coefs, intercepts)
     model._dropout_rates(len(sizes) - 2)  # refused now, rather than in a later fit
-    warn_of_ineffective(model, held_out=True)  # there may be samples held out of that
+    warn_of_ineffective(model, held_out=True)  # a later fit may hold samples out
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
     description = [layer.description() for layer in model._layers(sizes[-1])]
     weights = joined(checked_layers("coefs", coefs, dtype), checked_layers("intercepts", intercepts, dtype))
-    network = Network(description, sizes[:1], kind.head, dtype, None, kind.groups, weights)
+    network = Network(description, sizes[:1], targets.head, dtype, None, targets.groups, weights)
     state = TrainingState.starting(model.random_state)
     vars(state).update(training)
     model.n_features_in_ = sizes[0]
-    model._set_fitted(network, kind, None, state, n_epochs)
+    model._set_fitted(network, targets, None, state, n_epochs)
     return model
 
 
 def check_is_sklearn(fitted, cls):
-    """Refuse what is not a fitted estimator of this class of scikit-learn's.
+    """Refuse anything but a fitted estimator of this class of scikit-learn's.
 
     Raises
     ------
@@ -153,18 +153,20 @@ def check_is_sklearn(fitted, cls):
     check_is_fitted(fitted)
 
 
-def fill_from_sklearn(model, kind, fitted):
-    """The same, from a fitted estimator of scikit-learn's."""
+def fill_from_sklearn(model, targets, fitted):
+    """Make a new model a fitted one, with the weights and the training of a fitted estimator of scikit-learn's."""
     training = {ours: getattr(fitted, theirs) for theirs, ours in _TRAINING.items() if hasattr(fitted, theirs)}
     training = {name: Curve(value) if isinstance(value, list) else value for name, value in training.items()}
     if training.get("loss_curve"):
         training["best_loss"] = min(training["loss_curve"])
         training["best_epoch"] = int(np.argmin(training["loss_curve"])) + 1
     if training.get("validation_scores"):
-        training["validation_losses"] = Curve([np.nan] * len(training["validation_scores"]))  # which nobody kept
+        training["validation_losses"] = Curve(
+            [np.nan] * len(training["validation_scores"])
+        )  # scikit-learn does not keep them
         training["best_score"] = max(training["validation_scores"])
         training["best_epoch"] = int(np.argmax(training["validation_scores"])) + 1
-    model = fill_from_weights(model, kind, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
+    model = fill_from_weights(model, targets, fitted.coefs_, fitted.intercepts_, fitted.n_iter_, training)
     model.loss_ = fitted.loss_
     if hasattr(fitted, "feature_names_in_"):
         model.feature_names_in_ = fitted.feature_names_in_
@@ -172,25 +174,23 @@ def fill_from_sklearn(model, kind, fitted):
 
 
 def sklearn_estimator(model, cls):
-    """A new estimator of scikit-learn's, with those of the model's parameters that it has, and knows the value of."""
+    """A new estimator of scikit-learn's, with the model's parameters where it has the parameter and takes the value."""
     estimator = cls()
     for name, value in model.get_params(deep=False).items():
-        if name in estimator.get_params():
-            allowed = map(make_constraint, cls._parameter_constraints[name])
-            if any(constraint.is_satisfied_by(value) for constraint in allowed):
-                estimator.set_params(**{name: value})
+        if name in estimator.get_params() and allows(cls, name, value):
+            estimator.set_params(**{name: value})
     if model._network.activations and model._network.activations[0] in SKLEARN_ACTIVATIONS:
-        estimator.set_params(activation=model._network.activations[0])  # they may be a list of one and the same
+        estimator.set_params(activation=model._network.activations[0])  # they may be a list of equal ones
     return estimator
 
 
 def fill_sklearn(model, estimator):
-    """Give a model's network, and what it remembers of training, to a new estimator of scikit-learn's.
+    """Give a model's network, and what it keeps of its training, to a new estimator of scikit-learn's.
 
     Raises
     ------
     ValueError
-        When that cannot be what this is: scikit-learn has four activations, the same for all hidden layers.
+        For a network that scikit-learn cannot have: it has four activations, and the same one for all hidden layers.
     """
     network = model._network
     if len(set(network.activations)) > 1 or not set(network.activations) <= set(SKLEARN_ACTIVATIONS):
@@ -205,10 +205,8 @@ def fill_sklearn(model, estimator):
     estimator.coefs_, estimator.intercepts_ = parted(network.weights())
     for name in ("n_features_in_", "feature_names_in_", "n_iter_", "t_", "loss_", "best_loss_", "loss_curve_"):
         if hasattr(model, name):
-            setattr(estimator, name, copy.copy(getattr(model, name)))  # it goes on with curves of its own
+            setattr(estimator, name, copy.copy(getattr(model, name)))  # it appends to its own curves
     for name in ("validation_scores_", "best_validation_score_", "n_layers_", "n_outputs_", "out_activation_"):
         setattr(estimator, name, copy.copy(getattr(model, name)))
-    # What it counts and keeps by itself, and trains on with.
-    estimator._no_improvement_count = 0
-    estimator._best_coefs, estimator._best_intercepts = parted(network.weights())
+    set_training(estimator, *parted(network.weights()))
     return estimator

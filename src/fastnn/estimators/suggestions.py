@@ -1,15 +1,14 @@
-"""Names that people know from Keras, PyTorch and elsewhere: errors say what fastnn calls the same."""
+"""Advice in errors: the names that fastnn has for parameters and values known from Keras, PyTorch and elsewhere."""
 
 import inspect
 from difflib import get_close_matches
 from functools import wraps
 from numbers import Real
 
-from sklearn.utils._param_validation import InvalidParameterError
-
+from fastnn._sklearn import InvalidParameterError
 from fastnn.estimators.constraints import StrOptions
 
-#: Of each parameter the names that it has elsewhere.
+#: The names that each parameter has elsewhere.
 PARAMETERS = {
     "activation": "act activation_fn activation_function activations nonlinearity",
     "alpha": "l2 l2_penalty reg_lambda weight_decay",
@@ -45,7 +44,7 @@ PARAMETERS = {
     "warmup_fraction": "pct_start warmup warmup_epochs warmup_ratio warmup_steps",
 }
 
-#: What to do about names that are no parameter's.
+#: What to do about names that no parameter has.
 ADVICE = {
     "criterion": "The loss is fixed.",
     "eval_set": "Pass X_val and y_val to fit.",
@@ -58,7 +57,7 @@ ADVICE = {
 
 _ACTIVATIONS = {"identity": "linear none", "logistic": "sigmoid", "silu": "swish", "exp": "exponential"}
 
-#: Of each parameter's values the names that they have elsewhere, as `_plain` writes them.
+#: The names that the values of each parameter have elsewhere, as `_plain` writes them.
 VALUES = {
     "activation": _ACTIVATIONS,
     "output_activation": _ACTIVATIONS,
@@ -82,7 +81,7 @@ VALUES = {
 
 
 def parameter_advice(name, known, of_constructor=()):
-    """What to do where there is no such parameter, but those known, and the constructor's; None where nothing helps."""
+    """Advice for an unknown parameter, where `known` are those of the function; None if there is none."""
     there_are = [*known, *of_constructor]
     same = [ours for ours, others in PARAMETERS.items() if ours in there_are and name in others.split()]
     if not same and name in ADVICE:
@@ -94,12 +93,12 @@ def parameter_advice(name, known, of_constructor=()):
 
 
 def _plain(name):
-    """A name without what is a matter of taste: MSELoss, mse_loss and MSE are the same."""
+    """A name without capitals, underscores and "loss": MSELoss, mse_loss and MSE are the same."""
     return "".join(filter(str.isalnum, name.lower())).removesuffix("loss")
 
 
 def value_advice(name, value, allowed):
-    """What to do where a parameter cannot have a value, but the strings allowed; None where nothing helps."""
+    """Advice for a value that a parameter cannot have, where these strings are allowed; None if there is none."""
     if name == "learning_rate" and isinstance(value, Real):
         return f"Use learning_rate_init={value!r}."
     if name == "loss" and not isinstance(value, str):
@@ -107,7 +106,7 @@ def value_advice(name, value, allowed):
     if not isinstance(value, str):
         return None
     if name == "hidden_layer_sizes":
-        return f"Use activation={value!r}, if that is meant."
+        return f"Use activation={value!r} if you mean the activation."
     names = {_plain(ours): ours for ours in allowed}
     names |= {other: ours for ours, others in VALUES.get(name, {}).items() for other in others.split()}
     if _plain(value) in names:
@@ -117,7 +116,7 @@ def value_advice(name, value, allowed):
 
 
 def with_advice(cls):
-    """Let a class of estimators say what to do, in its errors about parameters and values known from elsewhere."""
+    """Add advice to the errors of a class of estimators about parameters and values known from elsewhere."""
     cls.__init__ = _advising_on_parameters(cls.__init__, inspect.signature(cls.__init__).parameters)
     cls.fit = _advising_on_parameters(cls.fit, inspect.signature(cls.fit).parameters)
     cls.set_params = _advising_on_parameters(cls.set_params)
@@ -126,7 +125,7 @@ def with_advice(cls):
 
 
 def _advising_on_parameters(method, own=()):
-    """The method, which has parameters of its own, or the constructor's."""
+    """The method, with advice in its errors about unknown parameters. Without `own` ones, it has the constructor's."""
 
     @wraps(method)
     def advising(self, *args, **keywords):
@@ -139,7 +138,7 @@ def _advising_on_parameters(method, own=()):
             given_by_place = dict(zip([*own][1:], args, strict=False))
             if "loss" in keywords and "loss" in given_by_place:
                 advice.append(value_advice("loss", given_by_place["loss"], ()))
-            if not any(advice):  # every keyword is known, mostly, and the error another one
+            if not any(advice):  # mostly every keyword is known, and the error is another one
                 raise
             raise type(error)(" ".join([str(error).removesuffix(".") + ".", *filter(None, advice)])) from None
 

@@ -10,7 +10,8 @@ from numbers import Integral
 
 import numpy as np
 
-from fastnn.data.targets import Labels, Numbers
+from fastnn.data.class_targets import Labels
+from fastnn.data.number_targets import Numbers
 from fastnn.engine.layers.registry import make_layers, weight_shapes
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
@@ -110,12 +111,12 @@ def mlp_parts(model):
     -------
     dict
     """
-    network, kind, trainer = model._network, model._targets, model._trainer
-    if isinstance(kind, Labels):
-        targets = {"kind": kind.kind, "classes": kind.classes}
+    network, encoder, trainer = model._network, model._targets, model._trainer
+    if isinstance(encoder, Labels):
+        targets = {"kind": encoder.target_type, "classes": encoder.classes}
     else:
-        huber_delta = kind.loss.settings[0] if kind.name == "huber" else 0.0
-        targets = {"loss": kind.name, "quantiles": kind.quantiles, "huber_delta": huber_delta}
+        huber_delta = encoder.loss.settings[0] if encoder.name == "huber" else 0.0
+        targets = {"loss": encoder.name, "quantiles": encoder.quantiles, "huber_delta": huber_delta}
     optimizer = None
     if trainer is not None and trainer.optimizer.name != "accumulate":  # lbfgs's, which keeps nothing from fit to fit
         memories = [network.unpack(memory) for memory in trainer.memories]
@@ -185,12 +186,12 @@ def make_mlp(model, parts):
     for i, array in enumerate(weights):
         check_finite(f"weights[{i}]", array)
     make_targets = _labels if hasattr(model, "predict_proba") else _numbers
-    kind = make_targets(parts["targets"], parts["head"], math.prod(layers[-1].output_shape))
-    network = Network(parts["layers"], parts["input_shape"], kind.head, dtype, None, kind.groups, weights)
+    encoder = make_targets(parts["targets"], parts["head"], math.prod(layers[-1].output_shape))
+    network = Network(parts["layers"], parts["input_shape"], encoder.head, dtype, None, encoder.groups, weights)
     state = _state(parts["state"], network, model.random_state)
-    trainer = None if parts["optimizer"] is None else _trainer(parts["optimizer"], network, model._loss(kind))
+    trainer = None if parts["optimizer"] is None else _trainer(parts["optimizer"], network, model._loss(encoder))
     set_features(model, network.sizes[0], parts["feature_names"])
-    model._set_fitted(network, kind, trainer, state, parts["n_iter"])
+    model._set_fitted(network, encoder, trainer, state, parts["n_iter"])
     model.loss_, model.best_loss_ = (
         parts["loss"],
         parts["best_loss"],

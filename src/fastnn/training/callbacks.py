@@ -1,14 +1,6 @@
 """Functions that are called after each epoch: the user's own, and scikit-learn's callbacks (from 1.9 on)."""
 
-try:
-    from sklearn.callback import CallbackSupportMixin, ProgressBar
-except ImportError:  # before scikit-learn 1.9
-
-    class CallbackSupportMixin:
-        """A stand-in: this scikit-learn has no callbacks."""
-
-    class ProgressBar:
-        """A stand-in: this scikit-learn has no bar."""
+from fastnn._sklearn import ProgressBar, begin_callbacks, callbacks_of
 
 
 class Callbacks:
@@ -29,16 +21,15 @@ class Callbacks:
         self.estimator, self.model = estimator, None
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.fit = self.epoch = None
-        if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
-            self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
+        self.fit, self.epoch = begin_callbacks(estimator, max_subtasks=n_epochs), None
+        if self.fit is not None:
             self.fit.call_on_fit_task_begin(**self.arguments)
 
     def show_bars(self):
         """Whether scikit-learn's ProgressBar is among the callbacks of this fit, or of a search that calls this fit."""
         context = self.fit
         while context is not None:
-            if any(isinstance(callback, ProgressBar) for callback in context._callbacks):
+            if any(isinstance(callback, ProgressBar) for callback in callbacks_of(context)):
                 return True
             context = context.parent
         return False

@@ -22,7 +22,7 @@ class Fit:
         It has the parameters, and gets the trained network and the state of training.
     network : Network
         It is changed in place.
-    kind : Labels or Numbers
+    targets : Labels or Numbers
         The encoder of the targets.
     samples : Samples
         The samples to train on.
@@ -40,14 +40,14 @@ class Fit:
         Warnings for the user, to be given after the estimator is fitted: a filter may make them errors.
     """
 
-    def __init__(self, estimator, network, kind, samples, held_out, state, callbacks, n_epochs):
-        self.estimator, self.network, self.kind, self.state = estimator, network, kind, state
+    def __init__(self, estimator, network, targets, samples, held_out, state, callbacks, n_epochs):
+        self.estimator, self.network, self.targets, self.state = estimator, network, targets, state
         self.samples, self.held_out, self.callbacks = samples, held_out, callbacks
         self.is_partial = n_epochs is not None
         self.n_epochs = n_epochs if self.is_partial else estimator.max_iter
         self.n_epochs_before = len(state.loss_curve)
         self.n_threads = effective_n_threads(estimator.n_threads)
-        self.trainer = estimator._trainer_for(network, kind, samples, state, self.n_threads)
+        self.trainer = estimator._trainer_for(network, targets, samples, state, self.n_threads)
         self.warnings = []
 
     def run(self):
@@ -115,7 +115,7 @@ class Fit:
 
     def _fill(self, estimator, network, state):
         n_epochs = len(state.loss_curve) - self.n_epochs_before
-        estimator._set_fitted(network, self.kind, self.trainer, state, n_epochs)
+        estimator._set_fitted(network, self.targets, self.trainer, state, n_epochs)
 
     def _evaluate(self):
         return self.held_out.evaluate(self.network, self.trainer.loss, self.n_threads, self._unnamed)

@@ -7,13 +7,13 @@ scored after each epoch, and were checked before training.
 import numpy as np
 
 
-def default_score(estimator, kind):
+def default_score(estimator, targets):
     """A function that computes an estimator's own `score` from the network's outputs.
 
     Parameters
     ----------
     estimator : BaseNetwork
-    kind : Labels or Numbers
+    targets : Labels or Numbers
         The encoder of the targets.
 
     Returns
@@ -25,10 +25,10 @@ def default_score(estimator, kind):
     """
     if _is_overridden(estimator, "score") or _is_overridden(estimator, "predict"):
         return None
-    if not kind.are_numbers:
-        return lambda outputs, targets, y, sample_weight: accuracy(kind.codes(outputs), targets, sample_weight)
-    if len(kind.quantiles) == 1:
-        return lambda outputs, targets, y, sample_weight: r_squared(kind.decode(outputs), y, sample_weight)
+    if not targets.are_numbers:
+        return lambda outputs, encoded, y, sample_weight: accuracy(targets.codes(outputs), encoded, sample_weight)
+    if len(targets.quantiles) == 1:
+        return lambda outputs, encoded, y, sample_weight: r_squared(targets.decode(outputs), y, sample_weight)
     return None
 
 

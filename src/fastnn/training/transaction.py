@@ -5,6 +5,8 @@ import threading
 import weakref
 from contextlib import contextmanager
 
+from fastnn._sklearn import CALLBACK_ATTRIBUTES
+
 
 class _Call:
     """A call that changes an estimator."""
@@ -27,9 +29,6 @@ def _forget_other_threads():
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_other_threads)
-
-# Attributes that scikit-learn's callbacks set on the estimator during a call, and remove themselves after it.
-_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 _NOTHING = object()
 
@@ -70,7 +69,7 @@ def _commit(estimator, draft, before):
 def _restore(estimator, before):
     """Give an estimator the attributes that it had before, and no others."""
     vars(estimator).update(before)
-    for name in vars(estimator).keys() - before.keys() - {*_CALLBACKS}:
+    for name in vars(estimator).keys() - before.keys() - {*CALLBACK_ATTRIBUTES}:
         del vars(estimator)[name]
 
 

@@ -1,11 +1,10 @@
 """Samples held out of training: their choice, and the network's loss and score on them."""
 
-import inspect
-
 import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
+from fastnn._sklearn import takes_sample_weight
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.loop import all_finite
 from fastnn.training.scores import default_score
@@ -64,17 +63,17 @@ class Holdout:
         The weights as the user gave them, for the score, if its scorer takes weights.
     estimator : BaseNetwork
         The score is its parameter `scoring`; if that is None, it is the estimator's method `score`.
-    kind : Labels or Numbers
+    targets : Labels or Numbers
         The encoder of the targets.
     """
 
-    def __init__(self, samples, y, sample_weight, estimator, kind):
+    def __init__(self, samples, y, sample_weight, estimator, targets):
         self.samples, self.y, self.sample_weight = samples, y, sample_weight
         scoring = estimator.scoring
         self.by_default = scoring is None
-        self.score = default_score(estimator, kind) if self.by_default else None
+        self.score = default_score(estimator, targets) if self.by_default else None
         self.scorer = None if scoring == "loss" else check_scoring(estimator, scoring)
-        if not self.by_default and scoring != "loss" and not _takes_weights(self.scorer):
+        if not self.by_default and scoring != "loss" and not takes_sample_weight(self.scorer):
             self.sample_weight = None
 
     def evaluate(self, network, loss, n_threads, model):
@@ -113,12 +112,3 @@ class Holdout:
             if self.by_default and not np.isfinite(model.predict(self.samples.X)).all():
                 return np.nan
             raise
-
-
-def _takes_weights(scorer):
-    """Whether a scorer, scikit-learn's or a function of the user's, takes sample weights."""
-    accepts = getattr(scorer, "_accept_sample_weight", None)
-    if accepts is not None:
-        return accepts()
-    # Before scikit-learn 1.7 its scorers did not say so, and accepted weights for functions that do not take them.
-    return "sample_weight" in inspect.signature(getattr(scorer, "_score_func", scorer)).parameters

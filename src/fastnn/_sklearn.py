@@ -1,0 +1,120 @@
+"""Every private name of scikit-learn that fastnn uses, and why: nothing else in fastnn may import or touch one.
+
+A new version of scikit-learn may change any of them. A change is then mended here, and the CI job `prerelease` shows
+it before that version is out.
+
+fastnn also defines or overrides some private methods and attributes that scikit-learn calls or reads:
+
+- `_parameter_constraints`: what each parameter may be, which `_validate_params` checks before a fit;
+- `_validate_params`: `estimators/suggestions.py` adds advice to its errors;
+- `_get_param_names`: `estimators/parameter_names.py` keeps the names, since finding them takes long.
+"""
+
+import inspect
+
+from sklearn.base import (
+    _fit_context,  # checks the parameters before a fit, unless the user has turned the check off
+)
+from sklearn.linear_model._base import (
+    SPARSE_INTERCEPT_DECAY,  # how much slower the intercept learns from sparse data: Perceptron's numbers need it
+    LinearClassifierMixin,  # how linear classifiers predict; other libraries recognise them by this class
+    SparseCoefMixin,  # both forms of coef_, an array and a sparse matrix
+)
+from sklearn.utils._param_validation import (
+    Interval,  # what a parameter may be: a number in an interval
+    InvalidParameterError,  # is raised where a parameter is something else: advice is added to it
+    Options,  # one of some values
+    StrOptions,  # one of some strings
+    make_constraint,  # makes one of these of what a class of scikit-learn's lists
+)
+from sklearn.utils.validation import (
+    _check_sample_weight,  # takes one number for all samples, or one for each, as scikit-learn's estimators do
+)
+
+# The callbacks are public, but experimental, and scikit-learn has them from 1.9 on.
+try:
+    from sklearn.callback import CallbackSupportMixin, ProgressBar
+except ImportError:
+
+    class CallbackSupportMixin:
+        """There are no callbacks to support."""
+
+    class ProgressBar:
+        """There are no callbacks, so nothing is an instance."""
+
+
+__all__ = [
+    "CALLBACK_ATTRIBUTES",
+    "SPARSE_INTERCEPT_DECAY",
+    "CallbackSupportMixin",
+    "Interval",
+    "InvalidParameterError",
+    "LinearClassifierMixin",
+    "Options",
+    "SparseCoefMixin",
+    "StrOptions",
+    "_check_sample_weight",
+    "_fit_context",
+    "allows",
+    "begin_callbacks",
+    "callbacks_of",
+    "set_label_binarizer",
+    "set_training",
+    "takes_sample_weight",
+    "target_type",
+]
+
+# What scikit-learn's callbacks keep on an estimator during a call, and remove themselves after it: a fit that fails
+# must leave them, since the removal follows.
+CALLBACK_ATTRIBUTES = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
+def begin_callbacks(estimator, max_subtasks):
+    """The context of a fit's callbacks; None where the estimator, and the search that it is part of, have none.
+
+    To make one takes longer than a small fit, and no public name says whether there are callbacks.
+    """
+    if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
+        return estimator._init_callback_context(max_subtasks=max_subtasks)
+    return None
+
+
+def callbacks_of(context):
+    """The callbacks of a context: fastnn draws no bar of its own beside scikit-learn's."""
+    return context._callbacks
+
+
+def allows(cls, name, value):
+    """Whether a class of scikit-learn's takes this value for this parameter: `to_sklearn` leaves out what it does not.
+
+    Setting a parameter does not check it, and `_validate_params` stops at the first one that is wrong.
+    """
+    return any(make_constraint(part).is_satisfied_by(value) for part in cls._parameter_constraints[name])
+
+
+def target_type(fitted):
+    """The type of targets that an MLPClassifier of scikit-learn's was fitted to, such as "multilabel-indicator".
+
+    Its public attributes do not tell two labels from three classes.
+    """
+    return fitted._label_binarizer.y_type_
+
+
+def set_label_binarizer(estimator, binarizer):
+    """Give an MLPClassifier of scikit-learn's what its `predict` decodes outputs with."""
+    estimator._label_binarizer = binarizer
+
+
+def set_training(estimator, coefs, intercepts):
+    """Give a network of scikit-learn's what its `partial_fit` and early stopping count and keep."""
+    estimator._no_improvement_count = 0
+    estimator._best_coefs, estimator._best_intercepts = coefs, intercepts
+
+
+def takes_sample_weight(scorer):
+    """Whether a scorer, scikit-learn's or a function of the user's, takes sample weights."""
+    accepts = getattr(scorer, "_accept_sample_weight", None)
+    if accepts is not None:
+        return accepts()
+    # Before 1.7 scikit-learn's scorers did not say, and passed weights on to functions that take none.
+    return "sample_weight" in inspect.signature(getattr(scorer, "_score_func", scorer)).parameters

@@ -1,0 +1,107 @@
+"""What several docstrings say, written once: each class and method then has it whole, as numpydoc wants it.
+
+A docstring names a part in angle brackets, on a line of its own. What a class alone has stays in its docstring.
+"""
+
+import inspect
+import re
+
+from fastnn.engine.activation import activation_names
+from fastnn.estimators.parameters import REFERENCES, SHARED_ATTRIBUTES, SHARED_PARAMETERS
+from fastnn.training.schedules import SCHEDULES
+from fastnn.training.solvers import SOLVERS
+
+
+def _quoted(names):
+    return ", ".join(f'"{name}"' for name in names)
+
+
+#: The parts, by their names.
+PARTS = {
+    "parameters of every network": SHARED_PARAMETERS.format(
+        activations=", ".join(activation_names), solvers=_quoted(SOLVERS), schedules=_quoted(SCHEDULES)
+    ),
+    "attributes of every network": SHARED_ATTRIBUTES,
+    "references": REFERENCES,
+    "X": """\
+X : array-like or sparse matrix of shape (n_samples, n_features)
+    Samples, of any real type. CSR is read as it is, other sparse formats are converted to it.
+""",
+    "sample_weight": """\
+sample_weight : array-like of shape (n_samples,), default=None
+    What each sample's loss is multiplied by. None is 1 for each.
+""",
+    "samples to watch": """\
+X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+    Samples to watch, not to train on: `validation_scores_` and `validation_loss_curve_` are theirs, and with
+    `early_stopping` they are the samples held out.
+y_val : array-like of shape (n_val,) or (n_val, n_columns), default=None
+    Their targets: required with `X_val`.
+sample_weight_val : array-like of shape (n_val,), default=None
+    What each of their losses is multiplied by. None is 1 for each.
+""",
+    "epochs": """\
+epochs : int, default=1
+    How often to go through the samples.
+""",
+    "raises and warns of fit": """\
+Raises
+------
+ValueError
+    For input that scikit-learn refuses too, and when training diverges (see Warns). The estimator is then as it
+    was before, except that an optimizer that training would have continued with starts afresh.
+RuntimeError
+    When another thread is fitting this very estimator.
+KeyboardInterrupt
+    When Ctrl-C is pressed twice within a second, even if the first press came in another fit: this ends a grid
+    search, too. The estimator is then as it was before.
+
+Warns
+-----
+ConvergenceWarning
+    When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
+    The estimator is fitted by then, as it is for other warnings of how the fit ended.
+UserWarning
+    When a parameter is set that has no effect because of how the others are set: once for each parameter and class
+    in a process. When Ctrl-C is pressed once: the estimator keeps what it has learnt, including the part of the
+    epoch that was cut short, and a grid search continues with its next fit.
+""",
+    "other errors and warnings of partial_fit": """\
+AttributeError
+    With solver="lbfgs", which needs all samples at once.
+RuntimeError
+    When another thread is fitting this very estimator.
+KeyboardInterrupt
+    When Ctrl-C is pressed twice within a second. The estimator is then as it was before.
+
+Warns
+-----
+UserWarning
+    When Ctrl-C is pressed once: the estimator keeps what it has learnt.
+""",
+    "weights": """\
+coefs : sequence of array-like of shape (fan_in, fan_out)
+    The weights of each layer, the output layer's last.
+intercepts : sequence of array-like of shape (fan_out,)
+    The biases of each layer.
+activation : str or list of str, default="relu"
+    The activation of the hidden layers, or one for each.
+""",
+    "samples to predict": """\
+X : array-like or sparse matrix of shape (n_samples, n_features)
+    Samples, of any real type.
+""",
+}
+
+
+def documented(what):
+    """Put the parts that a class's or a function's docstring names into it."""
+    if what.__doc__:  # there is none under python -OO
+        text = inspect.cleandoc(what.__doc__)
+        what.__doc__ = re.sub(r"^( *)<([\w ]+)>$", _part, text, flags=re.MULTILINE)
+    return what
+
+
+def _part(match):
+    indent, name = match.groups()
+    return "\n".join(indent + line if line else line for line in PARTS[name].rstrip("\n").split("\n"))

@@ -1,0 +1,93 @@
+"""How a perceptron decides, from `coef_` in either form, an array or a sparse matrix."""
+
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import check_is_fitted
+
+from fastnn._sklearn import LinearClassifierMixin, SparseCoefMixin
+from fastnn.data.inputs import readable, scored, validated
+from fastnn.estimators.docstrings import documented
+from fastnn.estimators.perceptron_state import check_weights
+from fastnn.training.transaction import snapshot
+
+
+class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
+    """What a fitted perceptron does: each unit is a plane, and a sample's class depends on its side of the planes."""
+
+    @documented
+    def decision_function(self, X):
+        """The signed distance of each sample from the plane of each unit, times the norm of the unit's weights.
+
+        Parameters
+        ----------
+        <samples to predict>
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Positive where a unit decides for its class. For two classes there is one unit, whose class is
+            ``classes_[1]``.
+        """
+        check_is_fitted(self)
+        fitted = snapshot(self)
+        check_weights(fitted)
+        X = readable(validated(fitted, X, reset=False))
+        scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
+        return scores.ravel() if scores.shape[1] == 1 else scores
+
+    @documented
+    def predict(self, X):
+        """The class of each sample: that of the unit with the largest decision function.
+
+        Parameters
+        ----------
+        <samples to predict>
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The labels.
+        """
+        return super(LinearDecision, snapshot(self)).predict(X)
+
+    @documented
+    def score(self, X, y, sample_weight=None):
+        """The accuracy: the part of the samples whose class is predicted correctly.
+
+        Parameters
+        ----------
+        <samples to predict>
+        y : array-like of shape (n_samples,)
+            The true labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for. None is 1 for each.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        return scored(super().score, X, y, sample_weight)
+
+    def sparsify(self):
+        """Make `coef_` a sparse matrix, which is smaller and predicts faster where most weights are 0.
+
+        Returns
+        -------
+        self : Perceptron
+        """
+        fitted = snapshot(self)  # since another thread may do the same, or the opposite
+        self.coef_ = super(LinearDecision, fitted).sparsify().coef_
+        return self
+
+    def densify(self):
+        """Make `coef_` an array again: `partial_fit` needs one.
+
+        Returns
+        -------
+        self : Perceptron
+        """
+        fitted = snapshot(self)
+        check_is_fitted(fitted)
+        check_weights(fitted)
+        self.coef_ = super(LinearDecision, fitted).densify().coef_
+        return self
