@@ -14,7 +14,9 @@ STRING = re.compile(r"""[rbf]*("{3}|'{3}|"|')((?:\\.|(?!\1).)*)\1""", re.S)
 # "none" reads as Python's None, and what a thing is not does not say what it has to be.
 UNCLEAR = re.compile(r"\b(is|are|be) none\b|\bno (string|number|array|float|value|regular)\b|\bis nothing\b|\bwanted\b")
 # What is refused for what happened, not for what was given: these say that, and what to do.
-OUTCOMES = re.compile(r"diverged|cannot|already|under-/overflow|not fitted|is being|lacks|nested too deeply|is not a|^{what|^$")
+OUTCOMES = re.compile(
+    r"diverged|cannot|already|under-/overflow|not fitted|is being|lacks|nested too deeply|is not a|^{what|^$"
+)
 
 
 def messages():
