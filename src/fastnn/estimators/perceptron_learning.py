@@ -63,7 +63,7 @@ def _start_from(given, start, name):
 
 
 def resuming(model):
-    """What learning goes on from, where the last call ended: the weights themselves, not their averages.
+    """What learning continues from, where the last call ended: the weights themselves, not their averages.
 
     They are copies, since another thread may be predicting with the originals.
 
@@ -103,7 +103,7 @@ def learn(model, X, y, sample_weight, running, max_iter):
     y : ndarray of shape (n_samples,)
     sample_weight : array-like or None
     running : Running
-        What learning goes on from. It is changed in place.
+        What learning continues from. It is changed in place.
     max_iter : int
         The most epochs.
 
@@ -184,7 +184,7 @@ def _note_epochs(model, n_mistakes, n_samples):
 
 
 def _note_weights(model, running):
-    """Set the weights to predict with: averages, once `average` says so; and what the next call goes on from."""
+    """Set the weights to predict with, averages if `average` says so, and what the next call continues from."""
     model.coef_, model.intercept_ = running.coef, running.intercept
     vars(model).pop("_running", None)
     if model.average:
