@@ -40,8 +40,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     It is trained on the log-loss. Its parameters have the names, defaults and meanings of scikit-learn's. A fresh fit
     on float64 data with a given ``random_state`` draws the same initial weights and the same orders of samples as
-    scikit-learn's, and gives the same model to rounding. The README lists where the two differ, and what only this one
-    has.
+    scikit-learn's, and gives the same model to rounding. docs/differences.md lists where the two differ, and what
+    only this one has.
 
     Parameters
     ----------

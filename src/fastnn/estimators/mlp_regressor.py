@@ -42,8 +42,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     It is trained on the squared error, or another loss. Its parameters have the names, defaults and meanings of
     scikit-learn's. A fresh fit on float64 data with a given ``random_state`` draws the same initial weights and the
-    same orders of samples as scikit-learn's, and for one target gives the same model to rounding. The README lists
-    where the two differ, and what only this one has.
+    same orders of samples as scikit-learn's, and for one target gives the same model to rounding. docs/differences.md
+    lists where the two differ, and what only this one has.
 
     Parameters
     ----------

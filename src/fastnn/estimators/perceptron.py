@@ -28,7 +28,8 @@ class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstima
 
     It learns from one sample after the other, whenever it classifies one wrongly. Its parameters have the names,
     defaults and meanings of scikit-learn's: with the same `random_state` a fit visits the samples in the same orders
-    and gives the same model to rounding, for dense and sparse data. The README lists where the two differ.
+    and gives the same model to rounding, for dense and sparse data. docs/differences.md lists where
+    the two differ.
 
     Parameters
     ----------
