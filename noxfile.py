@@ -42,7 +42,7 @@ def races(session):
 def fuzz(session):
     """Inputs of every kind: nox -s fuzz -- --inputs 1000000."""
     session.install(".[test]")
-    session.run("python", "tests/fuzz.py", *session.posargs)
+    session.run("python", "tests/support/fuzz.py", *session.posargs)
     session.run("tests/kernels/run-fuzzer", external=True)
 
 

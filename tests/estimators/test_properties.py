@@ -1,4 +1,4 @@
-"""What holds for every input: Hypothesis makes them up, and makes those that break it small. tests/fuzz.py has more."""
+"""What holds for every input: Hypothesis makes them up, and makes those that break it small. tests/support/fuzz.py has more."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Inputs of every kind, thrown at the engine and at the estimators: python tests/fuzz.py --inputs 1000000
+"""Inputs of every kind, thrown at the engine and at the estimators: python tests/support/fuzz.py --inputs 1000000
 
 Each is an array that one might come by (any dtype, order, stride, alignment, byte order, size, flag), a sparse matrix
 that may be broken, labels of any kind, parameters in and out of range. What is taken must give what the same numbers
