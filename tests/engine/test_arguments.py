@@ -113,7 +113,7 @@ def test_a_network_needs_layers():
         Network([], (4,), "softmax", "float32")
 
 
-def test_what_cannot_be_addressed_is_not_allocated():
+def test_networks_too_large_to_address_are_not_allocated():
     """Sizes whose product overflows: were it taken modulo 2**64, a small block would be written past its end."""
     largest = 2**31 - 1
     with pytest.raises(MemoryError):
@@ -156,7 +156,7 @@ def test_losses_of_other_outputs_are_refused(loss):
 
 
 @pytest.mark.parametrize("missing", range(3))
-def test_nothing_is_not_taken_for_something(missing):
+def test_none_is_refused(missing):
     arguments = [trainer().network, make_loss("softmax", 3), Optimizer("sgd", 0.1)]
     arguments[missing] = None
     with pytest.raises(TypeError, match="None"):

@@ -48,7 +48,7 @@ def check(got, A, B, start=0.0):
     """got is start + A B, summed in got's type.
 
     Each of the K + 1 roundings of a sum is off by at most eps/2 of |start| + |A| |B|, which no partial sum exceeds. As
-    their signs are as good as random, they add up to sqrt(K) rather than to K of them; half eps leaves room for luck.
+    their signs are as good as random, they add up to sqrt(K) rather than to K of them. The other half eps is a margin.
     """
     A, B = A.astype(float), B.astype(float)
     scale = np.abs(A) @ np.abs(B) + np.abs(start)

@@ -38,7 +38,7 @@ def test_empty_forces_nothing():
 
 
 @pytest.mark.parametrize("name", ["mmx", *LACKING])
-def test_what_cannot_be_is_refused_by_name(name):
+def test_other_instruction_sets_are_refused_by_name(name):
     failed = import_with(name)
     assert failed.returncode == 1
     message = failed.stderr.splitlines()[-1]

@@ -102,7 +102,7 @@ def test_the_schedule_is_shown_where_it_is_asked_for():
 
 
 def test_fewer_samples_than_threads(rng):
-    """Some threads then have no part in a phase, and wait."""
+    """Some threads then have no share of a phase."""
     network = Network(dense_layers([300, 300, 3], ["relu"] * 2), (200,), "softmax", "float64")
     X, y = rng.normal(size=(3, 200)), np.arange(3, dtype=np.int32)
     losses = set()

@@ -139,7 +139,7 @@ def test_cuts_threads_and_pickles_change_no_bit(change, rng, dtype, level):
 
 
 def test_a_gradient_is_accumulated(data, rng, dtype, level):
-    """Over batches, its sum and not its mean; the weights stay, and a penalty is nobody's business here."""
+    """Over batches, its sum and not its mean. The weights stay as they are, and a penalty has no part in it."""
     X, targets, order = data
     weights, sample_weights = random_weights(rng, SIZES, dtype), rng.random(N)
     trainer = make_trainer(weights, ACTIVATIONS, "softmax", "accumulate", BATCH_SIZE, level=level, learning_rate=1.0)

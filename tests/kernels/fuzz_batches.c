@@ -190,7 +190,7 @@ static fastnn_batch gathered(const fastnn_samples *X, const intptr_t *order, siz
     return batch;
 }
 
-/* Whether nothing was left out for want of capacity. */
+/* Whether the capacity was enough for all entries. */
 static int is_whole(const fastnn_samples *X, const fastnn_batch *batch, const intptr_t *order)
 {
     size_t n = 0;

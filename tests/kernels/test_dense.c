@@ -112,7 +112,7 @@ static fastnn_terms terms_of(int pattern, size_t n_tiles, size_t n_terms)
     return pattern == NONE_IDLE ? (fastnn_terms){terms, NULL, 0} : (fastnn_terms){terms, counts, n_terms};
 }
 
-/* What of x is not NaN as entries, row after row, and column by column; in a block each, without room to spare. */
+/* What of x is not NaN as entries, row after row, and column by column; in a block each, without spare capacity. */
 static fastnn_entries entries_of(matrix x)
 {
     size_t n = 0;

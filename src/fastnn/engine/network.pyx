@@ -117,7 +117,7 @@ cdef class Network:
         layers = make_layers(self.description, self.input_shape)
         if layers[-1].activation != "identity":
             raise ValueError(
-                f"the last layer's activation must be 'identity', since head follows it, got {layers[-1].activation!r}")
+                f"the last layer's activation must be 'identity', got {layers[-1].activation!r}: the head follows it")
         longest = math.prod(self.input_shape)
         for i in range(len(layers)):
             engine_layer, signal = layers[i], &self.signal_list[i]

@@ -39,7 +39,7 @@ cdef int uncontended_team(int n_threads, double patience) except -1:
 
 
 cdef size_t recent_stalls() except? 0:
-    """The number of recent stalls, from which the next team goes on counting."""
+    """The number of recent stalls, from which the next team continues to count."""
     global n_stalls, counted_since
     now = time.monotonic()
     if now > counted_since + BACK_OFF_RESET:
