@@ -25,7 +25,7 @@ NETWORKS = {"784-512-256-10, 64": ((784, 512, 256, 10), 64), "64-100-10, 200": (
 #: The engine's functions that are counted: a step is what a segment of two batches takes beyond one of one.
 FUNCTIONS = (
     "__pyx_f_6fastnn_6engine_7segment_run_segment",
-    "__pyx_f_6fastnn_6engine_7network_forward_blocks",
+    "__pyx_f_6fastnn_6engine_10prediction_forward_blocks",
 )
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,6 +51,12 @@ def test_wide_layers_have_phases_of_their_own():
         "back 1, step 2",
         "step 1, step 0, gather",
     ]
+
+
+def test_a_network_that_learns_nothing_is_refused():
+    layer = SimpleNamespace(rows_cost=lambda: 0, parameter_shapes=lambda: [])
+    with pytest.raises(ValueError, match="must have a layer that learns, got 2 that do not"):
+        schedule.plan([layer, layer])
 
 
 def test_clipping_leaves_the_gradient_first():

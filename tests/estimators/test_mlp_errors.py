@@ -147,7 +147,7 @@ def test_fractions_are_numbers():
 
 @pytest.mark.parametrize("sizes", [(2**31 - 1,) * 2, (2**30,) * 4])
 def test_a_network_too_large_to_count(sizes):
-    with pytest.raises(MemoryError, match="an array must have at most [0-9]+ bytes, got"):
+    with pytest.raises(MemoryError, match=r"an array must have at most \d+ bytes, got"):
         model(hidden_layer_sizes=sizes).fit(X, y)
 
 

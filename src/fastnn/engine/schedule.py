@@ -47,6 +47,8 @@ def plan(layers, clipped=False):
     """
     n_layers, first = len(layers), first_by_rows(layers)
     learns = [any(shape.learnt for shape in layer.parameter_shapes()) for layer in layers]
+    if not any(learns):
+        raise ValueError(f"a network must have a layer that learns, got {n_layers} that do not")
     first_learnt = learns.index(True)  # the layers below it need no error
     forward_rows = range(min(first, n_layers - 1), n_layers)  # always the last layer: the loss is taken by rows
     back_rows = range(n_layers - 1, max(first, first_learnt + 1) - 1, -1)
