@@ -23,10 +23,12 @@ needs_two_cores = pytest.mark.skipif(len(CORES) < 2, reason="there is but one co
 # report() prints how many threads are used: as n_threads=None says, n_jobs=None and n_jobs=-1; and by a fit. Then the
 # cores that the fit's threads may run on, all together, and those for each of them but the calling one.
 REPORT = """
-import json, os, sys, warnings
+import json, os, sys, time, warnings
 import numpy as np
 from threadpoolctl import threadpool_limits
 import fastnn
+from fastnn.engine.threads.contention import is_contended
+from fastnn.estimators.perceptron_learning import threads_for
 from fastnn.runtime.threads import effective_n_threads
 warnings.simplefilter("ignore")
 X = np.random.default_rng(0).normal(size=(4000, 60)).astype(np.float32)
@@ -34,11 +36,13 @@ y = (X[:, :3] > 0).sum(axis=1)
 n_threads, others = None, set(os.listdir("/proc/self/task"))
 
 def report():
+    while is_contended():  # else one thread would work alone, while the machine is busy
+        time.sleep(0.01)
     model = fastnn.MLPClassifier((200,), max_iter=2, random_state=0, n_threads=n_threads).fit(X, y)
     assert model.predict(X[:500]).shape == (500,)
     team = [sorted(os.sched_getaffinity(int(task))) for task in os.listdir("/proc/self/task") if task not in others]
     together = set(os.sched_getaffinity(0)).union(*team)
-    n_jobs = [fastnn.Perceptron(n_jobs=n_jobs)._n_threads() for n_jobs in (None, -1)]
+    n_jobs = [threads_for(n_jobs) for n_jobs in (None, -1)]
     print(json.dumps([[effective_n_threads(), *n_jobs, 1 + len(team)], sorted(together), team]))
 """
 

@@ -170,7 +170,7 @@ def _hyperparameters(model, is_sparse):
         "step": int(model.t_),
         "average_from": min(int(model.average), MAX_ITER),
         "segment_epochs": 1 if model.verbose else MAX_INT,
-        "n_threads": 1 if model.verbose else _n_threads(model.n_jobs),
+        "n_threads": 1 if model.verbose else threads_for(model.n_jobs),
     }
 
 
@@ -194,7 +194,7 @@ def _note_weights(model, running):
             model.coef_, model.intercept_ = averages.coef, averages.intercept.astype(running.coef.dtype)
 
 
-def _n_threads(n_jobs):
+def threads_for(n_jobs):
     if n_jobs is None or n_jobs > 0:
         return effective_n_threads(n_jobs)
     if n_jobs == 0:
