@@ -1,4 +1,7 @@
-"""What holds for every input: Hypothesis makes them up, and makes those that break it small. tests/support/fuzz.py has more."""
+"""What holds for every input: Hypothesis makes inputs up, and makes those that break it small.
+
+tests/support/fuzz.py has more.
+"""
 
 import warnings
 
