@@ -239,7 +239,7 @@ def test_weights_that_are_nothing_in_the_networks_type(dtype, weight, estimator,
             model.set_params(class_weight="balanced").fit(X, y, weights)
         model.set_params(class_weight=None)
     with pytest.raises(
-        ValueError, match=rf"The weights of all samples to train on are 0, or .*{dtype}.* sample_weight"
+        ValueError, match=rf"the weights of the samples to train on must add up to .*{dtype}.* sample_weight"
     ):
         model.fit(X, y, weights)
     with pytest.raises(ValueError, match=r"The weights of all samples held out are 0, or .* sample_weight"):
