@@ -235,14 +235,14 @@ def test_weights_that_are_nothing_in_the_networks_type(dtype, weight, estimator,
     y, weights = rng.integers(0, 2, N), np.full(N, weight)
     model = estimator(max_iter=3, solver=solver, dtype=dtype)
     if estimator is MLPClassifier and weight > 1:
-        with pytest.raises(ValueError, match=r"The weights of all samples to train on are 0, or"):
+        with pytest.raises(ValueError, match="the weights of the samples to train on must add up to"):
             model.set_params(class_weight="balanced").fit(X, y, weights)
         model.set_params(class_weight=None)
     with pytest.raises(
         ValueError, match=rf"the weights of the samples to train on must add up to .*{dtype}.* sample_weight"
     ):
         model.fit(X, y, weights)
-    with pytest.raises(ValueError, match=r"The weights of all samples held out are 0, or .* sample_weight"):
+    with pytest.raises(ValueError, match=r"the weights of the samples held out must add up to .* sample_weight"):
         model.fit(X, y, X_val=X, y_val=y, sample_weight_val=weights)
     weights[:2] = 1 if weight < 1 else 0
     weights[2:] = weights[2:] if weight < 1 else 1
