@@ -23,5 +23,6 @@ cdef class Network:
     cdef void shape_input(self, Signal *signal) noexcept
     cdef check_samples(self, const fastnn_samples *samples)
     cdef _lay_out(self)
+    cdef _place_parameters(self, n_packed)
     cdef char *_part(self, cnp.ndarray packed, size_t i) noexcept
     cdef _run(self, Forward *job, X, int n_threads)

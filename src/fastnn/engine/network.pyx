@@ -8,6 +8,7 @@ cimport numpy as cnp
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 from fastnn.engine.activation import activation_names, number
 from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, n_rows, sample_arrays
@@ -112,7 +113,7 @@ cdef class Network:
         cdef EngineLayer engine_layer
         cdef Signal *signal
         cdef Parameter *parameter
-        cdef cnp.ndarray block, all_terms
+        cdef cnp.ndarray all_terms
         cdef size_t i, j = 0, n_packed = 0
         layers = make_layers(self.description, self.input_shape)
         if layers[-1].activation != "identity":
@@ -151,11 +152,15 @@ cdef class Network:
                 parameter.offset = n_packed
                 n_packed += packed_size(self.kernels, parameter.matrix.fan_in, parameter.matrix.fan_out)
                 j += 1
-        self.parameters = block = aligned_zeros(n_packed, self.dtype)
-        for j in range(self.n_parameters):
-            parameter = &self.parameter_list[j]
-            parameter.matrix.weights = <char *> cnp.PyArray_DATA(block) + parameter.offset * self.kernels.itemsize
+        self._place_parameters(n_packed)
         self.shapes, self.penalised = weight_shapes(layers)
+
+    cdef _place_parameters(self, n_packed):
+        """A block of memory for the parameters, and the place of each in it."""
+        cdef size_t i
+        self.parameters = aligned_zeros(n_packed, self.dtype)
+        for i in range(self.n_parameters):
+            self.parameter_list[i].matrix.weights = self._part(self.parameters, i)
 
     cdef void shape_input(self, Signal *signal) noexcept:
         """Give a signal the shape of the samples that the first layer reads."""
@@ -174,9 +179,27 @@ cdef class Network:
     # -- parameters ----------------------------------------------------------------------------------------------------
 
     def copy(self):
-        """Another network with the same layers and copies of the parameters."""
-        cdef Network copied = Network(
-            self.description, self.input_shape, self.head, self.dtype, self.kernels.level.decode(), self.groups)
+        """Another network with the same layers and copies of the parameters.
+
+        It shares all that never changes: to make the layers anew takes as long as a small network's step.
+        """
+        cdef Network copied = Network.__new__(Network, self.description)
+        cdef size_t i, first = 0, n_layers = len(self.layers)
+        copied.kernels, copied.dtype, copied.head, copied.groups = self.kernels, self.dtype, self.head, self.groups
+        copied.description, copied.input_shape, copied.layers = self.description, self.input_shape, self.layers
+        copied.sizes, copied.activations, copied.shapes = self.sizes, self.activations, self.shapes
+        copied.penalised, copied.all_terms, copied.group_starts = self.penalised, self.all_terms, self.group_starts
+        copied.parameter_list = <Parameter *> calloc(self.n_parameters, sizeof(Parameter))
+        if copied.parameter_list == NULL:
+            raise MemoryError
+        copied.n_parameters = self.n_parameters
+        memcpy(copied.signal_list, self.signal_list, n_layers * sizeof(Signal))
+        memcpy(copied.layer_list, self.layer_list, n_layers * sizeof(Layer))
+        memcpy(copied.parameter_list, self.parameter_list, self.n_parameters * sizeof(Parameter))
+        for i in range(n_layers):
+            copied.layer_list[i].parameters = copied.parameter_list + first
+            first += copied.layer_list[i].n_parameters
+        copied._place_parameters(len(self.parameters))
         copied.parameters[:] = self.parameters
         return copied
 

@@ -36,6 +36,17 @@ static void philox(uint64_t key, const uint64_t counter[4], uint64_t out[4])
     memcpy(out, x, sizeof x);
 }
 
+/* Units first ... last - 1 of a block: the block's first unit is at units - first. */
+INLINE void drop_units(const uint64_t words[4], size_t first, size_t last, double threshold, real scale, real *units,
+                       real *factors)
+{
+    for (size_t k = first; k < last; k++) {
+        uint32_t number = (uint32_t)(words[k / 2] >> (k % 2 * 32));
+        factors[k - first] = number < threshold ? 0 : scale;
+        units[k - first] *= factors[k - first];
+    }
+}
+
 void KERNEL(dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first_row, size_t rows, size_t first_col,
                      size_t cols, double rate, void *a, void *kept, void *mask, size_t ld)
 {
@@ -45,16 +56,16 @@ void KERNEL(dropout)(uint64_t seed, uint64_t step, uint64_t layer, size_t first_
         real *units = (real *)a + i * ld, *factors = (real *)mask + i * ld;
         if (kept)
             memcpy((real *)kept + i * ld, units, cols * sizeof(real));
-        for (size_t j = 0; j < cols;) {
-            size_t unit = (first_col + j) % BLOCK_UNITS; /* where in its block a part of the columns begins */
+        for (size_t j = 0, n; j < cols; j += n) {
+            const size_t first = (first_col + j) % BLOCK_UNITS; /* not 0 where the columns begin within a block */
             const uint64_t counter[4] = {(first_col + j) / BLOCK_UNITS, first_row + i, layer, step};
             uint64_t words[4];
             philox(seed, counter, words);
-            for (; unit < BLOCK_UNITS && j < cols; unit++, j++) {
-                uint32_t number = (uint32_t)(words[unit / 2] >> (unit % 2 * 32));
-                factors[j] = number < threshold ? 0 : scale;
-                units[j] *= factors[j];
-            }
+            n = BLOCK_UNITS - first < cols - j ? BLOCK_UNITS - first : cols - j;
+            if (n == BLOCK_UNITS) /* with constants, which the compiler unrolls */
+                drop_units(words, 0, BLOCK_UNITS, threshold, scale, units + j, factors + j);
+            else
+                drop_units(words, first, first + n, threshold, scale, units + j, factors + j);
         }
     }
 }
