@@ -106,7 +106,7 @@ def with_defaults(options):
 
 
 def load_data(folder):
-    """MNIST from a folder, or scikit-learn's digits where there is none."""
+    """MNIST from a folder, or scikit-learn's digits where no folder is given."""
     if folder is None:
         X, y = load_digits(return_X_y=True)
         X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=0)

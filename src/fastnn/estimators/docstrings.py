@@ -96,7 +96,7 @@ X : array-like or sparse matrix of shape (n_samples, n_features)
 
 def documented(what):
     """Put the parts that a class's or a function's docstring names into it."""
-    if what.__doc__:  # there is none under python -OO
+    if what.__doc__:  # python -OO removes docstrings
         text = inspect.cleandoc(what.__doc__)
         what.__doc__ = re.sub(r"^( *)<([\w ]+)>$", _part, text, flags=re.MULTILINE)
     return what

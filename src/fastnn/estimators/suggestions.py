@@ -81,7 +81,7 @@ VALUES = {
 
 
 def parameter_advice(name, known, of_constructor=()):
-    """Advice for an unknown parameter, where `known` are those of the function; None if there is none."""
+    """Advice for an unknown parameter, where `known` are those of the function; None if we have no advice."""
     there_are = [*known, *of_constructor]
     same = [ours for ours, others in PARAMETERS.items() if ours in there_are and name in others.split()]
     if not same and name in ADVICE:
@@ -98,7 +98,7 @@ def _plain(name):
 
 
 def value_advice(name, value, allowed):
-    """Advice for a value that a parameter cannot have, where these strings are allowed; None if there is none."""
+    """Advice for a value that a parameter cannot have, where these strings are allowed; None if we have no advice."""
     if name == "learning_rate" and isinstance(value, Real):
         return f"Use learning_rate_init={value!r}."
     if name == "loss" and not isinstance(value, str):
