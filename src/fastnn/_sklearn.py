@@ -15,11 +15,6 @@ import inspect
 from sklearn.base import (
     _fit_context,  # checks the parameters before a fit, unless the user has turned the check off
 )
-from sklearn.linear_model._base import (
-    SPARSE_INTERCEPT_DECAY,  # how much slower the intercept learns from sparse data: Perceptron's numbers need it
-    LinearClassifierMixin,  # how linear classifiers predict; other libraries recognise them by this class
-    SparseCoefMixin,  # both forms of coef_, an array and a sparse matrix
-)
 from sklearn.utils._param_validation import (
     Interval,  # what a parameter may be: a number in an interval
     InvalidParameterError,  # is raised where a parameter is something else: advice is added to it
@@ -45,13 +40,10 @@ except ImportError:
 
 __all__ = [
     "CALLBACK_ATTRIBUTES",
-    "SPARSE_INTERCEPT_DECAY",
     "CallbackSupportMixin",
     "Interval",
     "InvalidParameterError",
-    "LinearClassifierMixin",
     "Options",
-    "SparseCoefMixin",
     "StrOptions",
     "_check_sample_weight",
     "_fit_context",
@@ -63,6 +55,23 @@ __all__ = [
     "takes_sample_weight",
     "target_type",
 ]
+
+# Names of sklearn.linear_model._base, which takes as long to import as all of fastnn: only Perceptron needs them.
+_OF_LINEAR_MODELS = (
+    "SPARSE_INTERCEPT_DECAY",  # how much slower the intercept learns from sparse data: Perceptron's numbers need it
+    "LinearClassifierMixin",  # how linear classifiers predict; other libraries recognise them by this class
+    "SparseCoefMixin",  # both forms of coef_, an array and a sparse matrix
+)
+
+
+def __getattr__(name):
+    """The names of linear models, imported when they are first used."""
+    if name not in _OF_LINEAR_MODELS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sklearn.linear_model import _base
+
+    return getattr(_base, name)
+
 
 # What scikit-learn's callbacks keep on an estimator during a call, and remove themselves after it: a fit that fails
 # must leave them, since the removal follows.

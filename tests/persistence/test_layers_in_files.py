@@ -62,7 +62,7 @@ def test_every_kind_has_a_data_class():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("parameters", [{}, {"clip_norm": 0.5}, {"early_stopping": True}], ids=str)
 def test_training_resumes_through_a_file(example, parameters, data, tmp_path, monkeypatch):
-    monkeypatch.setitem(saving._MODELS, "Chain", (Chain, mlp_parts, make_mlp))
+    monkeypatch.setattr(saving, "_models", lambda: {"Chain": (Chain, mlp_parts, make_mlp)})
     whole = chain(example, **parameters).set_params(max_iter=6).fit(*data)
     part = chain(example, **parameters).fit(*data)
     fastnn.save(part, tmp_path / "part")

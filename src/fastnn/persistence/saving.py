@@ -8,7 +8,6 @@ from contextlib import suppress
 
 from fastnn.estimators.mlp_classifier import MLPClassifier
 from fastnn.estimators.mlp_regressor import MLPRegressor
-from fastnn.estimators.perceptron import Perceptron
 from fastnn.persistence.checks import shown
 from fastnn.persistence.json_values import Reader, Writer
 from fastnn.persistence.networks import make_mlp, mlp_parts
@@ -19,12 +18,16 @@ FORMAT, VERSION = "fastnn", "2"
 KNOWN_VERSIONS = ("1", "2")  # version 1 had dense layers only
 MOST_SAID = 500  # characters of an error message: it may quote the file, at any length
 
-#: Each class of models by its name, and the functions that turn a fitted model into parts and back.
-_MODELS = {
-    "MLPClassifier": (MLPClassifier, mlp_parts, make_mlp),
-    "MLPRegressor": (MLPRegressor, mlp_parts, make_mlp),
-    "Perceptron": (Perceptron, perceptron_parts, make_perceptron),
-}
+
+def _models():
+    """Each class of models by its name, and the functions that turn a fitted model into parts and back."""
+    from fastnn.estimators.perceptron import Perceptron  # not before it is needed: see fastnn's __getattr__
+
+    return {
+        "MLPClassifier": (MLPClassifier, mlp_parts, make_mlp),
+        "MLPRegressor": (MLPRegressor, mlp_parts, make_mlp),
+        "Perceptron": (Perceptron, perceptron_parts, make_perceptron),
+    }
 
 
 def save(model, path):
@@ -110,14 +113,14 @@ def load(path):
 def _taken_apart(model):
     """A file's arrays and metadata, from a model."""
     name = type(model).__name__
-    if name not in _MODELS or type(model) is not _MODELS[name][0]:
-        raise TypeError(f"model must be one of {', '.join(_MODELS)}, got {type(model)}")
+    if name not in _models() or type(model) is not _models()[name][0]:
+        raise TypeError(f"model must be one of {', '.join(_models())}, got {type(model)}")
     writer = Writer()
     parameters = model.get_params(deep=False)
     settings = {
         "class": name,
         "parameters": {key: writer.write(value, f"parameters.{key}") for key, value in parameters.items()},
-        "fitted": writer.write(_MODELS[name][1](model), "fitted") if hasattr(model, "n_iter_") else None,
+        "fitted": writer.write(_models()[name][1](model), "fitted") if hasattr(model, "n_iter_") else None,
     }
     return writer.arrays, {"format": FORMAT, "version": VERSION, "model": json.dumps(settings, allow_nan=False)}
 
@@ -135,18 +138,18 @@ def _settings(metadata):
     if not isinstance(settings, dict) or settings.keys() != {"class", "parameters", "fitted"}:
         raise ValueError(f"its settings must be a dict with class, parameters and fitted, got {shown(settings)}")
     name, parameters = settings["class"], settings["parameters"]
-    if not isinstance(name, str) or name not in _MODELS:
-        raise ValueError(f"its class must be one of {', '.join(_MODELS)}, got {shown(name)}")
+    if not isinstance(name, str) or name not in _models():
+        raise ValueError(f"its class must be one of {', '.join(_models())}, got {shown(name)}")
     if not isinstance(parameters, dict):
         raise ValueError(f"the parameters must be a dict, got {shown(parameters)}")
-    if unknown := sorted(parameters.keys() - set(_MODELS[name][0]._get_param_names())):
+    if unknown := sorted(parameters.keys() - set(_models()[name][0]._get_param_names())):
         raise ValueError(f"the parameters must be those of {name}, got {', '.join(map(repr, unknown))} besides")
     return settings
 
 
 def _put_together(arrays, settings):
     """A model, from a file's arrays and settings."""
-    cls, _, make = _MODELS[settings["class"]]
+    cls, _, make = _models()[settings["class"]]
     model = cls()
     reader = Reader(arrays)
     model.set_params(**{key: reader.read(value) for key, value in settings["parameters"].items()})
