@@ -209,7 +209,7 @@ def test_partial_fit_is_weighted_too(X, rng):
     ("weights", "message"),
     [
         (np.full(N, -1.0), r"sample_weight must be at least 0, got -1\.0"),
-        (np.zeros(N), "at least one non-zero|The weights of all samples (to train on|held out) are 0"),
+        (np.zeros(N), "at least one non-zero|the weights of the samples (to train on|held out) must add up"),
         (np.ones(N - 1), "sample_weight.shape ==|inconsistent"),
         (np.full(N, np.nan), "contains NaN"),
         (np.ones((N, 2)), "Sample weights must be 1D"),
