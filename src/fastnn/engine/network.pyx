@@ -326,7 +326,7 @@ cdef class Network:
         """Take all samples through the layers. The job says how many layers, and where the outputs or losses go."""
         arrays = sample_arrays(X)
         cdef fastnn_samples samples = samples_of(arrays, "X")
-        cdef cnp.ndarray space, all_terms = self.all_terms
+        cdef cnp.ndarray space
         cdef size_t n_blocks
         cdef double patience = patience_for(2.0 * FORWARD_SAMPLES * len(self.parameters))
         cdef Signal *signals = self.signal_list
@@ -336,7 +336,6 @@ cdef class Network:
         job.kernels, job.layers, job.signals = self.kernels, self.layer_list, signals
         job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
-        job.all_terms = <const uint32_t *> cnp.PyArray_DATA(all_terms)
         job.block_samples = min(FORWARD_SAMPLES, job.n_samples)
         sparse = samples.starts != NULL
         if job.n_samples == 0:

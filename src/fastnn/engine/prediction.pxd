@@ -32,7 +32,6 @@ cdef struct Forward:
     double *losses  # (n_blocks) each block's loss; NULL where the outputs are written
     const TargetSamples *targets  # of all samples; for the losses, as is the rest
     TargetRows target_rows  # of one block, whose arrays are in the thread's own space
-    const uint32_t *all_terms
     bint in_place  # the layers read the rows of X where they are
     size_t n_entries  # the most numbers that a block of a sparse X stores
     # (n_threads, thread_bytes): two signals' values, the first layer's terms or entries, the labels and targets

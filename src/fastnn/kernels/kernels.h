@@ -110,7 +110,7 @@ typedef struct {
     double eta;              /* the factor of a mistake's row, beside the sample's and the class's weight */
     double class_weights[2]; /* of the rest, and of the class */
     double intercept_rate;   /* the intercept's learning rate, divided by eta */
-    double alpha, l1_ratio;  /* of the penalty; alpha < 0: there is none */
+    double alpha, l1_ratio;  /* of the penalty; alpha < 0: no penalty */
     double shrink;           /* L2: the factor of the weights in each step */
     uint64_t average_from;   /* the first step after which the weights are averaged */
 
