@@ -191,11 +191,15 @@ typedef struct {
     void (*dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);
 
-    /* For clipping, which needs the whole gradient before a step: the sum of the squares of n numbers, and the step of
-     * a whole panel with a gradient that is packed as the weights are, with zeros as padding. */
-    double (*sum_of_squares)(size_t n, const void *x);
+    /* The step of a whole panel with a gradient that is packed as the weights are, with zeros as padding. Unless
+     * squares is NULL it gets the sum of the squares of W's part before the step; if it is NULL, the penalty's gradient
+     * is in the gradient already. */
     void (*matrix_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad,
-                        const fastnn_update *update);
+                        const fastnn_update *update, double *squares);
+    /* For clipping, which needs the whole gradient before a step: the sum of the squares of n numbers. */
+    double (*sum_of_squares)(size_t n, const void *x);
+    /* onto += x, n numbers of each. */
+    void (*add)(size_t n, const void *x, void *onto);
 
     /* Dropout of rows [first_row, first_row + rows) and columns [first_col, first_col + cols) of a matrix, of which a
      * is that part: mask gets 0 where a unit is dropped, at this rate, and 1 / (1 - rate) elsewhere; kept, unless NULL,

@@ -52,6 +52,22 @@ cdef class EngineLayer:
         """
         return 0
 
+    def takes_samples_alone(self):
+        """Whether each thread takes samples of its own through the layer and back, however large the layer is."""
+        return self.kind.forward_shared == NULL and self.kind.back_rows != NULL
+
+    def sums_by_samples(self):
+        """Whether the gradients are summed by samples, part by part of a batch: see parts.pxd."""
+        return self.kind.grad_rows != NULL
+
+    def reads_whole_vectors(self):
+        """Whether the kernels read and write whole vectors of the rows, so that these have to be padded."""
+        return True
+
+    def scratch_size(self):
+        """The numbers of the memory that each thread needs for the time of one call."""
+        return 0
+
     def needs_transposed_delta(self):
         """Whether `back_shared` reads the transpose of the error."""
         return False

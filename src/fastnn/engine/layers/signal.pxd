@@ -14,13 +14,15 @@ cdef struct Step:
 
 
 # A matrix whose rows are the samples' positions: each sample has `positions` rows of `channels` numbers. Rows are `ld`
-# numbers apart.
+# numbers apart. A thread may have a signal of its own, with the rows of a few samples at a time: `first_row` is then the
+# number of the first of them.
 #
 # The layer below makes a signal: it writes the sums, and calls finish_values() to make values of them. The layer above
 # carries the error back: it writes the loss's gradient by the values, and calls finish_delta() to make of it the
 # gradient by the sums. So neither layer depends on the kind of the other.
 cdef struct Signal:
     size_t positions, channels, ld
+    size_t first_row
     int activation
     char *values  # (rows, channels) what the layer above reads; before the activation its sums, where `sums` is NULL
     char *sums  # (rows, channels) the activation's input, where its derivative is computed from that; else NULL
@@ -36,6 +38,7 @@ cdef struct Signal:
 
 cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signal, size_t first,
                               size_t last) noexcept nogil
+cdef size_t signal_size(const Signal *signal) noexcept nogil
 cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t row) noexcept nogil
 cdef void finish_values(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,
                         size_t first_panel, size_t last_panel, const Step *step) noexcept nogil

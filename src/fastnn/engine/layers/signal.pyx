@@ -13,9 +13,14 @@ cdef size_t n_tiles(const fastnn_kernels *kernels, size_t rows) noexcept nogil:
     return (rows + kernels.tile_rows - 1) // kernels.tile_rows
 
 
+cdef size_t signal_size(const Signal *signal) noexcept nogil:
+    """The numbers of one sample's values, padding included."""
+    return signal.positions * signal.ld
+
+
 cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t row) noexcept nogil:
     """Where a row of one of the signal's matrices begins; NULL if there is no such matrix."""
-    return matrix + row * signal.ld * kernels.itemsize if matrix != NULL else NULL
+    return matrix + (row - signal.first_row) * signal.ld * kernels.itemsize if matrix != NULL else NULL
 
 
 cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signal, size_t first,
@@ -39,7 +44,8 @@ cdef void finish_values(const fastnn_kernels *kernels, const Signal *signal, siz
     To be called while the sums are in the cache. Outside of training step is NULL, and no unit is dropped.
     """
     cdef size_t lanes = kernels.vector_bytes // kernels.itemsize, first = first_panel * kernels.tile_cols
-    cdef size_t vectors_end = (signal.channels + lanes - 1) // lanes * lanes  # padding is finished with its vector
+    # Padding is finished with its vector, where rows are padded.
+    cdef size_t vectors_end = min((signal.channels + lanes - 1) // lanes * lanes, signal.ld)
     cdef size_t end = last_panel * kernels.tile_cols, skipped = first * kernels.itemsize
     cdef char *values = row_of(kernels, signal, signal.values, first_row) + skipped
     cdef char *sums = values
