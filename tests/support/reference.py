@@ -196,7 +196,75 @@ def _dense(x, weights, units, activation):
     return made, made, weights
 
 
+def padding_of(size, kernel_size, stride, dilation, padding):
+    """The zeros before and after an axis, as in Keras."""
+    reach = (kernel_size - 1) * dilation
+    if padding == "causal":
+        return reach, 0
+    total = max(0, (math.ceil(size / stride) - 1) * stride + reach + 1 - size) if padding == "same" else 0
+    return total // 2, total - total // 2
+
+
+def _convolution(
+    x, weights, filters, kernel_size, strides, padding, dilation_rate, groups, activation, use_bias=True, trainable=True
+):
+    """Weights are W (taps * channels, filters) of each group, and its b."""
+    settings = zip(x.shape[1:-1], kernel_size, strides, dilation_rate, strict=True)
+    borders = [padding_of(*its, padding) for its in settings]
+    x = np.pad(x, [(0, 0), *borders, (0, 0)])
+    shape = [
+        (size - (k - 1) * dilation - 1) // stride + 1
+        for size, k, stride, dilation in zip(x.shape[1:-1], kernel_size, strides, dilation_rate, strict=True)
+    ]
+    taps = [
+        tuple(
+            slice(t * dilation, t * dilation + (n - 1) * stride + 1, stride)
+            for t, n, stride, dilation in zip(tap, shape, strides, dilation_rate, strict=True)
+        )
+        for tap in np.ndindex(*kernel_size)
+    ]
+    sums, channels, n_arrays = [], x.shape[-1] // groups, 1 + use_bias
+    for group in range(groups):
+        W, *b = weights[group * n_arrays : (group + 1) * n_arrays]
+        of_group = x[..., group * channels : (group + 1) * channels]
+        terms = np.concatenate([of_group[(slice(None), *tap)] for tap in taps], axis=-1)
+        sums.append(terms @ W + sum(b))
+    made = ACTIVATIONS[activation][0](np.concatenate(sums, axis=-1))
+    return made, made, weights
+
+
 LAYERS = {
+    "convolution": (
+        _convolution,
+        [
+            (
+                (6, 7, 2),
+                [
+                    ("convolution", 3, (3, 2), (1, 1), "valid", (1, 1), 1, "relu"),
+                    ("convolution", 20, (2, 3), (1, 1), "same", (1, 1), 1, "tanh"),
+                    ("convolution", 5, (4, 6), (1, 1), "valid", (1, 1), 1, "gelu"),
+                    ("convolution", 2, (1, 1), (1, 1), "valid", (1, 1), 1, "identity"),
+                ],
+            ),
+            (
+                (9, 8, 4),
+                [
+                    ("convolution", 6, (3, 3), (2, 3), "same", (1, 1), 2, "silu"),
+                    ("convolution", 4, (2, 2), (1, 1), "same", (2, 1), 2, "logistic", False),
+                    ("convolution", 2, (5, 3), (1, 1), "valid", (1, 1), 1, "identity"),
+                ],
+            ),
+            (
+                (11, 3),
+                [
+                    ("convolution", 5, (3,), (1,), "causal", (2,), 1, "elu"),
+                    ("convolution", 4, (4,), (3,), "same", (1,), 1, "tanh"),
+                    ("dense", 6, "relu"),
+                    ("convolution", 3, (4,), (1,), "valid", (1,), 1, "identity"),
+                ],
+            ),
+        ],
+    ),
     "dense": (
         _dense,
         [

@@ -1,5 +1,7 @@
 """Gradients that are summed by samples: see parts.pxd."""
 
+from libc.string cimport memset
+
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient
 from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.layers.signal cimport n_panels
@@ -69,6 +71,7 @@ cdef void step_with_parts(const Layer *layer, size_t n_parts, const fastnn_updat
     cdef bint changes = update.optimizer != FASTNN_gradient and update.optimizer != FASTNN_accumulate
     cdef const Parameter *parameter
     cdef size_t i, panel, size, first = 0, task = 0, n_tasks = 0
+    cdef char *sums
     cdef Share mine
     for i in range(layer.n_parameters):
         n_tasks += n_panels(layer.kernels, layer.parameters[i].matrix.fan_out)
@@ -79,8 +82,11 @@ cdef void step_with_parts(const Layer *layer, size_t n_parts, const fastnn_updat
         for panel in range(n_panels(layer.kernels, parameter.matrix.fan_out)):
             if mine.first <= task < mine.last and parameter.learnt:
                 add_rest(layer, 0, n_parts, n_parts, team, first + panel * size, size)
-                layer.kernels.matrix_step(&parameter.matrix, panel, part_of(layer, 0)
-                                          + first * layer.kernels.itemsize, update, &parameter.squares[panel])
+                sums = part_of(layer, 0) + first * layer.kernels.itemsize
+                if not parameter.biased:  # then no step changes the biases, which are the panel's first row
+                    memset(sums + panel * size * layer.kernels.itemsize, 0,
+                           layer.kernels.tile_cols * layer.kernels.itemsize)
+                layer.kernels.matrix_step(&parameter.matrix, panel, sums, update, &parameter.squares[panel])
                 if changes and layer.kind.refresh != NULL:
                     layer.kind.refresh(layer, i, panel)
             task += 1

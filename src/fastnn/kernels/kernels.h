@@ -63,6 +63,18 @@ typedef struct {
     fastnn_entries entries;
 } fastnn_batch;
 
+/* The positions that a convolution makes of one sample, and where the terms of their sums lie in the sample.
+ *
+ * Position (i, j) is at i * z_row + j * z_col of what is made. Term k of its sum is at
+ * offsets[k] + i * x_row + j * x_col of x, and belongs to row k of W. Padding must be in x, as zeros.
+ */
+typedef struct {
+    size_t height, width; /* in positions */
+    size_t x_row, x_col, z_row, z_col;
+    size_t n_terms, run;     /* the offsets come in runs of so many consecutive numbers */
+    const uint32_t *offsets; /* (n_terms) */
+} fastnn_grid;
+
 /* How one step changes a weight, given its gradient: see optimizer.h. */
 typedef struct {
     int optimizer;
@@ -190,6 +202,13 @@ typedef struct {
     /* Likewise of a panel's biases: delta summed over the batch. */
     void (*dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);
+
+    /* z = x * W + b over a grid; of each position the fan_out numbers are written, and nothing beyond them. */
+    void (*conv_forward)(const fastnn_matrix *matrix, const fastnn_grid *grid, const void *x, void *z);
+    /* The gradients of W and b over a grid, packed as the matrix is, or these added to what is there. delta lies as z
+     * does. A vector's length beyond its last number is read, though not used. */
+    void (*conv_grad_weights)(const fastnn_matrix *matrix, const fastnn_grid *grid, const void *x, const void *delta,
+                              int onto, void *packed_grad);
 
     /* The step of a whole panel with a gradient that is packed as the weights are, with zeros as padding. Unless
      * squares is NULL it gets the sum of the squares of W's part before the step; if it is NULL, the penalty's gradient

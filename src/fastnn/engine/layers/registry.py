@@ -1,9 +1,11 @@
 """The kinds of layers that the engine has, a row for each; and what follows from a network's description."""
 
+from fastnn.engine.layers.convolution import ConvolutionLayer
 from fastnn.engine.layers.dense import DenseLayer
 
 LAYER_KINDS = {
     "dense": DenseLayer,
+    "convolution": ConvolutionLayer,
 }
 
 
