@@ -130,11 +130,6 @@ cdef class Network:
         self.layers = tuple(layers)
         self.sizes = (math.prod(self.input_shape), *(math.prod(layer.output_shape) for layer in layers))
         self.activations = tuple(layer.activation for layer in layers[:-1])
-        self.all_terms = all_terms = np.arange(longest, dtype=np.uint32)
-        self.all_terms.flags.writeable = False
-        for i in range(len(layers)):
-            self.signal_list[i].columns = self.signal_list[i].samples = every_term(
-                <const uint32_t *> cnp.PyArray_DATA(all_terms))
 
         shapes = [layer.parameter_shapes() for layer in layers]
         self.n_parameters = sum(map(len, shapes))
@@ -152,8 +147,14 @@ cdef class Network:
                 parameter.offset = n_packed
                 n_packed += packed_size(self.kernels, parameter.matrix.fan_in, parameter.matrix.fan_out)
                 j += 1
-        self._place_parameters(n_packed)
+        self._place_parameters(n_packed)  # first, since layers that are too large are refused here
         self.shapes, self.penalised = weight_shapes(layers)
+
+        self.all_terms = all_terms = np.arange(longest, dtype=np.uint32)
+        self.all_terms.flags.writeable = False
+        for i in range(len(layers)):
+            self.signal_list[i].columns = self.signal_list[i].samples = every_term(
+                <const uint32_t *> cnp.PyArray_DATA(all_terms))
 
     cdef _place_parameters(self, n_packed):
         """A block of memory for the parameters, and the place of each in it."""
