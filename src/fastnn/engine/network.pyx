@@ -136,11 +136,6 @@ cdef class Network:
         self.layers = tuple(layers)
         self.sizes = (math.prod(self.input_shape), *(math.prod(layer.output_shape) for layer in layers))
         self.activations = tuple(layer.activation for layer in layers[:-1])
-        self.all_terms = all_terms = np.arange(longest, dtype=np.uint32)
-        self.all_terms.flags.writeable = False
-        for i in range(len(layers)):
-            self.signal_list[i].columns = self.signal_list[i].samples = every_term(
-                <const uint32_t *> cnp.PyArray_DATA(all_terms))
 
         shapes = [layer.parameter_shapes() for layer in layers]
         self.n_parameters = sum(map(len, shapes))
@@ -162,8 +157,14 @@ cdef class Network:
                 self.sample_flops += 2.0 * size * self.signal_list[i].positions
                 n_packed += size
                 j += 1
-        self._place_parameters(n_packed)
+        self._place_parameters(n_packed)  # first, since layers that are too large are refused here
         self.shapes, self.penalised = weight_shapes(layers)
+
+        self.all_terms = all_terms = np.arange(longest, dtype=np.uint32)
+        self.all_terms.flags.writeable = False
+        for i in range(len(layers)):
+            self.signal_list[i].columns = self.signal_list[i].samples = every_term(
+                <const uint32_t *> cnp.PyArray_DATA(all_terms))
 
     cdef _place_parameters(self, n_packed):
         """A block of memory for the parameters, and the place of each in it."""

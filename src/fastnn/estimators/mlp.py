@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn.data.quoted import quoted
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.network import BaseNetwork
@@ -37,7 +38,7 @@ class BaseMLP(BaseNetwork):
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if np.iterable(sizes) else [sizes]
         if not all(isinstance(n, Integral) and 0 < n < MOST_UNITS for n in sizes):
-            raise ValueError(f"hidden_layer_sizes must be integers from 1 to 2**31 - 1, got {sizes}")
+            raise ValueError(f"hidden_layer_sizes must be integers from 1 to 2**31 - 1, got {quoted(sizes)}")
         return [int(n) for n in sizes]
 
     def _activation_names(self, n_hidden):
@@ -46,13 +47,14 @@ class BaseMLP(BaseNetwork):
         activations = [str(name) for name in self.activation]
         if len(activations) != n_hidden:
             raise ValueError(
-                f"activation must be a name, or a list of {n_hidden}, one for each hidden layer, got {activations}"
+                f"activation must be a name, or a list of {n_hidden}, one for each hidden layer, "
+                f"got {quoted(activations)}"
             )
         for i, name in enumerate(activations):
             if name not in activation_names:
                 advice = value_advice("activation", name, activation_names)
                 raise ValueError(
-                    f"activation[{i}] must be one of {', '.join(activation_names)}, got {name!r}"
+                    f"activation[{i}] must be one of {', '.join(activation_names)}, got {quoted(name)}"
                     + (f". {advice}" if advice else "")
                 )
         return activations

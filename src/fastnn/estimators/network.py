@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import CallbackSupportMixin
 from fastnn.data.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
+from fastnn.data.quoted import quoted
 from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
@@ -147,7 +148,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             return network
         network = self._network.copy()
         if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
-            raise ValueError(f"dtype must be {network.dtype} to resume training, got {self.dtype!r}")
+            raise ValueError(f"dtype must be {network.dtype} to resume training, got {quoted(self.dtype)}")
         if (network.description, network.head) != (description, targets.head):
             raise ValueError(
                 f"the layers must be those of the fitted network to resume training, {_text(network.description)} and "
@@ -208,7 +209,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             settings["seed"] = state.drawn_dropout_seed()
         for name, default in (("dropout", 0), ("clip_norm", None), ("weight_decay", 0)):
             if self.solver == "lbfgs" and np.any(getattr(self, name)):
-                raise ValueError(f"{name} must be {default} with solver='lbfgs', got {getattr(self, name)!r}")
+                raise ValueError(f"{name} must be {default} with solver='lbfgs', got {quoted(getattr(self, name))}")
         arguments = self._loss(targets), optimizer_for(self), self._batch_size(len(samples)), n_threads
         last = getattr(self, "_trainer", None)
         if last is None or last.network is not network:
@@ -255,7 +256,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         """
         check_is_fitted(self)
         if not isinstance(layer, Integral):
-            raise TypeError(f"layer must be an integer, got {layer!r}")
+            raise TypeError(f"layer must be an integer, got {quoted(layer)}")
         n_hidden = len(self._network.layers) - 1
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(
@@ -290,4 +291,5 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
 
 def _text(description):
     """The layers, for an error message."""
-    return ", ".join(f"{layer_kind}({', '.join(map(str, settings))})" for layer_kind, *settings in description)
+    text = ", ".join(f"{layer_kind}({', '.join(map(str, settings))})" for layer_kind, *settings in description)
+    return quoted(text, str)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._sklearn import Options
+from fastnn.data.quoted import quoted
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.training.schedules import SCHEDULES
 from fastnn.training.solvers import SOLVERS
@@ -240,7 +241,8 @@ class NetworkParameters:
         rates = list(self.dropout)
         if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0 <= rate < 1 for rate in rates):
             raise ValueError(
-                f"dropout must be a rate in [0, 1), or a list of {n_hidden}, one for each hidden layer, got {rates}"
+                f"dropout must be a rate in [0, 1), or a list of {n_hidden}, one for each hidden layer, "
+                f"got {quoted(rates)}"
             )
         return [float(rate) for rate in rates]
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastnn.data.quoted import quoted
+
 MOST_ITEMS_SHOWN, MOST_TEXT_SHOWN = 6, 60  # in messages, of lists and of strings: a file may hold any number
 
 
@@ -112,7 +114,7 @@ def check(what, parts, rules):
     ValueError
     """
     if not isinstance(parts, dict) or parts.keys() != rules.keys():
-        given = ", ".join(map(shown, parts)) if isinstance(parts, dict) else shown(parts)
+        given = listed(parts) if isinstance(parts, dict) else shown(parts)
         raise ValueError(f"{what} must have the parts {', '.join(rules)}, got {given}")
     for name, rule in rules.items():
         if not rule.holds(parts[name]):
@@ -145,6 +147,11 @@ def set_features(model, n_features, names):
         model.feature_names_in_ = names
 
 
+def listed(names):
+    """Names as messages show them, without the middle of a long list."""
+    return quoted(", ".join(map(shown, names)), str)
+
+
 def shown(value):
     """A value as messages show it: in a few words, however large it is."""
     if isinstance(value, np.ndarray):
@@ -161,4 +168,4 @@ def shown(value):
         return f"a dict with {', '.join(names)}" if names else "an empty dict"
     if isinstance(value, int) and abs(value) >= 2**64:  # Python refuses to print the largest
         return "an integer beyond 64 bits"
-    return repr(value)
+    return quoted(value)
