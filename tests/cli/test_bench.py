@@ -89,7 +89,14 @@ def test_the_table(small, monkeypatch, capsys):
     assert re.search(table.replace("a network", "a row"), printed)
     assert "neither PyTorch nor JAX" in printed
     assert "instruction set" in printed
-    assert bench.duration(3.14159e-5) == "31.4 µs"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(3.14159e-5, "31.4 µs"), (9.997e-4, "1 ms"), (0.12345, "123 ms"), (0.9996, "1 s"), (1234.4, "1234 s")],
+)
+def test_durations(seconds, text):
+    assert bench.duration(seconds) == text
 
 
 def test_peers_that_fail_are_left_out(small, monkeypatch, capsys):

@@ -120,10 +120,11 @@ def timed(peers, workload, other_work):
 
 
 def duration(seconds):
-    for unit, factor in (("s", 1), ("ms", 1e3)):
-        if seconds * factor >= 1:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
+    """Seconds as text with three digits. The unit is chosen after rounding: 1 ms, not 1e+03 µs."""
+    for unit, factor in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
+        value = seconds * factor
+        if float(f"{value:.3g}") >= 1 or unit == "µs":
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
 
 
 def print_times(workload, times):
