@@ -29,7 +29,7 @@ cnp.import_array()
 # Samples that go through all layers together: enough to repay loading a panel, few enough to stay in the cache, which
 # so many numbers of the largest signal do.
 cdef size_t FORWARD_SAMPLES = 64
-cdef size_t LEAST_FORWARD_SAMPLES = 8
+cdef size_t LEAST_FORWARD_SAMPLES = 4
 cdef size_t FORWARD_NUMBERS = 64_000
 # Floating-point operations below which one thread is faster than waking a second one.
 cdef double PARALLEL_FLOPS = 2e6

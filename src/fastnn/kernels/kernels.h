@@ -216,8 +216,10 @@ typedef struct {
     void (*dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);
 
-    /* z = x * W + b over a grid; of each position the fan_out numbers are written, and nothing beyond them. */
-    void (*conv_forward)(const fastnn_matrix *matrix, const fastnn_grid *grid, const void *x, void *z);
+    /* z = x * W + b over a grid, of which the sums have terms [first, last). Of each position the fan_out numbers are
+     * written, and nothing beyond them. */
+    void (*conv_forward)(const fastnn_matrix *matrix, const fastnn_grid *grid, size_t first, size_t last, const void *x,
+                         void *z);
     /* The gradients of W and b over a grid, packed as the matrix is, or these added to what is there. delta lies as z
      * does. A vector's length beyond its last number is read, though not used. */
     void (*conv_grad_weights)(const fastnn_matrix *matrix, const fastnn_grid *grid, const void *x, const void *delta,

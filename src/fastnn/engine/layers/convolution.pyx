@@ -33,12 +33,20 @@ cdef size_t BAND_NUMBERS = 8_000
 KEEP_ORDER = ("identity", "relu", "leaky_relu")
 
 
+# Rows of a class of positions that meet the same taps: those at the edges have some in the border only, where the error
+# is zero, and leave them out.
+cdef struct Rows:
+    size_t first, n, first_term, last_term
+
+
 # Positions of the input that leave the same remainders by the strides.
 cdef struct PositionClass:
     fastnn_grid grid  # over the error within its border; its z is the gradient of the input
     size_t first  # the class's first position
     size_t n_taps
     const uint32_t *taps  # (n_taps) in the order of the grid's terms
+    Rows *rows  # (n_rows)
+    size_t n_rows
 
 
 # A map within a border of zeros. A sequence is a map of one row.
@@ -137,7 +145,8 @@ cdef inline void all_groups_forward(const Layer *layer, const fastnn_grid *grid,
     cdef const Convolution *shape = shape_of(layer)
     cdef size_t group, itemsize = layer.kernels.itemsize
     for group in range(shape.groups):
-        layer.kernels.conv_forward(&layer.parameters[group].matrix, grid, x + group * shape.group_channels * itemsize,
+        layer.kernels.conv_forward(&layer.parameters[group].matrix, grid, 0, grid.n_terms,
+                                   x + group * shape.group_channels * itemsize,
                                    sums + group * shape.group_filters * itemsize)
 
 
@@ -202,12 +211,28 @@ cdef void grad_rows(const Layer *layer, const Signal *below, const Signal *above
                 gradient + (layer.parameters[group].offset - layer.parameters[0].offset) * kernels.itemsize)
 
 
+cdef void back_to_class(const Layer *layer, size_t i, const char *delta, char *delta_in, size_t ld) noexcept nogil:
+    """The gradient of one sample's input, at the positions of a class."""
+    cdef const Convolution *shape = shape_of(layer)
+    cdef const PositionClass *positions = &shape.classes[i]
+    cdef const Rows *rows
+    cdef fastnn_grid grid = grid_onto(&positions.grid, ld)
+    cdef size_t group, j, itemsize = layer.kernels.itemsize
+    for j in range(positions.n_rows):
+        rows = &positions.rows[j]
+        grid.height = rows.n
+        for group in range(shape.groups):
+            layer.kernels.conv_forward(
+                transposed_of(layer, group, i), &grid, rows.first_term, rows.last_term,
+                delta + (rows.first * grid.x_row + group * shape.group_filters) * itemsize,
+                delta_in + (rows.first * grid.z_row + group * shape.group_channels) * itemsize)
+
+
 cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first,
                     size_t last) noexcept nogil:
     cdef const Convolution *shape = shape_of(layer)
     cdef const fastnn_kernels *kernels = layer.kernels
-    cdef fastnn_grid grid
-    cdef size_t sample, group, i, row
+    cdef size_t sample, i, row
     cdef const char *delta
     cdef char *delta_in
     for sample in range(first, last):
@@ -219,12 +244,8 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
         else:
             delta = with_border(layer, &shape.delta, above, above.delta, sample, delta_scratch(layer))
         for i in range(shape.n_classes):
-            grid = grid_onto(&shape.classes[i].grid, below.ld)
             delta_in = row_of(kernels, below, below.delta, row + shape.classes[i].first)
-            for group in range(shape.groups):
-                kernels.conv_forward(transposed_of(layer, group, i), &grid,
-                                     delta + group * shape.group_filters * kernels.itemsize,
-                                     delta_in + group * shape.group_channels * kernels.itemsize)
+            back_to_class(layer, i, delta, delta_in, below.ld)
         finish_delta(kernels, below, row, below.positions, 0, n_panels(kernels, below.channels))
 
 
@@ -363,7 +384,24 @@ cdef class ConvolutionLayer(EngineLayer):
             positions.taps = tap_numbers = <uint32_t *> self.space.zeros(max(1, len(met)), "u4")
             for j in range(len(met)):
                 tap_numbers[j] = met[j][0]
+            self._find_rows(positions, [start[0] for _, start in met])
             positions += 1
+
+    cdef _find_rows(self, PositionClass *positions, starts):
+        """Group a class's rows by the taps whose rows, which start there, are in the border for none of them."""
+        cdef const Convolution *c = &self.convolution
+        cdef size_t row
+        cdef Rows *rows
+        positions.rows = rows = <Rows *> self.space.zeros(positions.grid.height * sizeof(Rows), "u1")
+        for row in range(positions.grid.height):
+            met = [i for i, start in enumerate(starts) if c.delta.top <= row + start < c.delta.top + c.delta.height]
+            terms = (met[0] * c.group_filters, (met[-1] + 1) * c.group_filters) if met else (0, 0)
+            if row > 0 and terms == ((rows - 1).first_term, (rows - 1).last_term):
+                (rows - 1).n += 1
+                continue
+            rows.first, rows.n, (rows.first_term, rows.last_term) = row, 1, terms
+            rows += 1
+        positions.n_rows = rows - positions.rows
 
     cdef _pool(self, made, filters, pool_size):
         cdef fastnn_windows *windows = &self.convolution.windows
