@@ -1,6 +1,8 @@
 """Multilayer perceptrons: networks whose layers are all dense, given by the sizes of the hidden ones."""
 
-from numbers import Integral
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
@@ -9,29 +11,43 @@ from sklearn.utils.validation import check_is_fitted
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.network import BaseNetwork
-from fastnn.estimators.parameters import NetworkParameters
 from fastnn.estimators.sklearn_bridge import check_shapes, checked_layers, joined, parted
 from fastnn.estimators.suggestions import value_advice
 from fastnn.layers import Dense
+from fastnn.layers.chain import Chain
 from fastnn.training.transaction import being_changed
 
 MOST_UNITS = 2**31
 
 
+@dataclass(eq=False, repr=False)
 class BaseMLP(BaseNetwork):
     """What every multilayer perceptron has besides: sizes and activations of hidden layers, and weights to read."""
 
+    _: KW_ONLY
+    dropout: float | Sequence[float] = 0.0
+
     _parameter_constraints: ClassVar[dict] = {
-        **NetworkParameters._parameter_constraints,
+        **BaseNetwork._parameter_constraints,
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(activation_names), list, tuple],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
     }
 
-    def _layers(self, n_outputs):
-        """The layers of a network with this number of outputs."""
+    def _chain_for(self, shape, n_outputs):
         sizes = self._hidden_sizes()
         hidden = [Dense(size, name) for size, name in zip(sizes, self._activation_names(len(sizes)), strict=True)]
-        return [*hidden, Dense(n_outputs, "identity")]
+        return Chain(hidden, shape, n_outputs)
+
+    def _dropout_rates(self, n_hidden):
+        if not np.iterable(self.dropout):
+            return [float(self.dropout)] * n_hidden
+        rates = list(self.dropout)
+        if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0 <= rate < 1 for rate in rates):
+            raise ValueError(
+                f"dropout must be a rate in [0, 1), or a list of {n_hidden}, one for each hidden layer, got {rates}"
+            )
+        return [float(rate) for rate in rates]
 
     def _hidden_sizes(self):
         sizes = self.hidden_layer_sizes
@@ -57,7 +73,7 @@ class BaseMLP(BaseNetwork):
                 )
         return activations
 
-    def _initial_gain(self):
+    def _initial_gain(self, chain):
         """The gain of the initial weights of all layers, as in scikit-learn, where one activation decides it."""
         names = {self.activation} if isinstance(self.activation, str) else set(self.activation)
         return 2.0 if names == {"logistic"} else 6.0
@@ -97,10 +113,4 @@ class BaseMLP(BaseNetwork):
             coefs, intercepts = parted(self._network.weights())
             parts = {"coefs": coefs, "intercepts": intercepts, name: layers}
             check_shapes(self._network.sizes, **parts)
-            network = self._network.copy()  # another thread may be predicting with this one
-            network.set_weights(joined(**parts))
-            if self._trainer is not None:
-                self._trainer.move_to(network)
-            state = self._state.copy()
-            state.forget_weights()  # training continues from these
-            vars(self).update(_network=network, _state=state)
+            self._replace_weights(joined(**parts))

@@ -67,7 +67,13 @@ def _list_of(text, holds):
 
 
 def _is_description(value):
-    return isinstance(value, tuple) and all(TEXT.holds(item) or type(item) is int for item in value)
+    return isinstance(value, tuple) and all(map(_is_setting, value))
+
+
+def _is_setting(value):
+    return type(value) in (str, int, float, bool) or (
+        isinstance(value, tuple) and all(type(item) is int for item in value)
+    )
 
 
 def _at_least_one(rule):
@@ -75,7 +81,7 @@ def _at_least_one(rule):
 
 
 _LAYERS = {
-    "layers": _at_least_one(_list_of("tuples of strings and integers", _is_description)),
+    "layers": _at_least_one(_list_of("tuples of strings, numbers and tuples of integers", _is_description)),
     "input_shape": Rule(
         "a tuple of integers, at least one",
         lambda value: isinstance(value, tuple) and len(value) > 0 and all(map(COUNT.holds, value)),
