@@ -13,6 +13,7 @@ from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
 from fastnn.estimators.network import BaseNetwork, checked_layer
 from fastnn.estimators.sklearn_bridge import checked_array
+from fastnn.estimators.summary import as_html, as_text, rows_of
 from fastnn.layers import BatchNormalization, Dropout
 from fastnn.layers.chain import Chain, check_layers, sample_shape
 from fastnn.layers.rules import SHAPE, plain
@@ -154,6 +155,39 @@ class BaseSequential(BaseNetwork):
         check_is_fitted(self)
         with being_changed(self):
             self._replace_weights(checked_weights(weights, self._chain, self._network.dtype))
+
+    # -- what it is made of -------------------------------------------------------------------------------------------
+
+    def summary(self):
+        """Print a table of the layers: the shape that each makes of a sample, and its number of parameters.
+
+        Returns
+        -------
+        None
+            The table is printed.
+
+        Raises
+        ------
+        NotFittedError
+            Before the network is fitted: the shapes follow from X.
+        """
+        check_is_fitted(self)
+        print(as_text(*rows_of(self._chain, self.out_activation_)))
+
+    def _summary_html(self):
+        return as_html(*rows_of(self._chain, self.out_activation_)) if hasattr(self, "_network") else ""
+
+    @property
+    def _repr_html_(self):
+        """scikit-learn's diagram and the table of layers; scikit-learn's settings say whether there is a diagram."""
+        diagram = super()._repr_html_
+        return lambda: diagram() + self._summary_html()
+
+    def _repr_mimebundle_(self, **options):
+        bundle = super()._repr_mimebundle_(**options)
+        if "text/html" in bundle:
+            bundle["text/html"] += self._summary_html()
+        return bundle
 
     # -- prediction ---------------------------------------------------------------------------------------------------
 
