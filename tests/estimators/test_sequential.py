@@ -209,6 +209,19 @@ class TestWeights:
         assert all(one[1][name].tobytes() == other[1][name].tobytes() for name in ("kernel", "bias"))
         assert one[0]["kernel"].tobytes() != other[0]["kernel"].tobytes()
 
+    def test_those_of_dense_layers_are_an_mlps_too(self, model, X, y):
+        with pytest.raises(AttributeError, match="has other layers than dense ones with biases: see weights_"):
+            model.coefs_  # noqa: B018
+        with pytest.raises(AttributeError, match="has other layers than dense ones"):
+            model.intercepts_ = []
+        dense = SequentialClassifier([Dense(4), Dropout(0.1)], max_iter=3).fit(X, y)
+        mlp = MLPClassifier.from_weights(dense.coefs_, dense.intercepts_, classes=dense.classes_)
+        assert mlp.predict_proba(X).tobytes() == dense.predict_proba(X).tobytes()
+        dense.coefs_ = [2 * coef for coef in dense.coefs_]
+        np.testing.assert_array_equal(dense.weights_[0]["kernel"], 2 * mlp.coefs_[0])
+        with pytest.raises(ValueError, match=r"coefs\[0\] must have shape \(12, 4\), got \(4, 12\): it is transposed"):
+            dense.coefs_ = [dense.coefs_[0].T, dense.coefs_[1]]
+
     def test_from_weights(self, model, X):
         again = SequentialClassifier.from_weights(model.layers, model.weights_, classes=model.classes_, random_state=0)
         assert again.predict_proba(X).tobytes() == model.predict_proba(X).tobytes()

@@ -55,12 +55,11 @@ def as_rows(X):
     ValueError
         For more than 4 axes.
     """
-    n_axes = getattr(X, "ndim", None)
-    if n_axes is None and isinstance(X, (list, tuple)):
+    n_axes = getattr(X, "ndim", 0)
+    if isinstance(X, (list, tuple)):
         with suppress(ValueError):  # lists of several lengths
-            X = np.asarray(X)
-            n_axes = X.ndim
-    if n_axes is None or n_axes <= 2:
+            n_axes = np.ndim(X)
+    if n_axes <= 2:
         return X, None
     X = np.asarray(X)
     if n_axes > 4:

@@ -6,22 +6,20 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.network import BaseNetwork
-from fastnn.estimators.sklearn_bridge import check_shapes, checked_layers, joined, parted
 from fastnn.estimators.suggestions import value_advice
 from fastnn.layers import Dense
 from fastnn.layers.chain import Chain
-from fastnn.training.transaction import being_changed
 
 MOST_UNITS = 2**31
 
 
 @dataclass(eq=False, repr=False)
-class BaseMLP(BaseNetwork):
+class BaseMLP(DenseWeights, BaseNetwork):
     """What every multilayer perceptron has besides: sizes and activations of hidden layers, and weights to read."""
 
     _: KW_ONLY
@@ -77,40 +75,3 @@ class BaseMLP(BaseNetwork):
         """The gain of the initial weights of all layers, as in scikit-learn, where one activation decides it."""
         names = {self.activation} if isinstance(self.activation, str) else set(self.activation)
         return 2.0 if names == {"logistic"} else 6.0
-
-    # -- weights ------------------------------------------------------------------------------------------------------
-
-    @property
-    def coefs_(self):
-        """tuple of ndarray of shape (fan_in, fan_out): the weights of each layer, read-only copies."""
-        return self._unpacked()[0]
-
-    @coefs_.setter
-    def coefs_(self, coefs):
-        self._set_weights("coefs", coefs)
-
-    @property
-    def intercepts_(self):
-        """tuple of ndarray of shape (fan_out,): the biases of each layer, read-only copies."""
-        return self._unpacked()[1]
-
-    @intercepts_.setter
-    def intercepts_(self, intercepts):
-        self._set_weights("intercepts", intercepts)
-
-    def _unpacked(self):
-        if not hasattr(self, "_network"):
-            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
-        coefs, intercepts = map(tuple, parted(self._network.weights()))
-        for array in (*coefs, *intercepts):  # a change would not reach the network: an error says so
-            array.flags.writeable = False
-        return coefs, intercepts
-
-    def _set_weights(self, name, layers):
-        check_is_fitted(self)
-        layers = checked_layers(name, layers, self._network.dtype)
-        with being_changed(self):
-            coefs, intercepts = parted(self._network.weights())
-            parts = {"coefs": coefs, "intercepts": intercepts, name: layers}
-            check_shapes(self._network.sizes, **parts)
-            self._replace_weights(joined(**parts))

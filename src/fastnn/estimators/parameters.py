@@ -207,6 +207,8 @@ LAYERS_ATTRIBUTES = """\
 weights_ : tuple of dict of str to ndarray
     The weights of each layer, the output layer's last, with the names and shapes that Keras gives them: read-only
     copies. Assign such a list to set them all.
+coefs_, intercepts_ : tuple of ndarray
+    The weights and the biases as `MLPClassifier` has them, where all layers are dense and have biases.
 input_shape_ : tuple of int
     The shape of a sample.
 """

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn.data.inputs import as_rows
 from fastnn.engine.network import Network
+from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
 from fastnn.estimators.network import BaseNetwork, checked_layer
@@ -20,7 +21,7 @@ from fastnn.layers.rules import SHAPE, plain
 from fastnn.training.transaction import being_changed, snapshot
 
 
-class BaseSequential(BaseNetwork):
+class BaseSequential(DenseWeights, BaseNetwork):
     """What every network has whose layers the user writes: X of several axes, and the weights of each layer."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -104,14 +105,15 @@ class BaseSequential(BaseNetwork):
 
     def _check_shape(self, X, shape):
         """Refuse samples of another shape than in fit, where that of rows is checked later."""
-        fitted = self.input_shape_
-        if shape is None and (hasattr(self, "n_features_in_") or np.ndim(X) != 2):
-            return
-        if shape is None and self.input_shape is not None and X.shape[1] == math.prod(fitted):
-            return
-        if shape is None or _without_channel(shape) != _without_channel(fitted):
-            given = X.shape[1:] if shape is None else shape
-            raise ValueError(f"X must have shape {_samples_of(fitted)}, as in fit, got {_samples_of(given)}")
+        if shape is None:
+            if hasattr(self, "n_features_in_") or np.ndim(X) != 2:
+                return
+            shape = np.shape(X)[1:]
+            if self.input_shape is not None and shape[0] == math.prod(self.input_shape_):
+                return
+        if _without_channel(shape) != _without_channel(self.input_shape_):
+            fitted = _samples_of(self.input_shape_)
+            raise ValueError(f"X must have shape {fitted}, as in fit, got {_samples_of(shape)}")
 
     def _chain_for(self, shape, n_outputs):
         check_layers(self.layers)
