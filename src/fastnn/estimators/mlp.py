@@ -13,7 +13,7 @@ from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.network import BaseNetwork
 from fastnn.estimators.suggestions import value_advice
 from fastnn.layers import Dense
-from fastnn.layers.chain import Chain
+from fastnn.layers.chain import chain_of
 
 MOST_UNITS = 2**31
 
@@ -34,8 +34,8 @@ class BaseMLP(DenseWeights, BaseNetwork):
 
     def _chain_for(self, shape, n_outputs):
         sizes = self._hidden_sizes()
-        hidden = [Dense(size, name) for size, name in zip(sizes, self._activation_names(len(sizes)), strict=True)]
-        return Chain(hidden, shape, n_outputs)
+        hidden = map(Dense, sizes, self._activation_names(len(sizes)))
+        return chain_of(tuple(hidden), shape, n_outputs)
 
     def _dropout_rates(self, n_hidden):
         if not np.iterable(self.dropout):

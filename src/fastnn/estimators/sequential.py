@@ -16,7 +16,7 @@ from fastnn.estimators.network import BaseNetwork, checked_layer
 from fastnn.estimators.sklearn_bridge import checked_array
 from fastnn.estimators.summary import as_html, as_text, rows_of
 from fastnn.layers import BatchNormalization, Dropout
-from fastnn.layers.chain import Chain, check_layers, sample_shape
+from fastnn.layers.chain import chain_of, check_layers, sample_shape
 from fastnn.layers.rules import SHAPE, plain
 from fastnn.training.transaction import being_changed, snapshot
 
@@ -117,7 +117,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
 
     def _chain_for(self, shape, n_outputs):
         check_layers(self.layers)
-        self._chain = Chain(self.layers, sample_shape(self.layers, self.input_shape_), n_outputs)
+        self._chain = chain_of(tuple(self.layers), sample_shape(self.layers, self.input_shape_), n_outputs)
         return self._chain
 
     def _dropout_rates(self, n_hidden):

@@ -6,6 +6,7 @@ that it leaves numbers out of, and an activation belongs to the layer before. It
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from fastnn.layers.activation import Activation, engine_activation
 from fastnn.layers.dense import Dense
@@ -248,3 +249,9 @@ class Chain:
         return [
             {name: next(remaining).reshape(shape) for name, shape in shapes.items()} for shapes in self.weight_shapes()
         ]
+
+
+@lru_cache(maxsize=64)
+def chain_of(layers, shape, n_outputs):
+    """The Chain of a tuple of layers: the last ones made are kept, since many small fits are of the same layers."""
+    return Chain(layers, shape, n_outputs)

@@ -28,6 +28,8 @@ class Rule(NamedTuple):
 
 def plain(value):
     """A value as Python's own types have it: no NumPy scalar, and a tuple for each list, tuple and array."""
+    if type(value) in (int, str, bool, float):
+        return value
     if isinstance(value, (np.generic, np.ndarray)):
         value = value.tolist()
     return tuple(map(plain, value)) if isinstance(value, (list, tuple)) else value

@@ -56,8 +56,8 @@ class Layer:
     rules: ClassVar[dict] = {}
 
     def __post_init__(self):
-        for field in fields(self):
-            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, plain(value))
 
     def __repr__(self):
         """The call that makes this layer, with the settings that are not their defaults."""
