@@ -190,9 +190,9 @@ def dropout_mask(numbers, rate):
 # ones, but for state. An example is an input shape and a network to test the layer in, which ends in a vector.
 
 
-def _dense(x, weights, units, activation):
-    W, b = weights
-    made = ACTIVATIONS[activation][0](x @ W + b)
+def _dense(x, weights, units, activation, use_bias=True, trainable=True):
+    W, *biases = weights
+    made = ACTIVATIONS[activation][0](sum(biases, x @ W))
     return made, made, weights
 
 
@@ -205,9 +205,7 @@ def padding_of(size, kernel_size, stride, dilation, padding):
     return total // 2, total - total // 2
 
 
-def _convolution(
-    x, weights, filters, kernel_size, strides, padding, dilation_rate, groups, activation, *options
-):
+def _convolution(x, weights, filters, kernel_size, strides, padding, dilation_rate, groups, activation, *options):
     """Weights are W (taps * channels, filters) of each group, and its b."""
     use_bias, _, pool_size = (*options, *(True, True, None)[len(options) :])
     settings = zip(x.shape[1:-1], kernel_size, strides, dilation_rate, strict=True)
@@ -331,6 +329,7 @@ LAYERS = {
         [
             ((5,), [("dense", 7, "tanh"), ("dense", 20, "gelu"), ("dense", 3, "identity")]),
             ((1, 5), [("dense", 9, "logistic"), ("dense", 3, "identity")]),
+            ((5,), [("dense", 20, "softplus", False), ("dense", 9, "tanh", True, False), ("dense", 3, "identity")]),
         ],
     ),
     "reshape": (

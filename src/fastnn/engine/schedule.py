@@ -115,8 +115,7 @@ def signals_of_rows(phases, n_layers):
 
 
 def by_name(phases):
-    """The operations in two sets, each a name and a layer: those by rows ("rows"), and those that threads share ("team").
-    """
+    """The operations in two sets, each a name and a layer: those by rows ("rows"), and those that threads share ("team")."""
     sets = {"rows": set(), "team": set()}
     for number, *operation in _operations(phases):
         sets["rows" if number > 0 else "team"].add(tuple(operation))
