@@ -111,6 +111,19 @@ def test_gradients_with_dropout(example, sharing, rng):
     check_gradients(network, rng, 7, tuple(rates))
 
 
+def test_gradients_where_a_sample_fills_the_cache(rng):
+    """A part of a batch is then taken in several chunks: memos and errors live from a chunk's forward to its back."""
+    description = [
+        ("dense", 8, "tanh"),
+        ("max_pooling", (5, 4)),
+        ("layer_normalization", 1e-3, "gelu"),
+        ("average_pooling", (4, 3), (2, 2), "same"),
+        ("global_max_pooling",),
+        ("dense", 2, "identity"),
+    ]
+    check_gradients(make(((40, 40, 1), description), np.float64, None, rng), rng, 7)
+
+
 def check_gradients(network, rng, n_samples, rates=()):
     """The loss is the reference's, and the gradients are its central differences."""
     X, targets = make_data(network, rng, n_samples)

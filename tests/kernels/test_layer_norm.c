@@ -70,11 +70,11 @@ void test_rescale(void)
     for (size_t cols = 1; cols <= 2 * LANES + 1; cols++)
         for (size_t gap = 0; gap < 2; gap++) {
             matrix x = random_matrix(ROWS, cols, gap), out = new_matrix(ROWS, cols, 2 * gap);
-            K->rescale(ROWS, cols, 0.5, -3, x.values, x.ld, out.values, out.ld);
+            K->rescale(ROWS, cols, &(fastnn_rescaling){0.5, -3}, x.values, x.ld, out.values, out.ld);
             for (size_t i = 0; i < ROWS; i++)
                 for (size_t j = 0; j < cols; j++)
                     expect(at(out, i, j), at(x, i, j) / 2 - 3, 0, "rescaled", i, j);
-            K->rescale(ROWS, cols, 2, 6, out.values, out.ld, out.values, out.ld);
+            K->rescale(ROWS, cols, &(fastnn_rescaling){2, 6}, out.values, out.ld, out.values, out.ld);
             for (size_t i = 0; i < ROWS; i++)
                 for (size_t j = 0; j < cols; j++)
                     expect(at(out, i, j), at(x, i, j), 0, "rescaled in place", i, j);

@@ -117,7 +117,7 @@ cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple d
         if i < plan.n_layers - 1 and dropout:
             signal.dropout = dropout[i]
         scratch = engine_layer.scratch_size()
-        for thread in range(n_threads):
+        for thread in range(n_threads if i >= plan.first_layer else 0):
             view = &plan.views[thread]
             view.layers[i], view.signals[i], view.own[i] = layer[0], signal[0], own[i]
             view.layers[i].scratch = space.zeros(scratch, dtype) if scratch > 0 else NULL

@@ -105,6 +105,11 @@ enum fastnn_source {
     FASTNN_N_SOURCES
 };
 
+/* Numbers are multiplied by scale, and offset is added. */
+typedef struct {
+    double scale, offset;
+} fastnn_rescaling;
+
 /* The caller's array X: any of the types above, read only; dense with any strides (in bytes), or sparse (CSR). */
 typedef struct {
     enum fastnn_source type;
@@ -115,6 +120,7 @@ typedef struct {
     const void *starts;  /* sparse: (n_samples + 1) where each row begins, and the last one ends; NULL: X is dense */
     int wide_indices;    /* columns and starts are int64_t, else int32_t */
     size_t n_stored;     /* entries in data and columns; a row that begins or ends outside of them is empty */
+    const fastnn_rescaling *rescaling; /* of what is gathered, once it is converted; NULL: it stays as it is */
 } fastnn_samples;
 
 /* What perceptrons learn from: rows of X, dense or sparse (CSR), and the class of each row. */
@@ -177,7 +183,7 @@ typedef struct {
                         const void *b);
     void (*unpack_matrix)(const fastnn_matrix *matrix, const void *packed, void *W, void *b);
 
-    /* rows[0 ... n) of a dense X, converted, into out (n, n_features); rows == NULL: the first n rows. */
+    /* rows[0 ... n) of a dense X, converted and rescaled, into out (n, n_features); rows == NULL: the first n rows. */
     void (*gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo);
     /* rows[first ... last) of a sparse X into their place among the entries, which depends on the rows before them.
      * Entries beyond the capacity are left out. */
@@ -276,7 +282,7 @@ typedef struct {
                                     const void *delta, size_t ldd, void *grad_gamma, void *grad_beta);
 
     /* out = x * scale + offset, number by number. In place is allowed. */
-    void (*rescale)(size_t rows, size_t cols, double scale, double offset, const void *x, size_t ldx, void *out,
+    void (*rescale)(size_t rows, size_t cols, const fastnn_rescaling *by, const void *x, size_t ldx, void *out,
                     size_t ldo);
 
     /* The loss of z (rows, n_outputs), times its weights, summed; delta gets its gradient by z, and may be z itself.

@@ -5,9 +5,8 @@
  */
 #include "table.h"
 
-/* The lanes added by halves, in every lane. Both sides of a lane's sum are the same two numbers in another order, so
- * that all lanes have the same bits. */
-INLINE vreal sum_everywhere(vreal v)
+/* The lanes added by halves: rows are short, and a chain of LANES additions is longer than all else that they need. */
+INLINE real sum_halves(vreal v)
 {
 #pragma GCC unroll 4
     for (int half = LANES / 2; half > 0; half /= 2) {
@@ -17,7 +16,7 @@ INLINE vreal sum_everywhere(vreal v)
             turned[i] = v[i ^ half];
         v += turned;
     }
-    return v;
+    return v[0];
 }
 
 INLINE vreal load_row(const real *row, size_t j, size_t cols)
@@ -49,19 +48,19 @@ void KERNEL(layer_norm_forward)(size_t rows, size_t cols, double epsilon, const 
         vreal sum = {0}, squares = {0};
         for (size_t j = 0; j < cols; j += LANES)
             sum += load_row(from, j, cols);
-        const vreal mean = sum_everywhere(sum) / n;
+        const real mean = sum_halves(sum) / n;
         for (size_t j = 0; j < cols; j += LANES) {
             const vreal difference = within(load_row(from, j, cols) - mean, j, cols);
             squares += difference * difference;
         }
-        const vreal scale = 1 / square_root(sum_everywhere(squares) / n + (real)epsilon);
+        const real scale = 1 / (real)__builtin_sqrt(sum_halves(squares) / n + (real)epsilon);
         for (size_t j = 0; j < cols; j += LANES) {
             const vreal normal = (load_row(from, j, cols) - mean) * scale;
             store_row(to, j, cols, normal * load_row(gamma, j, cols) + load_row(beta, j, cols));
         }
         if (statistics) {
-            ((real *)statistics)[2 * i] = mean[0];
-            ((real *)statistics)[2 * i + 1] = scale[0];
+            ((real *)statistics)[2 * i] = mean;
+            ((real *)statistics)[2 * i + 1] = scale;
         }
     }
 }
@@ -80,12 +79,11 @@ void KERNEL(layer_norm_grad_input)(size_t rows, size_t cols, const void *x, size
             sum += d;
             products += d * ((load_row(from, j, cols) - mean) * scale);
         }
-        sum = sum_everywhere(sum) / n;
-        products = sum_everywhere(products) / n;
+        const real mean_d = sum_halves(sum) / n, mean_product = sum_halves(products) / n;
         for (size_t j = 0; j < cols; j += LANES) {
             const vreal normal = (load_row(from, j, cols) - mean) * scale;
             const vreal d = load_row(error, j, cols) * load_row(gamma, j, cols);
-            store_row(to, j, cols, (d - sum - normal * products) * scale);
+            store_row(to, j, cols, (d - mean_d - normal * mean_product) * scale);
         }
     }
 }

@@ -1,10 +1,10 @@
 /* Numbers scaled and shifted. */
 #include "table.h"
 
-void KERNEL(rescale)(size_t rows, size_t cols, double scale, double offset, const void *x, size_t ldx, void *out,
+void KERNEL(rescale)(size_t rows, size_t cols, const fastnn_rescaling *by, const void *x, size_t ldx, void *out,
                      size_t ldo)
 {
-    const real factor = (real)scale, term = (real)offset;
+    const real factor = (real)by->scale, term = (real)by->offset;
     if (ldx == cols && ldo == cols)
         cols *= rows, rows = 1;
     for (size_t i = 0; i < rows; i++) {

@@ -84,6 +84,9 @@ cdef class DenseLayer(EngineLayer):
     def parameter_shapes(self):
         return [ParameterShape(self.input_shape[-1], self.output_shape[-1], self.trainable, self.use_bias)]
 
+    def reads_sparse(self):
+        return True
+
     def rows_cost(self):
         cdef size_t fan_in = self.input_shape[-1], fan_out = self.output_shape[-1]
         return max(packed_size(self.kernels, fan_in, fan_out), packed_size(self.kernels, fan_out, fan_in))  # W, W^T

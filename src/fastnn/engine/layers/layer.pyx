@@ -70,6 +70,14 @@ cdef class EngineLayer:
         """
         return 0
 
+    def reads_sparse(self):
+        """Whether the layer reads the entries of a sparse X."""
+        return False
+
+    def rescales_input(self):
+        """Whether the layer's work is done while X is gathered, if it is the network's first one."""
+        return False
+
     def takes_samples_alone(self):
         """Whether each thread takes samples of its own through the layer and back, however large the layer is."""
         return self.kind.forward_shared == NULL and self.kind.back_rows != NULL

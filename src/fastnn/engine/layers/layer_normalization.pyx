@@ -55,7 +55,7 @@ cdef LayerKind LAYER_NORMALIZATION = LayerKind(forward_rows, back_rows, grad_row
 
 
 cdef class LayerNormalizationLayer(EngineLayer):
-    """``("layer_normalization", epsilon, activation="identity", trainable=True)``, of which it learns gamma and beta."""
+    """A layer normalization layer: ``("layer_normalization", epsilon, activation="identity", trainable=True)``."""
 
     cdef double epsilon
     cdef bint trainable

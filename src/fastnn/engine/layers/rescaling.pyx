@@ -6,6 +6,7 @@ As a network's first layer it costs no pass of its own: X is rescaled while its 
 from libc.math cimport isfinite
 from libc.stddef cimport size_t
 
+from fastnn.engine.kernels cimport fastnn_rescaling
 from fastnn.engine.layers.layer import settings_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.signal cimport (
@@ -13,18 +14,10 @@ from fastnn.engine.layers.signal cimport (
 )
 
 
-cdef struct Rescaling:
-    double scale, offset
-
-
-cdef inline const Rescaling *rescaling_of(const Layer *layer) noexcept nogil:
-    return <const Rescaling *> layer.shape
-
-
 cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                        const Step *step) noexcept nogil:
     cdef size_t row = first * below.positions, rows = (last - first) * below.positions
-    layer.kernels.rescale(rows, below.channels, rescaling_of(layer).scale, rescaling_of(layer).offset,
+    layer.kernels.rescale(rows, below.channels, <const fastnn_rescaling *> layer.shape,
                           row_of(layer.kernels, below, below.values, row), below.ld,
                           row_of(layer.kernels, above, sums_of(above), row), above.ld)
     finish_sample_values(layer.kernels, above, first, last, step)
@@ -33,7 +26,9 @@ cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *ab
 cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first,
                     size_t last) noexcept nogil:
     cdef size_t row = first * below.positions, rows = (last - first) * below.positions
-    layer.kernels.rescale(rows, below.channels, rescaling_of(layer).scale, 0,
+    cdef fastnn_rescaling scaling = (<const fastnn_rescaling *> layer.shape)[0]
+    scaling.offset = 0
+    layer.kernels.rescale(rows, below.channels, &scaling,
                           row_of(layer.kernels, above, above.delta, row), above.ld,
                           row_of(layer.kernels, below, below.delta, row), below.ld)
     finish_sample_deltas(layer.kernels, below, first, last)
@@ -45,16 +40,17 @@ cdef LayerKind RESCALING = LayerKind(forward_rows, back_rows, NULL, NULL, NULL, 
 cdef class RescalingLayer(EngineLayer):
     """A rescaling layer: ``("rescaling", scale, offset=0.0)``."""
 
-    cdef Rescaling rescaling
-
     def __init__(self, tuple description, tuple input_shape):
         self.description, self.input_shape, self.output_shape = description, input_shape, input_shape
         scale, offset = settings_of(description, 2, 0.0)
         for name, number in (("scale", scale), ("offset", offset)):
             if not isinstance(number, (int, float)) or not isfinite(number):
                 raise ValueError(f"{name} must be a finite number, got {number!r}")
-        self.rescaling = Rescaling(scale, offset)
+        self.rescaling = fastnn_rescaling(scale, offset)
         self.kind, self.shape = &RESCALING, &self.rescaling
+
+    def rescales_input(self):
+        return True
 
     def reads_whole_vectors(self):
         return False
