@@ -147,10 +147,10 @@ class BaseSequential(DenseWeights, BaseNetwork):
         if not hasattr(self, "_network"):
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
         fitted = snapshot(self)
-        arrays = fitted._network.weights()
-        for array in arrays:  # a change would not reach the network: an error says so
-            array.flags.writeable = False
-        return tuple(fitted._chain.by_layer(arrays))
+        weights = tuple(fitted._chain.by_layer(fitted._network.weights()))
+        for array in (array for of_layer in weights for array in of_layer.values()):
+            array.flags.writeable = False  # a change would not reach the network: an error says so
+        return weights
 
     @weights_.setter
     def weights_(self, weights):
@@ -257,16 +257,17 @@ def checked_weights(weights, chain, dtype):
     if not isinstance(weights, (list, tuple)) or len(weights) != len(shapes):
         given = f"{len(weights)} of them" if isinstance(weights, (list, tuple)) else repr(weights)
         raise ValueError(f"weights must be a list of {len(shapes)} dicts, the output layer's last, got {given}")
-    arrays = []
+    checked = []
     for i, (of_layer, layer_shapes) in enumerate(zip(weights, shapes, strict=True)):
         if not isinstance(of_layer, dict) or of_layer.keys() != layer_shapes.keys():
             given = list(of_layer) if isinstance(of_layer, dict) else of_layer
             raise ValueError(f"weights[{i}] must be a dict with the names {list(layer_shapes)}, got {given!r}")
+        checked.append({})
         for name, shape in layer_shapes.items():
             array = checked_array(f"weights[{i}][{name!r}]", of_layer[name], str(shape), dtype)
             if array.shape != shape:
                 raise ValueError(f"weights[{i}][{name!r}] must have shape {shape}, got {array.shape}")
             if name == "moving_variance" and (array < 0).any():
                 raise ValueError(f"weights[{i}][{name!r}] must be at least 0, got {array.min()}")
-            arrays.append(array.reshape(-1, shape[-1]) if len(shape) > 1 else array)
-    return arrays
+            checked[-1][name] = array
+    return chain.to_engine(checked)

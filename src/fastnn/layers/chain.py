@@ -8,9 +8,11 @@ import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from fastnn.engine.layers.convolution import KEEP_ORDER
 from fastnn.layers.activation import Activation, engine_activation
 from fastnn.layers.dense import Dense
 from fastnn.layers.dropout import Dropout
+from fastnn.layers.pooling import MaxPooling1D, MaxPooling2D
 from fastnn.layers.reshaping import copied
 from fastnn.layers.rules import MOST
 from fastnn.layers.spec import Layer
@@ -192,9 +194,29 @@ class Chain:
         for weights in layer.weight_shapes(shape).values():
             self._check_size(f"the weights of layers[{i}]", weights[:-1])
         operation = layer.operation(shape)
-        if operation is not None and (made != shape or operation != copied(made) or not self._fuses):
+        if isinstance(layer, (MaxPooling1D, MaxPooling2D)) and self._pools_with(layer):
+            self._change_last(pool_size=layer.along(layer.pool_size))
+        elif operation is not None and (made != shape or operation != copied(made) or not self._fuses):
             self._do(operation)
         return made
+
+    def _pools_with(self, layer):
+        """Whether the engine can pool what the convolution before makes while it makes it."""
+        if not self._fuses or not self._operations or self._rates[-1] or self._operations[-1].pool_size is not None:
+            return False
+        last, is_side_by_side = self._operations[-1], layer.strides in (None, layer.pool_size)
+        return (
+            last.kind == "convolution"
+            and last.activation in KEEP_ORDER
+            and layer.padding == "valid"
+            and is_side_by_side
+        )
+
+    def _change_last(self, **changes):
+        """Change the engine's last layer, which then makes no more what it made for the user's layers so far."""
+        depth = len(self._operations)
+        self._operations[-1] = replace(self._operations[-1], **changes)
+        self.links = [replace(link, depth=None) if link.depth == depth else link for link in self.links]
 
     def _check_size(self, what, shape):
         if math.prod(shape) > MOST:
@@ -215,11 +237,10 @@ class Chain:
     def _activate(self, name, shape):
         if name == "identity" and self._fuses:
             return
-        if not self._fuses or not self._rates or self._rates[-1] or self._operations[-1].activation != "identity":
+        last = self._operations[-1] if self._operations else None
+        if not self._fuses or not last or self._rates[-1] or last.activation != "identity" or last.pool_size:
             self._do(copied(shape))
-        depth = len(self._operations)
-        self._operations[-1] = replace(self._operations[-1], activation=name)
-        self.links = [replace(link, depth=None) if link.depth == depth else link for link in self.links]
+        self._change_last(activation=name)
 
     # -- weights ------------------------------------------------------------------------------------------------------
 
@@ -247,8 +268,15 @@ class Chain:
         """For each layer a dict of its weights by their names, from arrays as the engine lists them."""
         remaining = iter(arrays)
         return [
-            {name: next(remaining).reshape(shape) for name, shape in shapes.items()} for shapes in self.weight_shapes()
+            {} if link.layer is None else link.layer.from_engine(remaining, link.input_shape) for link in self.links
         ]
+
+    def to_engine(self, weights):
+        """Arrays as the engine lists them, from a dict for each layer."""
+        arrays = []
+        for link, of_layer in zip(self.links, weights, strict=True):
+            arrays += [] if link.layer is None else link.layer.to_engine(of_layer)
+        return arrays
 
 
 @lru_cache(maxsize=64)

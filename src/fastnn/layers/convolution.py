@@ -1,6 +1,5 @@
 """Convolutional layers."""
 
-import math
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
@@ -38,9 +37,21 @@ class _Convolution(Windowed):
 
     def initial_weights(self, shape, random_state, gain):
         kernel_shape = self.weight_shapes(shape)["kernel"]
-        kernel = INITIALIZERS[self.kernel_initializer](kernel_shape, random_state)
-        kernel = kernel.reshape(math.prod(kernel_shape[:-1]), self.filters)
-        return [kernel, np.zeros(self.filters)] if self.use_bias else [kernel]
+        weights = {"kernel": INITIALIZERS[self.kernel_initializer](kernel_shape, random_state)}
+        if self.use_bias:
+            weights["bias"] = np.zeros(self.filters)
+        return self.to_engine(weights)
+
+    def to_engine(self, weights):
+        """The engine has a kernel and a bias for each group, one group after the other."""
+        by_name = [np.split(array, self.groups, axis=-1) for array in super().to_engine(weights)]
+        return [array for of_group in zip(*by_name, strict=True) for array in of_group]
+
+    def from_engine(self, arrays, shape):
+        shapes = self.weight_shapes(shape)
+        groups = [[next(arrays) for _ in shapes] for _ in range(self.groups)]
+        joined = (np.concatenate(parts, axis=-1) for parts in zip(*groups, strict=True))
+        return super().from_engine(joined, shape)
 
 
 def _rules(n_axes, paddings):

@@ -20,19 +20,25 @@ class Operation:
         The engine's name of the activation; None for a kind that has none.
     flags : tuple of bool
         The settings after the activation. The default of each is True.
+    pool_size : tuple of int or None
+        The windows, side by side, of which a convolution passes on the largest numbers; None: it passes on all.
     """
 
     kind: str
     settings: tuple = ()
     activation: str | None = None
     flags: tuple = ()
+    pool_size: tuple | None = None
 
     def description(self):
         """The kind and the settings, as the engine reads them, without the last flags that are their defaults."""
+        activation = () if self.activation is None else (self.activation,)
+        if self.pool_size is not None:
+            return self.kind, *self.settings, *activation, *self.flags, self.pool_size
         flags = list(self.flags)
         while flags and flags[-1]:
             flags.pop()
-        return self.kind, *self.settings, *(() if self.activation is None else (self.activation,)), *flags
+        return self.kind, *self.settings, *activation, *flags
 
 
 class Layer:
@@ -120,6 +126,25 @@ class Layer:
         """The names of those of `weight_shapes` that no optimizer changes."""
         return ()
 
+    def to_engine(self, weights):
+        """The arrays of the engine's layer, from the weights by their names: kernels as matrices of the last axis."""
+        return [array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array for array in weights.values()]
+
+    def from_engine(self, arrays, shape):
+        """The weights by their names, from the next of the engine's arrays.
+
+        Parameters
+        ----------
+        arrays : iterator of ndarray
+        shape : tuple of int
+            The shape of one sample of what the layer reads.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        return {name: next(arrays).reshape(its_shape) for name, its_shape in self.weight_shapes(shape).items()}
+
     def initial_weights(self, shape, random_state, gain):
         """Draw the weights that training starts from.
 
@@ -134,6 +159,6 @@ class Layer:
         Returns
         -------
         list of ndarray
-            An array for each of `weight_shapes`.
+            As the engine lists them: see `to_engine`.
         """
         return []
