@@ -283,15 +283,6 @@ def test_wrong_layers_raise_in_fit(layers, message, X, y):
     assert not hasattr(model, "classes_")
 
 
-def test_names_from_elsewhere():
-    with pytest.raises(TypeError, match="Use layers instead of hidden_layer_sizes"):
-        SequentialClassifier(hidden_layer_sizes=(5,))
-    with pytest.raises(TypeError, match="Use layers instead of dropout"):
-        SequentialClassifier(dropout=0.5)
-    with pytest.raises(TypeError, match="Use hidden_layer_sizes instead of layers"):
-        MLPClassifier(layers=(5,))
-
-
 class TestConversion:
     @pytest.mark.parametrize("mlp", [MLPClassifier, MLPRegressor])
     def test_from_and_to_sklearn(self, mlp, X, y):
