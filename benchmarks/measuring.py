@@ -56,8 +56,8 @@ def _fma_peak():
     return library
 
 
-def fma_peak_work(dtype):
-    """A work of nothing but fused multiply-adds on as many threads as fastnn uses, and its operations.
+def fma_peak_work(dtype, n_threads=None):
+    """A work of nothing but fused multiply-adds, by default on as many threads as fastnn uses, and its operations.
 
     None where it cannot be compiled.
     """
@@ -65,7 +65,7 @@ def fma_peak_work(dtype):
     if library is None:
         return None
     function, sink = getattr(library, f"peak_{np.dtype(dtype)}"), ctypes.byref(ctypes.c_double())
-    n, n_threads = 200_000, effective_n_threads()
+    n, n_threads = 200_000, n_threads or effective_n_threads()
     return (lambda: function(n, n_threads, sink)), function(n, n_threads, sink)
 
 

@@ -1,27 +1,24 @@
 """Peak memory of a fit beside the data, from float32 and from uint8: python peak_memory.py (Linux only)."""
 
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from fastnn import MLPClassifier
 
+sys.path.append(str(Path(__file__).parents[1]))  # where the benchmarks share what they measure by
+from resident import megabytes_of
+
 N_SAMPLES, N_FEATURES, N_CLASSES = 60_000, 784, 10  # MNIST's
-
-
-def resident_megabytes(which):
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith(which)) / 1024
 
 
 def megabytes_of_fit(X, y):
     """How much higher the resident memory was during a fit of the reference network than before it."""
-    with open("/proc/self/clear_refs", "w") as peak:
-        peak.write("5")  # forget the peak so far
-    before = resident_megabytes("VmRSS")
-    MLPClassifier((512, 256), solver="rmsprop", batch_size=64, max_iter=1, random_state=0).fit(X, y)
-    return resident_megabytes("VmHWM") - before
+    model = MLPClassifier((512, 256), solver="rmsprop", batch_size=64, max_iter=1, random_state=0)
+    return megabytes_of(lambda: model.fit(X, y))
 
 
 if __name__ == "__main__":

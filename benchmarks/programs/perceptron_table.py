@@ -8,7 +8,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from peak_memory import resident_megabytes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Perceptron as SklearnPerceptron
 
@@ -16,6 +15,7 @@ from fastnn import Perceptron
 
 sys.path.append(str(Path(__file__).parents[1]))  # where asv's workloads are
 from perceptron import WORKLOADS
+from resident import megabytes_of
 
 N_ROUNDS = 7
 # Epochs of `fit`, all of them taken; None: `partial_fit`, so often that it can be timed.
@@ -46,11 +46,8 @@ def seconds(Model, X, y, n_epochs):
 def megabytes_of_fit(X, y, average):
     """How much higher the resident memory was during a fit than before it."""
     ctypes.CDLL(None).malloc_trim(0)  # what was freed before does not count as there already
-    with open("/proc/self/clear_refs", "w") as peak:
-        peak.write("5")  # forget the peak so far
-    before = resident_megabytes("VmRSS")
-    Perceptron(max_iter=2, tol=None, average=average).fit(X, y)
-    return resident_megabytes("VmHWM") - before
+    model = Perceptron(max_iter=2, tol=None, average=average)
+    return megabytes_of(lambda: model.fit(X, y))
 
 
 if __name__ == "__main__":

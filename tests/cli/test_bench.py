@@ -70,7 +70,7 @@ class FakePeer:
             raise bench.PeerError("JAX failed: it is broken")
         return "1.2"
 
-    def seconds(self, workload):
+    def ask(self, workload):
         self.n_rounds += 1
         if self.name == "PyTorch" and self.n_rounds > 3:
             raise bench.PeerError("PyTorch took more than 120 s")
@@ -89,7 +89,14 @@ def test_the_table(small, monkeypatch, capsys):
     assert re.search(table.replace("a network", "a row"), printed)
     assert "neither PyTorch nor JAX" in printed
     assert "instruction set" in printed
-    assert bench.duration(3.14159e-5) == "31.4 µs"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(3.14159e-5, "31.4 µs"), (9.997e-4, "1 ms"), (0.12345, "123 ms"), (0.9996, "1 s"), (1234.4, "1234 s")],
+)
+def test_durations(seconds, text):
+    assert bench.duration(seconds) == text
 
 
 def test_peers_that_fail_are_left_out(small, monkeypatch, capsys):
@@ -107,7 +114,7 @@ def test_peers_take_turns(monkeypatch):
     """Every round asks all peers, so that other work on the machine slows all of them."""
     monkeypatch.setattr(timing, "SETTLE_SECONDS", 0.0)
     asked = []
-    monkeypatch.setattr(FakePeer, "seconds", lambda self, workload: asked.append(self.name) or 1.0)
+    monkeypatch.setattr(FakePeer, "ask", lambda self, workload: asked.append(self.name) or 1.0)
     bench.timed([FakePeer("fastnn"), FakePeer("NumPy")], "a row", timing.OtherWork())
     assert asked == ["fastnn", "NumPy"] * bench.MOST_ROUNDS
     asked.clear()
@@ -119,7 +126,7 @@ def test_peers_take_turns(monkeypatch):
 def test_a_process_of_its_own():
     with bench.Peer("NumPy") as peer:
         assert peer.version() == np.__version__
-        assert 0 < peer.seconds("64-100-10, predict 1 row") < 10
+        assert 0 < peer.ask("64-100-10, predict 1 row") < 10
     assert peer.process.returncode is not None
 
 
@@ -138,7 +145,7 @@ def test_a_process_that_fails(monkeypatch, code, says):
         with pytest.raises(bench.PeerError, match=re.escape(says)):
             peer.version()
         with pytest.raises(bench.PeerError):
-            peer.seconds(WORKLOADS[0])
+            peer.ask(WORKLOADS[0])
 
 
 def test_it_takes_no_options(capsys):

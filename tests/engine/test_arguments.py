@@ -1,5 +1,7 @@
 """Arguments that make no sense are refused before anything is computed, or allocated."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from problems import dense_layers, make_loss, make_trainer, random_weights
@@ -116,10 +118,15 @@ def test_a_network_needs_layers():
 def test_networks_too_large_to_address_are_not_allocated():
     """Sizes whose product overflows: were it taken modulo 2**64, a small block would be written past its end."""
     largest = 2**31 - 1
-    with pytest.raises(MemoryError):
-        Network(dense_layers([largest], []), (largest,), "softmax", "float64")
-    with pytest.raises(MemoryError):
-        Network(dense_layers([largest] * 3, ["relu", "relu"]), (largest,), "softmax", "float32")
+    tracemalloc.start()
+    try:
+        with pytest.raises(MemoryError):
+            Network(dense_layers([largest], []), (largest,), "softmax", "float64")
+        with pytest.raises(MemoryError):
+            Network(dense_layers([largest] * 3, ["relu", "relu"]), (largest,), "softmax", "float32")
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
     network = trainer().network
     for batch_size in (2**61, 2**62):
         with pytest.raises(MemoryError):

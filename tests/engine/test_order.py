@@ -25,3 +25,8 @@ def test_orders_and_what_is_drawn_next_are_numpys(n, generator):
 def test_what_is_no_order_is_refused(order):
     with pytest.raises(ValueError, match="Buffer"):
         shuffled(order, np.random.RandomState(0))
+
+
+def test_an_order_beyond_32_bits_is_refused_before_it_is_copied():
+    with pytest.raises(ValueError, match=r"order must have fewer than 2\*\*32 samples, got 4294967296"):
+        shuffled(np.broadcast_to(np.intp(0), 2**32), np.random.RandomState(0))

@@ -54,7 +54,11 @@ def test_wide_layers_have_phases_of_their_own():
 
 
 def test_a_network_that_learns_nothing_is_refused():
-    layer = SimpleNamespace(rows_cost=lambda: 0, parameter_shapes=lambda: [])
+    layer = SimpleNamespace(
+        rows_cost=lambda: 0,
+        parameter_shapes=lambda: [],
+        sums_by_samples=lambda: False,
+    )
     with pytest.raises(ValueError, match="must have a layer that learns, got 2 that do not"):
         schedule.plan([layer, layer])
 

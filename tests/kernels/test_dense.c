@@ -406,7 +406,7 @@ void test_whole_gradient(void)
         for (size_t panel = 0; panel < panels; panel++) {
             K->dense_grad_bias(&layers[0], panel, s.rows, delta.values, delta.ld, &step);
             K->dense_grad_bias(&gradient_layer, panel, s.rows, delta.values, delta.ld, &leave);
-            K->matrix_step(&layers[1], panel, grad.values, &take);
+            K->matrix_step(&layers[1], panel, grad.values, &take, NULL);
         }
         for (size_t k = 0; k < size; k++)
             expect(get(packed.values, k), get(layers[0].weights, k), 4 * EPS, "a step made later", k, (size_t)i);

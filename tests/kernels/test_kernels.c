@@ -114,9 +114,11 @@ static const struct {
     const char *name;
     void (*run)(void);
 } tests[] = {
-    TEST(pack),          TEST(forward),   TEST(grad_input), TEST(grad_weights),     TEST(whole_gradient), TEST(gather),
-    TEST(gather_sparse), TEST(half),      TEST(terms),      TEST(activations),      TEST(sum_of_squares), TEST(dropout),
-    TEST(losses),        TEST(transpose), TEST(perceptron), TEST(perceptron_steps),
+    TEST(pack),           TEST(forward),     TEST(grad_input),     TEST(grad_weights),
+    TEST(whole_gradient), TEST(gather),      TEST(gather_sparse),  TEST(half),
+    TEST(terms),          TEST(activations), TEST(sum_of_squares), TEST(dropout),
+    TEST(losses),         TEST(transpose),   TEST(perceptron),     TEST(perceptron_steps),
+    TEST(pool),           TEST(layer_norm),  TEST(rescale),
 };
 
 /* vmath_accuracy.c's main, compiled as each table's kernels are. */

@@ -33,14 +33,18 @@ class PeerError(Exception):
 
 
 class Peer:
-    """A peer in a process of its own, which sleeps while other peers are timed."""
+    """A peer in a process of its own, which sleeps while other peers are timed.
 
-    def __init__(self, name):
-        self.name = name
+    `command` starts it, by default as a peer of this command. It prints a line when it is ready, and a line for each
+    line that it is sent, all of them JSON; for each it has `patience` seconds, by default PATIENCE.
+    """
+
+    def __init__(self, name, command=None, patience=None):
+        self.name, self.patience = name, patience or PATIENCE
         self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (__exit__ closes it)
         with unbound():  # the child inherits the cores that this process may use
             self.process = subprocess.Popen(
-                [*PEER, name],
+                command or [*PEER, name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self.errors,
@@ -61,10 +65,10 @@ class Peer:
         """The version of the peer's package; waits until the package is imported."""
         return self._answer()
 
-    def seconds(self, workload):
-        """The seconds that a round of a workload takes."""
+    def ask(self, question):
+        """The answer to a question: of a workload's name, the seconds that a round of it takes."""
         with suppress(OSError):  # the process has ended: _answer says why
-            print(workload, file=self.process.stdin, flush=True)
+            print(question, file=self.process.stdin, flush=True)
         return self._answer()
 
     def _answer(self):
@@ -74,14 +78,14 @@ class Peer:
             timeout.set()
             self.process.kill()
 
-        timer = threading.Timer(PATIENCE, end)
+        timer = threading.Timer(self.patience, end)
         timer.start()
         try:
             answer = self.process.stdout.readline()
         finally:
             timer.cancel()
         if timeout.is_set():
-            raise PeerError(f"{self.name} took more than {PATIENCE} s")
+            raise PeerError(f"{self.name} took more than {self.patience} s")
         if not answer:
             self.process.wait()
             self.errors.seek(0)
@@ -107,7 +111,7 @@ def timed(peers, workload, other_work):
 
     def seconds(peer):
         other_work.settle()
-        return peer.seconds(workload)
+        return peer.ask(workload)
 
     rounds, end = [], time.monotonic() + SECONDS_PER_WORKLOAD
     while len(rounds) < LEAST_ROUNDS or (len(rounds) < MOST_ROUNDS and time.monotonic() < end):
@@ -116,10 +120,11 @@ def timed(peers, workload, other_work):
 
 
 def duration(seconds):
-    for unit, factor in (("s", 1), ("ms", 1e3)):
-        if seconds * factor >= 1:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
+    """Seconds as text with three digits. The unit is chosen after rounding: 1 ms, not 1e+03 µs."""
+    for unit, factor in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
+        value = seconds * factor
+        if float(f"{value:.3g}") >= 1 or unit == "µs":
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
 
 
 def print_times(workload, times):

@@ -5,6 +5,7 @@ from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from fastnn.data.inputs import class_weights, native, refusing
+from fastnn.data.quoted import quoted
 from fastnn.data.sparse import check_dense
 from fastnn.engine.loss import Loss
 
@@ -33,7 +34,9 @@ def class_numbers(classes, y):
         codes = np.searchsorted(classes, y)
     known = classes[np.minimum(codes, len(classes) - 1)] == y
     if not np.all(known):
-        raise ValueError(f"y must have no other classes than {classes}, got {np.unique(y[~known])}")
+        raise ValueError(
+            f"y must have no other classes than {quoted(classes, str)}, got {quoted(np.unique(y[~known]), str)}"
+        )
     return codes.astype(np.int32)
 
 
@@ -60,7 +63,9 @@ def check_classes(classes, known):
     if known is None and classes is None:
         raise ValueError("classes must be given in the first call to partial_fit, got None")
     if known is not None and classes is not None and not are_same(classes, known):
-        raise ValueError(f"classes must be those of the first call to partial_fit, {known!r}, got {classes!r}")
+        raise ValueError(
+            f"classes must be those of the first call to partial_fit, {quoted(known)}, got {quoted(classes)}"
+        )
 
 
 def indicates(y):
@@ -165,8 +170,8 @@ class Labels:
             labels = unique_labels(column)
             if set(labels) != set(classes):
                 raise ValueError(
-                    f"y must have the same classes as in the previous call to fit, {classes}, with warm_start=True, "
-                    f"got {labels}"
+                    f"y must have the same classes as in the previous call to fit, {quoted(classes, str)}, with "
+                    f"warm_start=True, got {quoted(labels, str)}"
                 )
 
     def loss(self, label_smoothing):
@@ -249,14 +254,14 @@ class Labels:
         if codes.ndim == 1 or self.target_type == "binary":
             if not isinstance(class_weight, (str, dict)):
                 raise ValueError(
-                    f"class_weight must be a dict, 'balanced' or None for a y of one column, got {class_weight!r}"
+                    f"class_weight must be a dict, 'balanced' or None for a y of one column, got {quoted(class_weight)}"
                 )
             return class_weights(class_weight, self.classes, counted.reshape(-1), sample_weight)[codes.reshape(-1)]
         n_columns = codes.shape[1]
         if isinstance(class_weight, dict) or not isinstance(class_weight, (str, list, tuple)):
             raise ValueError(
                 f"class_weight must be 'balanced' or a list of {n_columns}, one for each column of y, "
-                f"got {class_weight!r}"
+                f"got {quoted(class_weight)}"
             )
         each = [class_weight] * n_columns if isinstance(class_weight, str) else list(class_weight)
         if len(each) != n_columns:
@@ -265,7 +270,7 @@ class Labels:
             )
         for i, weight in enumerate(each):
             if not isinstance(weight, dict) and weight not in ("balanced", None):
-                raise ValueError(f"class_weight[{i}] must be a dict, 'balanced' or None, got {weight!r}")
+                raise ValueError(f"class_weight[{i}] must be a dict, 'balanced' or None, got {quoted(weight)}")
         classes = self.classes if self.groups else [np.arange(2)] * n_columns
         weights = [class_weights(*column, sample_weight) for column in zip(each, classes, counted.T, strict=True)]
         return np.stack([column[own] for column, own in zip(weights, codes.T, strict=True)], axis=1)

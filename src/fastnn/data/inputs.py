@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from fastnn._sklearn import _check_sample_weight
+from fastnn.data.quoted import quoted
 from fastnn.data.sparse import check_sparse
 from fastnn.engine.arrays import source_dtypes
 from fastnn.estimators.constraints import as_float
@@ -27,7 +28,7 @@ def refusing(what, *named, errors=(OverflowError, TypeError)):
     except (*errors, ValueError) as error:
         if not isinstance(error, errors) and not str(error).startswith("could not convert"):  # NumPy's; others name it
             raise
-        raise ValueError(f"{what.format(*named)}: {error}") from error
+        raise ValueError(f"{what.format(*(quoted(each, str) for each in named))}: {quoted(error, str)}") from error
 
 
 def validated(estimator, X, y="no_validation", **checks):
@@ -206,13 +207,13 @@ def class_weights(class_weight, classes, codes, sample_weight=None, negative=Fal
     for label, weight in class_weight.items():
         if not isinstance(weight, Real) or not math.isfinite(as_float(weight)) or (weight < 0 and not negative):
             rule = "finite" if negative else "finite and at least 0"
-            raise ValueError(f"class_weight[{label!r}] must be {rule}, got {weight!r}")
+            raise ValueError(f"class_weight[{quoted(label)}] must be {rule}, got {quoted(weight)}")
     keys = [next((key for key in _keys(label) if key in class_weight), label) for label in classes]
     unknown, lacking = set(class_weight).difference(keys), [key not in class_weight for key in keys]
     if unknown and any(lacking):
         raise ValueError(
-            f"class_weight must list no other classes than y has, or all that y has, got {sorted(unknown, key=str)}, "
-            f"which y does not have, but not {classes[lacking].tolist()}"
+            "class_weight must list no other classes than y has, or all that y has, got "
+            f"{quoted(sorted(unknown, key=str))}, which y does not have, but not {quoted(classes[lacking].tolist())}"
         )
     weights[:] = [class_weight.get(key, 1.0) for key in keys]
     return weights
@@ -238,7 +239,7 @@ def check_not_balanced(class_weight):
     if any(isinstance(weight, str) for weight in each):
         raise ValueError(
             "class_weight must not be 'balanced' for partial_fit, which does not see all samples, "
-            f"got {class_weight!r}: "
+            f"got {quoted(class_weight)}: "
             "pass dict(zip(classes, sklearn.utils.compute_class_weight('balanced', classes=classes, y=y))), where y is "
             "that of all samples, or of enough of them"
         )
@@ -247,5 +248,5 @@ def check_not_balanced(class_weight):
 def checked_epochs(epochs):
     """The number of epochs, which must be a positive integer."""
     if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"epochs must be an integer of at least 1, got {epochs!r}")
+        raise ValueError(f"epochs must be an integer of at least 1, got {quoted(epochs)}")
     return int(epochs)

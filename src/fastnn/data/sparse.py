@@ -9,6 +9,7 @@ from numbers import Integral, Number
 import numpy as np
 import scipy.sparse as sp
 
+from fastnn.data.quoted import quoted
 from fastnn.engine.arrays import check_indices
 
 
@@ -87,7 +88,8 @@ def _check_dia(X, name):
         raise ValueError(f"{name}.data must have a row for each of {len(X.offsets)} offsets, got {len(X.data)}")
     if not _are_in_range(X.offsets, 1 - n_rows, n_columns) or len(np.unique(X.offsets)) < len(X.offsets):
         raise ValueError(
-            f"{name}.offsets must be different whole numbers from {1 - n_rows} to {n_columns - 1}, got {X.offsets}"
+            f"{name}.offsets must be different whole numbers from {1 - n_rows} to {n_columns - 1}, "
+            f"got {quoted(X.offsets, str)}"
         )
 
 
@@ -95,11 +97,11 @@ def _check_dok(X, name):
     keys = list(X.keys())
     for key in keys:
         if type(key) is not tuple or len(key) != 2:
-            raise ValueError(f"the keys of {name} must be pairs of indices, got {key!r}")
+            raise ValueError(f"the keys of {name} must be pairs of indices, got {quoted(key)}")
     for axis, (indices, size) in enumerate(zip(zip(*keys, strict=True), X.shape, strict=False)):
         if not _are_indices(indices, size):
             wrong = next(index for index in indices if not _are_indices([index], size))
-            raise ValueError(f"the keys of {name} must be from 0 to {size - 1} on axis {axis}, got {wrong!r}")
+            raise ValueError(f"the keys of {name} must be from 0 to {size - 1} on axis {axis}, got {quoted(wrong)}")
 
 
 def _check_lil(X, name):
@@ -121,7 +123,7 @@ def _check_lil(X, name):
     indices = list(chain.from_iterable(X.rows))
     if not _are_indices(indices, n_columns):
         wrong = next(index for index in indices if not _are_indices([index], n_columns))
-        raise ValueError(f"{name}.rows must be lists of indices from 0 to {n_columns - 1}, got {wrong!r}")
+        raise ValueError(f"{name}.rows must be lists of indices from 0 to {n_columns - 1}, got {quoted(wrong)}")
 
 
 _CHECKS = {

@@ -12,6 +12,7 @@ cimport numpy as cnp
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint32_t
 
+from fastnn.engine import schedule
 from fastnn.engine.activation import keeps_input, number
 from fastnn.engine.arrays cimport Workspace, round_up
 from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_entries, fastnn_kernels
@@ -19,10 +20,12 @@ from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
 from fastnn.engine.layers.signal cimport Signal, n_panels, n_tiles
 from fastnn.engine.loss cimport Loss, TargetRows
 from fastnn.engine.network cimport Network
-from fastnn.engine.products cimport every_term, n_weight_tasks
-from fastnn.engine.segment cimport Operation, Plan, RowOperation, Segment, n_chunks, operation_work, row_work
+from fastnn.engine.products cimport every_term, n_weight_tasks, packed_size
+from fastnn.engine.segment cimport Operation, Plan, RowOperation, Segment, View, n_parts, operation_work, row_work
 
 cnp.import_array()
+
+cdef size_t CACHE_LINE = 16  # numbers, or more: no two parts of a batch have gradients in one
 
 
 cdef book_parameters(Segment *segment, Network network, cnp.ndarray memories, Workspace space):
@@ -30,7 +33,7 @@ cdef book_parameters(Segment *segment, Network network, cnp.ndarray memories, Wo
     """
     cdef Plan *plan = &segment.plan
     cdef char *gradient
-    cdef size_t i, panels = 0, itemsize = plan.kernels.itemsize
+    cdef size_t i, n, panels = 0, itemsize = plan.kernels.itemsize
     cdef Parameter *parameter
     plan.parameters = <Parameter *> space.zeros(plan.n_parameters * sizeof(Parameter), np.uint8)
     plan.gradients = plan.parameters
@@ -39,8 +42,9 @@ cdef book_parameters(Segment *segment, Network network, cnp.ndarray memories, Wo
         parameter[0] = network.parameter_list[i]
         parameter.matrix.state = <char *> cnp.PyArray_DATA(memories) + parameter.offset * itemsize
         parameter.matrix.state_stride = len(network.parameters)
-        parameter.squares = <double *> space.zeros(n_weight_tasks(plan.kernels, &parameter.matrix), np.float64)
-        panels += n_panels(plan.kernels, parameter.matrix.fan_out)
+        n = n_panels(plan.kernels, parameter.matrix.fan_out)
+        parameter.squares = <double *> space.zeros(max(n_weight_tasks(plan.kernels, &parameter.matrix), n), np.float64)
+        panels += n
     if segment.stepping.clip_norm > 0:
         segment.stepping.norms = <double *> space.zeros(panels, np.float64)
         gradient = space.zeros(len(network.parameters), network.dtype)
@@ -60,9 +64,9 @@ cdef book_operations(Plan *plan, list phases, Workspace space):
         for name, *arguments in phase:
             operation.work = operation_work(name)
             if name == "rows":
-                plan.n_row_operations = len(arguments[0])
-                plan.row_operations = row_operation = <RowOperation *> space.zeros(
-                    plan.n_row_operations * sizeof(RowOperation), np.uint8)
+                operation.n_row_operations = len(arguments[0])
+                operation.row_operations = row_operation = <RowOperation *> space.zeros(
+                    operation.n_row_operations * sizeof(RowOperation), np.uint8)
                 for row_name, *layer in arguments[0]:
                     row_operation.work = row_work(row_name)
                     row_operation.layer = layer[0] if layer else 0
@@ -73,59 +77,98 @@ cdef book_operations(Plan *plan, list phases, Workspace space):
         (operation - 1).ends_phase = True
 
 
-cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple dropout, list phases,
+cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple dropout, list phases, int n_threads,
                                  Workspace space) except NULL:
-    """The layers, what each needs for itself, and the signals that they make. Returns the terms of any sum."""
-    cdef const fastnn_kernels *kernels = plan.kernels
+    """The layers, what each needs for itself, and the signals that they make. Returns the terms of any sum.
+
+    Each thread has a view of them. They differ in what is the thread's own: scratch memory, and signals of which it
+    needs only a few samples at a time.
+    """
     cdef const uint32_t *all_terms
     cdef EngineLayer engine_layer
+    cdef View *view
     cdef Layer *layer
     cdef Signal *signal
-    cdef size_t i, first = 0
+    cdef size_t i, first = 0, n_bytes
+    cdef int thread
     layers, dtype, batch_size = network.layers, network.dtype, <object> plan.batch_size
-    operations = [operation for phase in phases for operation in phase]
-    row_operations = next(operation[1] for operation in operations if operation[0] == "rows")
-    backs = {operation[1] for operation in operations if operation[0] == "back"}
-    backs_by_rows = {operation[1] for operation in row_operations if operation[0] == "back"}
+    operations = schedule.by_name(phases)
+    own = schedule.signals_of_rows(phases, len(layers))
     n_rows = batch_size * max(math.prod(layer.input_shape[:-1]) for layer in layers)
     all_terms = space.terms(max(*network.sizes, n_rows))
-    plan.layers = <Layer *> space.zeros(plan.n_layers * sizeof(Layer), np.uint8)
-    plan.signals = <Signal *> space.zeros(plan.n_layers * sizeof(Signal), np.uint8)
+    plan.views = <View *> space.zeros(n_threads * sizeof(View), np.uint8)
+    for thread in range(n_threads):
+        view = &plan.views[thread]
+        view.layers = <Layer *> space.zeros(plan.n_layers * sizeof(Layer), np.uint8)
+        view.signals = <Signal *> space.zeros(plan.n_layers * sizeof(Signal), np.uint8)
+        view.own = <bint *> space.zeros(plan.n_layers * sizeof(bint), np.uint8)
     for i in range(plan.n_layers):
-        engine_layer, layer, signal = layers[i], &plan.layers[i], &plan.signals[i]
+        engine_layer, layer, signal = layers[i], &plan.views[0].layers[i], &plan.views[0].signals[i]
         layer[0] = network.layer_list[i]
         layer.parameters = plan.gradients + first
         first += layer.n_parameters
-        layer.workspace = engine_layer.book(layer, batch_size, i in backs_by_rows, space)
-
-        is_last = i == plan.n_layers - 1
+        layer.workspace = engine_layer.book(layer, batch_size, ("back", i) in operations["rows"], space)
+        if ("grad", i) in operations["rows"]:
+            layer.part_size = round_up(packed_size_of(layer), CACHE_LINE)
+            layer.parts = space.zeros(n_parts(plan, plan.batch_size) * layer.part_size, dtype)
         signal[0] = network.signal_list[i]  # its shape
         signal.columns = signal.samples = every_term(all_terms)
         signal.number = i
-        # A loss of logits is computed from the last layer's sums, before the head.
-        activation = network.head if is_last and not loss.from_logits else engine_layer.activation
-        signal.activation = number(activation)
-        size = round_up(batch_size, kernels.tile_cols) * signal.positions * <object> signal.ld
-        signal.kept = signal.values = space.zeros(size, dtype)
-        if is_last and loss.from_logits:
-            signal.delta = signal.values  # the loss replaces the logits by their gradient
-        else:
-            if is_last or i + 1 in backs or i + 1 in backs_by_rows:
-                signal.delta = space.zeros(size, dtype)
-            if keeps_input(activation):
-                signal.kept = signal.sums = space.zeros(size, dtype)
-        if not is_last and dropout and dropout[i] > 0:
-            signal.dropout, signal.mask = dropout[i], space.zeros(size, dtype)
-            if signal.sums == NULL:
-                signal.kept = space.zeros(size, dtype)
-        if i in backs and engine_layer.needs_transposed_delta():
-            signal.delta_t = space.zeros(
-                round_up(batch_size, kernels.tile_cols) * signal.positions * <object> signal.channels, dtype)
+        if i < plan.n_layers - 1 and dropout:
+            signal.dropout = dropout[i]
+        scratch = engine_layer.scratch_size()
+        for thread in range(n_threads):
+            view = &plan.views[thread]
+            view.layers[i], view.signals[i], view.own[i] = layer[0], signal[0], own[i]
+            view.layers[i].scratch = space.zeros(scratch, dtype) if scratch > 0 else NULL
+            if thread == 0 or own[i]:
+                book_signal(plan, &view.signals[i], engine_layer, network, loss, operations,
+                            plan.chunk_samples if own[i] else plan.batch_size, space)
+            else:
+                view.signals[i] = plan.views[0].signals[i]
     return all_terms
 
 
+cdef book_signal(const Plan *plan, Signal *signal, EngineLayer layer, Network network, Loss loss, dict operations,
+                 n_samples, Workspace space):
+    """The arrays of the signal that a layer makes of so many samples."""
+    cdef const fastnn_kernels *kernels = plan.kernels
+    dtype, i = network.dtype, signal.number
+    is_last = i == plan.n_layers - 1
+    # A loss of logits is computed from the last layer's sums, before the head.
+    activation = network.head if is_last and not loss.from_logits else layer.activation
+    signal.activation = number(activation)
+    n_rows = round_up(n_samples, kernels.tile_cols) * signal.positions
+    size = n_rows * <object> signal.ld + <object> kernels.tile_cols  # vectors may be read that end past the last row
+    signal.kept = signal.values = space.zeros(size, dtype)
+    if is_last and loss.from_logits:
+        signal.delta = signal.values  # the loss replaces the logits by their gradient
+    else:
+        if is_last or any(("back", i + 1) in operations[sharing] for sharing in ("rows", "team")):
+            signal.delta = space.zeros(size, dtype)
+        if keeps_input(activation):
+            signal.kept = signal.sums = space.zeros(size, dtype)
+    if layer.memo_size() > 0 and any((name, i) in operations["rows"] for name in ("grad", "back")):
+        signal.memo_size = layer.memo_size()
+        signal.memo = space.zeros(n_samples * signal.memo_size, dtype)
+    if signal.dropout > 0:
+        signal.mask = space.zeros(size, dtype)
+        if signal.sums == NULL:
+            signal.kept = space.zeros(size, dtype)
+    if ("back", i) in operations["team"] and layer.needs_transposed_delta():
+        signal.delta_t = space.zeros(n_rows * <object> signal.channels, dtype)
+
+
+cdef size_t packed_size_of(const Layer *layer) noexcept:
+    """The number of numbers in the panels of all the layer's parameters."""
+    cdef size_t i, size = 0
+    for i in range(layer.n_parameters):
+        size += packed_size(layer.kernels, layer.parameters[i].matrix.fan_in, layer.parameters[i].matrix.fan_out)
+    return size
+
+
 cdef book_targets(Segment *segment, Network network, Loss loss, Workspace space):
-    """The targets and weights of a batch and of the next one, and the losses of a batch's chunks."""
+    """The targets and weights of a batch and of the next one, and the losses of a batch's parts."""
     cdef TargetRows *targets
     cdef size_t i
     n_rows = round_up(segment.plan.batch_size, segment.plan.kernels.tile_cols)
@@ -136,7 +179,7 @@ cdef book_targets(Segment *segment, Network network, Loss loss, Workspace space)
             targets.labels = <int32_t *> space.zeros(n_rows * loss.n_targets, np.int32)
         else:
             targets.targets = space.zeros(n_rows * loss.n_outputs, network.dtype)
-    segment.progress.losses = <double *> space.zeros(n_chunks(&segment.plan, segment.plan.batch_size), np.float64)
+    segment.progress.losses = <double *> space.zeros(n_parts(&segment.plan, segment.plan.batch_size), np.float64)
 
 
 cdef Workspace book_dense_input(Segment *segment, Network network, const uint32_t *all_terms):

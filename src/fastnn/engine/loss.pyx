@@ -108,6 +108,9 @@ cdef class Loss:
 
     def check(self, network):
         """Raise ValueError unless the network has the head and the outputs of this loss."""
+        if network.layers[-1].n_positions() > 1:
+            raise ValueError(
+                f"the last layer must make a vector of each sample, got shape {network.layers[-1].output_shape}")
         if (self.head, self.n_outputs) != (network.head, network.sizes[-1]):
             raise ValueError(f"loss must have {network.sizes[-1]} outputs with the head {network.head!r}, as the "
                              f"network has, got {self.n_outputs} with {self.head!r}")

@@ -16,6 +16,8 @@ cdef class Network:
     cdef readonly tuple layers, description, input_shape, sizes, activations, groups, shapes, penalised
     cdef readonly str head
     cdef readonly object dtype
+    cdef readonly double sample_flops  # floating-point operations that take one sample forward
+    cdef size_t scratch_size  # the most numbers that any layer needs for the time of one call
     cdef readonly object all_terms  # 0, 1, 2, ...: the terms of a sum in which none is left out
     cdef readonly object parameters  # (n_packed,) the numbers of parameter_list, packed
     cdef size_t[::1] group_starts  # (n_groups + 1) where each group's columns begin, and where the last group's end

@@ -12,13 +12,13 @@ from libc.string cimport memcpy
 
 from fastnn.engine.activation import activation_names, number
 from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, n_rows, sample_arrays
-from fastnn.engine.arrays cimport row_length, samples_of
+from fastnn.engine.arrays cimport round_up, row_length, samples_of
 from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport FASTNN_IDENTITY, fastnn_matrix, fastnn_samples
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
 from fastnn.engine.layers.registry import make_layers, weight_shapes
-from fastnn.engine.layers.signal cimport Signal
+from fastnn.engine.layers.signal cimport Signal, signal_size
 from fastnn.engine.loss cimport Loss, Targets
 from fastnn.engine.prediction cimport Forward, divide_space, forward_blocks
 from fastnn.engine.products cimport every_term, packed_size
@@ -26,8 +26,11 @@ from fastnn.engine.threads.team cimport affordable_team, run_team, team_seconds
 
 cnp.import_array()
 
-# Samples that go through all layers together: enough to repay loading a panel, few enough to stay in the cache.
+# Samples that go through all layers together: enough to repay loading a panel, few enough to stay in the cache, which
+# so many numbers of the largest signal do.
 cdef size_t FORWARD_SAMPLES = 64
+cdef size_t LEAST_FORWARD_SAMPLES = 4
+cdef size_t FORWARD_NUMBERS = 64_000
 # Floating-point operations below which one thread is faster than waking a second one.
 cdef double PARALLEL_FLOPS = 2e6
 
@@ -114,7 +117,7 @@ cdef class Network:
         cdef Signal *signal
         cdef Parameter *parameter
         cdef cnp.ndarray all_terms
-        cdef size_t i, j = 0, n_packed = 0
+        cdef size_t i, j = 0, size, n_packed = 0
         layers = make_layers(self.description, self.input_shape)
         if layers[-1].activation != "identity":
             raise ValueError(
@@ -124,17 +127,15 @@ cdef class Network:
             engine_layer, signal = layers[i], &self.signal_list[i]
             engine_layer.kernels = self.kernels
             signal.positions, signal.channels = engine_layer.n_positions(), engine_layer.output_shape[-1]
-            signal.ld = row_length(signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
+            # Positions follow each other without padding where no neighbour minds.
+            signal.ld = signal.channels
+            if signal.positions == 1 or any(layer.reads_whole_vectors() for layer in layers[i : i + 2]):
+                signal.ld = row_length(signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
             signal.activation = number(engine_layer.activation)
             longest = max(longest, signal.channels)
         self.layers = tuple(layers)
         self.sizes = (math.prod(self.input_shape), *(math.prod(layer.output_shape) for layer in layers))
         self.activations = tuple(layer.activation for layer in layers[:-1])
-        self.all_terms = all_terms = np.arange(longest, dtype=np.uint32)
-        self.all_terms.flags.writeable = False
-        for i in range(len(layers)):
-            self.signal_list[i].columns = self.signal_list[i].samples = every_term(
-                <const uint32_t *> cnp.PyArray_DATA(all_terms))
 
         shapes = [layer.parameter_shapes() for layer in layers]
         self.n_parameters = sum(map(len, shapes))
@@ -144,16 +145,26 @@ cdef class Network:
         for i in range(len(layers)):
             engine_layer = layers[i]
             self.layer_list[i].kind, self.layer_list[i].kernels = engine_layer.kind, self.kernels
+            self.layer_list[i].shape = engine_layer.shape
+            self.scratch_size = max(self.scratch_size, engine_layer.scratch_size())
             self.layer_list[i].parameters = &self.parameter_list[j]
             self.layer_list[i].n_parameters = len(shapes[i])
             for shape in shapes[i]:
                 parameter = &self.parameter_list[j]
                 parameter.matrix.fan_in, parameter.matrix.fan_out, parameter.learnt, parameter.biased = shape
                 parameter.offset = n_packed
-                n_packed += packed_size(self.kernels, parameter.matrix.fan_in, parameter.matrix.fan_out)
+                size = packed_size(self.kernels, parameter.matrix.fan_in, parameter.matrix.fan_out)
+                self.sample_flops += 2.0 * size * self.signal_list[i].positions
+                n_packed += size
                 j += 1
-        self._place_parameters(n_packed)
+        self._place_parameters(n_packed)  # first, since layers that are too large are refused here
         self.shapes, self.penalised = weight_shapes(layers)
+
+        self.all_terms = all_terms = np.arange(longest, dtype=np.uint32)
+        self.all_terms.flags.writeable = False
+        for i in range(len(layers)):
+            self.signal_list[i].columns = self.signal_list[i].samples = every_term(
+                <const uint32_t *> cnp.PyArray_DATA(all_terms))
 
     cdef _place_parameters(self, n_packed):
         """A block of memory for the parameters, and the place of each in it."""
@@ -188,6 +199,7 @@ cdef class Network:
         copied.kernels, copied.dtype, copied.head, copied.groups = self.kernels, self.dtype, self.head, self.groups
         copied.description, copied.input_shape, copied.layers = self.description, self.input_shape, self.layers
         copied.sizes, copied.activations, copied.shapes = self.sizes, self.activations, self.shapes
+        copied.sample_flops, copied.scratch_size = self.sample_flops, self.scratch_size
         copied.penalised, copied.all_terms, copied.group_starts = self.penalised, self.all_terms, self.group_starts
         copied.parameter_list = <Parameter *> calloc(self.n_parameters, sizeof(Parameter))
         if copied.parameter_list == NULL:
@@ -263,9 +275,17 @@ cdef class Network:
 
     # -- prediction ----------------------------------------------------------------------------------------------------
 
+    def _block_samples(self):
+        """How many samples go through all layers together. Shapes alone decide, so that a loss has the same bits."""
+        cdef size_t i, largest = 1
+        for i in range(len(self.layers)):
+            if self.signal_list[i].positions > 1:
+                largest = max(largest, signal_size(&self.signal_list[i]))
+        return min(FORWARD_SAMPLES, max(LEAST_FORWARD_SAMPLES, FORWARD_NUMBERS // largest))
+
     def worth_sharing(self, size_t n_samples):
         """Whether so many samples are enough work for several threads. If not, `forward` uses one."""
-        return n_samples > FORWARD_SAMPLES and 2.0 * n_samples * len(self.parameters) > PARALLEL_FLOPS
+        return n_samples > self._block_samples() and n_samples * self.sample_flops > PARALLEL_FLOPS
 
     def forward(self, X, int n_threads, depth=None):
         """The network's outputs for samples: what the head makes of the last layer's sums, as class probabilities.
@@ -313,7 +333,7 @@ cdef class Network:
             The same bits for any number of threads.
         """
         cdef Forward job
-        cdef cnp.ndarray losses = np.zeros(-(-n_rows(X) // <object> FORWARD_SAMPLES))
+        cdef cnp.ndarray losses = np.zeros(-(-n_rows(X) // self._block_samples()))
         loss.check(self)
         cdef Targets all_targets = Targets(loss, self.dtype, targets, weights, X.shape[0])
         job.n_layers, job.out, job.losses = len(self.layers), NULL, <double *> cnp.PyArray_DATA(losses)
@@ -328,7 +348,7 @@ cdef class Network:
         cdef fastnn_samples samples = samples_of(arrays, "X")
         cdef cnp.ndarray space
         cdef size_t n_blocks
-        cdef double patience = patience_for(2.0 * FORWARD_SAMPLES * len(self.parameters))
+        cdef double patience = patience_for(self._block_samples() * self.sample_flops)
         cdef Signal *signals = self.signal_list
         self.check_samples(&samples)
         if n_threads < 1:
@@ -336,18 +356,19 @@ cdef class Network:
         job.kernels, job.layers, job.signals = self.kernels, self.layer_list, signals
         job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
-        job.block_samples = min(FORWARD_SAMPLES, job.n_samples)
+        job.block_samples = min(<size_t> self._block_samples(), job.n_samples)
+        job.scratch_bytes = round_up(self.scratch_size * self.kernels.itemsize, 64)
         sparse = samples.starts != NULL
         if job.n_samples == 0:
             return
-        n_blocks = (job.n_samples + FORWARD_SAMPLES - 1) // FORWARD_SAMPLES
+        n_blocks = (job.n_samples + job.block_samples - 1) // job.block_samples
         n_threads = min(n_threads, n_blocks) if self.worth_sharing(job.n_samples) else 1
         n_threads = affordable_team(uncontended_team(n_threads, patience))
         job.input = signals[0]
         self.shape_input(&job.input)
         job.in_place = not sparse and X.dtype == self.dtype and has_contiguous_rows(X) and (
             job.input.positions == 1 or X.shape[0] == 1 or X.strides[0] == X.shape[1] * X.itemsize)
-        job.n_entries = most_entries(arrays, None, FORWARD_SAMPLES) if sparse else 0
+        job.n_entries = most_entries(arrays, None, job.block_samples) if sparse else 0
         divide_space(job)
         space = aligned_zeros(n_threads * job.thread_bytes, np.uint8)
         job.space = <char *> cnp.PyArray_DATA(space)

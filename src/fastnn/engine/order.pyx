@@ -30,13 +30,15 @@ def shuffled(cnp.ndarray[cnp.intp_t, ndim=1] order, random_state):
     ValueError
         If there are 2**32 samples or more.
     """
-    cdef cnp.ndarray copy = order.copy()
-    cdef intptr_t *samples = <intptr_t *> cnp.PyArray_DATA(copy)
+    cdef cnp.ndarray copy
+    cdef intptr_t *samples
     cdef bitgen_t *bits
     cdef uint32_t i, j, half, mask = UINT32_MAX
     cdef bint fits
-    if copy.size > UINT32_MAX:
-        raise ValueError(f"order must have fewer than 2**32 samples, got {copy.size}")
+    if order.size > UINT32_MAX:
+        raise ValueError(f"order must have fewer than 2**32 samples, got {order.size}")
+    copy = order.copy()
+    samples = <intptr_t *> cnp.PyArray_DATA(copy)
     i = max(copy.size, 1) - 1
     generator = random_state._bit_generator
     bits = <bitgen_t *> PyCapsule_GetPointer(generator.capsule, "BitGenerator")

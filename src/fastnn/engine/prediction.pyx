@@ -6,7 +6,8 @@ from libc.string cimport memcpy
 
 from fastnn.engine.arrays cimport round_up, skip_samples
 from fastnn.engine.kernels cimport FASTNN_IDENTITY, fastnn_entries, fastnn_kernels, fastnn_samples, fastnn_terms
-from fastnn.engine.layers.signal cimport Signal, n_tiles
+from fastnn.engine.layers.layer cimport Layer
+from fastnn.engine.layers.signal cimport Signal, n_tiles, signal_size
 from fastnn.engine.loss cimport TargetRows, gather_targets, rows_loss
 from fastnn.engine.threads.team cimport Team, team_next, team_seconds
 
@@ -17,11 +18,12 @@ cdef void divide_space(Forward *job) noexcept nogil:
     """How many bytes each thread needs, and for which of its arrays."""
     cdef bint sparse = job.X.starts != NULL
     cdef size_t i, itemsize = job.kernels.itemsize
-    cdef size_t most = 0 if sparse else job.input.positions * job.input.ld
+    cdef size_t most = 0 if sparse else signal_size(&job.input)
     for i in range(job.n_layers):
-        most = max(most, job.signals[i].positions * job.signals[i].ld)
-    job.matrix_bytes = job.block_samples * most * itemsize
-    job.thread_bytes = 2 * job.matrix_bytes
+        most = max(most, signal_size(&job.signals[i]))
+    # Vectors may be read that end past the last row.
+    job.matrix_bytes = round_up((job.block_samples * most + job.kernels.tile_cols) * itemsize, CACHE_LINE)
+    job.thread_bytes = 2 * job.matrix_bytes + job.scratch_bytes
     if sparse:
         job.thread_bytes += round_up((job.block_samples + 1) * sizeof(size_t)
                                      + job.n_entries * (itemsize + 2 * sizeof(uint32_t)), CACHE_LINE)
@@ -52,19 +54,23 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
     cdef size_t first = block * job.block_samples, n = min(job.block_samples, job.n_samples - first)
     cdef fastnn_samples X = job.X[0]
     cdef Signal below = job.input, above
+    cdef Layer layer
     cdef size_t i, start, row_bytes
     cdef char *values[2]
+    cdef char *scratch = space + 2 * job.matrix_bytes
     values[0], values[1] = space, space + job.matrix_bytes
 
     skip_samples(&X, first)
     if X.starts != NULL:
-        read_sparse_block(job, &X, n, &below, values[1] + job.matrix_bytes)
+        read_sparse_block(job, &X, n, &below, scratch + job.scratch_bytes)
     else:
-        read_dense_block(job, &X, n, &below, values[0], values[1] + job.matrix_bytes)
+        read_dense_block(job, &X, n, &below, values[0], scratch + job.scratch_bytes)
     for i in range(job.n_layers):
         above = job.signals[i]
         above.values = values[1 - i % 2]
-        job.layers[i].kind.forward_rows(&job.layers[i], &below, &above, 0, n, NULL)
+        layer = job.layers[i]
+        layer.scratch = scratch
+        layer.kind.forward_rows(&layer, &below, &above, 0, n, NULL)
         below = above
 
     if job.head == SOFTMAX_HEAD:

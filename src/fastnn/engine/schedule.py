@@ -12,19 +12,26 @@ share of each operation, so no lock is needed and no sum is split. For dense lay
 The last layers of a network, if they are small, are all in the phase of rows, forward and back: a small network has
 only this phase and the last one. Clipping needs the norm of the whole gradient: the steps then only store the gradient,
 and two more phases find its norm and make the optimizer's step.
+
+Layers such as convolutions, whose weights are small beside what flows through them, are always taken by rows: forward,
+the gradient (`grad`) and back, a few samples at a time. Where such layers are below wide dense ones, they have a phase
+of rows forward and another one back.
 """
 
 # The number of parameters that stay in a core's cache while it takes a few rows at a time through the last layers and
 # back. Threads need not wait for each other between layers that have no more parameters together.
 BY_ROWS = 32_000
+# Likewise where convolutions, whose signals are large, would have to write and read all of a batch's in between.
+BY_ROWS_WITH_MAPS = 128_000
 
 
 def first_by_rows(layers):
     """The number of the first of the last layers that together are small enough to be taken by rows."""
     first, total = len(layers), 0
+    most = BY_ROWS_WITH_MAPS if any(layer.sums_by_samples() for layer in layers) else BY_ROWS
     while first > 0:
         cost = layers[first - 1].rows_cost()
-        if cost is None or (total := total + cost) > BY_ROWS:
+        if cost is None or (total := total + cost) > most:
             break
         first -= 1
     return first
@@ -50,20 +57,80 @@ def plan(layers, clipped=False):
     if not any(learns):
         raise ValueError(f"a network must have a layer that learns, got {n_layers} that do not")
     first_learnt = learns.index(True)  # the layers below it need no error
-    forward_rows = range(min(first, n_layers - 1), n_layers)  # always the last layer: the loss is taken by rows
-    back_rows = range(n_layers - 1, max(first, first_learnt + 1) - 1, -1)
-    rows = [("forward", i) for i in forward_rows] + [("loss",)] + [("back", i) for i in back_rows]
-    phases = [[("forward", i)] for i in range(forward_rows.start)] + [[("rows", rows)]]
-    phases[0].insert(0, ("begin",))
-    end = n_layers  # the layers from here on have made their step
-    for i in range(n_layers - 1 - len(back_rows), first_learnt, -1):
-        phases.append([("back", i), *_steps(learns, i + 1, end)])
-        end = i + 1
+    by_rows = [i >= first or layer.takes_samples_alone() for i, layer in enumerate(layers)]
+    phases, rows = [], None  # rows: the operations of the last phase, if it is one of rows
+    for i in range(n_layers):
+        if not by_rows[i] and i < n_layers - 1:
+            phases.append([("forward", i)])
+            rows = None
+            continue
+        if rows is None:
+            rows = []
+            phases.append([("rows", rows)])
+        rows.append(("forward", i))  # always the last layer: the loss is taken by rows
+    rows.append(("loss",))
+    after_loss, end = len(phases), n_layers  # the layers from `end` on have made their step
+    for i in range(n_layers - 1, first_learnt - 1, -1):
+        back = [("back", i)] if i > first_learnt else []
+        if learns[i] and layers[i].sums_by_samples():
+            back.insert(0, ("grad", i))
+        if by_rows[i] and rows is not None:
+            rows += back
+        elif back:
+            rows = back if by_rows[i] else None
+            phases.append([("rows", back) if by_rows[i] else back[0], *_steps(learns, i + 1, end)])
+            end = i + 1
     phases.append([*_steps(learns, 0, end), ("gather",)])
-    phases[forward_rows.start + 1].insert(0, ("add losses",))
+    phases[0].insert(0, ("begin",))
+    phases[after_loss].insert(0, ("add losses",))
     if clipped:
         phases += [[("norm",)], [("clipped step",)]]
     return phases
+
+
+def signals_of_rows(phases, n_layers):
+    """Which signals are read and written within one operation by rows only, so that they are a thread's own.
+
+    Parameters
+    ----------
+    phases : list of list of tuple
+        As `plan` returns them.
+    n_layers : int
+
+    Returns
+    -------
+    list of bool
+        For what each layer makes.
+    """
+    users = [set() for _ in range(n_layers)]  # of each signal: the phases, negative for operations that threads share
+    summed = {i for _, name, *layer in _operations(phases) if name == "grad" for i in layer}
+    for number, name, *layer in _operations(phases):
+        if name == "loss":
+            users[-1].add(number)
+        elif name in ("forward", "grad", "back") or (name == "step" and layer[0] not in summed):
+            for i in (layer[0] - 1, layer[0]):
+                if i >= 0:
+                    users[i].add(number)
+    return [len(numbers) == 1 and min(numbers) > 0 for numbers in users]
+
+
+def by_name(phases):
+    """The operations in two sets, each a name and a layer: those by rows ("rows"), and those that threads share ("team").
+    """
+    sets = {"rows": set(), "team": set()}
+    for number, *operation in _operations(phases):
+        sets["rows" if number > 0 else "team"].add(tuple(operation))
+    return sets
+
+
+def _operations(phases):
+    """The operations of all phases, each with the number of its phase, which is negative where threads share it."""
+    for number, phase in enumerate(phases, 1):
+        for name, *arguments in phase:
+            if name == "rows":
+                yield from ((number, *operation) for operation in arguments[0])
+            else:
+                yield -number, name, *arguments
 
 
 def _steps(learns, first, end):

@@ -14,7 +14,8 @@ from fastnn.engine.threads.team cimport Team, team_barrier
 ctypedef void (*Work)(Segment *segment, const Batch *batch, const Operation *operation,
                       const Team *team) noexcept nogil
 # What a thread does alone for samples first ... last - 1 of the batch.
-ctypedef void (*RowWork)(Segment *segment, const Batch *batch, size_t layer, size_t first, size_t last) noexcept nogil
+ctypedef void (*RowWork)(Segment *segment, const Batch *batch, const View *view, size_t layer, size_t first,
+                         size_t last) noexcept nogil
 
 
 cdef struct RowOperation:
@@ -25,24 +26,31 @@ cdef struct RowOperation:
 cdef struct Operation:
     Work work
     size_t layer
+    const RowOperation *row_operations  # (n_row_operations) of an operation by rows
+    size_t n_row_operations
     bint ends_phase
+
+
+# The layers and signals as one thread sees them: memory of its own aside, every thread sees the same.
+cdef struct View:
+    Layer *layers  # (n_layers)
+    Signal *signals  # (n_layers) what each layer makes
+    bint *own  # (n_layers) whether the signal is the thread's own, and has only the samples that it works on
 
 
 # What is worked out once for a network, an optimizer and a batch size.
 cdef struct Plan:
     const fastnn_kernels *kernels
-    Layer *layers  # (n_layers)
     size_t n_layers
+    View *views  # (n_threads)
     Parameter *parameters  # (n_parameters) the weights, with what the optimizer remembers of them
     Parameter *gradients  # (n_parameters) the same ones or, for clipping, the weights with their whole gradient
     size_t n_parameters
-    Signal *signals  # (n_layers) what each layer makes
     Operation *operations  # (n_operations)
     size_t n_operations
-    RowOperation *row_operations  # (n_row_operations)
-    size_t n_row_operations
     size_t batch_size
-    size_t chunk_samples  # how many samples at a time are taken by rows
+    size_t part_samples  # a batch is shared out in parts of so many samples, where it is taken by rows
+    size_t chunk_samples  # and a thread takes so many of them at a time
 
 
 # The samples of a run, from which the batches come.
@@ -74,7 +82,7 @@ cdef struct Progress:
     size_t n_done  # rows of the source
     bint resumes  # whether this team makes another step
     long long steps_before, step_count  # the optimizer's steps before the segment, and up to now
-    double *losses  # (n_chunks) of a batch
+    double *losses  # (n_parts) of a batch
     double loss, loss_scale  # the sum so far, and the factor of this batch's loss
 
 
@@ -97,4 +105,4 @@ cdef struct Batch:
 cdef Work operation_work(str name) except NULL
 cdef RowWork row_work(str name) except NULL
 cdef void run_segment(void *job, const Team *team) noexcept nogil
-cdef size_t n_chunks(const Plan *plan, size_t n_samples) noexcept nogil
+cdef size_t n_parts(const Plan *plan, size_t n_samples) noexcept nogil

@@ -13,6 +13,7 @@ from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient
 from fastnn.engine.layers.signal cimport finish_delta, n_panels, n_tiles, row_of
 from fastnn.engine.loss cimport gather_targets, rows_loss, total_weight
 from fastnn.engine.optimizer cimport update_at
+from fastnn.engine.parts cimport add_own_parts, part_of, step_with_parts
 from fastnn.engine.products cimport n_weight_tasks
 from fastnn.engine.threads.contention cimport MOST_STALLS
 from fastnn.engine.threads.team cimport Share, Team, fp_state, my_share, team_count, team_enter, team_leave, team_wait
@@ -61,9 +62,9 @@ cdef bint train_batch(Segment *segment, const Batch *batch, const Team *team) no
     return resumes
 
 
-cdef inline const Signal *below(Segment *segment, const Batch *batch, size_t layer) noexcept nogil:
+cdef inline const Signal *below(Segment *segment, const Batch *batch, const View *view, size_t layer) noexcept nogil:
     """The signal that a layer reads."""
-    return &segment.gathered[batch.parity].signal if layer == 0 else &segment.plan.signals[layer - 1]
+    return &segment.gathered[batch.parity].signal if layer == 0 else &view.signals[layer - 1]
 
 
 # -- the operations, by name -------------------------------------------------------------------------------------------
@@ -95,9 +96,11 @@ cdef RowWork row_work(str name) except NULL:
         return forward_rows
     if name == "loss":
         return loss_rows
+    if name == "grad":
+        return grad_rows
     if name == "back":
         return back_rows
-    raise ValueError(f"an operation by rows must be forward, loss or back, got {name!r}")
+    raise ValueError(f"an operation by rows must be forward, loss, grad or back, got {name!r}")
 
 
 # -- gathering ---------------------------------------------------------------------------------------------------------
@@ -179,33 +182,39 @@ cdef void begin(Segment *segment, const Batch *batch, const Operation *operation
 # -- layers ------------------------------------------------------------------------------------------------------------
 
 cdef void forward(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
-    cdef const Layer *layer = &segment.plan.layers[operation.layer]
-    cdef const Signal *above = &segment.plan.signals[operation.layer]
+    cdef const View *view = &segment.plan.views[team.rank]
+    cdef const Layer *layer = &view.layers[operation.layer]
+    cdef const Signal *reads = below(segment, batch, view, operation.layer)
+    cdef const Signal *makes = &view.signals[operation.layer]
     cdef Share mine
     if layer.kind.forward_shared != NULL:
-        layer.kind.forward_shared(layer, below(segment, batch, operation.layer), above, batch.n_samples, &batch.step,
-                                  team)
+        layer.kind.forward_shared(layer, reads, makes, batch.n_samples, &batch.step, team)
     else:
         mine = my_samples(segment, batch, team)
-        layer.kind.forward_rows(layer, below(segment, batch, operation.layer), above, mine.first, mine.last,
-                                &batch.step)
+        layer.kind.forward_rows(layer, reads, makes, mine.first, mine.last, &batch.step)
 
 
 cdef void back(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
-    cdef const Layer *layer = &segment.plan.layers[operation.layer]
-    cdef const Signal *above = &segment.plan.signals[operation.layer]
+    cdef const View *view = &segment.plan.views[team.rank]
+    cdef const Layer *layer = &view.layers[operation.layer]
+    cdef const Signal *reads = below(segment, batch, view, operation.layer)
+    cdef const Signal *makes = &view.signals[operation.layer]
     cdef Share mine
     if layer.kind.back_shared != NULL:
-        layer.kind.back_shared(layer, below(segment, batch, operation.layer), above, batch.n_samples, team)
+        layer.kind.back_shared(layer, reads, makes, batch.n_samples, team)
     else:
         mine = my_samples(segment, batch, team)
-        layer.kind.back_rows(layer, below(segment, batch, operation.layer), above, mine.first, mine.last)
+        layer.kind.back_rows(layer, reads, makes, mine.first, mine.last)
 
 
 cdef void make_step(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
-    cdef const Layer *layer = &segment.plan.layers[operation.layer]
-    layer.kind.make_step(layer, below(segment, batch, operation.layer), &segment.plan.signals[operation.layer],
-                         batch.n_samples, &segment.stepping.step, team)
+    cdef const View *view = &segment.plan.views[team.rank]
+    cdef const Layer *layer = &view.layers[operation.layer]
+    if layer.kind.grad_rows != NULL:
+        step_with_parts(layer, n_parts(&segment.plan, batch.n_samples), &segment.stepping.step.update, team)
+    else:
+        layer.kind.make_step(layer, below(segment, batch, view, operation.layer), &view.signals[operation.layer],
+                             batch.n_samples, &segment.stepping.step, team)
 
 
 cdef Share my_samples(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:
@@ -217,41 +226,65 @@ cdef Share my_samples(Segment *segment, const Batch *batch, const Team *team) no
 
 # -- by rows -----------------------------------------------------------------------------------------------------------
 
-cdef size_t n_chunks(const Plan *plan, size_t n_samples) noexcept nogil:
-    """The number of chunks in which so many samples are taken by rows."""
-    return (n_samples + plan.chunk_samples - 1) // plan.chunk_samples
+cdef size_t n_parts(const Plan *plan, size_t n_samples) noexcept nogil:
+    """The number of parts in which so many samples are taken by rows."""
+    return (n_samples + plan.part_samples - 1) // plan.part_samples
 
 
 cdef void rows(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
-    """Take this thread's chunks through the last layers, the loss and its gradient, and back through these layers.
+    """Take this thread's parts of the batch through several layers, chunk by chunk.
 
-    By rows, since the loss of a sample needs all of its outputs.
+    By rows, since the loss of a sample needs all of its outputs, and since what flows through convolutions stays in the
+    cache only for a few samples.
     """
     cdef const Plan *plan = &segment.plan
-    cdef Share mine = my_share(team, n_chunks(plan, batch.n_samples))
-    cdef size_t chunk, i, first, last
-    for chunk in range(mine.first, mine.last):
-        first = chunk * plan.chunk_samples
-        last = min(first + plan.chunk_samples, batch.n_samples)
-        for i in range(plan.n_row_operations):
-            plan.row_operations[i].work(segment, batch, plan.row_operations[i].layer, first, last)
+    cdef const View *view = &plan.views[team.rank]
+    cdef size_t n = n_parts(plan, batch.n_samples), i, first, last
+    cdef Share mine = my_share(team, n)
+    cdef Share samples = Share(mine.first * plan.part_samples, min(mine.last * plan.part_samples, batch.n_samples))
+    first = samples.first
+    while first < samples.last:
+        last = min(first + plan.chunk_samples, (first // plan.part_samples + 1) * plan.part_samples, samples.last)
+        for i in range(plan.n_layers):
+            if view.own[i]:
+                view.signals[i].first_row = first * view.signals[i].positions
+        for i in range(operation.n_row_operations):
+            operation.row_operations[i].work(segment, batch, view, operation.row_operations[i].layer, first, last)
+        first = last
+    for i in range(operation.n_row_operations):
+        if operation.row_operations[i].work == grad_rows:
+            add_own_parts(&view.layers[operation.row_operations[i].layer], n, team)
 
 
-cdef void forward_rows(Segment *segment, const Batch *batch, size_t i, size_t first, size_t last) noexcept nogil:
-    cdef const Layer *layer = &segment.plan.layers[i]
-    layer.kind.forward_rows(layer, below(segment, batch, i), &segment.plan.signals[i], first, last, &batch.step)
+cdef void forward_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,
+                       size_t last) noexcept nogil:
+    cdef const Layer *layer = &view.layers[i]
+    layer.kind.forward_rows(layer, below(segment, batch, view, i), &view.signals[i], first, last, &batch.step)
 
 
-cdef void back_rows(Segment *segment, const Batch *batch, size_t i, size_t first, size_t last) noexcept nogil:
-    cdef const Layer *layer = &segment.plan.layers[i]
-    layer.kind.back_rows(layer, below(segment, batch, i), &segment.plan.signals[i], first, last)
+cdef void back_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,
+                    size_t last) noexcept nogil:
+    cdef const Layer *layer = &view.layers[i]
+    layer.kind.back_rows(layer, below(segment, batch, view, i), &view.signals[i], first, last)
 
 
-cdef void loss_rows(Segment *segment, const Batch *batch, size_t i, size_t first, size_t last) noexcept nogil:
+cdef void grad_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,
+                    size_t last) noexcept nogil:
+    cdef const Layer *layer = &view.layers[i]
+    cdef size_t samples = segment.plan.part_samples
+    layer.kind.grad_rows(layer, below(segment, batch, view, i), &view.signals[i], first, last,
+                         part_of(layer, first // samples), first % samples != 0)
+
+
+cdef void loss_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,
+                    size_t last) noexcept nogil:
     """The loss of samples first ... last - 1, and its gradient by the output layer's sums."""
     cdef const fastnn_kernels *kernels = segment.plan.kernels
-    cdef const Signal *outputs = &segment.plan.signals[segment.plan.n_layers - 1]
-    segment.progress.losses[first // segment.plan.chunk_samples] = rows_loss(
+    cdef const Signal *outputs = &view.signals[segment.plan.n_layers - 1]
+    cdef double *loss = &segment.progress.losses[first // segment.plan.part_samples]
+    if first % segment.plan.part_samples == 0:
+        loss[0] = 0
+    loss[0] += rows_loss(
         kernels, &segment.gathered[batch.parity].targets, first, last - first,
         row_of(kernels, outputs, outputs.values, first), outputs.ld, row_of(kernels, outputs, outputs.delta, first),
         outputs.ld)
@@ -260,13 +293,13 @@ cdef void loss_rows(Segment *segment, const Batch *batch, size_t i, size_t first
 
 cdef void add_losses(Segment *segment, const Batch *batch, const Operation *operation,
                      const Team *team) noexcept nogil:
-    """Add the chunks' losses to the segment's.
+    """Add the parts' losses to the segment's.
 
     In the phase right after the rows: without hidden layers, the losses of the next batch follow at the next barrier.
     """
     if team.rank == 0:
         segment.progress.loss += segment.progress.loss_scale * summed(
-            segment.progress.losses, n_chunks(&segment.plan, batch.n_samples))
+            segment.progress.losses, n_parts(&segment.plan, batch.n_samples))
 
 
 cdef double penalty(const Plan *plan) noexcept nogil:
@@ -307,6 +340,7 @@ cdef void clipped_step(Segment *segment, const Batch *batch, const Operation *op
                        const Team *team) noexcept nogil:
     """Make the optimizer's step with the whole gradient, scaled down if its norm is too large."""
     cdef const Plan *plan = &segment.plan
+    cdef const Layer *layers = plan.views[team.rank].layers
     cdef size_t i, layer = 0, first = 0, panel, task = 0, n_tasks = n_all_panels(plan)
     cdef double norm = sqrt(summed(segment.stepping.norms, n_tasks))
     cdef Share mine = my_share(team, n_tasks)
@@ -316,15 +350,15 @@ cdef void clipped_step(Segment *segment, const Batch *batch, const Operation *op
         # An infinite gradient scaled by 0 would change no weight, and the fit would not be seen to diverge.
         update.scale = segment.stepping.clip_norm / norm if norm < INFINITY else NAN
     for layer in range(plan.n_layers):
-        for i in range(first, first + plan.layers[layer].n_parameters):
+        for i in range(first, first + layers[layer].n_parameters):
             for panel in range(n_panels(plan.kernels, plan.parameters[i].matrix.fan_out)):
                 if mine.first <= task < mine.last and plan.parameters[i].learnt:
                     plan.kernels.matrix_step(
-                        &plan.parameters[i].matrix, panel, plan.gradients[i].matrix.state, &update)
-                    if plan.layers[layer].kind.refresh != NULL:
-                        plan.layers[layer].kind.refresh(&plan.layers[layer], i - first, panel)
+                        &plan.parameters[i].matrix, panel, plan.gradients[i].matrix.state, &update, NULL)
+                    if layers[layer].kind.refresh != NULL:
+                        layers[layer].kind.refresh(&layers[layer], i - first, panel)
                 task += 1
-        first += plan.layers[layer].n_parameters
+        first += layers[layer].n_parameters
 
 
 cdef double summed(const double *results, size_t n_tasks) noexcept nogil:

@@ -13,11 +13,11 @@ from fastnn.engine import schedule
 from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays, span
 from fastnn.engine.arrays cimport Workspace, names_rows, round_up, samples_of
 from fastnn.engine.booking cimport (
-    book_dense_input, book_layers, book_operations, book_parameters, book_sparse_input, book_targets,
+    book_dense_input, book_layers, book_operations, book_parameters, book_sparse_input, book_targets, packed_size_of,
 )
 from fastnn.engine.kernels cimport fastnn_samples
 from fastnn.engine.layers.layer cimport Layer
-from fastnn.engine.layers.signal cimport n_panels
+from fastnn.engine.layers.signal cimport n_panels, signal_size
 from fastnn.engine.loss cimport Loss, TargetRows, Targets
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
@@ -29,8 +29,17 @@ cnp.import_array()
 
 # Floating-point operations of a step below which one thread is faster than two that wait for each other.
 cdef double PARALLEL_FLOPS = 1e6
-# Samples of a chunk, which one thread takes by rows: at least so many, and a whole number of tiles.
-cdef size_t LEAST_CHUNK = 16
+# Samples of a part, which one thread takes by rows: at least so many, and a whole number of tiles.
+cdef size_t LEAST_PART = 16
+# Where gradients are summed by samples: so many samples, and so many parts of a batch, that there are some for every
+# thread, unless all their gradients would be more numbers than that. Each part adds as much work as a step has.
+cdef size_t LEAST_PART_WITH_MAPS = 2
+cdef size_t LEAST_PARTS = 4
+cdef size_t MOST_PARTS = 32
+cdef size_t MOST_NUMBERS_OF_PARTS = 4_000_000
+# What flows through the layers for a chunk of samples, and the errors: at most so many numbers, which stay in the
+# second-level cache.
+cdef size_t CHUNK_NUMBERS = 128_000
 
 # What two networks must have in common for one trainer to train either of them.
 cdef tuple LAYOUT = ("description", "input_shape", "head", "groups", "dtype", "level")
@@ -133,7 +142,7 @@ cdef class Trainer:
             optimizer.n_memories, n_parameters)
         for packed, memory in zip(self.memories, memories):
             network.pack(memory, packed)
-        self.step_flops = 6.0 * batch_size * n_parameters
+        self.step_flops = 3 * batch_size * network.sample_flops
         self.batch_size, self.given_threads = batch_size, n_threads
         self.n_threads = n_threads if self.step_flops > PARALLEL_FLOPS else 1
         self.patience = patience_for(self.step_flops)
@@ -141,15 +150,35 @@ cdef class Trainer:
         self.segment.stepping.step.dropout_seed = seed
         self.segment.stepping.clip_norm = 0 if clip_norm is None else clip_norm
         plan.kernels, plan.n_layers, plan.n_parameters = network.kernels, len(network.layers), network.n_parameters
-        plan.batch_size, plan.chunk_samples = batch_size, round_up(LEAST_CHUNK, network.kernels.tile_rows)
+        self._cut_batches(batch_size)
         self.space = Workspace()
         book_parameters(&self.segment, network, self.memories, self.space)
         self.schedule = schedule.plan(network.layers, clip_norm is not None)
         if os.environ.get("FASTNN_SHOW_SCHEDULE") == "1":
             print(f"fastnn: the phases of a step\n{schedule.text(self.schedule)}", file=sys.stderr)
         book_operations(plan, self.schedule, self.space)
-        self.all_terms = book_layers(plan, network, loss, self.dropout, self.schedule, self.space)
+        self.all_terms = book_layers(plan, network, loss, self.dropout, self.schedule, self.n_threads,
+                                     self.space)
         book_targets(&self.segment, network, loss, self.space)
+
+    cdef _cut_batches(self, batch_size):
+        """Decide on the parts and chunks of a batch: by shapes alone, so that sums are the same for all threads."""
+        cdef Plan *plan = &self.segment.plan
+        cdef size_t tile_rows = plan.kernels.tile_rows
+        plan.batch_size = batch_size
+        plan.part_samples = plan.chunk_samples = round_up(LEAST_PART, tile_rows)
+        layers = self.network.layers
+        summed = [i for i in range(len(layers)) if layers[i].sums_by_samples()]
+        if not summed:
+            return
+        largest = max(packed_size_of(&self.network.layer_list[i]) for i in summed)
+        most_parts = max(LEAST_PARTS, min(MOST_PARTS, MOST_NUMBERS_OF_PARTS // largest))
+        plan.part_samples = max(LEAST_PART_WITH_MAPS, -(-batch_size // most_parts))
+        numbers = sum(signal_size(&self.network.signal_list[i]) for i in range(len(layers)))
+        plan.chunk_samples = max(1, min(plan.part_samples, CHUNK_NUMBERS // (2 * numbers)))  # values and errors
+        if len(self.network.input_shape) == 1:  # the terms of X are found for whole tiles
+            plan.part_samples = round_up(plan.part_samples, tile_rows)
+            plan.chunk_samples = round_up(plan.chunk_samples, tile_rows)
 
     def adapted(self, Loss loss not None, Optimizer optimizer not None, batch_size, n_threads, *, dropout=(),
                 clip_norm=None, seed=0):
@@ -201,7 +230,7 @@ cdef class Trainer:
         cdef Layer *layer
         cdef size_t i, j, panel
         for i in range(plan.n_layers):
-            layer = &plan.layers[i]
+            layer = &plan.views[0].layers[i]
             if layer.kind.refresh == NULL:
                 continue
             for j in range(layer.n_parameters):

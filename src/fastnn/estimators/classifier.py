@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from fastnn._sklearn import _fit_context, set_label_binarizer
 from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
 from fastnn.data.inputs import check_not_balanced, checked_epochs, scored
+from fastnn.data.quoted import quoted
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.network import BaseNetwork
@@ -108,11 +109,15 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
             targets = Labels.of_type("multiclass" if len(classes) > 2 else "binary", classes)
         given = classes if targets.groups else [targets.classes if classes is None else classes]
         if not all(map(np.array_equal, given, targets.classes if targets.groups else [targets.classes])):
-            raise ValueError(f"classes must be sorted, as the outputs are: {targets.classes}, got {classes}")
+            raise ValueError(
+                f"classes must be sorted, as the outputs are: {quoted(targets.classes, str)}, "
+                f"got {quoted(classes, str)}"
+            )
         if targets.n_outputs != n_outputs:
             kernel, bias = names
             message = (
-                f"{bias} must have shape ({targets.n_outputs},) for the classes {targets.classes}, got ({n_outputs},)"
+                f"{bias} must have shape ({targets.n_outputs},) for the classes {quoted(targets.classes, str)}, "
+                f"got ({n_outputs},)"
             )
             if targets.target_type == "binary" and n_outputs == 2:
                 message += (
@@ -141,19 +146,19 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         check_classes(classes, known=None)
         classes = _as_sequence(classes)
         if len(classes) == 0:
-            raise ValueError(f"classes must hold at least 1 class, got {classes!r}")
+            raise ValueError(f"classes must hold at least 1 class, got {quoted(classes)}")
         if np.ndim(classes[0]):  # the classes decide, since a part of y may look like targets of any type
             targets = Labels.of_type("multiclass-multioutput", classes)
         elif type_of_target(y).startswith("multilabel") and indicates(y):
             targets = Labels(y)
         elif y.ndim == 2:
             raise ValueError(
-                f"classes must be a list of {y.shape[1]}, the classes of each column of y, got {classes!r}"
+                f"classes must be a list of {y.shape[1]}, the classes of each column of y, got {quoted(classes)}"
             )
         else:
             targets = Labels(classes)
         if not are_same(classes, targets.classes):
-            raise ValueError(f"classes must be {targets.classes}, as y has them, got {classes!r}")
+            raise ValueError(f"classes must be {quoted(targets.classes, str)}, as y has them, got {quoted(classes)}")
         return targets
 
     def _target_weights(self, targets, encoded, counted):
@@ -264,5 +269,5 @@ def _as_sequence(classes):
         return classes
     array = np.asarray(classes)
     if array.ndim == 0:
-        raise ValueError(f"classes must be array-like, got {classes!r}")
+        raise ValueError(f"classes must be array-like, got {quoted(classes)}")
     return array

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from fastnn.data.quoted import quoted
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.dense_weights import DenseWeights
@@ -43,7 +44,8 @@ class BaseMLP(DenseWeights, BaseNetwork):
         rates = list(self.dropout)
         if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0 <= rate < 1 for rate in rates):
             raise ValueError(
-                f"dropout must be a rate in [0, 1), or a list of {n_hidden}, one for each hidden layer, got {rates}"
+                f"dropout must be a rate in [0, 1), or a list of {n_hidden}, one for each hidden layer, "
+                f"got {quoted(rates)}"
             )
         return [float(rate) for rate in rates]
 
@@ -51,7 +53,7 @@ class BaseMLP(DenseWeights, BaseNetwork):
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if np.iterable(sizes) else [sizes]
         if not all(isinstance(n, Integral) and 0 < n < MOST_UNITS for n in sizes):
-            raise ValueError(f"hidden_layer_sizes must be integers from 1 to 2**31 - 1, got {sizes}")
+            raise ValueError(f"hidden_layer_sizes must be integers from 1 to 2**31 - 1, got {quoted(sizes)}")
         return [int(n) for n in sizes]
 
     def _activation_names(self, n_hidden):
@@ -60,13 +62,14 @@ class BaseMLP(DenseWeights, BaseNetwork):
         activations = [str(name) for name in self.activation]
         if len(activations) != n_hidden:
             raise ValueError(
-                f"activation must be a name, or a list of {n_hidden}, one for each hidden layer, got {activations}"
+                f"activation must be a name, or a list of {n_hidden}, one for each hidden layer, "
+                f"got {quoted(activations)}"
             )
         for i, name in enumerate(activations):
             if name not in activation_names:
                 advice = value_advice("activation", name, activation_names)
                 raise ValueError(
-                    f"activation[{i}] must be one of {', '.join(activation_names)}, got {name!r}"
+                    f"activation[{i}] must be one of {', '.join(activation_names)}, got {quoted(name)}"
                     + (f". {advice}" if advice else "")
                 )
         return activations

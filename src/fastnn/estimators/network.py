@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import CallbackSupportMixin
 from fastnn.data.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
+from fastnn.data.quoted import quoted
 from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
@@ -149,7 +150,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             return network
         network = self._network.copy()
         if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
-            raise ValueError(f"dtype must be {network.dtype} to resume training, got {self.dtype!r}")
+            raise ValueError(f"dtype must be {network.dtype} to resume training, got {quoted(self.dtype)}")
         if (network.description, network.head) != (chain.description, targets.head):
             raise ValueError(
                 f"the layers must be those of the fitted network to resume training, {_text(network.description)} and "
@@ -225,7 +226,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         for name, default in (("dropout", 0), ("clip_norm", None), ("weight_decay", 0)):
             value = getattr(self, name, default)
             if np.any(value):
-                raise ValueError(f"{name} must be {default} with solver='lbfgs', got {value!r}")
+                raise ValueError(f"{name} must be {default} with solver='lbfgs', got {quoted(value)}")
 
     def _check_stochastic(self):
         if self.solver == "lbfgs":
@@ -301,7 +302,7 @@ def checked_layer(layer, n_hidden):
     ValueError, TypeError
     """
     if not isinstance(layer, Integral):
-        raise TypeError(f"layer must be an integer, got {layer!r}")
+        raise TypeError(f"layer must be an integer, got {quoted(layer)}")
     if not -n_hidden <= layer < n_hidden:
         raise ValueError(
             f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "
@@ -312,4 +313,5 @@ def checked_layer(layer, n_hidden):
 
 def _text(description):
     """The layers, for an error message."""
-    return ", ".join(f"{layer_kind}({', '.join(map(str, settings))})" for layer_kind, *settings in description)
+    text = ", ".join(f"{layer_kind}({', '.join(map(str, settings))})" for layer_kind, *settings in description)
+    return quoted(text, str)

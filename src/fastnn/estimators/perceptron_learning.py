@@ -7,6 +7,7 @@ from fastnn._sklearn import SPARSE_INTERCEPT_DECAY
 from fastnn.data.class_targets import class_numbers
 from fastnn.data.draws import MAX_INT, draw
 from fastnn.data.inputs import checked_weights, class_weights, refusing
+from fastnn.data.quoted import quoted
 from fastnn.data.sparse import check_sparse
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron.perceptron import Perceptrons
@@ -38,7 +39,7 @@ def fresh(classes, X, coef_init=None, intercept_init=None):
     """
     n_classes = len(classes)
     if n_classes < 2:
-        raise ValueError(f"y must have at least 2 classes, got {n_classes} class: {classes}")
+        raise ValueError(f"y must have at least 2 classes, got {n_classes} class: {quoted(classes, str)}")
     n_units = n_classes if n_classes > 2 else 1  # one unit for two classes, else one per class, against the rest
     coef, intercept = np.zeros((n_units, X.shape[1]), X.dtype), np.zeros(n_units, X.dtype)
     for name, given, start in (("coef_init", coef_init, coef), ("intercept_init", intercept_init, intercept)):

@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 import scipy.sparse as sp
 
+from fastnn.data.quoted import quoted
 from fastnn.data.sparse import check_sparse
 
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))  # others are converted to the first, once
@@ -39,7 +40,7 @@ def check_weights(model):
     """
     classes, coef, intercept = (getattr(model, name, None) for name in ("classes_", "coef_", "intercept_"))
     if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
-        raise ValueError(f"classes_ must be an array of at least 2 classes, got {classes!r}")
+        raise ValueError(f"classes_ must be an array of at least 2 classes, got {quoted(classes)}")
     n_units = len(classes) if len(classes) > 2 else 1
     if not (isinstance(coef, np.ndarray) or sp.issparse(coef)) or coef.ndim != 2 or coef.dtype.kind not in "biuf":
         raise ValueError(f"coef_ must be a matrix of numbers, got {_described(coef)}")
@@ -53,7 +54,7 @@ def check_weights(model):
 
 def _described(value):
     """What an attribute is, for an error message."""
-    return f"{value.dtype} of shape {value.shape}" if hasattr(value, "dtype") else repr(value)
+    return f"{value.dtype} of shape {value.shape}" if hasattr(value, "dtype") else quoted(value)
 
 
 def check_learnt(model):
@@ -68,11 +69,11 @@ def check_learnt(model):
     if coef.dtype not in DTYPES:
         raise ValueError(f"coef_ must be float64 or float32, got {coef.dtype}")
     if not isinstance(steps, Real) or not 1 <= steps < MOST_STEPS:
-        raise ValueError(f"t_ must be 1 + the number of samples seen, got {steps!r}")
+        raise ValueError(f"t_ must be 1 + the number of samples seen, got {quoted(steps)}")
     if running is None:
         return
     if not isinstance(running, Running) or not isinstance(running.averages, Averages):
-        raise ValueError(f"_running must be what learning with `average` keeps, got {running!r}")
+        raise ValueError(f"_running must be what learning with `average` keeps, got {quoted(running)}")
     averages, n_units = running.averages, coef.shape[:1]
     for array, dtype, shape in (
         (running.coef, coef.dtype, coef.shape),
@@ -87,4 +88,4 @@ def check_learnt(model):
                 f"got {_described(array)}"
             )
     if not ((averages.counts >= 0) & (averages.counts < MOST_STEPS)).all():
-        raise ValueError(f"_running must count each unit's steps, from 0 on, got {averages.counts}")
+        raise ValueError(f"_running must count each unit's steps, from 0 on, got {quoted(averages.counts, str)}")

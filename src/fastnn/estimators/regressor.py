@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastnn._sklearn import _fit_context
 from fastnn.data.inputs import checked_epochs, scored
 from fastnn.data.number_targets import Numbers
+from fastnn.data.quoted import quoted
 from fastnn.engine.activation import activation_names
 from fastnn.engine.loss import loss_links
 from fastnn.estimators.constraints import Interval, StrOptions
@@ -114,7 +115,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
         expected = "exp" if estimator.loss == "poisson" else "identity"
         if len(self._targets.quantiles) > 1:
             raise ValueError(
-                f"quantile must be one number for a network of scikit-learn's, got {self._targets.quantiles}"
+                f"quantile must be one number for a network of scikit-learn's, got {quoted(self._targets.quantiles)}"
             )
         if self.out_activation_ != expected:
             raise ValueError(
@@ -132,7 +133,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
         if resumes and len(targets.quantiles) != len(self._targets.quantiles):
             raise ValueError(
                 f"loss and quantile must need {len(self._targets.quantiles)} outputs for each target, as the fitted "
-                f"network has, got loss={self.loss!r} and quantile={self.quantile!r}"
+                f"network has, got loss={self.loss!r} and quantile={quoted(self.quantile)}"
             )
         return targets
 
@@ -147,7 +148,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
     def _quantiles(self):
         quantiles = list(self.quantile) if np.iterable(self.quantile) else [self.quantile]
         if not quantiles or not all(isinstance(q, Real) and 0 < q < 1 for q in quantiles):
-            raise ValueError(f"quantile must be in (0, 1), got {self.quantile!r}")
+            raise ValueError(f"quantile must be in (0, 1), got {quoted(self.quantile)}")
         return [float(q) for q in quantiles]
 
     def _target_weights(self, targets, encoded, counted):

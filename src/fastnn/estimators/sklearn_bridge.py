@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import allows, set_training
 from fastnn.data.inputs import refusing
+from fastnn.data.quoted import quoted
 from fastnn.engine.network import Network
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.parameters import SKLEARN_ACTIVATIONS
@@ -54,7 +55,7 @@ def checked_layers(name, layers, dtype=None):
         For anything else. The message names the layer.
     """
     if not np.iterable(layers):
-        raise ValueError(f"{name} must be a list of one array for each layer, got {layers!r}")
+        raise ValueError(f"{name} must be a list of one array for each layer, got {quoted(layers)}")
     layers = list(layers)
     if not layers:
         raise ValueError(f"{name} must be a list of one array for each layer, got an empty list")
@@ -208,7 +209,7 @@ def fill_sklearn(model, estimator):
     if len(set(network.activations)) > 1 or not set(network.activations) <= set(SKLEARN_ACTIVATIONS):
         raise ValueError(
             f"activation must be one of {', '.join(SKLEARN_ACTIVATIONS)} for all hidden layers of a network of "
-            f"scikit-learn's, got {list(network.activations)}"
+            f"scikit-learn's, got {quoted(list(network.activations))}"
         )
     if model._targets.groups:
         raise ValueError(

@@ -211,6 +211,17 @@ void KERNEL(dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t r
                 matrix->state_stride, (vreal){0});
 }
 
+void KERNEL(add)(size_t n, const void *x, void *onto)
+{
+    const real *numbers = x;
+    real *sums = onto;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        store(sums + i, load(sums + i) + load(numbers + i));
+    for (; i < n; i++)
+        sums[i] += numbers[i];
+}
+
 /* In double, since the squares of the gradients that most need clipping are beyond float. */
 double KERNEL(sum_of_squares)(size_t n, const void *x)
 {
@@ -238,16 +249,20 @@ double KERNEL(sum_of_squares)(size_t n, const void *x)
 }
 
 void KERNEL(matrix_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad,
-                         const fastnn_update *update)
+                         const fastnn_update *update, double *squares)
 {
     update_constants c = constants_of(update);
     const int width = panel_vectors(matrix->fan_out, panel);
     const size_t at = panel * (1 + matrix->fan_in) * TILE_COLS, past_bias = at + TILE_COLS;
     const real *grad = packed_grad;
     real *weights = matrix->weights, *memory = matrix->state;
-    c.l2 = 0; /* it is in the gradient already */
-    update_rows(update->optimizer, c, matrix->fan_in, width, grad + past_bias, weights + past_bias, memory + past_bias,
-                matrix->state_stride, (vreal){0});
+    if (squares)
+        *squares = sum_lanes(update_rows(update->optimizer, c, matrix->fan_in, width, grad + past_bias,
+                                         weights + past_bias, memory + past_bias, matrix->state_stride, (vreal){0}));
+    c.l2 = 0; /* of W, it is in the gradient already */
+    if (!squares)
+        update_rows(update->optimizer, c, matrix->fan_in, width, grad + past_bias, weights + past_bias,
+                    memory + past_bias, matrix->state_stride, (vreal){0});
     c.keep = 1;
     update_rows(update->optimizer, c, 1, width, grad + at, weights + at, memory + at, matrix->state_stride, (vreal){0});
 }

@@ -63,6 +63,18 @@ typedef struct {
     fastnn_entries entries;
 } fastnn_batch;
 
+/* The positions that a convolution makes of one sample, and where the terms of their sums lie in the sample.
+ *
+ * Position (i, j) is at i * z_row + j * z_col of what is made. Term k of its sum is at
+ * offsets[k] + i * x_row + j * x_col of x, and belongs to row k of W. Padding must be in x, as zeros.
+ */
+typedef struct {
+    size_t height, width; /* in positions */
+    size_t x_row, x_col, z_row, z_col;
+    size_t n_terms, run;     /* the offsets come in runs of so many consecutive numbers */
+    const uint32_t *offsets; /* (n_terms) */
+} fastnn_grid;
+
 /* How one step changes a weight, given its gradient: see optimizer.h. */
 typedef struct {
     int optimizer;
@@ -71,6 +83,19 @@ typedef struct {
     double learning_rate, decay_1, decay_2, epsilon;
     double keep; /* what the weights, not the biases, are multiplied by first: decoupled weight decay */
 } fastnn_update;
+
+/* Windows over the positions of a map (rows, cols, channels), or of a sequence, which is a map of one row.
+ *
+ * Window (i, j) begins at position (i * stride_rows - pad_rows, j * stride_cols - pad_cols). What is of it beyond the
+ * map does not count, and each window has a position within. The windows' positions are numbered row by row.
+ */
+typedef struct {
+    size_t rows, cols, channels;
+    size_t out_rows, out_cols; /* how many windows there are */
+    size_t pool_rows, pool_cols;
+    size_t stride_rows, stride_cols;
+    size_t pad_rows, pad_cols;
+} fastnn_windows;
 
 /* The element types X may come in: sources of gather(). */
 enum fastnn_source {
@@ -191,11 +216,24 @@ typedef struct {
     void (*dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);
 
-    /* For clipping, which needs the whole gradient before a step: the sum of the squares of n numbers, and the step of
-     * a whole panel with a gradient that is packed as the weights are, with zeros as padding. */
+    /* z = x * W + b over a grid, of which the sums have terms [first, last). Of each position the fan_out numbers are
+     * written, and nothing beyond them. */
+    void (*conv_forward)(const fastnn_matrix *matrix, const fastnn_grid *grid, size_t first, size_t last, const void *x,
+                         void *z);
+    /* The gradients of W and b over a grid, packed as the matrix is, or these added to what is there. delta lies as z
+     * does. A vector's length beyond its last number is read, though not used. */
+    void (*conv_grad_weights)(const fastnn_matrix *matrix, const fastnn_grid *grid, const void *x, const void *delta,
+                              int onto, void *packed_grad);
+
+    /* The step of a whole panel with a gradient that is packed as the weights are, with zeros as padding. Unless
+     * squares is NULL it gets the sum of the squares of W's part before the step; if it is NULL, the penalty's gradient
+     * is in the gradient already. */
+    void (*matrix_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad, const fastnn_update *update,
+                        double *squares);
+    /* For clipping, which needs the whole gradient before a step: the sum of the squares of n numbers. */
     double (*sum_of_squares)(size_t n, const void *x);
-    void (*matrix_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad,
-                        const fastnn_update *update);
+    /* onto += x, n numbers of each. */
+    void (*add)(size_t n, const void *x, void *onto);
 
     /* Dropout of rows [first_row, first_row + rows) and columns [first_col, first_col + cols) of a matrix, of which a
      * is that part: mask gets 0 where a unit is dropped, at this rate, and 1 / (1 - rate) elsewhere; kept, unless NULL,
@@ -209,6 +247,37 @@ typedef struct {
     void (*activate)(int activation, size_t rows, size_t cols, const void *z, size_t ldz, void *a, size_t lda);
     void (*multiply_gradient)(int activation, size_t rows, size_t cols, const void *kept, const void *mask, size_t ldk,
                               void *delta, size_t ldd);
+
+    /* Rows [first, last) of windows over one sample: the largest number of each window, channel by channel, or their
+     * mean. Of equal numbers the first is picked; NaN is larger than any other. x is the map's row x_row, out the first
+     * of these rows of windows. Rows are `..._stride` numbers apart, positions ld... . picks (last - first, out_cols,
+     * channels) gets the numbers of the positions picked, integers as wide as x's numbers; NULL: nobody needs them. */
+    void (*max_pool_forward)(const fastnn_windows *windows, size_t first, size_t last, const void *x, size_t x_row,
+                             size_t x_stride, size_t ldx, void *out, size_t out_stride, size_t ldo, void *picks);
+    void (*average_pool_forward)(const fastnn_windows *windows, size_t first, size_t last, const void *x, size_t x_row,
+                                 size_t x_stride, size_t ldx, void *out, size_t out_stride, size_t ldo);
+    /* The error carried back to rows [first, last) of the map, of which delta_in is the first. delta and picks are
+     * those of all the sample's windows. A position's sum over several windows is in their order. */
+    void (*max_pool_grad_input)(const fastnn_windows *windows, size_t first, size_t last, const void *delta,
+                                size_t delta_stride, size_t ldd, const void *picks, void *delta_in, size_t in_stride,
+                                size_t ldi);
+    void (*average_pool_grad_input)(const fastnn_windows *windows, size_t first, size_t last, const void *delta,
+                                    size_t delta_stride, size_t ldd, void *delta_in, size_t in_stride, size_t ldi);
+
+    /* Each row of x (rows, cols) shifted and scaled to mean 0 and variance 1, times gamma (cols), plus beta (cols);
+     * epsilon is added to the variance. statistics (rows, 2) gets each row's mean, and what it is scaled by; NULL:
+     * nobody needs them. Then the error carried back, delta_in (rows, cols); and what the rows add to the gradients of
+     * gamma and beta. */
+    void (*layer_norm_forward)(size_t rows, size_t cols, double epsilon, const void *x, size_t ldx, const void *gamma,
+                               const void *beta, void *out, size_t ldo, void *statistics);
+    void (*layer_norm_grad_input)(size_t rows, size_t cols, const void *x, size_t ldx, const void *statistics,
+                                  const void *gamma, const void *delta, size_t ldd, void *delta_in, size_t ldi);
+    void (*layer_norm_grad_weights)(size_t rows, size_t cols, const void *x, size_t ldx, const void *statistics,
+                                    const void *delta, size_t ldd, void *grad_gamma, void *grad_beta);
+
+    /* out = x * scale + offset, number by number. In place is allowed. */
+    void (*rescale)(size_t rows, size_t cols, double scale, double offset, const void *x, size_t ldx, void *out,
+                    size_t ldo);
 
     /* The loss of z (rows, n_outputs), times its weights, summed; delta gets its gradient by z, and may be z itself.
      * softmax_loss: of logits z, with a class (rows, at distance ldl) and a weight (rows, at distance ldw) a row;

@@ -4,6 +4,7 @@ from itertools import islice
 
 import numpy as np
 
+from fastnn.data.quoted import quoted
 from fastnn.layers.rules import Rule
 
 MOST_ITEMS_SHOWN, MOST_TEXT_SHOWN = 6, 60  # in messages, of lists and of strings: a file may hold any number
@@ -97,7 +98,7 @@ def check(what, parts, rules):
     ValueError
     """
     if not isinstance(parts, dict) or parts.keys() != rules.keys():
-        given = ", ".join(map(shown, parts)) if isinstance(parts, dict) else shown(parts)
+        given = listed(parts) if isinstance(parts, dict) else shown(parts)
         raise ValueError(f"{what} must have the parts {', '.join(rules)}, got {given}")
     for name, rule in rules.items():
         if not rule.holds(parts[name]):
@@ -130,6 +131,11 @@ def set_features(model, n_features, names):
         model.feature_names_in_ = names
 
 
+def listed(names):
+    """Names as messages show them, without the middle of a long list."""
+    return quoted(", ".join(map(shown, names)), str)
+
+
 def shown(value):
     """A value as messages show it: in a few words, however large it is."""
     if isinstance(value, np.ndarray):
@@ -146,4 +152,4 @@ def shown(value):
         return f"a dict with {', '.join(names)}" if names else "an empty dict"
     if isinstance(value, int) and abs(value) >= 2**64:  # Python refuses to print the largest
         return "an integer beyond 64 bits"
-    return repr(value)
+    return quoted(value)

@@ -74,7 +74,7 @@ class Writer:
             return {"random_state": self._written(value.get_state(), name)}
         raise TypeError(
             f"{name} must be None, a boolean, a number, a string, a list, tuple, dict or array of these, or a "
-            f"RandomState, to be saved, got {value!r}"
+            f"RandomState, to be saved, got {shown(value)}"
         )
 
     def _written(self, values, name):
@@ -185,7 +185,7 @@ class Reader:
     def _text(self, name):
         codes = self._array(name)
         if codes.dtype != np.uint32 or codes.ndim < 1 or codes.shape[-1] < 1 or codes.max(initial=0) > 0x10FFFF:
-            raise ValueError(f"the array {name!r} must be Unicode code points of uint32, got {shown(codes)}")
+            raise ValueError(f"the array {shown(name)} must be Unicode code points of uint32, got {shown(codes)}")
         return codes.reshape(-1).view(f"=U{codes.shape[-1]}").reshape(codes.shape[:-1])
 
     def _objects(self, content):

@@ -13,6 +13,7 @@ from itertools import islice
 
 import numpy as np
 
+from fastnn.data.quoted import quoted
 from fastnn.persistence.checks import shown
 
 LENGTH_BYTES = 8  # of the number that says how long the header is
@@ -158,7 +159,7 @@ def read_header(file):
     end = 0
     for name in layout:
         if layout[name][2] != end:
-            raise ValueError(f"the array {name!r} must begin at byte {end} of the data, got {layout[name][2]}")
+            raise ValueError(f"the array {shown(name)} must begin at byte {end} of the data, got {layout[name][2]}")
         end = layout[name][3]
     if LENGTH_BYTES + n_header + end != n_bytes:
         raise ValueError(f"its arrays must have {n_bytes - LENGTH_BYTES - n_header} bytes, got {end} in the header")
@@ -190,25 +191,25 @@ def read_arrays(file, layout):
 
 def _checked_entry(name, entry):
     """An array's dtype and shape, and the bytes at which it begins and ends."""
+    what = f"the array {shown(name)}"
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        given = ", ".join(entry) if isinstance(entry, dict) else shown(entry)
-        raise ValueError(f"the array {name!r} must have dtype, shape and data_offsets, got {given}")
+        given = quoted(", ".join(entry), str) if isinstance(entry, dict) else shown(entry)
+        raise ValueError(f"{what} must have dtype, shape and data_offsets, got {given}")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _DTYPES:
-        raise ValueError(f"the array {name!r} must have one of the dtypes {', '.join(_DTYPES)}, got {shown(dtype)}")
+        raise ValueError(f"{what} must have one of the dtypes {', '.join(_DTYPES)}, got {shown(dtype)}")
     if not _are_sizes(shape) or len(shape) > MOST_AXES:
-        raise ValueError(f"the shape of the array {name!r} must be at most {MOST_AXES} {_SIZES}, got {shown(shape)}")
+        raise ValueError(f"the shape of {what} must be at most {MOST_AXES} {_SIZES}, got {shown(shape)}")
     if not _are_sizes(offsets) or len(offsets) != 2:
-        raise ValueError(f"the data_offsets of the array {name!r} must be 2 {_SIZES}, got {shown(offsets)}")
+        raise ValueError(f"the data_offsets of {what} must be 2 {_SIZES}, got {shown(offsets)}")
     dtype = np.dtype(_DTYPES[dtype])
     # NumPy refuses a shape whose other axes are too large, even where one axis is of length 0.
     if math.prod(max(size, 1) for size in shape) * dtype.itemsize > sys.maxsize:
-        raise ValueError(f"the array {name!r} must have at most {sys.maxsize} bytes, got the shape {shape}")
+        raise ValueError(f"{what} must have at most {sys.maxsize} bytes, got the shape {shown(shape)}")
     n_bytes = math.prod(shape) * dtype.itemsize
     if offsets[1] - offsets[0] != n_bytes:
-        raise ValueError(
-            f"the array {name!r} must have {n_bytes} bytes for its shape {shape}, got {offsets[1] - offsets[0]}"
-        )
+        given = offsets[1] - offsets[0]
+        raise ValueError(f"{what} must have {n_bytes} bytes for its shape {shown(shape)}, got {given}")
     return dtype, tuple(shape), *offsets
 
 
@@ -220,7 +221,7 @@ def _array(file, name, dtype, shape):
     array = np.empty(math.prod(shape), dtype)
     n_read = file.readinto(array.view(np.uint8))
     if n_read != array.nbytes:
-        raise ValueError(f"the array {name!r} must have {array.nbytes} bytes, got {n_read} before the file's end")
+        raise ValueError(f"the array {shown(name)} must have {array.nbytes} bytes, got {n_read} before the file's end")
     if dtype == np.bool_ and (most := array.view(np.uint8).max(initial=0)) > 1:  # NumPy would misread it
-        raise ValueError(f"the bytes of the array {name!r} must be 0 or 1, got {most}")
+        raise ValueError(f"the bytes of the array {shown(name)} must be 0 or 1, got {most}")
     return array.reshape(shape).astype(dtype.newbyteorder("="), copy=False)

@@ -6,11 +6,12 @@ import os
 import stat
 from contextlib import suppress
 
+from fastnn.data.quoted import quoted
 from fastnn.estimators.mlp_classifier import MLPClassifier
 from fastnn.estimators.mlp_regressor import MLPRegressor
 from fastnn.estimators.sequential_classifier import SequentialClassifier
 from fastnn.estimators.sequential_regressor import SequentialRegressor
-from fastnn.persistence.checks import shown
+from fastnn.persistence.checks import listed, shown
 from fastnn.persistence.json_values import Reader, Writer
 from fastnn.persistence.networks import make_mlp, mlp_parts
 from fastnn.persistence.perceptrons import make_perceptron, perceptron_parts
@@ -80,7 +81,8 @@ def save(model, path):
         raise ValueError(f"This {type(model).__name__} cannot be saved: {error}") from error
     besides = sorted(vars(model).keys() - vars(again).keys())
     if besides:
-        raise TypeError(f"This {type(model).__name__} has attributes that cannot be saved: {', '.join(besides)}.")
+        names = quoted(", ".join(besides), str)
+        raise TypeError(f"This {type(model).__name__} has attributes that cannot be saved: {names}.")
     _write(parts, path)
 
 
@@ -136,9 +138,9 @@ def _settings(metadata):
         if name not in metadata:
             raise ValueError(f'its header lacks "{name}"')
     if metadata["format"] != FORMAT:
-        raise ValueError(f"its format must be {FORMAT!r}, got {metadata['format']!r}")
+        raise ValueError(f"its format must be {FORMAT!r}, got {shown(metadata['format'])}")
     if metadata["version"] not in KNOWN_VERSIONS:
-        raise ValueError(f"its version must be one of {', '.join(KNOWN_VERSIONS)}, got {metadata['version']!r}")
+        raise ValueError(f"its version must be one of {', '.join(KNOWN_VERSIONS)}, got {shown(metadata['version'])}")
     settings = parsed(metadata["model"])
     if not isinstance(settings, dict) or settings.keys() != {"class", "parameters", "fitted"}:
         raise ValueError(f"its settings must be a dict with class, parameters and fitted, got {shown(settings)}")
@@ -148,7 +150,7 @@ def _settings(metadata):
     if not isinstance(parameters, dict):
         raise ValueError(f"the parameters must be a dict, got {shown(parameters)}")
     if unknown := sorted(parameters.keys() - set(_models()[name][0]._get_param_names())):
-        raise ValueError(f"the parameters must be those of {name}, got {', '.join(map(repr, unknown))} besides")
+        raise ValueError(f"the parameters must be those of {name}, got {listed(unknown)} besides")
     return settings
 
 
@@ -162,9 +164,7 @@ def _put_together(arrays, settings):
     if settings["fitted"] is not None:
         make(model, reader.read(settings["fitted"]))
     if reader.unused:
-        raise ValueError(
-            f"its arrays must be those of the model, got {', '.join(map(repr, sorted(reader.unused)))} besides"
-        )
+        raise ValueError(f"its arrays must be those of the model, got {listed(sorted(reader.unused))} besides")
     return model
 
 

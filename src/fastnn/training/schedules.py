@@ -6,6 +6,7 @@ of `learning_rate_init`. To add a schedule, add its function here and its row in
 
 import numpy as np
 
+from fastnn.data.quoted import quoted
 from fastnn.estimators.constraints import as_float
 
 # one_cycle's first and last rate as fractions of the highest, and the fraction of epochs in which it rises: PyTorch's.
@@ -111,7 +112,7 @@ def rates(parameters, state, epoch, n_batches):
         rate = as_float(returned)
         if not (rate >= 0 and np.isfinite(rate)):
             raise ValueError(
-                f"learning_rate must return a finite rate of at least 0, got {returned!r} for epoch "
+                f"learning_rate must return a finite rate of at least 0, got {quoted(returned)} for epoch "
                 f"{len(state.loss_curve)}"
             )
         factors = np.full(n_batches, rate / parameters.learning_rate_init)

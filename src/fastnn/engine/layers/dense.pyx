@@ -63,7 +63,7 @@ cdef void refresh(const Layer *layer, size_t parameter, size_t panel) noexcept n
         transpose_weights(layer.kernels, weights_of(layer), panel, 0, weights_of(layer).fan_in, transposed_of(layer))
 
 
-cdef LayerKind DENSE = LayerKind(forward_rows, back_rows, forward_shared, back_shared, make_step, refresh)
+cdef LayerKind DENSE = LayerKind(forward_rows, back_rows, NULL, forward_shared, back_shared, make_step, refresh)
 
 
 cdef class DenseLayer(EngineLayer):

@@ -27,9 +27,13 @@ cdef struct Parameter:
 cdef struct Layer:
     const LayerKind *kind
     const fastnn_kernels *kernels
+    const void *shape  # what the kind has worked out of its settings and its input's shape; the EngineLayer owns it
     Parameter *parameters  # (n_parameters)
     size_t n_parameters
     void *workspace  # what the kind has booked for training; NULL outside of training, or where it needs nothing
+    char *scratch  # (scratch_size) memory of the calling thread alone, which keeps nothing from call to call
+    char *parts  # (n_parts, part_size) where gradients are summed by samples: those of each part of the batch
+    size_t part_size  # in numbers; a part's gradients are packed as the parameters are, one after the other
 
 
 # `below` is the signal that a layer reads, `above` the one that it makes. first, last and n_samples count samples, not
@@ -38,6 +42,8 @@ ctypedef void (*ForwardRows)(const Layer *layer, const Signal *below, const Sign
                              const Step *step) noexcept nogil
 ctypedef void (*BackRows)(const Layer *layer, const Signal *below, const Signal *above, size_t first,
                           size_t last) noexcept nogil
+ctypedef void (*GradRows)(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
+                          char *gradient, bint onto) noexcept nogil
 ctypedef void (*ForwardShared)(const Layer *layer, const Signal *below, const Signal *above, size_t n_samples,
                                const Step *step, const Team *team) noexcept nogil
 ctypedef void (*BackShared)(const Layer *layer, const Signal *below, const Signal *above, size_t n_samples,
@@ -52,10 +58,14 @@ cdef struct LayerKind:
     # Outside of training step is NULL. back_rows is NULL where the samples of a batch depend on each other.
     ForwardRows forward_rows
     BackRows back_rows
+    # The gradients of the parameters for samples first ... last - 1, or these added to what is there: by the calling
+    # thread alone, too. NULL: the gradients are not summed by samples.
+    GradRows grad_rows
     # A thread's share of forward and back for a whole batch. NULL: each thread takes its share of the samples alone.
     ForwardShared forward_shared
     BackShared back_shared
-    # A thread's share of the parameters' gradients and of the optimizer's step. NULL: the kind learns nothing.
+    # A thread's share of the parameters' gradients and of the optimizer's step. NULL: the kind learns nothing, or its
+    # gradients are summed by samples.
     MakeStep make_step
     # Brings up to date what the layer has made from a panel of a parameter that has changed. NULL: it has nothing.
     Refresh refresh
@@ -66,5 +76,6 @@ cdef class EngineLayer:
     cdef readonly str activation
     cdef const LayerKind *kind
     cdef const fastnn_kernels *kernels
+    cdef const void *shape
 
     cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL

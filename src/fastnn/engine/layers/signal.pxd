@@ -14,13 +14,15 @@ cdef struct Step:
 
 
 # A matrix whose rows are the samples' positions: each sample has `positions` rows of `channels` numbers. Rows are `ld`
-# numbers apart.
+# numbers apart. A thread may have a signal of its own, with the rows of a few samples at a time: `first_row` is then the
+# number of the first of them.
 #
 # The layer below makes a signal: it writes the sums, and calls finish_values() to make values of them. The layer above
 # carries the error back: it writes the loss's gradient by the values, and calls finish_delta() to make of it the
 # gradient by the sums. So neither layer depends on the kind of the other.
 cdef struct Signal:
     size_t positions, channels, ld
+    size_t first_row
     int activation
     char *values  # (rows, channels) what the layer above reads; before the activation its sums, where `sums` is NULL
     char *sums  # (rows, channels) the activation's input, where its derivative is computed from that; else NULL
@@ -30,13 +32,23 @@ cdef struct Signal:
     size_t number  # of this signal among the network's: dropout draws other numbers for each
     char *delta  # (rows, channels) the loss's gradient; NULL: no layer needs it
     char *delta_t  # (n_tiles, channels, tile_cols) delta's transpose, tile_cols rows at a time; NULL: no layer needs it
+    char *memo  # (samples, memo_size) what the layer below has to know again when the error goes back; NULL: nothing
+    size_t memo_size  # in numbers, or in what is as wide
     fastnn_terms columns, samples  # the terms of sums over the values: all terms, except in a batch of X
     fastnn_entries entries  # a batch of a sparse X, which has no values
 
 
 cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signal, size_t first,
                               size_t last) noexcept nogil
+cdef size_t signal_size(const Signal *signal) noexcept nogil
 cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t row) noexcept nogil
+cdef char *sample_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t sample) noexcept nogil
+cdef char *memo_of(const fastnn_kernels *kernels, const Signal *signal, size_t sample) noexcept nogil
+cdef char *sums_of(const Signal *signal) noexcept nogil
+cdef void finish_sample_values(const fastnn_kernels *kernels, const Signal *signal, size_t first, size_t last,
+                               const Step *step) noexcept nogil
+cdef void finish_sample_deltas(const fastnn_kernels *kernels, const Signal *signal, size_t first,
+                               size_t last) noexcept nogil
 cdef void finish_values(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,
                         size_t first_panel, size_t last_panel, const Step *step) noexcept nogil
 cdef void finish_delta(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,

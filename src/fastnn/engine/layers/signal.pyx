@@ -13,9 +13,45 @@ cdef size_t n_tiles(const fastnn_kernels *kernels, size_t rows) noexcept nogil:
     return (rows + kernels.tile_rows - 1) // kernels.tile_rows
 
 
+cdef size_t signal_size(const Signal *signal) noexcept nogil:
+    """The numbers of one sample's values, padding included."""
+    return signal.positions * signal.ld
+
+
 cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t row) noexcept nogil:
     """Where a row of one of the signal's matrices begins; NULL if there is no such matrix."""
-    return matrix + row * signal.ld * kernels.itemsize if matrix != NULL else NULL
+    return matrix + (row - signal.first_row) * signal.ld * kernels.itemsize if matrix != NULL else NULL
+
+
+cdef char *sample_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t sample) noexcept nogil:
+    """Where a sample's rows of one of the signal's matrices begin; NULL if there is no such matrix."""
+    return row_of(kernels, signal, matrix, sample * signal.positions)
+
+
+cdef char *memo_of(const fastnn_kernels *kernels, const Signal *signal, size_t sample) noexcept nogil:
+    """Where a sample's memo begins; NULL if there is none."""
+    if signal.memo == NULL:
+        return NULL
+    return signal.memo + (sample - signal.first_row // signal.positions) * signal.memo_size * kernels.itemsize
+
+
+cdef char *sums_of(const Signal *signal) noexcept nogil:
+    """The matrix that the layer below writes its sums to, before `finish_values` makes values of them."""
+    return signal.values if signal.sums == NULL else signal.sums
+
+
+cdef void finish_sample_values(const fastnn_kernels *kernels, const Signal *signal, size_t first, size_t last,
+                               const Step *step) noexcept nogil:
+    """`finish_values` for all rows and columns of samples first ... last - 1."""
+    finish_values(kernels, signal, first * signal.positions, (last - first) * signal.positions, 0,
+                  n_panels(kernels, signal.channels), step)
+
+
+cdef void finish_sample_deltas(const fastnn_kernels *kernels, const Signal *signal, size_t first,
+                               size_t last) noexcept nogil:
+    """`finish_delta` likewise."""
+    finish_delta(kernels, signal, first * signal.positions, (last - first) * signal.positions, 0,
+                 n_panels(kernels, signal.channels))
 
 
 cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signal, size_t first,
@@ -39,7 +75,8 @@ cdef void finish_values(const fastnn_kernels *kernels, const Signal *signal, siz
     To be called while the sums are in the cache. Outside of training step is NULL, and no unit is dropped.
     """
     cdef size_t lanes = kernels.vector_bytes // kernels.itemsize, first = first_panel * kernels.tile_cols
-    cdef size_t vectors_end = (signal.channels + lanes - 1) // lanes * lanes  # padding is finished with its vector
+    # Padding is finished with its vector, where rows are padded.
+    cdef size_t vectors_end = min((signal.channels + lanes - 1) // lanes * lanes, signal.ld)
     cdef size_t end = last_panel * kernels.tile_cols, skipped = first * kernels.itemsize
     cdef char *values = row_of(kernels, signal, signal.values, first_row) + skipped
     cdef char *sums = values

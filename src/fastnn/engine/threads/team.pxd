@@ -42,6 +42,11 @@ cdef struct Share:
     size_t first, last
 
 
+cdef inline Share share_of(size_t rank, size_t size, size_t n_tasks) noexcept nogil:
+    """The part of tasks 0 ... n_tasks - 1 that the thread of this rank has in a team of this size."""
+    return Share(n_tasks * rank // size, n_tasks * (rank + 1) // size)
+
+
 cdef inline Share my_share(const Team *team, size_t n_tasks) noexcept nogil:
     """The calling thread's part of tasks 0 ... n_tasks - 1. It is the same each time, so its data stay in the cache."""
-    return Share(n_tasks * team.rank // team.size, n_tasks * (team.rank + 1) // team.size)
+    return share_of(team.rank, team.size, n_tasks)

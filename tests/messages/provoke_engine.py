@@ -1,0 +1,203 @@
+"""Arguments that the engine refuses: through its own classes, since the estimators check most of them before."""
+
+import os
+from types import SimpleNamespace
+from unittest import mock
+
+import numpy as np
+import scipy.sparse as sp
+from problems import dense_layers, make_loss, make_trainer, random_weights
+
+from fastnn.engine import isa, schedule
+from fastnn.engine.arrays import check_indices
+from fastnn.engine.loss import Loss
+from fastnn.engine.network import Network
+from fastnn.engine.optimizer import Optimizer
+from fastnn.engine.order import shuffled
+from fastnn.engine.perceptron.perceptron import Perceptrons
+from fastnn.engine.standalone import Dense
+from fastnn.engine.trainer import Trainer
+
+X = np.ones((6, 4))
+LABELS = np.arange(6, dtype=np.int32) % 3
+ORDER = np.arange(6)
+INDICATORS = np.ones((6, 3))
+
+
+def trainer(loss="softmax", n_features=4, batch_size=2, dtype="float64", **settings):
+    weights = random_weights(np.random.default_rng(0), (n_features, 5, 3), dtype)
+    return make_trainer(weights, ["relu"], loss, "sgd", batch_size, learning_rate=0.1, **settings)
+
+
+def network(sizes=(5, 3), input_shape=(4,), head="softmax", dtype="float64", **settings):
+    layers = dense_layers(sizes, ["relu"] * (len(sizes) - 1))
+    return Network(layers, input_shape, head, dtype, **settings)
+
+
+def train(batch_size=2, n_threads=1, **settings):
+    return Trainer(network(), make_loss("softmax", 3), Optimizer("sgd", 0.1), batch_size, n_threads, **settings)
+
+
+def run(X=X, targets=LABELS, order=ORDER, loss="softmax", **arrays):
+    return trainer(loss).run(X, targets, order, **arrays)
+
+
+def changed(**parts):
+    """A CSR matrix some of whose arrays are replaced, which SciPy does not check."""
+    made = sp.csr_array(X)
+    for name, value in parts.items():
+        setattr(made, name, value)
+    return made
+
+
+def run_in_run():
+    """A run of a trainer that is in a run: X itself starts it where the engine asks for its shape."""
+    subject = trainer()
+
+    class Samples(np.ndarray):
+        shape = property(lambda samples: subject.run(X, LABELS, ORDER))
+
+    subject.run(X.view(Samples), LABELS, ORDER)
+
+
+def train_in_use():
+    subject = trainer()
+    subject.in_use = True
+    subject.move_to(trainer().network)
+
+
+def with_phases(phases):
+    """A trainer whose schedule has operations that there are not."""
+    with mock.patch.object(schedule, "plan", lambda *arguments: phases):
+        train()
+
+
+def crowded():
+    """A batch of many samples, each the same row of many numbers in one column."""
+    n = 2**22
+    row = sp.csr_array((np.ones(n, np.uint8), np.zeros(n, np.int32), [0, n]), shape=(1, 1))
+    batch = np.zeros(2**10, np.intp)
+    trainer(n_features=1, batch_size=len(batch)).run(row, LABELS[:1], batch)
+
+
+def with_isa(name):
+    with mock.patch.dict(os.environ, FASTNN_ISA=name):
+        isa._chosen_level()
+
+
+SETTINGS = {"eta": 1.0, "intercept_rate": 1.0, "alpha": -1.0, "l1_ratio": 0.0, "tol": -np.inf, "max_iter": 7}
+SETTINGS |= {"n_iter_no_change": 5, "step": 1, "average_from": 0, "held_out_weight": 0.0, "n_train": 6}
+SETTINGS |= {"segment_epochs": 256, "n_threads": 1}
+
+
+def learn(X=X, classes=LABELS, coef=None, **settings):
+    coef = np.zeros((1, 4)) if coef is None else coef
+    Perceptrons(X, classes, None, coef, [0.0], None, [1], [(1.0, 1.0)], [9], **SETTINGS | settings)
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+def dense(n_biases=5, **settings):
+    return Dense(np.ones((4, 5)), np.ones(n_biases), **settings)
+
+
+OF_NETWORKS = {
+    "no layers": lambda: Network([], (4,), "softmax", "float64"),
+    "an unknown head": lambda: network(head="cubic"),
+    "no features": lambda: network(input_shape=(0,)),
+    "groups of other outputs": lambda: network(groups=(1, 1)),
+    "an activation before the head": lambda: Network([("dense", 3, "relu")], (4,), "softmax", "float64"),
+    "an unknown activation": lambda: Network(dense_layers([5, 3], ["cubic"]), (4,), "softmax", "float64"),
+    "an unknown kind of layer": lambda: Network([("cubic", 3)], (4,), "softmax", "float64"),
+    "no units": lambda: network(sizes=(0, 3)),
+    "float16": lambda: network(dtype="float16"),
+    "more memory than addresses": lambda: network(sizes=(2**31 - 1, 2**31 - 1)),
+    "other columns": lambda: network().forward(X[:, 1:], 1),
+    "one axis": lambda: network().forward(X[0], 1),
+    "CSC": lambda: network().forward(sp.csc_array(X), 1),
+    "complex numbers": lambda: network().forward(X.astype(complex), 1),
+    "sparse samples of two axes": lambda: network(input_shape=(2, 2)).forward(sp.csr_array(X), 1),
+    "starts of other rows": lambda: run(changed(indptr=np.array([0, 4]))),
+    "starts beyond the numbers": lambda: check_indices(changed(indptr=np.array([0, 4, 8, 12, 16, 20, 99]))),
+    "starts that do not ascend": lambda: check_indices(changed(indptr=np.array([0, 8, 4, 12, 16, 20, 24]))),
+    "indices beyond the columns": lambda: check_indices(changed(indices=np.full(24, 9))),
+    "weights of a layer less": lambda: network().set_weights(network().weights()[:-1]),
+    "weights of another shape": lambda: network().set_weights(network().weights()[::-1]),
+    "packed weights of another type": lambda: network().unpack(network().parameters.astype("float32")),
+    "no depth": lambda: network().forward(X, 1, depth=0),
+    "no threads": lambda: network().forward(X, 0),
+    "an instruction set that is not built": lambda: network(level="mmx"),
+    "FASTNN_ISA": lambda: with_isa("mmx"),
+}
+
+OF_LOSSES = {
+    "an unknown loss": lambda: Loss("cubic", "identity", 3),
+    "a head of another loss": lambda: Loss("softmax", "identity", 3),
+    "an unknown head of a loss": lambda: Loss("squared_error", "cubic", 3),
+    "settings of other outputs": lambda: Loss("huber", "identity", 3, [1.0, 2.0]),
+    "settings of several outputs": lambda: Loss("softmax", "softmax", 3, [0.1, 0.2, 0.3]),
+    "groups of numbers": lambda: Loss("squared_error", "identity", 3, groups=[1, 2]),
+    "groups of other outputs of a loss": lambda: Loss("softmax", "softmax", 3, groups=[1, 1]),
+    "a loss of another network": lambda: network().loss(X, LABELS, None, make_loss("softmax", 4), 1),
+    "a loss of other groups": lambda: network().loss(X, LABELS, None, Loss("softmax", "softmax", 3, groups=[1, 2]), 1),
+    "fewer targets": lambda: run(targets=LABELS[1:]),
+    "targets of other outputs": lambda: run(targets=INDICATORS[:, 1:], loss="logistic"),
+    "targets of one axis": lambda: run(targets=LABELS, loss="logistic"),
+    "fewer weights": lambda: run(weights=np.ones(5)),
+    "weights of other outputs": lambda: run(weights=np.ones((6, 3))),
+    "classes of int64": lambda: run(targets=LABELS.astype(np.int64)),
+    "classes of two columns": lambda: run(targets=np.stack([LABELS, LABELS], axis=1)),
+    "classes beyond the outputs": lambda: run(targets=LABELS + np.int32(1)),
+}
+
+OF_TRAINERS = {
+    "an unknown optimizer": lambda: Optimizer("cubic", 0.1),
+    "an empty batch": lambda: train(batch_size=0),
+    "no threads in training": lambda: train(n_threads=0),
+    "dropout of other layers": lambda: train(dropout=(0.1, 0.2)),
+    "dropout of all units": lambda: train(dropout=(1.0,)),
+    "a clip_norm of 0": lambda: train(clip_norm=0.0),
+    "a seed below 0": lambda: train(seed=-1),
+    "a network of another head": lambda: trainer().move_to(trainer("logistic").network),
+    "a network in use": train_in_use,
+    "a run in a run": run_in_run,
+    "an order of int32": lambda: run(order=ORDER.astype(np.int32)),
+    "an order beyond the samples": lambda: run(order=ORDER + 1),
+    "rates of other batches": lambda: run(rates=np.ones(2)),
+    "a batch of 2**32 numbers": crowded,
+    "an order of 2**32 samples": lambda: shuffled(np.broadcast_to(np.intp(0), 2**32), np.random.RandomState(0)),
+    "layers that do not learn": lambda: schedule.plan(
+        [SimpleNamespace(rows_cost=lambda: None, parameter_shapes=lambda: [])] * 2
+    ),
+    "an unknown operation": lambda: with_phases([[("cube",)]]),
+    "an unknown operation by rows": lambda: with_phases([[("rows", [("cube",)])]]),
+}
+
+OF_PERCEPTRONS = {
+    "no samples": lambda: learn(X[:0]),
+    "classes of another type": lambda: learn(classes=LABELS.astype(np.int64)),
+    "classes that are not contiguous": lambda: learn(classes=np.repeat(LABELS, 2)[::2]),
+    "no threads for perceptrons": lambda: learn(n_threads=0),
+    "weights that cannot be written": lambda: learn(coef=read_only(np.zeros((1, 4)))),
+    "rows that are not contiguous": lambda: learn(np.ones((4, 6)).T),
+}
+
+OF_LAYERS = {
+    "no threads for a layer": lambda: dense(n_threads=0),
+    "other biases": lambda: dense(n_biases=4),
+    "x of other columns": lambda: dense().forward(X[:, 1:]),
+    "x in descending order": lambda: dense().forward(X[::-1]),
+    "out of another shape": lambda: dense().forward(X, out=np.ones((6, 5))),
+    "delta of other columns": lambda: dense().grad_input(np.ones((6, 4)), X),
+}
+
+PROVOCATIONS = OF_NETWORKS | OF_LOSSES | OF_TRAINERS | OF_PERCEPTRONS | OF_LAYERS
+
+EXEMPT = []
+if missing := [name for name in isa.built_levels() if name not in isa.available_levels()]:
+    PROVOCATIONS["an instruction set that this CPU lacks"] = lambda: network(level=missing[0])
+else:
+    EXEMPT.append(("engine/isa.pyx", "must be an instruction set of this CPU", "this CPU has all that are built"))
