@@ -210,9 +210,9 @@ class TestWeights:
         assert one[0]["kernel"].tobytes() != other[0]["kernel"].tobytes()
 
     def test_those_of_dense_layers_are_an_mlps_too(self, model, X, y):
-        with pytest.raises(AttributeError, match="has other layers than dense ones with biases: see weights_"):
+        with pytest.raises(AttributeError, match=r"must be those of dense layers with biases, got .*: see weights_"):
             model.coefs_  # noqa: B018
-        with pytest.raises(AttributeError, match="has other layers than dense ones"):
+        with pytest.raises(AttributeError, match="must be those of dense layers with biases"):
             model.intercepts_ = []
         dense = SequentialClassifier([Dense(4), Dropout(0.1)], max_iter=3).fit(X, y)
         mlp = MLPClassifier.from_weights(dense.coefs_, dense.intercepts_, classes=dense.classes_)

@@ -205,9 +205,7 @@ def padding_of(size, kernel_size, stride, dilation, padding):
     return total // 2, total - total // 2
 
 
-def _convolution(
-    x, weights, filters, kernel_size, strides, padding, dilation_rate, groups, activation, *options
-):
+def _convolution(x, weights, filters, kernel_size, strides, padding, dilation_rate, groups, activation, *options):
     """Weights are W (taps * channels, filters) of each group, and its b."""
     use_bias, _, pool_size = (*options, *(True, True, None)[len(options) :])
     settings = zip(x.shape[1:-1], kernel_size, strides, dilation_rate, strict=True)
