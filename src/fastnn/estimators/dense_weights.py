@@ -36,8 +36,8 @@ class DenseWeights:
         if not _is_dense(network):
             kinds = ", ".join(dict.fromkeys(kind for kind, *_ in network.description))
             raise AttributeError(
-                f"coefs_ and intercepts_ must be those of dense layers with biases, got layers of the kinds {kinds}: see "
-                "weights_"
+                f"coefs_ and intercepts_ must be those of dense layers with biases, got layers of the kinds {kinds}: "
+                "see weights_"
             )
         coefs, intercepts = map(tuple, parted(network.weights()))
         for array in (*coefs, *intercepts):  # a change would not reach the network: an error says so
