@@ -6,7 +6,7 @@ from battery import CHECKS
 from sklearn.base import clone
 
 from fastnn import SequentialClassifier, SequentialRegressor
-from fastnn.layers import Dense
+from fastnn.layers import Conv1D, Conv2D, Dense, GlobalAveragePooling1D, LayerNormalization, MaxPooling2D, Rescaling
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -14,6 +14,8 @@ SETTINGS = {"max_iter": 3, "random_state": 0, "batch_size": 16, "learning_rate_i
 # For each: the layers, and the shape of a sample.
 NETWORKS = {
     "images": ([Dense(9), Dense(6, "tanh")], (4, 3, 2)),
+    "convolutions": ([Rescaling(0.5), Conv2D(5, 2, padding="same"), MaxPooling2D(), Dense(6)], (4, 3, 2)),
+    "series": ([Conv1D(5, 2, activation=None), LayerNormalization(), GlobalAveragePooling1D()], (5, 2)),
     "sequences": ([Dense(9, None, kernel_initializer="he_normal"), None], (5, 2)),
 }
 

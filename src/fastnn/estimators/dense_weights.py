@@ -34,8 +34,10 @@ class DenseWeights:
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
         network = self._network
         if not _is_dense(network):
+            kinds = ", ".join(dict.fromkeys(kind for kind, *_ in network.description))
             raise AttributeError(
-                f"This {type(self).__name__} instance has other layers than dense ones with biases: see weights_."
+                f"coefs_ and intercepts_ must be those of dense layers with biases, got layers of the kinds {kinds}: "
+                "see weights_"
             )
         coefs, intercepts = map(tuple, parted(network.weights()))
         for array in (*coefs, *intercepts):  # a change would not reach the network: an error says so

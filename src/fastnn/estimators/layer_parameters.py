@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 
+from fastnn.data.quoted import quoted
 from fastnn.layers import Layer
 
 
@@ -44,19 +45,27 @@ def with_parameters(layers, parameters):
         If there is no such layer, or if it has no such setting.
     """
     if not isinstance(layers, (list, tuple)):
-        raise ValueError(f"layers must be a list of layers to set {', '.join(parameters)}, got {layers!r}")
+        raise ValueError(
+            f"layers must be a list of layers to set {quoted(', '.join(parameters), str)}, got {quoted(layers)}"
+        )
     layers = list(layers)
     for name in sorted(parameters, key=lambda name: name.count("__")):  # whole layers first
         _, number, *setting = name.split("__", 2)
         if not (number.isascii() and number.isdigit() and int(number) < len(layers)):
-            raise ValueError(f"{name} must begin with layers__0 to layers__{len(layers) - 1}, got {number!r}")
+            raise ValueError(
+                f"{quoted(name, str)} must begin with layers__0 to layers__{len(layers) - 1}, got {quoted(number)}"
+            )
         i = int(number)
         if not setting:
             layers[i] = parameters[name]
             continue
         names = [field.name for field in fields(layers[i])] if isinstance(layers[i], Layer) else []
         if setting[0] not in names:
-            rule = f"one of {', '.join(names)} of {layers[i]!r}" if names else f"a setting, which {layers[i]!r} lacks"
-            raise ValueError(f"{name} must name {rule}, got {setting[0]!r}")
+            rule = (
+                f"one of {', '.join(names)} of {quoted(layers[i])}"
+                if names
+                else f"a setting, which {quoted(layers[i])} lacks"
+            )
+            raise ValueError(f"{quoted(name, str)} must name {rule}, got {quoted(setting[0])}")
         layers[i] = replace(layers[i], **{setting[0]: parameters[name]})
     return layers

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.data.inputs import as_rows
+from fastnn.data.quoted import quoted
 from fastnn.engine.network import Network
 from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.docstrings import documented
@@ -90,7 +91,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
             given = plain(self.input_shape)
             given = given if isinstance(given, tuple) else (given,)
             if not SHAPE.holds(given):
-                raise ValueError(f"input_shape must be {SHAPE.text}, got {self.input_shape!r}")
+                raise ValueError(f"input_shape must be {SHAPE.text}, got {quoted(self.input_shape)}")
             if len(shape) == 1 and math.prod(given) != shape[0]:
                 raise ValueError(
                     f"input_shape must have {shape[0]} numbers, as X has columns, got {given}, which has "
@@ -129,7 +130,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
             if isinstance(layer, BatchNormalization) or (isinstance(layer, Dropout) and layer.rate > 0):
                 raise ValueError(
                     f"layers[{i}] must be a layer that treats each sample for itself, and the same in each step, with "
-                    f"solver='lbfgs', got {layer!r}"
+                    f"solver='lbfgs', got {quoted(layer)}"
                 )
 
     def _set_fitted(self, network, targets, trainer, state, n_epochs):
@@ -255,13 +256,13 @@ def checked_weights(weights, chain, dtype):
     """
     shapes = chain.weight_shapes()
     if not isinstance(weights, (list, tuple)) or len(weights) != len(shapes):
-        given = f"{len(weights)} of them" if isinstance(weights, (list, tuple)) else repr(weights)
+        given = f"{len(weights)} of them" if isinstance(weights, (list, tuple)) else quoted(weights)
         raise ValueError(f"weights must be a list of {len(shapes)} dicts, the output layer's last, got {given}")
     checked = []
     for i, (of_layer, layer_shapes) in enumerate(zip(weights, shapes, strict=True)):
         if not isinstance(of_layer, dict) or of_layer.keys() != layer_shapes.keys():
             given = list(of_layer) if isinstance(of_layer, dict) else of_layer
-            raise ValueError(f"weights[{i}] must be a dict with the names {list(layer_shapes)}, got {given!r}")
+            raise ValueError(f"weights[{i}] must be a dict with the names {list(layer_shapes)}, got {quoted(given)}")
         checked.append({})
         for name, shape in layer_shapes.items():
             array = checked_array(f"weights[{i}][{name!r}]", of_layer[name], str(shape), dtype)

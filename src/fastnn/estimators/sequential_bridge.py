@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from fastnn.data.quoted import quoted
 from fastnn.engine.network import Network
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.sequential import checked_weights
@@ -28,7 +29,7 @@ def n_outputs_of(weights):
         If the last of them are not a dense layer's.
     """
     if not isinstance(weights, (list, tuple)) or not weights or not isinstance(weights[-1], dict):
-        raise ValueError(f"weights must be a list of dicts, the output layer's last, got {weights!r}")
+        raise ValueError(f"weights must be a list of dicts, the output layer's last, got {quoted(weights)}")
     kernel, name = weights[-1].get("kernel"), last_names(weights)[0]
     kernel = checked_array(name, kernel, "(fan_in, n_outputs)")
     if kernel.ndim != 2 or kernel.shape[1] < 1:
@@ -70,7 +71,7 @@ def fill_from_layers(model, targets, weights):
     check_layers(model.layers)
     for i, of_layer in enumerate(weights):
         if not isinstance(of_layer, dict):
-            raise ValueError(f"weights[{i}] must be a dict of arrays, got {of_layer!r}")
+            raise ValueError(f"weights[{i}] must be a dict of arrays, got {quoted(of_layer)}")
     model._set_input_shape(_shape_of_sample(model, weights))
     chain = model._chain_for(model.input_shape_, targets.n_outputs)
     warn_of_ineffective(model, held_out=True)  # a later fit may hold samples out
@@ -105,9 +106,10 @@ def to_sklearn_network(model, estimator):
     for i, layer in enumerate(chain.layers):
         if not isinstance(layer, (Dense, Dropout, type(None))) or (isinstance(layer, Dense) and not layer.use_bias):
             raise ValueError(
-                f"layers[{i}] must be a Dense with biases, or a Dropout, for a network of scikit-learn's, got {layer!r}"
+                f"layers[{i}] must be a Dense with biases, or a Dropout, for a network of scikit-learn's, "
+                f"got {quoted(layer)}"
             )
     if chain.description[0][0] != "dense":  # dropout of X itself
-        raise ValueError(f"layers[0] must be a Dense for a network of scikit-learn's, got {chain.layers[0]!r}")
+        raise ValueError(f"layers[0] must be a Dense for a network of scikit-learn's, got {quoted(chain.layers[0])}")
     estimator.set_params(hidden_layer_sizes=model._network.sizes[1:-1])
     return fill_sklearn(model, estimator)

@@ -118,14 +118,14 @@ def value_advice(name, value, allowed):
 
 def with_advice(cls):
     """Add advice to the errors of a class of estimators about parameters and values known from elsewhere."""
-    cls.__init__ = _advising_on_parameters(cls.__init__, inspect.signature(cls.__init__).parameters)
-    cls.fit = _advising_on_parameters(cls.fit, inspect.signature(cls.fit).parameters)
-    cls.set_params = _advising_on_parameters(cls.set_params)
+    cls.__init__ = _advising_on_parameters(cls, cls.__init__, inspect.signature(cls.__init__).parameters)
+    cls.fit = _advising_on_parameters(cls, cls.fit, inspect.signature(cls.fit).parameters)
+    cls.set_params = _advising_on_parameters(cls, cls.set_params)
     cls._validate_params = _advising_on_values(cls._validate_params)
     return cls
 
 
-def _advising_on_parameters(method, own=()):
+def _advising_on_parameters(cls, method, own=()):
     """The method, with advice in its errors about unknown parameters. Without `own` ones, it has the constructor's."""
 
     @wraps(method)
@@ -139,9 +139,13 @@ def _advising_on_parameters(method, own=()):
             given_by_place = dict(zip([*own][1:], args, strict=False))
             if "loss" in keywords and "loss" in given_by_place:
                 advice.append(value_advice("loss", given_by_place["loss"], ()))
-            if not any(advice):  # mostly every keyword is known, and the error is another one
+            if not unknown and not any(advice):  # mostly every keyword is known, and the error is another one
                 raise
-            raise type(error)(" ".join([str(error).removesuffix(".") + ".", *filter(None, advice)])) from None
+            # A method may be that of a base, which users do not know.
+            text = str(error).replace(method.__qualname__, f"{cls.__name__}.{method.__name__}")
+            if any(advice):
+                text = " ".join([text.removesuffix(".") + ".", *filter(None, advice)])
+            raise type(error)(text) from None
 
     return advising
 

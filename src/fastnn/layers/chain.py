@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from fastnn.data.quoted import quoted
 from fastnn.engine.layers.convolution import KEEP_ORDER
 from fastnn.layers.activation import Activation, engine_activation
 from fastnn.layers.dense import Dense
@@ -55,7 +56,7 @@ def check_layers(layers):
             continue
         if not isinstance(layer, Layer):
             raise ValueError(
-                f"layers[{i}] must be a layer of fastnn.layers, such as Dense(100), or None, got {layer!r}"
+                f"layers[{i}] must be a layer of fastnn.layers, such as Dense(100), or None, got {quoted(layer)}"
             )
         layer.check(f"layers[{i}]")
 
@@ -106,7 +107,7 @@ def sample_shape(layers, shape):
 
 def named(layers, i):
     """A layer in messages."""
-    return f"layers[{i}], {layers[i]!r}"
+    return f"layers[{i}], {quoted(layers[i])}"
 
 
 def _of(shape):

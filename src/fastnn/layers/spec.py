@@ -3,6 +3,7 @@
 from dataclasses import MISSING, dataclass, fields
 from typing import ClassVar
 
+from fastnn.data.quoted import quoted
 from fastnn.layers.rules import plain
 
 
@@ -91,7 +92,7 @@ class Layer:
         """
         for setting, rule in self.rules.items():
             if not rule.holds(getattr(self, setting)):
-                raise ValueError(f"{name}.{setting} must be {rule.text}, got {getattr(self, setting)!r}")
+                raise ValueError(f"{name}.{setting} must be {rule.text}, got {quoted(getattr(self, setting))}")
 
     def output_shape(self, shape, name="the layer"):
         """The shape of one sample of what the layer makes.
