@@ -223,7 +223,8 @@ def test_weights_by_layer():
         {"kernel": (6, 3), "bias": (3,)},
     ]
     weights = made.initial_weights(np.random.RandomState(0), made.gain())
-    assert [array.shape for array in weights] == [(6, 4), (4,), (4,), (4,), (4,), (4,), (8, 6), (6, 3), (3,)]
+    groups = [(3 * 2, 2), (2,), (3 * 2, 2), (2,)]
+    assert [array.shape for array in weights] == [*groups, (4,), (4,), (4,), (4,), (8, 6), (6, 3), (3,)]
     by_layer = made.by_layer(weights)
     np.testing.assert_array_equal(by_layer[0]["kernel"][1, 0], weights[0][2:3])
     np.testing.assert_array_equal(by_layer[1]["moving_variance"], 1)
