@@ -200,6 +200,14 @@ def test_more_filters_and_terms_than_blocks_hold(rng, dtype, level):
     assert_is_reference(layers, (41, 43, 2), 2, rng, dtype, level)
 
 
+def test_sizes_just_below_the_limit_take_no_memory_of_their_own():
+    """Strides above all positions, and a dilation that only one tap has."""
+    layer = convolution(3, (2, 1), (2**31 - 1, 2**31 - 1), "same", (3, 2**31 - 1))
+    assert_is_reference(
+        [convolution(2, (1, 1)), layer, convolution(2, (1, 1))], (5, 4, 2), 3, np.random.default_rng(0), "f8", None
+    )
+
+
 def test_a_sample_of_one_position_with_zeros(rng, dtype, level):
     """As a vector it has lists of the columns that are not zero, tile by tile of the batch's rows."""
     for first in (("dense", 9, "tanh"), convolution(9, (1,), activation="tanh")):
