@@ -27,21 +27,24 @@ def convolution(
     activation="identity",
     use_bias=True,
     trainable=True,
+    pool_size=None,
 ):
     ones = (1,) * len(kernel_size)
     return (
         "convolution", filters, kernel_size, strides or ones, padding, dilation_rate or ones, groups, activation,
-        use_bias, trainable,
+        use_bias, trainable, pool_size,
     )  # fmt: skip
 
 
 def made_shape(layer, input_shape):
     """The shape of what a convolution makes, counted window by window."""
-    _, filters, kernel_size, strides, padding, dilation_rate, *_ = layer
+    _, filters, kernel_size, strides, padding, dilation_rate, *_, pool_size = layer
     shape = []
     for size, k, stride, dilation in zip(input_shape, kernel_size, strides, dilation_rate, strict=False):
         padded = size + sum(reference.padding_of(size, k, stride, dilation, padding))
         shape.append(len(range(0, padded - (k - 1) * dilation, stride)))
+    if pool_size is not None:
+        shape = [n // pool for n, pool in zip(shape, pool_size, strict=True)]
     return (*shape, filters)
 
 
@@ -55,7 +58,7 @@ def whole_map(n_outputs, input_shape):
 
 def convolution_gradients(x, weights, delta, layer):
     """The gradients by x and by the weights, given that by the sums: tap by tap, each scattered to where it read."""
-    _, _, kernel_size, strides, padding, dilation_rate, groups, _, use_bias, _ = layer
+    _, _, kernel_size, strides, padding, dilation_rate, groups, _, use_bias, *_ = layer
     borders = [
         reference.padding_of(*its, padding)
         for its in zip(x.shape[1:-1], kernel_size, strides, dilation_rate, strict=True)
@@ -80,20 +83,42 @@ def convolution_gradients(x, weights, delta, layer):
     return back[(slice(None), *inner)], of_weights
 
 
+def pooled_sums(sums, pool_size):
+    """The largest sum of each window; and which sums these are, all of them being different."""
+    if pool_size is None:
+        return sums, np.ones_like(sums)
+    axes = range(1, 1 + len(pool_size))
+    largest = reference.LAYERS["max_pooling"][0](sums, [], pool_size)[0]
+    picked = largest
+    for axis, pool in zip(axes, pool_size, strict=True):
+        picked = picked.repeat(pool, axis)
+    rest = [(0, n - m) for n, m in zip(sums.shape, picked.shape, strict=True)]
+    return largest, 1.0 * (np.pad(picked, rest, constant_values=np.nan) == sums)
+
+
+def spread(delta, picks, pool_size):
+    """The error of windows, carried back to the sums that were picked."""
+    if pool_size is None:
+        return delta
+    for axis, pool in enumerate(pool_size, 1):
+        delta = delta.repeat(pool, axis)
+    return np.pad(delta, [(0, n - m) for n, m in zip(picks.shape, delta.shape, strict=True)]) * picks
+
+
 def gradients(description, weights, x, targets):
     """The loss of a chain of convolutions, which is the squared error; and the gradients of its mean by all weights."""
     read, made, n_arrays, result = [], [x], [], []
     for layer in description:
         n_arrays.append((1 + layer[8]) * layer[6])
         own, weights = weights[: n_arrays[-1]], weights[n_arrays[-1] :]
-        linear = (*layer[:7], "identity", *layer[8:])
-        sums, _ = reference.through_layers([linear], [own], made[-1])
-        read.append((made[-1], own, sums))
+        linear = (*layer[:7], "identity", *layer[8:10])
+        sums, picks = pooled_sums(reference.through_layers([linear], [own], made[-1])[0], layer[10])
+        read.append((made[-1], own, sums, picks))
         made.append(reference.ACTIVATIONS[layer[7]][0](sums))
     errors = made[-1].reshape(targets.shape) - targets
     delta = (errors / targets.size).reshape(made[-1].shape)
-    for layer, (layer_input, own, sums) in zip(description[::-1], read[::-1], strict=True):
-        delta = delta * reference.ACTIVATIONS[layer[7]][1](sums)
+    for layer, (layer_input, own, sums, picks) in zip(description[::-1], read[::-1], strict=True):
+        delta = spread(delta * reference.ACTIVATIONS[layer[7]][1](sums), picks, layer[10])
         delta, of_weights = convolution_gradients(layer_input, own, delta, layer)
         result = [*of_weights, *result]
     return (errors**2).mean(axis=1).sum() / 2, made[-1], result
@@ -151,10 +176,12 @@ def cases(draw):
     groups, filters = draw(st.sampled_from([1, 1, 2, 3])), draw(st.sampled_from([1, 2, 3, 4, 5, 8, 9, 16, 17, 33]))
     channels = draw(st.sampled_from([1, 2, 3, 5, 9]))
     activations = st.sampled_from(["identity", "relu", "tanh", "gelu"])
+    options = [draw(activations), draw(st.booleans()), True]
     first = convolution(groups * channels, (1,) * rank, activation=draw(activations))
-    tested = convolution(
-        groups * filters, kernel_size, strides, padding, dilation_rate, groups, draw(activations), draw(st.booleans())
-    )
+    tested = convolution(groups * filters, kernel_size, strides, padding, dilation_rate, groups, *options)
+    if options[0] in ("identity", "relu") and draw(st.booleans()):
+        pool_size = tuple(draw(st.integers(1, min(n, 3))) for n in made_shape(tested, sizes)[:-1])
+        tested = (*tested[:-1], pool_size)
     input_shape = (*sizes, draw(st.integers(1, 3)))
     return [first, tested, whole_map(2, made_shape(tested, input_shape))], input_shape
 
@@ -239,7 +266,7 @@ BATCH_SIZES = [1, 2, 3, 7, 16, 17, 33, 64, 70]
 
 
 def frozen(layer):
-    return (*layer[:-1], False)
+    return (*layer[:9], False, *layer[10:])
 
 
 def chain_outcome(network, weights, X, targets, batch_size, n_threads, **settings):

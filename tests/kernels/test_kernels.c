@@ -159,6 +159,9 @@ static const struct {
     TEST(transpose),
     TEST(perceptron),
     TEST(perceptron_steps),
+    TEST(pool),
+    TEST(layer_norm),
+    TEST(rescale),
 };
 
 /* vmath_accuracy.c's main, compiled as each table's kernels are. */

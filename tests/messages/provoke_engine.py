@@ -203,6 +203,7 @@ OF_PERCEPTRONS = {
     "rows that are not contiguous": lambda: learn(np.ones((4, 6)).T),
 }
 
+LAST = {"activation": "identity", "use_bias": True, "trainable": True}
 OF_CONVOLUTIONS = {
     "a convolution over vectors": lambda: convolution((4,)),
     "a convolution of two axes over sequences": lambda: convolution((6, 4)),
@@ -214,11 +215,18 @@ OF_CONVOLUTIONS = {
     "strides of another length": lambda: convolution(strides=(1,)),
     "strides of 2**31": lambda: over_sequences(strides=(2**31,)),
     "a dilation below 0": lambda: convolution(dilation_rate=(1, -1)),
+    "an option too many": lambda: convolution(**LAST, pool_size=None, more=1),
     "a dilation of another length": lambda: over_sequences(dilation_rate=(1, 1)),
     "an unknown padding": lambda: convolution(padding="full"),
     "causal padding of maps": lambda: convolution(padding="causal"),
     "a kernel larger than the map": lambda: convolution(kernel_size=(3, 6)),
     "a kernel that is dilated beyond the sequence": lambda: over_sequences(dilation_rate=(3,)),
+    "a pool of other axes": lambda: convolution(**LAST, pool_size=(2,)),
+    "a pool of 0 positions": lambda: convolution(**LAST, pool_size=(2, 0)),
+    "a pool larger than the map": lambda: convolution(**LAST, pool_size=(2, 5)),
+    "a pool below an activation that is not monotonic": lambda: convolution(
+        **LAST | {"activation": "gelu"}, pool_size=(2, 2)
+    ),
     "no filters": lambda: convolution(filters=0),
     "2**31 filters": lambda: convolution(filters=2**31),
     "no groups": lambda: convolution(groups=0),

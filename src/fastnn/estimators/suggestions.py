@@ -23,6 +23,7 @@ PARAMETERS = {
     "eta0": "eta learning_rate learning_rate_init lr",
     "hidden_layer_sizes": "hidden hidden_dim hidden_dims hidden_layer_size hidden_layers hidden_size hidden_sizes "
     "hidden_units layer_sizes layers n_hidden units",
+    "layers": "activation activations dropout hidden_layer_sizes hidden_layers layer_sizes",
     "learning_rate": "lr_schedule lr_scheduler schedule scheduler",
     "learning_rate_init": "base_lr eta eta0 initial_learning_rate lr step_size",
     "loss": "criterion loss_fn loss_function objective",
