@@ -1,5 +1,6 @@
 """A network in training: the optimizer's memories, the memory of a batch, and runs over segments of an epoch."""
 
+import math
 import os
 import sys
 
@@ -179,7 +180,7 @@ cdef class Trainer:
         plan.part_samples = max(LEAST_PART_WITH_MAPS, -(-batch_size // most_parts))
         numbers = sum(signal_size(&self.network.signal_list[i]) for i in range(len(layers)))
         plan.chunk_samples = max(1, min(plan.part_samples, CHUNK_NUMBERS // (2 * numbers)))  # values and errors
-        if len(self.network.input_shape) == 1:  # the terms of X are found for whole tiles
+        if math.prod(self.network.input_shape[:-1]) == 1:  # the terms of X are found for whole tiles
             plan.part_samples = round_up(plan.part_samples, tile_rows)
             plan.chunk_samples = round_up(plan.chunk_samples, tile_rows)
 

@@ -20,13 +20,15 @@ from libc.string cimport memcpy, memset
 
 from fastnn.engine.arrays cimport Workspace
 from fastnn.engine.kernels cimport fastnn_grid, fastnn_kernels, fastnn_matrix, fastnn_windows
-from fastnn.engine.layers.layer import ParameterShape, settings_of
+from fastnn.engine.layers.layer import ParameterShape, settings_of, sizes_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.signal cimport (
     Signal, Step, finish_delta, finish_values, memo_of, n_panels, row_of, sample_of, sums_of,
 )
 from fastnn.engine.products cimport packed_size
 
+# By the number of axes: sequences have a first and a last position, of which maps have several.
+PADDINGS = {1: ("valid", "same", "causal"), 2: ("valid", "same")}
 # Sums that are pooled are made in bands of at most so many numbers, which stay in the first-level cache, or nearly so.
 cdef size_t BAND_NUMBERS = 8_000
 #: Activations that make larger numbers of larger ones, exactly: the largest number is the same before and after them.
@@ -296,17 +298,15 @@ cdef class ConvolutionLayer(EngineLayer):
         self.description, self.input_shape = description, input_shape
         (filters, kernel_size, strides, padding, dilation_rate, groups, self.activation, self.use_bias, self.trainable,
          pool_size) = settings_of(description, 10, True, True, None)
-        rank = len(kernel_size)
-        if len(input_shape) != rank + 1:
-            raise ValueError(f"a convolution with kernel_size {kernel_size} must read samples of {rank + 1} dimensions, "
-                             f"got shape {input_shape}")
+        check_settings(input_shape, filters, kernel_size, strides, padding, dilation_rate, groups)
         *sizes, channels = input_shape
-        if groups < 1 or channels % groups or filters % groups:
-            raise ValueError(f"groups must divide the {channels} channels and the {filters} filters, got {groups}")
+        rank = len(sizes)
         borders, made = zip(*map(border_and_size, sizes, kernel_size, strides, dilation_rate, [padding] * rank))
         if pool_size is not None:
             if self.activation not in KEEP_ORDER:
-                raise ValueError(f"activation must be one of {', '.join(KEEP_ORDER)} with a pool_size, got {self.activation!r}")
+                raise ValueError(f"activation must be one of {', '.join(KEEP_ORDER)} with a pool_size, "
+                                 f"got {self.activation!r}")
+            pool_size = sizes_of("pool_size", pool_size, rank)
             pooled = tuple(n // pool for n, pool in zip(made, pool_size))
             if min(pooled) < 1:
                 raise ValueError(f"pool_size must be at most {made}, the convolution's output, got {pool_size}")
@@ -314,28 +314,35 @@ cdef class ConvolutionLayer(EngineLayer):
         self.output_shape = (*(made if pool_size is None else pooled), filters)
         self.space = Workspace()
         if rank == 1:  # as maps of one row
-            sizes, kernel_size, strides, dilation_rate = [1, *sizes], (1, *kernel_size), (1, *strides), (1, *dilation_rate)
+            sizes, kernel_size = [1, *sizes], (1, *kernel_size)
+            strides, dilation_rate = (1, *strides), (1, *dilation_rate)
             borders, made, pool_size = ((0, 0), *borders), (1, *made), pool_size and (1, *pool_size)
         c.groups, c.group_channels, c.group_filters = groups, channels // groups, filters // groups
         c.n_taps = kernel_size[0] * kernel_size[1]
-        self._place(&c.x, (*sizes, channels), borders)
+        windows = [(n_taps - 1) * dilation + 1 for n_taps, dilation in zip(kernel_size, dilation_rate)]
+        # Rows of the error's border: so many that no tap of any position of the input lies outside.
+        border = []
+        for size, (before, _), window, stride, n in zip(sizes, borders, windows, strides, made):
+            border.append(((window - 1) // stride, max(0, (before + size - 1) // stride - (n - 1))))
+        self._place(&c.x, "input", (*sizes, channels), borders)
+        self._place(&c.delta, "output", (*made, filters), border)
         taps = list(product(*map(range, kernel_size)))
         starts = [tuple(i * d for i, d in zip(tap, dilation_rate)) for tap in taps]
         c.grid = self._grid(&c.x, starts, c.group_channels, made, strides, (made[1], 1), kernel_size[1])
-        # Rows of the error's border: so many that no tap of any position of the input lies outside.
-        border = []
-        for size, (before, _), n_taps, stride, dilation, n in zip(sizes, borders, kernel_size, strides, dilation_rate, made):
-            border.append(((n_taps - 1) * dilation // stride, max(0, (before + size - 1) // stride - (n - 1))))
-        self._place(&c.delta, (*made, filters), border)
         self._classify(sizes, borders, strides, starts, border)
         if pool_size is not None:
             self._pool(made, filters, pool_size)
         self.kind, self.shape = &CONVOLUTION, c
 
-    cdef _place(self, Bordered *map, shape, borders):
-        (map.top, bottom), (map.left, right) = borders
+    cdef _place(self, Bordered *map, name, shape, borders):
+        height, width, channels = shape
+        (top, bottom), (left, right) = borders
+        rows, columns = top + height + bottom, left + width + right
+        if rows * columns * channels >= 2**31:  # offsets within it have 32 bits
+            raise ValueError(f"a convolution's {name} must have fewer than 2**31 numbers with its padding, got shape "
+                             f"({rows}, {columns}, {channels})")
         map.height, map.width, map.channels = shape
-        map.rows, map.columns = map.top + map.height + bottom, map.left + map.width + right
+        map.top, map.left, map.rows, map.columns = top, left, rows, columns
         map.has_border = map.rows > map.height or map.columns > map.width
 
     cdef fastnn_grid _grid(self, const Bordered *map, starts, channels, size, strides, steps, taps_in_row) except *:
@@ -365,9 +372,8 @@ cdef class ConvolutionLayer(EngineLayer):
         cdef uint32_t *tap_numbers
         cdef size_t j
         places = []  # of each class and axis: the first position, and how many there are
-        for size, (before, _), stride in zip(sizes, borders, strides):
-            firsts = [(remainder - before) % stride for remainder in range(stride)]
-            places.append([(first, -((first - size) // stride)) for first in firsts if first < size])
+        for size, stride in zip(sizes, strides):
+            places.append([(first, -((first - size) // stride)) for first in range(min(size, stride))])
         c.n_classes = len(places[0]) * len(places[1])
         c.classes = positions = <PositionClass *> self.space.zeros(c.n_classes * sizeof(PositionClass), "u1")
         for (row, height), (column, width) in product(*places):
@@ -424,7 +430,8 @@ cdef class ConvolutionLayer(EngineLayer):
         return False
 
     def scratch_size(self):
-        return bordered_size(&self.convolution.x) + bordered_size(&self.convolution.delta)
+        # Vectors of the errors may be read that end past the last position.
+        return bordered_size(&self.convolution.x) + bordered_size(&self.convolution.delta) + self.kernels.tile_cols
 
     cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL:
         cdef Convolution *c = &self.convolution
@@ -443,19 +450,39 @@ cdef class ConvolutionLayer(EngineLayer):
         return layer.workspace
 
 
+def check_settings(input_shape, filters, kernel_size, strides, padding, dilation_rate, groups):
+    """Refuse settings that break their rules, whatever the sizes of the input."""
+    rank = len(sizes_of("kernel_size", kernel_size))
+    if rank not in PADDINGS:
+        raise ValueError(f"kernel_size must have 1 or 2 numbers, got {kernel_size!r}")
+    if len(input_shape) != rank + 1:
+        raise ValueError(f"a convolution with kernel_size {kernel_size} must read samples of {rank + 1} dimensions, "
+                         f"got shape {input_shape}")
+    sizes_of("strides", strides, rank)
+    sizes_of("dilation_rate", dilation_rate, rank)
+    if padding not in PADDINGS[rank]:
+        raise ValueError(f"padding must be one of {', '.join(PADDINGS[rank])} with a kernel_size of {rank} "
+                         f"number{'s' * (rank > 1)}, got {padding!r}")
+    if not is_size(filters):
+        raise ValueError(f"filters must be from 1 to 2**31 - 1, got {filters!r}")
+    if not is_size(groups) or input_shape[-1] % groups or filters % groups:
+        raise ValueError(f"groups must divide the {input_shape[-1]} channels and the {filters} filters, got {groups!r}")
+
+
+def is_size(number):
+    return isinstance(number, int) and 1 <= number < 2**31
+
+
 def border_and_size(size, kernel_size, stride, dilation, padding):
     """The zeros before and after an axis, and the number of outputs along it, as in Keras."""
     window = (kernel_size - 1) * dilation + 1
-    if padding == "valid":
-        before = after = 0
-    elif padding == "causal":
-        before, after = window - 1, 0
+    before = after = 0
+    if padding == "causal":
+        before = window - 1
     elif padding == "same":
         total = max(0, (-(-size // stride) - 1) * stride + window - size)
         before, after = total // 2, total - total // 2
-    else:
-        raise ValueError(f"padding must be one of valid, same, causal, got {padding!r}")
-    if before + size + after < window:
+    elif size < window:
         raise ValueError(f"kernel_size must span at most the {size} positions of the input, got {kernel_size} with "
                          f"dilation_rate {dilation}")
     return (before, after), (before + size + after - window) // stride + 1
