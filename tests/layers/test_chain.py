@@ -226,7 +226,7 @@ def test_weights_by_layer():
     groups = [(3 * 2, 2), (2,), (3 * 2, 2), (2,)]
     assert [array.shape for array in weights] == [*groups, (4,), (4,), (4,), (4,), (8, 6), (6, 3), (3,)]
     by_layer = made.by_layer(weights)
-    np.testing.assert_array_equal(by_layer[0]["kernel"][1, 0], weights[0][2:3])
+    np.testing.assert_array_equal(by_layer[0]["kernel"][1, 0, 0], np.hstack([weights[0][2], weights[2][2]]))
     np.testing.assert_array_equal(by_layer[1]["moving_variance"], 1)
     assert not by_layer[0]["bias"].any()
     assert by_layer[4]["bias"].any()  # as scikit-learn draws it

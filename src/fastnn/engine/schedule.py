@@ -120,7 +120,7 @@ def signals_of_rows(phases, n_layers):
 
 
 def by_name(phases):
-    """The operations in two sets, each a name and a layer: those by rows ("rows"), and those that threads share ("team")."""
+    """Two sets of operations, each a name and a layer: "rows", those by rows, and "team", those that threads share."""
     sets = {"rows": set(), "team": set()}
     for number, *operation in _operations(phases):
         sets["rows" if number > 0 else "team"].add(tuple(operation))
