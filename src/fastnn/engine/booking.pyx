@@ -89,7 +89,7 @@ cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple d
     cdef View *view
     cdef Layer *layer
     cdef Signal *signal
-    cdef size_t i, first = 0, n_bytes
+    cdef size_t i, first = 0
     cdef int thread
     layers, dtype, batch_size = network.layers, network.dtype, <object> plan.batch_size
     operations = schedule.by_name(phases)

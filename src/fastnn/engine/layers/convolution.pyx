@@ -60,13 +60,13 @@ cdef void clear_border(const Bordered *map, char *bordered, size_t itemsize) noe
 cdef const char *with_border(const Layer *layer, const Bordered *map, const Signal *signal, char *matrix,
                              size_t sample, char *scratch) noexcept nogil:
     """One sample of a signal's values or errors within a border: where it is or, if need be, in the scratch memory."""
-    cdef size_t itemsize = layer.kernels.itemsize, position = map.channels * itemsize, i, j
+    cdef size_t itemsize = layer.kernels.itemsize, position = map.channels * itemsize, j
     cdef const char *source = row_of(layer.kernels, signal, matrix, sample * signal.positions)
     cdef char *target = inside(map, scratch, itemsize)
     if not map.has_border and signal.ld == map.channels:
         return source
     clear_border(map, scratch, itemsize)
-    for i in range(map.height):
+    for _ in range(map.height):
         if signal.ld == map.channels:
             memcpy(target, source, map.width * position)
         else:
@@ -270,8 +270,9 @@ cdef class ConvolutionLayer(EngineLayer):
         return False
 
     def scratch_size(self):
+        cdef Convolution *shape = &self.geometry.convolution
         # Vectors of the errors may be read that end past the last position.
-        return bordered_size(&self.geometry.convolution.x) + bordered_size(&self.geometry.convolution.delta) + self.kernels.tile_cols
+        return bordered_size(&shape.x) + bordered_size(&shape.delta) + self.kernels.tile_cols
 
     cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL:
         cdef Convolution *c = &self.geometry.convolution

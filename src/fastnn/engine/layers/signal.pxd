@@ -14,8 +14,8 @@ cdef struct Step:
 
 
 # A matrix whose rows are the samples' positions: each sample has `positions` rows of `channels` numbers. Rows are `ld`
-# numbers apart. A thread may have a signal of its own, with the rows of a few samples at a time: `first_row` is then the
-# number of the first of them.
+# numbers apart. A thread may have a signal of its own, with the rows of a few samples at a time: `first_row` is then
+# the number of the first of them.
 #
 # The layer below makes a signal: it writes the sums, and calls finish_values() to make values of them. The layer above
 # carries the error back: it writes the loss's gradient by the values, and calls finish_delta() to make of it the
