@@ -47,6 +47,6 @@ void expect_gaps(matrix m, const char *what);
 void test_pack(void), test_forward(void), test_grad_input(void), test_grad_weights(void), test_whole_gradient(void);
 void test_gather(void), test_gather_sparse(void), test_half(void), test_terms(void), test_activations(void),
     test_sum_of_squares(void), test_dropout(void), test_losses(void), test_transpose(void), test_perceptron(void),
-    test_perceptron_steps(void);
+    test_perceptron_steps(void), test_batch_norm(void);
 
 #endif

@@ -116,7 +116,7 @@ static const struct {
 } tests[] = {
     TEST(pack),          TEST(forward),   TEST(grad_input), TEST(grad_weights),     TEST(whole_gradient), TEST(gather),
     TEST(gather_sparse), TEST(half),      TEST(terms),      TEST(activations),      TEST(sum_of_squares), TEST(dropout),
-    TEST(losses),        TEST(transpose), TEST(perceptron), TEST(perceptron_steps),
+    TEST(losses),        TEST(transpose), TEST(perceptron), TEST(perceptron_steps), TEST(batch_norm),
 };
 
 /* vmath_accuracy.c's main, compiled as each table's kernels are. */

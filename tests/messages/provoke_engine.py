@@ -34,6 +34,10 @@ def network(sizes=(5, 3), input_shape=(4,), head="softmax", dtype="float64", **s
     return Network(layers, input_shape, head, dtype, **settings)
 
 
+def normalizing():
+    return Network([("batch_normalization", 0.9, 1e-3), ("dense", 3, "identity")], (4,), "softmax", "float64")
+
+
 def train(batch_size=2, n_threads=1, **settings):
     return Trainer(network(), make_loss("softmax", 3), Optimizer("sgd", 0.1), batch_size, n_threads, **settings)
 
@@ -117,6 +121,7 @@ OF_NETWORKS = {
     "more memory than addresses": lambda: network(sizes=(2**31 - 1, 2**31 - 1)),
     "other columns": lambda: network().forward(X[:, 1:], 1),
     "one axis": lambda: network().forward(X[0], 1),
+    "a sparse X for another layer": lambda: normalizing().forward(sp.csr_array(X), 1),
     "CSC": lambda: network().forward(sp.csc_array(X), 1),
     "complex numbers": lambda: network().forward(X.astype(complex), 1),
     "sparse samples of two axes": lambda: network(input_shape=(2, 2)).forward(sp.csr_array(X), 1),

@@ -145,7 +145,7 @@ cdef class Network:
         for i in range(len(layers)):
             engine_layer = layers[i]
             self.layer_list[i].kind, self.layer_list[i].kernels = engine_layer.kind, self.kernels
-            self.layer_list[i].shape = engine_layer.shape
+            self.layer_list[i].shape, self.layer_list[i].coupling = engine_layer.shape, engine_layer.coupling
             self.scratch_size = max(self.scratch_size, engine_layer.scratch_size())
             self.layer_list[i].parameters = &self.parameter_list[j]
             self.layer_list[i].n_parameters = len(shapes[i])
@@ -186,6 +186,8 @@ cdef class Network:
             raise ValueError(f"X must have shape (n_samples, {self.sizes[0]}), got {samples.n_features} columns")
         if samples.starts != NULL and len(self.input_shape) > 1:
             raise ValueError(f"X must be an array for samples of shape {self.input_shape}, got a sparse matrix")
+        if samples.starts != NULL and not self.layers[0].reads_sparse():
+            raise ValueError(f"X must be an array for the layer {self.description[0][0]}, got a sparse matrix")
 
     # -- parameters ----------------------------------------------------------------------------------------------------
 

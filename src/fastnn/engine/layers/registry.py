@@ -1,11 +1,13 @@
 """The kinds of layers that the engine has, a row for each; and what follows from a network's description."""
 
+from fastnn.engine.layers.batch_normalization import BatchNormalizationLayer
 from fastnn.engine.layers.convolution import ConvolutionLayer
 from fastnn.engine.layers.dense import DenseLayer
 
 LAYER_KINDS = {
     "dense": DenseLayer,
     "convolution": ConvolutionLayer,
+    "batch_normalization": BatchNormalizationLayer,
 }
 
 
