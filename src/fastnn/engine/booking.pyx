@@ -133,7 +133,18 @@ cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple d
                             plan.chunk_samples if own[i] else plan.batch_size, space)
             else:
                 view.signals[i] = plan.views[0].signals[i]
+            if layer.coupling != NULL and ("back", i) in operations["rows"]:
+                share_delta(&view.signals[i - 1], &view.signals[i])
     return all_terms
+
+
+cdef share_delta(const Signal *below, Signal *above):
+    """Let a layer that goes back number by number write the error over the one that it reads.
+
+    The errors of a whole batch are more than a cache has, and so half of them need not come from memory.
+    """
+    if above.delta != above.values and (below.positions, below.ld) == (above.positions, above.ld):
+        above.delta = below.delta
 
 
 cdef book_signal(const Plan *plan, Signal *signal, EngineLayer layer, Network network, Loss loss, dict operations,
