@@ -61,7 +61,8 @@ ctypedef void (*MakeStep)(const Layer *layer, const Signal *below, const Signal 
 ctypedef void (*Refresh)(const Layer *layer, size_t parameter, size_t panel) noexcept nogil
 ctypedef void (*SumRows)(const Layer *layer, const Signal *below, size_t first, size_t last, size_t n_before,
                          char *sums) noexcept nogil
-ctypedef void (*AddSums)(const Layer *layer, const Signal *below, size_t part_samples, bint changes_state) noexcept nogil
+ctypedef void (*AddSums)(const Layer *layer, const Signal *below, size_t part_samples,
+                         bint changes_state) noexcept nogil
 
 
 cdef struct LayerKind:
