@@ -1,12 +1,25 @@
-"""fastnn: perceptrons and multilayer perceptrons for CPUs, with scikit-learn's interface and fast kernels."""
+"""fastnn: perceptrons and neural networks for CPUs, with scikit-learn's interface and fast kernels."""
 
+from fastnn import layers
 from fastnn.estimators.mlp_classifier import MLPClassifier
 from fastnn.estimators.mlp_regressor import MLPRegressor
+from fastnn.estimators.sequential_classifier import SequentialClassifier
+from fastnn.estimators.sequential_regressor import SequentialRegressor
 from fastnn.persistence.saving import load, save
 from fastnn.runtime.installation import installed_version, warn_of_namesake
 from fastnn.runtime.threads import show_config
 
-__all__ = ["MLPClassifier", "MLPRegressor", "Perceptron", "load", "save", "show_config"]
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "Perceptron",
+    "SequentialClassifier",
+    "SequentialRegressor",
+    "layers",
+    "load",
+    "save",
+    "show_config",
+]
 __version__ = installed_version()
 warn_of_namesake()
 

@@ -7,6 +7,7 @@ fastnn also defines or overrides some private methods and attributes that scikit
 
 - `_parameter_constraints`: what each parameter may be, which `_validate_params` checks before a fit;
 - `_validate_params`: `estimators/suggestions.py` adds advice to its errors;
+- `_repr_html_`, `_repr_mimebundle_`: `estimators/sequential.py` adds the table of layers to what notebooks show;
 - `_get_param_names`: `estimators/parameter_names.py` keeps the names, since finding them takes long.
 """
 

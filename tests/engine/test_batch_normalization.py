@@ -95,7 +95,7 @@ def test_a_sparse_X_is_refused(rng):
     """It has no place for what a shift makes of its zeros."""
     X, targets = sparse.csr_array(np.eye(N_FEATURES)), np.zeros((N_FEATURES, N_OUTPUTS))
     network = make([BATCH_NORMALIZATION, DENSE])
-    message = "X must be an array for the layer batch_normalization, got a sparse matrix"
+    message = r"X must be an array for a first layer \('batch_normalization', 0.0, 0.001\), got a sparse matrix"
     with pytest.raises(ValueError, match=message):
         network.forward(X, 1)
     with pytest.raises(ValueError, match=message):

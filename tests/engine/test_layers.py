@@ -1,5 +1,6 @@
 """Every kind of layer, in the networks that its reference names as examples: against that reference."""
 
+import math
 import pickle
 from itertools import chain
 
@@ -74,14 +75,15 @@ def make_data(network, rng, n=N):
     return rng.normal(size=(n, network.sizes[0])), rng.normal(size=(n, network.sizes[-1]))
 
 
-def make_trainer(network, optimizer="adam", batch_size=BATCH_SIZE, n_threads=1, **settings):
-    settings = {"decay_1": 0.9, "decay_2": 0.99, "epsilon": 1e-3, **settings}
+def make_trainer(network, optimizer="adam", batch_size=BATCH_SIZE, **settings):
     loss = Loss("squared_error", "identity", network.sizes[-1])
-    return Trainer(network, loss, Optimizer(optimizer, 0.01, **settings), batch_size, n_threads)
+    return Trainer(network, loss, Optimizer(optimizer, 0.01, 0, 0.9, 0.99, 1e-3), batch_size, 1, **settings)
 
 
-def reference_loss(network, weights, X, targets):
-    x, after = reference.through_layers(network.description, by_layer(network, weights), as_samples(network, X))
+def reference_loss(network, weights, X, targets, masks=None):
+    x, after = reference.through_layers(
+        network.description, by_layer(network, weights), as_samples(network, X), masks=masks
+    )
     return ((x.reshape(targets.shape) - targets) ** 2).mean(axis=1).sum() / 2, after
 
 
@@ -106,12 +108,47 @@ def test_predictions(example, rng, dtype, level):
 
 
 def test_gradients_are_differences_of_the_loss(example, sharing, rng, level):
-    network = make(example, np.float64, level, rng)
-    X, targets = make_data(network, rng, BATCH_SIZE)
-    before = network.weights()
-    trainer = make_trainer(network, "gradient")
-    loss = trainer.run(X, targets, np.arange(BATCH_SIZE))
-    expected_loss, _ = reference_loss(network, before, X, targets)
+    check_gradients(make(example, np.float64, level, rng), rng, BATCH_SIZE)
+
+
+def test_gradients_of_a_batch_of_one(example, sharing, rng):
+    check_gradients(make(example, np.float64, None, rng), rng, 1)
+
+
+def test_gradients_with_dropout(example, sharing, rng):
+    """What each layer makes, positions and all, is dropped number by number."""
+    network = make(example, np.float64, None, rng)
+    rates = [0.3] * (len(network.layers) - 1)
+    if network.description[0][0] == "rescaling":  # which makes nothing of its own
+        rates[0] = 0.0
+    check_gradients(network, rng, 7, tuple(rates))
+
+
+def test_gradients_where_a_sample_fills_the_cache(rng):
+    """A part of a batch is then taken in several chunks: memos and errors live from a chunk's forward to its back."""
+    description = [
+        ("dense", 8, "tanh"),
+        ("max_pooling", (5, 4)),
+        ("layer_normalization", 1e-3, "gelu"),
+        ("average_pooling", (4, 3), (2, 2), "same"),
+        ("global_max_pooling",),
+        ("dense", 2, "identity"),
+    ]
+    check_gradients(make(((40, 40, 1), description), np.float64, None, rng), rng, 7)
+
+
+def check_gradients(network, rng, n_samples, rates=()):
+    """The loss is the reference's, and the gradients are its central differences."""
+    X, targets = make_data(network, rng, n_samples)
+    before, masks = network.weights(), None
+    if rates:
+        shapes = [(n_samples * math.prod(layer.output_shape[:-1]), layer.output_shape[-1]) for layer in network.layers]
+        masks = [
+            reference.dropout_mask(reference.dropout_numbers(5, 1, i, *shapes[i]), rate) for i, rate in enumerate(rates)
+        ]
+    trainer = make_trainer(network, "gradient", n_samples, dropout=rates, seed=5)
+    loss = trainer.run(X, targets, np.arange(n_samples))
+    expected_loss, _ = reference_loss(network, before, X, targets, masks)
     assert loss == pytest.approx(expected_loss, rel=1e-12)
     learnt = are_learnt(network)
     for gradient, array, is_learnt in zip(network.unpack(trainer.memories[0]), before, learnt, strict=True):
@@ -123,9 +160,9 @@ def test_gradients_are_differences_of_the_loss(example, sharing, rng, level):
             number, losses = array[at], []
             for moved in (number + STEP, number - STEP):
                 array[at] = moved
-                losses.append(reference_loss(network, before, X, targets)[0])
+                losses.append(reference_loss(network, before, X, targets, masks)[0])
             array[at] = number
-            differences[at] = (losses[0] - losses[1]) / (2 * STEP * BATCH_SIZE)
+            differences[at] = (losses[0] - losses[1]) / (2 * STEP * n_samples)
         # Before a batch normalization biases have no gradient, and the differences of the loss are its rounding alone.
         np.testing.assert_allclose(gradient, differences, rtol=0, atol=1e-7 * max(1e-2, np.abs(differences).max()))
 

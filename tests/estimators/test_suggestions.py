@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
 from fastnn._sklearn import StrOptions
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.suggestions import ADVICE, PARAMETERS, VALUES, value_advice
 
-ESTIMATORS = MLPClassifier, MLPRegressor, Perceptron
+ESTIMATORS = MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor, Perceptron
 X, y = np.arange(40.0).reshape(-1, 2), np.arange(20) % 2
 
 
@@ -27,6 +27,8 @@ X, y = np.arange(40.0).reshape(-1, 2), np.arange(20) % 2
         (MLPClassifier, "hidden_layers", "Use hidden_layer_sizes instead of hidden_layers."),
         (MLPClassifier, "optimizer", "Use solver instead of optimizer."),
         (MLPClassifier, "hiden_layer_sizes", "Use hidden_layer_sizes instead of hiden_layer_sizes."),
+        (SequentialClassifier, "hidden_layer_sizes", "Use layers instead of hidden_layer_sizes."),
+        (SequentialRegressor, "dropout", "Use layers instead of dropout."),
         (MLPClassifier, "loss", "The loss is fixed."),
         (MLPClassifier, "validation_data", "Pass X_val and y_val to fit."),
         (MLPClassifier, "n_jobs", "Use n_threads instead of n_jobs."),
@@ -87,7 +89,7 @@ def test_other_errors_stay_python_s_and_scikit_learns(cls):
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_signatures_are_as_they_were(cls):
     assert list(inspect.signature(cls).parameters) == list(inspect.signature(cls.__init__).parameters)[1:]
-    assert sorted(inspect.signature(cls).parameters) == sorted(cls().get_params())
+    assert sorted(inspect.signature(cls).parameters) == sorted(cls().get_params(deep=False))
     assert list(inspect.signature(cls.fit).parameters)[:3] == ["self", "X", "y"]
     assert cls.fit.__doc__
     assert clone(cls(max_iter=7)).max_iter == 7

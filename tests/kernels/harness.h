@@ -39,14 +39,29 @@ matrix random_matrix(size_t rows, size_t cols, size_t gap);
 double at(matrix m, size_t i, size_t j);
 void set(matrix m, size_t i, size_t j, double value);
 
+/* W and b, and a matrix that has them in panels. */
+typedef struct {
+    fastnn_matrix dense;
+    matrix W, b, packed;
+} layer;
+
+layer random_layer(size_t fan_in, size_t fan_out);
+size_t padded(size_t n); /* to whole panels */
+/* Where row k of a packed column is; the bias is row 0. */
+size_t packed_index(const fastnn_matrix *dense, size_t k, size_t column);
+/* W and b as one matrix, the bias being row 0, and 0 in the padding. */
+double weight(const layer *l, size_t k, size_t column);
+
 /* Counts a mismatch, and prints the first few; NaN matches NaN. */
 void expect(double got, double expected, double tolerance, const char *what, size_t i, size_t j);
 /* That nothing was written between the rows. */
 void expect_gaps(matrix m, const char *what);
 
-void test_pack(void), test_forward(void), test_grad_input(void), test_grad_weights(void), test_whole_gradient(void);
+void test_pack(void), test_forward(void), test_grad_input(void), test_grad_weights(void), test_whole_gradient(void),
+    test_panel_step(void);
+void test_conv_forward(void), test_conv_grad_weights(void), test_add(void);
 void test_gather(void), test_gather_sparse(void), test_half(void), test_terms(void), test_activations(void),
     test_sum_of_squares(void), test_dropout(void), test_losses(void), test_transpose(void), test_perceptron(void),
-    test_perceptron_steps(void), test_batch_norm(void);
+    test_perceptron_steps(void), test_pool(void), test_layer_norm(void), test_rescale(void), test_batch_norm(void);
 
 #endif

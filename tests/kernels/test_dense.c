@@ -30,38 +30,6 @@ static shape shape_number(int i)
     })[i];
 }
 
-static size_t padded(size_t n) { return (n + TILE_COLS - 1) / TILE_COLS * TILE_COLS; }
-
-typedef struct {
-    fastnn_matrix dense;
-    matrix W, b, packed;
-} layer;
-
-static layer random_layer(size_t fan_in, size_t fan_out)
-{
-    const size_t n_panels = padded(fan_out) / TILE_COLS;
-    layer l = {
-        .W = random_matrix(fan_in, fan_out, 2),
-        .b = random_matrix(1, fan_out, 0),
-        .packed = new_matrix(n_panels * (1 + fan_in), TILE_COLS, 0),
-    };
-    l.dense = (fastnn_matrix){fan_in, fan_out, l.packed.values, NULL, 0};
-    K->pack_matrix(&l.dense, l.W.values, (ptrdiff_t)(l.W.ld * K->itemsize), (ptrdiff_t)K->itemsize, l.b.values);
-    return l;
-}
-
-/* Where row k of a packed column is; the bias is row 0. */
-static size_t packed_index(const fastnn_matrix *dense, size_t k, size_t column)
-{
-    return (column / TILE_COLS * (1 + dense->fan_in) + k) * TILE_COLS + column % TILE_COLS;
-}
-
-/* W and b as one matrix, the bias being row 0, and 0 in the padding. */
-static double weight(const layer *l, size_t k, size_t column)
-{
-    return column >= l->dense.fan_out ? 0 : k == 0 ? at(l->b, 0, column) : at(l->W, k - 1, column);
-}
-
 void test_pack(void)
 {
     for (int i = 0; i < N_SHAPES; i++) {
@@ -414,4 +382,60 @@ void test_whole_gradient(void)
             expect(get(memories[1].values, k), get(memories[0].values, k),
                    4 * EPS * (1 + fabs(get(memories[0].values, k))), "its memory", k, (size_t)i);
     }
+}
+
+/* Nor is a step with a panel's gradient, penalty and all, another one than the step made tile by tile. */
+void test_panel_step(void)
+{
+    for (int optimizer = 0; optimizer < FASTNN_N_OPTIMIZERS; optimizer++)
+        for (int i = 0; i < N_SHAPES; i++) {
+            const shape s = shape_number(i);
+            const size_t cols = padded(s.fan_out), size = (1 + s.fan_in) * cols, panels = cols / TILE_COLS;
+            const layer l = random_layer(s.fan_in, s.fan_out);
+            const fastnn_update update = {optimizer, 0.25, 0.5, 0.125, 0.75, 0.875, 0.0625, 0.75};
+            matrix x = random_matrix(s.rows, s.fan_in, 3), delta = random_matrix(s.rows, cols, 1);
+            fastnn_matrix by_tiles = l.dense, by_panels = l.dense, gradient = l.dense;
+            double *squares[2];
+            for (size_t row = 0; row < s.rows; row++)
+                for (size_t n = s.fan_out; n < cols; n++)
+                    set(delta, row, n, 0);
+            for (int which = 0; which < 2; which++) {
+                fastnn_matrix *stepped = which ? &by_panels : &by_tiles;
+                matrix packed = new_matrix(1, size, 0), memories = new_matrix(MOST_MEMORIES, size, 3);
+                memcpy(packed.values, l.packed.values, size * K->itemsize);
+                for (size_t m = 0; m < optimizers[optimizer].n_memories; m++) /* the others stay NaN */
+                    for (size_t k = 0; k < size; k++)
+                        set(memories, m, k, (double)(k % 5) / 8);
+                stepped->weights = packed.values, stepped->state = memories.values;
+                stepped->state_stride = memories.ld;
+                squares[which] = new_block(panels * sizeof(double), 0);
+            }
+            gradient.state = new_matrix(1, size, 0).values;
+            memset(gradient.state, 0, size * K->itemsize); /* padding is not written */
+            const fastnn_batch batch = {
+                .rows = s.rows, .values = x.values, .ld = x.ld, .samples = terms_of(0, n_tiles(s.fan_in), s.rows)};
+            const fastnn_update leave = {.optimizer = FASTNN_gradient, .scale = 1, .keep = 1};
+            K->dense_grad_weights(&gradient, &batch, 0, panels, 0, s.fan_in, delta.values, delta.ld, &leave,
+                                  squares[1]);
+            K->dense_grad_weights(&by_tiles, &batch, 0, panels, 0, s.fan_in, delta.values, delta.ld, &update,
+                                  squares[0]);
+            for (size_t panel = 0; panel < panels; panel++) {
+                K->dense_grad_bias(&gradient, panel, s.rows, delta.values, delta.ld, &leave);
+                K->dense_grad_bias(&by_tiles, panel, s.rows, delta.values, delta.ld, &update);
+            }
+            for (size_t panel = panels; panel-- > 0;) {
+                K->matrix_step(&by_panels, panel, gradient.state, &update, squares[1] + panel);
+                expect(squares[1][panel], squares[0][panel], 0, "the sum of squares", panel, (size_t)i);
+            }
+            for (size_t k = 0; k < size; k++) {
+                const double expected = get(by_tiles.weights, k);
+                expect(get(by_panels.weights, k), expected, 8 * EPS * (1 + fabs(expected)), optimizers[optimizer].name,
+                       k, (size_t)i);
+            }
+            for (size_t k = 0; k < MOST_MEMORIES * size; k++) {
+                const size_t at = k / size * by_tiles.state_stride + k % size;
+                const double expected = get(by_tiles.state, at);
+                expect(get(by_panels.state, at), expected, 8 * EPS * (1 + fabs(expected)), "its memory", k, (size_t)i);
+            }
+        }
 }

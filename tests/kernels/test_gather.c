@@ -47,7 +47,9 @@ static void test_gather_from(int source, size_t n_features, size_t gap)
                               .col_stride = (ptrdiff_t)step,
                               .n_features = n_features};
     matrix truth = new_matrix(N_SAMPLES, n_features, 0), out = new_matrix(N_ROWS, n_features, 2);
-    matrix first = new_matrix(2, n_features, 0);
+    matrix first = new_matrix(2, n_features, 0), rescaled = new_matrix(N_ROWS, n_features, 1);
+    fastnn_samples X_rescaled = X;
+    X_rescaled.rescaling = &(fastnn_rescaling){0.5, -3};
     for (size_t i = 0; i < N_SAMPLES; i++)
         for (size_t j = 0; j < n_features; j++) {
             const int number = random_bits() % 4 ? 0 : (int)(random_bits() % 200) - 100;
@@ -55,13 +57,17 @@ static void test_gather_from(int source, size_t n_features, size_t gap)
         }
     K->gather(&X, order, N_ROWS, out.values, out.ld);
     K->gather(&X, NULL, 2, first.values, first.ld);
+    K->gather(&X_rescaled, order, N_ROWS, rescaled.values, rescaled.ld);
     for (size_t j = 0; j < n_features; j++) {
-        for (size_t i = 0; i < N_ROWS; i++)
+        for (size_t i = 0; i < N_ROWS; i++) {
             expect(at(out, i, j), rounded(at(truth, (size_t)order[i], j)), 0, sources[source].name, i, j);
+            expect(at(rescaled, i, j), at(out, i, j) / 2 - 3, EPS * (3 + fabs(at(out, i, j))), "rescaled", i, j);
+        }
         for (size_t i = 0; i < 2; i++)
             expect(at(first, i, j), rounded(at(truth, i, j)), 0, "the first rows", i, j);
     }
     expect_gaps(out, "the gap of out");
+    expect_gaps(rescaled, "the gap of what is rescaled");
 }
 
 void test_gather(void)

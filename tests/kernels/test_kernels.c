@@ -94,6 +94,31 @@ matrix random_matrix(size_t rows, size_t cols, size_t gap)
 double at(matrix m, size_t i, size_t j) { return get(m.values, i * m.ld + j); }
 void set(matrix m, size_t i, size_t j, double value) { put(m.values, i * m.ld + j, value); }
 
+layer random_layer(size_t fan_in, size_t fan_out)
+{
+    const size_t n_panels = padded(fan_out) / TILE_COLS;
+    layer l = {
+        .W = random_matrix(fan_in ? fan_in : 1, fan_out, 2),
+        .b = random_matrix(1, fan_out, 0),
+        .packed = new_matrix(n_panels * (1 + fan_in), TILE_COLS, 0),
+    };
+    l.dense = (fastnn_matrix){fan_in, fan_out, l.packed.values, NULL, 0};
+    K->pack_matrix(&l.dense, l.W.values, (ptrdiff_t)(l.W.ld * K->itemsize), (ptrdiff_t)K->itemsize, l.b.values);
+    return l;
+}
+
+size_t padded(size_t n) { return (n + TILE_COLS - 1) / TILE_COLS * TILE_COLS; }
+
+size_t packed_index(const fastnn_matrix *dense, size_t k, size_t column)
+{
+    return (column / TILE_COLS * (1 + dense->fan_in) + k) * TILE_COLS + column % TILE_COLS;
+}
+
+double weight(const layer *l, size_t k, size_t column)
+{
+    return column >= l->dense.fan_out ? 0 : k == 0 ? at(l->b, 0, column) : at(l->W, k - 1, column);
+}
+
 void expect(double got, double expected, double tolerance, const char *what, size_t i, size_t j)
 {
     if (fabs(got - expected) <= tolerance || got == expected || (isnan(got) && isnan(expected)))
@@ -114,9 +139,30 @@ static const struct {
     const char *name;
     void (*run)(void);
 } tests[] = {
-    TEST(pack),          TEST(forward),   TEST(grad_input), TEST(grad_weights),     TEST(whole_gradient), TEST(gather),
-    TEST(gather_sparse), TEST(half),      TEST(terms),      TEST(activations),      TEST(sum_of_squares), TEST(dropout),
-    TEST(losses),        TEST(transpose), TEST(perceptron), TEST(perceptron_steps), TEST(batch_norm),
+    TEST(pack),
+    TEST(forward),
+    TEST(grad_input),
+    TEST(grad_weights),
+    TEST(whole_gradient),
+    TEST(panel_step),
+    TEST(conv_forward),
+    TEST(conv_grad_weights),
+    TEST(add),
+    TEST(gather),
+    TEST(gather_sparse),
+    TEST(half),
+    TEST(terms),
+    TEST(activations),
+    TEST(sum_of_squares),
+    TEST(dropout),
+    TEST(losses),
+    TEST(transpose),
+    TEST(perceptron),
+    TEST(perceptron_steps),
+    TEST(pool),
+    TEST(layer_norm),
+    TEST(rescale),
+    TEST(batch_norm),
 };
 
 /* vmath_accuracy.c's main, compiled as each table's kernels are. */

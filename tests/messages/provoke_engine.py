@@ -1,7 +1,6 @@
 """Arguments that the engine refuses: through its own classes, since the estimators check most of them before."""
 
 import os
-from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -34,8 +33,8 @@ def network(sizes=(5, 3), input_shape=(4,), head="softmax", dtype="float64", **s
     return Network(layers, input_shape, head, dtype, **settings)
 
 
-def normalizing():
-    return Network([("batch_normalization", 0.9, 1e-3), ("dense", 3, "identity")], (4,), "softmax", "float64")
+def normalizing(momentum=0.9, epsilon=1e-3):
+    return Network([("batch_normalization", momentum, epsilon), ("dense", 3, "identity")], (4,), "softmax", "float64")
 
 
 def train(batch_size=2, n_threads=1, **settings):
@@ -68,6 +67,12 @@ def train_in_use():
     subject = trainer()
     subject.in_use = True
     subject.move_to(trainer().network)
+
+
+def train_frozen():
+    layer = ("convolution", 6, (6, 5), (1, 1), "valid", (1, 1), 1, "identity", True, False)
+    network = Network([layer], (6, 5, 4), "identity", "float64")
+    Trainer(network, make_loss("squared_error", 6), Optimizer("sgd", 0.1), 2, 1)
 
 
 def with_phases(phases):
@@ -108,6 +113,18 @@ def dense(n_biases=5, **settings):
     return Dense(np.ones((4, 5)), np.ones(n_biases), **settings)
 
 
+def convolution(input_shape=(6, 5, 4), **changed):
+    """A network of one convolution over maps, some of whose settings are others."""
+    layer = {"filters": 6, "kernel_size": (3, 2), "strides": (1, 1), "padding": "valid", "dilation_rate": (1, 1)}
+    layer |= {"groups": 2, "activation": "identity", **changed}
+    return Network([("convolution", *layer.values())], input_shape, "identity", "float64")
+
+
+def over_sequences(**changed):
+    ones = {"kernel_size": (3,), "strides": (1,), "dilation_rate": (1,)}
+    return convolution((6, 4), **ones | changed)
+
+
 OF_NETWORKS = {
     "no layers": lambda: Network([], (4,), "softmax", "float64"),
     "an unknown head": lambda: network(head="cubic"),
@@ -121,6 +138,8 @@ OF_NETWORKS = {
     "more memory than addresses": lambda: network(sizes=(2**31 - 1, 2**31 - 1)),
     "other columns": lambda: network().forward(X[:, 1:], 1),
     "one axis": lambda: network().forward(X[0], 1),
+    "a momentum of 1": lambda: normalizing(momentum=1.0),
+    "an epsilon of 0": lambda: normalizing(epsilon=0.0),
     "a sparse X for another layer": lambda: normalizing().forward(sp.csr_array(X), 1),
     "CSC": lambda: network().forward(sp.csc_array(X), 1),
     "complex numbers": lambda: network().forward(X.astype(complex), 1),
@@ -147,6 +166,9 @@ OF_LOSSES = {
     "groups of numbers": lambda: Loss("squared_error", "identity", 3, groups=[1, 2]),
     "groups of other outputs of a loss": lambda: Loss("softmax", "softmax", 3, groups=[1, 1]),
     "a loss of another network": lambda: network().loss(X, LABELS, None, make_loss("softmax", 4), 1),
+    "a loss of maps": lambda: convolution().loss(
+        np.ones((2, 120)), None, None, Loss("squared_error", "identity", 6), 1
+    ),
     "a loss of other groups": lambda: network().loss(X, LABELS, None, Loss("softmax", "softmax", 3, groups=[1, 2]), 1),
     "fewer targets": lambda: run(targets=LABELS[1:]),
     "targets of other outputs": lambda: run(targets=INDICATORS[:, 1:], loss="logistic"),
@@ -174,9 +196,7 @@ OF_TRAINERS = {
     "rates of other batches": lambda: run(rates=np.ones(2)),
     "a batch of 2**32 numbers": crowded,
     "an order of 2**32 samples": lambda: shuffled(np.broadcast_to(np.intp(0), 2**32), np.random.RandomState(0)),
-    "layers that do not learn": lambda: schedule.plan(
-        [SimpleNamespace(rows_cost=lambda: None, parameter_shapes=lambda: [])] * 2
-    ),
+    "layers that do not learn": train_frozen,
     "an unknown operation": lambda: with_phases([[("cube",)]]),
     "an unknown operation by rows": lambda: with_phases([[("rows", [("cube",)])]]),
 }
@@ -190,6 +210,40 @@ OF_PERCEPTRONS = {
     "rows that are not contiguous": lambda: learn(np.ones((4, 6)).T),
 }
 
+LAST = {"activation": "identity", "use_bias": True, "trainable": True}
+OF_CONVOLUTIONS = {
+    "a convolution over vectors": lambda: convolution((4,)),
+    "a convolution of two axes over sequences": lambda: convolution((6, 4)),
+    "a kernel without axes": lambda: convolution((4,), kernel_size=(), strides=(), dilation_rate=()),
+    "a kernel of three axes": lambda: convolution((6, 5, 4, 4), kernel_size=(3, 2, 1)),
+    "a kernel of size 0": lambda: convolution(kernel_size=(3, 0)),
+    "a kernel of half a size": lambda: over_sequences(kernel_size=(1.5,)),
+    "strides of 0": lambda: convolution(strides=(0, 1)),
+    "strides of another length": lambda: convolution(strides=(1,)),
+    "strides of 2**31": lambda: over_sequences(strides=(2**31,)),
+    "a dilation below 0": lambda: convolution(dilation_rate=(1, -1)),
+    "an option too many": lambda: convolution(**LAST, pool_size=None, more=1),
+    "a dilation of another length": lambda: over_sequences(dilation_rate=(1, 1)),
+    "an unknown padding": lambda: convolution(padding="full"),
+    "causal padding of maps": lambda: convolution(padding="causal"),
+    "a kernel larger than the map": lambda: convolution(kernel_size=(3, 6)),
+    "a kernel that is dilated beyond the sequence": lambda: over_sequences(dilation_rate=(3,)),
+    "a pool of other axes": lambda: convolution(**LAST, pool_size=(2,)),
+    "a pool of 0 positions": lambda: convolution(**LAST, pool_size=(2, 0)),
+    "a pool larger than the map": lambda: convolution(**LAST, pool_size=(2, 5)),
+    "a pool below an activation that is not monotonic": lambda: convolution(
+        **LAST | {"activation": "gelu"}, pool_size=(2, 2)
+    ),
+    "no filters": lambda: convolution(filters=0),
+    "2**31 filters": lambda: convolution(filters=2**31),
+    "no groups": lambda: convolution(groups=0),
+    "groups below 0": lambda: convolution(groups=-2),
+    "groups of part of the channels": lambda: convolution(groups=3),
+    "groups of part of the filters": lambda: convolution(filters=5),
+    "padding of 2**31 numbers": lambda: over_sequences(padding="causal", dilation_rate=(2**29,)),
+    "maps of 2**31 numbers": lambda: convolution(filters=2**30),
+}
+
 OF_LAYERS = {
     "no threads for a layer": lambda: dense(n_threads=0),
     "other biases": lambda: dense(n_biases=4),
@@ -199,7 +253,7 @@ OF_LAYERS = {
     "delta of other columns": lambda: dense().grad_input(np.ones((6, 4)), X),
 }
 
-PROVOCATIONS = OF_NETWORKS | OF_LOSSES | OF_TRAINERS | OF_PERCEPTRONS | OF_LAYERS
+PROVOCATIONS = OF_NETWORKS | OF_LOSSES | OF_TRAINERS | OF_PERCEPTRONS | OF_CONVOLUTIONS | OF_LAYERS
 
 EXEMPT = []
 if missing := [name for name in isa.built_levels() if name not in isa.available_levels()]:

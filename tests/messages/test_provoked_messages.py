@@ -6,13 +6,22 @@ import provoke_cli
 import provoke_data
 import provoke_engine
 import provoke_estimators
+import provoke_layers
 import provoke_persistence
 import provoke_training
 import pytest
 from messages import faults_of, provoke
 from raises import SOURCE, errors_of, find_raises, place_of
 
-TABLES = (provoke_estimators, provoke_data, provoke_training, provoke_persistence, provoke_engine, provoke_cli)
+TABLES = (
+    provoke_estimators,
+    provoke_layers,
+    provoke_data,
+    provoke_training,
+    provoke_persistence,
+    provoke_engine,
+    provoke_cli,
+)
 PROVOCATIONS = {
     f"{table.__name__.removeprefix('provoke_')}: {name}": provocation
     for table in TABLES

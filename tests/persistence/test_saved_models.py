@@ -16,8 +16,9 @@ import scipy.sparse as sp
 from recorded_bits import build, dense, targets
 
 import fastnn
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier
 from fastnn.engine import isa
+from fastnn.layers import Activation, Dense, Dropout
 
 FOLDER = Path(__file__).with_name("saved_models")
 NEAR = 1e-4  # between instruction sets, after some epochs
@@ -66,6 +67,12 @@ MODELS = {
                      max_iter=2, batch_size=32, random_state=np.random.RandomState(0)),
         X,
         targets(X, "numbers"),
+    ),
+    "layers": (
+        SequentialClassifier([Dense(5, None), Activation("swish"), Dropout(0.25), Dense(4, "tanh", use_bias=False)],
+                             max_iter=3, batch_size=16, random_state=0, warm_start=True),
+        X,
+        named(targets(X, 3)),
     ),
     "perceptron": (Perceptron(penalty="elasticnet", random_state=3, max_iter=4, warm_start=True), X, targets(X, 2)),
     "perceptron_average": (Perceptron(average=10), X.astype("float64"), named(targets(X, 3))),

@@ -13,7 +13,8 @@ from numpy.testing import assert_array_equal
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
 import fastnn
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
+from fastnn.layers import Activation, Conv2D, Dense, Dropout, Flatten
 from fastnn.training.curve import Curve
 from fastnn.training.state import TrainingState
 
@@ -61,7 +62,8 @@ def assert_same(ours, theirs):
 
 def attributes(model):
     """All attributes of a model but the engine's objects, which have only the weights."""
-    names = {*vars(model), "classes_", "coefs_", "intercepts_"} - {"_network", "_trainer", "_targets"}
+    names = {*vars(model), "classes_", "coefs_", "intercepts_", "weights_"}
+    names -= {"_network", "_trainer", "_targets", "_chain"}
     names |= {"loss_curve_", "validation_scores_", "validation_loss_curve_"}
     return {name: getattr(model, name) for name in sorted(names) if hasattr(model, name)}
 
@@ -75,6 +77,13 @@ MODELS = {
     "huber": MLPRegressor("huber", [4], huber_delta=2, random_state=np.random.RandomState(7), max_iter=3),
     "quantiles": MLPRegressor("quantile", (4,), quantile=[0.1, 0.9], scoring="loss", early_stopping=True, max_iter=3),
     "poisson": MLPRegressor("poisson", (4,), solver="adagrad", n_iter_no_change=np.inf, max_iter=3, dtype="float32"),
+    "layers": SequentialClassifier(
+        [Dense(6, None, use_bias=False), Activation("tanh"), None, Dropout(0.2), Dense(4, trainable=False)],
+        input_shape=(5, 1),
+        random_state=0,
+        max_iter=3,
+    ),
+    "default layers": SequentialRegressor(early_stopping=True, random_state=0, max_iter=6, dtype=np.float32),
     "perceptron": Perceptron(class_weight={0: 1.0, 1: 2.0, np.int64(2): 0.5}),
     "averaged": Perceptron(average=True, max_iter=3),
     "averaged later": Perceptron(average=1000, max_iter=3, random_state=np.random.RandomState(1)),
@@ -97,7 +106,13 @@ def test_comes_back_and_resumes_to_the_bit(model, data, path):
     assert_same(attributes(model), attributes(again))
 
 
-@pytest.mark.parametrize("model", [MLPClassifier(3, verbose=2), MLPRegressor("huber"), Perceptron(eta0=0.5)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(MLPClassifier(3, verbose=2), MLPRegressor("huber"), Perceptron(eta0=0.5)),
+        SequentialClassifier([Conv2D(3, (2, 3), strides=2), None, Dense(-1)], input_shape=(8, 8)),
+    ],
+)
 def test_not_fitted(model, path):
     back = through_a_file(model, path)
     assert type(back) is type(model)
@@ -151,12 +166,26 @@ def test_feature_names(model, data, path):
         back.predict(X[["b", "a", "ü", "d", ""]])
 
 
+def test_samples_of_several_axes(data, path):
+    images = data[0].reshape(-1, 5, 1)
+    model = SequentialClassifier([Flatten(), Dense(3)], max_iter=2, random_state=0).fit(images, data[1])
+    back = through_a_file(model, path)
+    assert_same(attributes(model), attributes(back))
+    assert vars(model).keys() == vars(back).keys()
+    assert_array_equal(back.predict(images), model.predict(images))
+    assert_array_equal(back.hidden_activations(images, 1), model.hidden_activations(images, 1))
+
+
 def test_parameters_set_since(data, path):
     """They are for the next fit, and do not describe the last one."""
     model = MLPClassifier(3, max_iter=2, random_state=0).fit(*data)
     model.set_params(hidden_layer_sizes=(7, 7), activation=["exp", "elu"], early_stopping=True, random_state=5)
     back = through_a_file(model, path)
     assert_same(attributes(model), attributes(back))
+    model = SequentialClassifier([Dense(3)], max_iter=2).fit(*data).set_params(layers=[Conv2D(4, [3, 2])])
+    back = through_a_file(model, path)
+    assert_array_equal(back.predict(data[0]), model.predict(data[0]))
+    assert back.layers == [Conv2D(4, (3, 2))]
     model = MLPRegressor("quantile", 3, quantile=[0.1, 0.5], max_iter=2).fit(*data)
     model.set_params(loss="poisson", quantile=0.5)
     assert_array_equal(through_a_file(model, path).predict(data[0]), model.predict(data[0]))
@@ -225,7 +254,7 @@ def test_other_things(data, path):
         pass
 
     for thing in (Mine(), object(), MLPClassifier):
-        with pytest.raises(TypeError, match="model must be one of MLPClassifier, MLPRegressor, Perceptron, got "):
+        with pytest.raises(TypeError, match=r"model must be one of MLPClassifier, .*, Perceptron, got "):
             fastnn.save(thing, path)
     model = Perceptron().fit(*data)
     model.note = "mine"

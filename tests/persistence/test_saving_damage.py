@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialRegressor
+from fastnn.layers import Dense, Dropout
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -23,6 +24,7 @@ MODELS = {
     "columns": MLPClassifier((2,), solver="sgd", batch_size=7, max_iter=2, dtype="float32", random_state=1),
     "regressor": MLPRegressor("quantile", (3,), quantile=[0.2, 0.7], max_iter=2, random_state=np.random.RandomState(3)),
     "perceptron": Perceptron(average=True, max_iter=2, class_weight={0: 1.0, 1: 2.0, 2: 1.0}),
+    "layers": SequentialRegressor([Dense(3, use_bias=False), Dropout(0.2), Dense(2, "sigmoid")], max_iter=2),
     "names": Perceptron(max_iter=2),
 }
 TARGETS = {"columns": np.stack([Y, Y > 1], axis=1), "names": np.array(["a", "bc", "d"])[Y]}
@@ -51,11 +53,10 @@ def check_refused_or_sound(data, path):
         return True
     if not hasattr(model, "n_iter_"):
         return False
-    arrays = (
-        [np.asarray(model.coef_.data), model.intercept_]
-        if isinstance(model, Perceptron)
-        else model.coefs_ + model.intercepts_
-    )
+    if isinstance(model, Perceptron):
+        arrays = np.asarray(model.coef_.data), model.intercept_
+    else:
+        arrays = model._network.weights()
     assert all(np.isfinite(array).all() for array in arrays)
     vars(model).pop("feature_names_in_", None)
     with np.errstate(all="ignore"):

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
 from fastnn.estimators.docstrings import PARTS
 
-ESTIMATORS = MLPClassifier, MLPRegressor, Perceptron
+ESTIMATORS = MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
 OTHERS = {"set_params", "get_params", "get_metadata_routing", "set_callbacks"}  # scikit-learn's own
 
 

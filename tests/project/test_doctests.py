@@ -15,7 +15,10 @@ MODULES = sorted(
 )
 WITH_EXAMPLES = {
     *(f"fastnn.estimators.{name}" for name in ("mlp_classifier", "mlp_regressor", "perceptron")),
-    *("fastnn.persistence.saving", "fastnn.runtime.threads", "fastnn.layers.dense", "fastnn.engine.standalone"),
+    *(f"fastnn.estimators.sequential_{name}" for name in ("classifier", "regressor")),
+    *(f"fastnn.layers.{name}" for name in ("activation", "convolution", "dense", "dropout", "normalization")),
+    *(f"fastnn.layers.{name}" for name in ("pooling", "rescaling", "reshaping")),
+    *("fastnn.persistence.saving", "fastnn.runtime.threads", "fastnn.engine.standalone"),
 }
 
 

@@ -16,11 +16,12 @@ from contextlib import suppress
 
 import numpy as np
 import scipy.sparse as sp
+from fuzz_layers import INPUT_SHAPES, any_layers
 from problems import make_loss, make_trainer, random_weights
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
 from fastnn.engine.activation import activation_names
 from fastnn.engine.arrays import source_dtypes
 from fastnn.engine.optimizer import optimizer_names
@@ -254,6 +255,16 @@ OF_CLASSIFIERS = PARAMETERS | {
     "class_weight": [*CLASS_WEIGHTS, [{0: 2.0}, "balanced"], ["balanced"] * 3, [None, {9: 1.0}], ["nope"], [3], 3],
     "label_smoothing": [0, 0.5, 1, HUGE],
 }
+OF_HIDDEN_LAYERS = {"hidden_layer_sizes", "activation", "dropout"}
+OF_LAYERS = {name: values for name, values in PARAMETERS.items() if name not in OF_HIDDEN_LAYERS}
+OF_LAYERS |= {"input_shape": INPUT_SHAPES}
+VALUES = {
+    MLPClassifier: OF_CLASSIFIERS,
+    MLPRegressor: PARAMETERS,
+    SequentialClassifier: OF_LAYERS | {name: OF_CLASSIFIERS[name] for name in ("class_weight", "label_smoothing")},
+    SequentialRegressor: OF_LAYERS,
+    Perceptron: OF_PERCEPTRONS,
+}
 SCHEDULED = ["learning_rate", "warmup_fraction", "max_iter"]  # which one sets together
 
 
@@ -311,11 +322,12 @@ def throw_at_engine(rng):
 
 def throw_at_estimator(rng):
     """A fit, more of it, and predictions."""
-    estimator = [MLPClassifier, MLPRegressor, Perceptron][rng.integers(3)]
-    parameters = {"max_iter": 2, "random_state": 0}
-    if estimator is not Perceptron:
+    estimator = [*VALUES][rng.integers(len(VALUES))]
+    parameters, values = {"max_iter": 2, "random_state": 0}, VALUES[estimator]
+    if estimator in (MLPClassifier, MLPRegressor):
         parameters |= {"hidden_layer_sizes": (3,)}
-    values = {MLPClassifier: OF_CLASSIFIERS, MLPRegressor: PARAMETERS, Perceptron: OF_PERCEPTRONS}[estimator]
+    elif estimator is not Perceptron:
+        parameters |= {"layers": any_layers(rng)}
     names = {*rng.choice(list(values), rng.integers(0, 3), replace=False).tolist()}
     for more, share in ((SCHEDULED, 0.2), (["class_weight"], 0.3)):
         names |= {*more} & {*values} if rng.random() < share else set()
@@ -323,6 +335,8 @@ def throw_at_estimator(rng):
         parameters[name] = values[name][rng.integers(len(values[name]))]
     model = estimator(**parameters)
     X, y = any_X(rng), any_y(rng)
+    if "layers" in parameters and isinstance(X, np.ndarray) and X.ndim == 2 and rng.random() < 0.3:
+        X = np.asarray(X)[:, :, None] if rng.random() < 0.5 else np.asarray(X)[:, None, :, None]
     arguments = {} if rng.random() < 0.7 else {"sample_weight": any_weight(rng)}
     starts = {}
     if estimator is Perceptron and rng.random() < 0.3:
@@ -361,7 +375,7 @@ def check_predictions(model, X):
     predicted = model.predict(X)
     assert predicted.dtype.isnative
     classes = getattr(model, "classes_", [])
-    if isinstance(model, MLPClassifier) and not isinstance(classes, list) and len(classes) == 1 == predicted.ndim:
+    if hasattr(model, "predict_proba") and not isinstance(classes, list) and len(classes) == 1 == predicted.ndim:
         assert (predicted == classes[0]).all()
         np.testing.assert_array_equal(model.predict_proba(X), np.ones((len(predicted), 1)))
 
@@ -395,8 +409,8 @@ def set_nonsense(rng, model):
 
 # What a refusal may be about, some of it in scikit-learn's words.
 NAMES = re.compile(
-    r"(?<!\w)(X|y|y_true|array|np.matrix|classes|labels?|samples|order|targets|weights|network|layer|fitted|"
-    + "|".join({*OF_CLASSIFIERS, *OF_PERCEPTRONS, "sample_weight", "coef_init"})
+    r"(?<!\w)(X|y|y_true|array|np.matrix|classes|labels?|samples|order|targets|weights|network|layers?|fitted|"
+    + "|".join({*OF_CLASSIFIERS, *OF_PERCEPTRONS, *OF_LAYERS, "sample_weight", "coef_init"})
     + r"|coef_|intercept_|classes_|t_|_running)(?!\w)|^Complex data|Scaling input data|^index pointer"
 )
 

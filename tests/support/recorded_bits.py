@@ -24,7 +24,7 @@ from fastnn import MLPClassifier, MLPRegressor, Perceptron
 from fastnn.engine import isa
 from fastnn.engine.activation import activation_names
 from fastnn.engine.threads import team
-from fastnn.estimators.mlp_regressor import LOSSES
+from fastnn.estimators.regressor import LOSSES
 
 RECORD = Path(__file__).with_suffix(".json")
 N_THREADS = 1, 2, 3

@@ -190,9 +190,9 @@ def dropout_mask(numbers, rate):
 # ones, but for state. An example is an input shape and a network to test the layer in, which ends in a vector.
 
 
-def _dense(x, weights, units, activation):
-    W, b = weights
-    made = ACTIVATIONS[activation][0](x @ W + b)
+def _dense(x, weights, units, activation, use_bias=True, trainable=True):
+    W, *biases = weights
+    made = ACTIVATIONS[activation][0](sum(biases, x @ W))
     return made, made, weights
 
 
@@ -205,10 +205,9 @@ def padding_of(size, kernel_size, stride, dilation, padding):
     return total // 2, total - total // 2
 
 
-def _convolution(
-    x, weights, filters, kernel_size, strides, padding, dilation_rate, groups, activation, use_bias=True, trainable=True
-):
+def _convolution(x, weights, filters, kernel_size, strides, padding, dilation_rate, groups, activation, *options):
     """Weights are W (taps * channels, filters) of each group, and its b."""
+    use_bias, _, pool_size = (*options, *(True, True, None)[len(options) :])
     settings = zip(x.shape[1:-1], kernel_size, strides, dilation_rate, strict=True)
     borders = [padding_of(*its, padding) for its in settings]
     x = np.pad(x, [(0, 0), *borders, (0, 0)])
@@ -230,6 +229,57 @@ def _convolution(
         terms = np.concatenate([of_group[(slice(None), *tap)] for tap in taps], axis=-1)
         sums.append(terms @ W + sum(b))
     made = ACTIVATIONS[activation][0](np.concatenate(sums, axis=-1))
+    if pool_size is not None:
+        made, _, _ = LAYERS["max_pooling"][0](made, [], pool_size)
+    return made, made, weights
+
+
+def _reshape(x, weights, shape, activation="identity"):
+    made = ACTIVATIONS[activation][0](x.reshape(len(x), *shape))
+    return made, made, weights
+
+
+def window_spans(n, pool, stride, padding):
+    """Where each window along an axis of n positions begins and ends, without what is beyond the axis: as in Keras."""
+    if padding == "valid":
+        starts = range(0, n - pool + 1, stride)
+    else:
+        n_windows = math.ceil(n / stride)
+        before = max((n_windows - 1) * stride + pool - n, 0) // 2
+        starts = range(-before, n_windows * stride - before, stride)
+    return [(max(start, 0), min(start + pool, n)) for start in starts]
+
+
+def _pooling(reduce):
+    def pooled(x, weights, pool_size, strides=None, padding="valid"):
+        axes = zip(x.shape[1:-1], pool_size, strides or pool_size, strict=True)
+        spans = [window_spans(*axis, padding) for axis in axes]
+        made = np.empty((len(x), *map(len, spans), x.shape[-1]))
+        for at in np.ndindex(made.shape[1:-1]):
+            window = x[:, *(slice(*span[i]) for span, i in zip(spans, at, strict=True))]
+            made[:, *at] = reduce(window, axis=tuple(range(1, x.ndim - 1)))
+        return made, made, weights
+
+    return pooled
+
+
+def _global_pooling(reduce):
+    def pooled(x, weights):
+        made = reduce(x, axis=tuple(range(1, x.ndim - 1)))
+        return made, made, weights
+
+    return pooled
+
+
+def _rescaling(x, weights, scale, offset=0.0):
+    made = x * scale + offset
+    return made, made, weights
+
+
+def _layer_normalization(x, weights, epsilon, activation="identity", trainable=True):
+    gamma, beta = weights
+    normal = (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + epsilon)
+    made = ACTIVATIONS[activation][0](normal * gamma + beta)
     return made, made, weights
 
 
@@ -325,6 +375,15 @@ LAYERS = {
                     ("convolution", 3, (4,), (1,), "valid", (1,), 1, "identity"),
                 ],
             ),
+            (
+                (13, 12, 2),
+                [
+                    ("convolution", 20, (3, 3), (1, 1), "same", (1, 1), 1, "relu", True, True, (2, 3)),
+                    ("convolution", 4, (2, 3), (1, 1), "valid", (1, 1), 2, "leaky_relu", False, True, (2, 1)),
+                    ("reshape", (16,)),
+                    ("dense", 3, "identity"),
+                ],
+            ),
         ],
     ),
     "dense": (
@@ -332,20 +391,118 @@ LAYERS = {
         [
             ((5,), [("dense", 7, "tanh"), ("dense", 20, "gelu"), ("dense", 3, "identity")]),
             ((1, 5), [("dense", 9, "logistic"), ("dense", 3, "identity")]),
+            ((5,), [("dense", 20, "softplus", False), ("dense", 9, "tanh", True, False), ("dense", 3, "identity")]),
+        ],
+    ),
+    "reshape": (
+        _reshape,
+        [
+            ((3, 4), [("reshape", (12,)), ("dense", 9, "tanh"), ("reshape", (9,), "gelu"), ("dense", 3, "identity")]),
+            # From rows that are padded, and to such rows.
+            ((3, 4), [("dense", 5, "tanh"), ("reshape", (5, 3), "silu"), ("dense", 2, "identity"), ("reshape", (10,))]),
+            (
+                (5,),
+                [
+                    ("dense", 24, "tanh"),
+                    ("reshape", (4, 3, 2)),
+                    ("max_pooling", (2, 2), (1, 1), "same"),
+                    ("average_pooling", (2, 1)),
+                    ("reshape", (12,)),
+                    ("dense", 3, "identity"),
+                ],
+            ),
+        ],
+    ),
+    "max_pooling": (
+        _pooling(np.max),
+        [
+            ((5, 6, 3), [("dense", 4, "tanh"), ("max_pooling", (2, 2)), ("reshape", (24,)), ("dense", 2, "identity")]),
+            (
+                (7, 2),
+                [
+                    ("dense", 17, "tanh"),
+                    ("max_pooling", (3,), (2,), "same"),
+                    ("global_average_pooling",),
+                    ("dense", 2, "identity"),
+                ],
+            ),
+            ((4, 5, 1), [("max_pooling", (2, 3), (1, 2)), ("reshape", (6,)), ("dense", 3, "identity")]),
+        ],
+    ),
+    "average_pooling": (
+        _pooling(np.mean),
+        [
+            (
+                (5, 4, 3),
+                [
+                    ("dense", 4, "tanh"),
+                    ("average_pooling", (3, 2), (2, 3), "same"),
+                    ("reshape", (24,)),
+                    ("dense", 2, "identity"),
+                ],
+            ),
+            (
+                (7, 2),
+                [("dense", 17, "tanh"), ("average_pooling", (2,)), ("global_max_pooling",), ("dense", 2, "identity")],
+            ),
+        ],
+    ),
+    "global_max_pooling": (
+        _global_pooling(np.max),
+        [((3, 5, 2), [("dense", 18, "tanh"), ("global_max_pooling",), ("dense", 2, "identity")])],
+    ),
+    "global_average_pooling": (
+        _global_pooling(np.mean),
+        [((41, 2), [("dense", 3, "tanh"), ("global_average_pooling",), ("dense", 2, "identity")])],
+    ),
+    "rescaling": (
+        _rescaling,
+        [
+            ((5,), [("rescaling", 0.5, -1.0), ("dense", 9, "tanh"), ("rescaling", -2.0), ("dense", 3, "identity")]),
+            (
+                (3, 2),
+                [
+                    ("rescaling", 2.0),
+                    ("rescaling", -0.5, 0.1),
+                    ("dense", 4, "tanh"),
+                    ("rescaling", 1.5, 0.2),
+                    ("global_max_pooling",),
+                    ("dense", 2, "identity"),
+                ],
+            ),
+        ],
+    ),
+    "layer_normalization": (
+        _layer_normalization,
+        [
+            ((5,), [("dense", 20, "tanh"), ("layer_normalization", 1e-3, "gelu"), ("dense", 3, "identity")]),
+            (
+                (4, 3),
+                [
+                    ("layer_normalization", 0.1),
+                    ("dense", 5, "tanh"),
+                    ("layer_normalization", 1e-3, "silu", False),
+                    ("max_pooling", (2,)),
+                    ("layer_normalization", 1e-3),
+                    ("global_average_pooling",),
+                    ("dense", 2, "identity"),
+                ],
+            ),
         ],
     ),
 }
 
 
-def through_layers(description, weights, x, training=True):
+def through_layers(description, weights, x, training=True, masks=None):
     """What a network's layers make of a batch, one after the other; and their weights after it.
 
-    weights has a list for each layer.
+    weights has a list for each layer. masks, one per hidden layer, multiply what it makes: dropout, of rows.
     """
-    after = []
-    for (kind, *settings), layer_weights in zip(description, weights, strict=True):
+    after, masks = [], [1.0] * len(description) if masks is None else [*masks, 1.0]
+    for (kind, *settings), layer_weights, mask in zip(description, weights, masks, strict=True):
         trained, predicted, new_weights = LAYERS[kind][0](x, layer_weights, *settings)
         x = trained if training else predicted
+        x = (x.reshape(-1, x.shape[-1]) * mask).reshape(x.shape)
         after.append(new_weights)
     return x, after
 

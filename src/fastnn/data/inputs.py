@@ -46,6 +46,28 @@ def validated(estimator, X, y="no_validation", **checks):
         return validate_data(estimator, X, y, accept_sparse="csr", **checks)
 
 
+def as_rows(X):
+    """X with a row for each sample, and the shape of a sample; None for the shape where X has rows already.
+
+    An array of more axes is not copied, unless its strides ask for it. Whatever else X is, is left for later checks.
+
+    Raises
+    ------
+    ValueError
+        For more than 4 axes.
+    """
+    n_axes = getattr(X, "ndim", 0)
+    if isinstance(X, (list, tuple)):
+        with suppress(ValueError):  # lists of several lengths
+            n_axes = np.ndim(X)
+    if n_axes <= 2:
+        return X, None
+    X = np.asarray(X)
+    if n_axes > 4:
+        raise ValueError(f"X must have 2 to 4 axes, got shape {X.shape}")
+    return X.reshape(len(X), math.prod(X.shape[1:])), X.shape[1:]
+
+
 def scored(score, X, y, sample_weight):
     """What a `score` of scikit-learn's returns for a y that is checked first.
 

@@ -108,6 +108,7 @@ cdef fastnn_samples samples_of(arrays, str name) except *:
                         f"machine's byte order, got {values.dtype}")
     samples.type = number
     samples.data = <const char *> cnp.PyArray_DATA(values)
+    samples.rescaling = NULL
     if sparse:
         shape, _, columns, starts = arrays
         samples.row_stride = samples.col_stride = 0

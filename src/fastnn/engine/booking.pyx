@@ -121,7 +121,7 @@ cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple d
         if i < plan.n_layers - 1 and dropout:
             signal.dropout = dropout[i]
         scratch = engine_layer.scratch_size()
-        for thread in range(n_threads):
+        for thread in range(n_threads if i >= plan.first_layer else 0):
             view = &plan.views[thread]
             view.layers[i], view.signals[i], view.own[i] = layer[0], signal[0], own[i]
             view.layers[i].scratch = space.zeros(scratch, dtype) if scratch > 0 else NULL
@@ -166,6 +166,9 @@ cdef book_signal(const Plan *plan, Signal *signal, EngineLayer layer, Network ne
             signal.delta = space.zeros(size, dtype)
         if keeps_input(activation):
             signal.kept = signal.sums = space.zeros(size, dtype)
+    if layer.memo_size() > 0 and any((name, i) in operations["rows"] for name in ("grad", "back")):
+        signal.memo_size = layer.memo_size()
+        signal.memo = space.zeros(n_samples * signal.memo_size, dtype)
     if signal.dropout > 0:
         signal.mask = space.zeros(size, dtype)
         if signal.sums == NULL:

@@ -1,7 +1,7 @@
 cimport numpy as cnp
 from libc.stddef cimport size_t
 
-from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples
+from fastnn.engine.kernels cimport fastnn_kernels, fastnn_rescaling, fastnn_samples
 from fastnn.engine.layers.layer cimport Layer, Parameter
 from fastnn.engine.layers.signal cimport Signal
 from fastnn.engine.prediction cimport Forward
@@ -17,13 +17,14 @@ cdef class Network:
     cdef readonly str head
     cdef readonly object dtype
     cdef readonly double sample_flops  # floating-point operations that take one sample forward
+    cdef const fastnn_rescaling *input_rescaling  # what the first layer does while X is gathered; NULL: nothing
     cdef size_t scratch_size  # the most numbers that any layer needs for the time of one call
     cdef readonly object all_terms  # 0, 1, 2, ...: the terms of a sum in which none is left out
     cdef readonly object parameters  # (n_packed,) the numbers of parameter_list, packed
     cdef size_t[::1] group_starts  # (n_groups + 1) where each group's columns begin, and where the last group's end
 
     cdef void shape_input(self, Signal *signal) noexcept
-    cdef check_samples(self, const fastnn_samples *samples)
+    cdef check_samples(self, const fastnn_samples *samples, depth)
     cdef _lay_out(self)
     cdef _place_parameters(self, n_packed)
     cdef char *_part(self, cnp.ndarray packed, size_t i) noexcept

@@ -10,12 +10,13 @@ from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from fastnn.engine import schedule
 from fastnn.engine.activation import activation_names, number
 from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of
 from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
 from fastnn.engine.isa cimport kernels_for
-from fastnn.engine.kernels cimport FASTNN_IDENTITY, fastnn_matrix, fastnn_samples
+from fastnn.engine.kernels cimport FASTNN_IDENTITY, fastnn_matrix, fastnn_rescaling, fastnn_samples
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
 from fastnn.engine.layers.registry import make_layers, weight_shapes
 from fastnn.engine.layers.signal cimport Signal, signal_size
@@ -29,7 +30,7 @@ cnp.import_array()
 # Samples that go through all layers together: enough to repay loading a panel, few enough to stay in the cache, which
 # so many numbers of the largest signal do.
 cdef size_t FORWARD_SAMPLES = 64
-cdef size_t LEAST_FORWARD_SAMPLES = 8
+cdef size_t LEAST_FORWARD_SAMPLES = 4
 cdef size_t FORWARD_NUMBERS = 64_000
 # Floating-point operations below which one thread is faster than waking a second one.
 cdef double PARALLEL_FLOPS = 2e6
@@ -133,6 +134,8 @@ cdef class Network:
                 signal.ld = row_length(signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
             signal.activation = number(engine_layer.activation)
             longest = max(longest, signal.channels)
+        if schedule.first_layer(layers) > 0:
+            self.input_rescaling = <const fastnn_rescaling *> (<EngineLayer> layers[0]).shape
         self.layers = tuple(layers)
         self.sizes = (math.prod(self.input_shape), *(math.prod(layer.output_shape) for layer in layers))
         self.activations = tuple(layer.activation for layer in layers[:-1])
@@ -181,13 +184,20 @@ cdef class Network:
         signal.ld = signal.channels if signal.positions > 1 else row_length(
             signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
 
-    cdef check_samples(self, const fastnn_samples *samples):
+    cdef check_samples(self, const fastnn_samples *samples, depth):
+        """Refuse samples that the first of so many layers cannot read."""
         if samples.n_features != <size_t> self.sizes[0]:
             raise ValueError(f"X must have shape (n_samples, {self.sizes[0]}), got {samples.n_features} columns")
-        if samples.starts != NULL and len(self.input_shape) > 1:
+        if samples.starts == NULL:
+            return
+        first = schedule.first_layer(self.layers[:depth])
+        if first > 0 and self.input_rescaling.offset != 0:
+            raise ValueError(f"X must be an array for a first layer that adds {self.input_rescaling.offset}, got a "
+                             "sparse matrix")
+        if not self.layers[first].reads_sparse():
+            raise ValueError(f"X must be an array for a first layer {self.description[first]}, got a sparse matrix")
+        if len(self.input_shape) > 1:
             raise ValueError(f"X must be an array for samples of shape {self.input_shape}, got a sparse matrix")
-        if samples.starts != NULL and not self.layers[0].reads_sparse():
-            raise ValueError(f"X must be an array for the layer {self.description[0][0]}, got a sparse matrix")
 
     # -- parameters ----------------------------------------------------------------------------------------------------
 
@@ -202,6 +212,7 @@ cdef class Network:
         copied.description, copied.input_shape, copied.layers = self.description, self.input_shape, self.layers
         copied.sizes, copied.activations, copied.shapes = self.sizes, self.activations, self.shapes
         copied.sample_flops, copied.scratch_size = self.sample_flops, self.scratch_size
+        copied.input_rescaling = self.input_rescaling
         copied.penalised, copied.all_terms, copied.group_starts = self.penalised, self.all_terms, self.group_starts
         copied.parameter_list = <Parameter *> calloc(self.n_parameters, sizeof(Parameter))
         if copied.parameter_list == NULL:
@@ -352,13 +363,16 @@ cdef class Network:
         cdef size_t n_blocks
         cdef double patience = patience_for(self._block_samples() * self.sample_flops)
         cdef Signal *signals = self.signal_list
-        self.check_samples(&samples)
+        self.check_samples(&samples, job.n_layers)
         if n_threads < 1:
             raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         job.kernels, job.layers, job.signals = self.kernels, self.layer_list, signals
         job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
         job.block_samples = min(<size_t> self._block_samples(), job.n_samples)
+        job.first_layer = schedule.first_layer(self.layers[: job.n_layers])
+        if job.first_layer > 0:
+            samples.rescaling = self.input_rescaling
         job.scratch_bytes = round_up(self.scratch_size * self.kernels.itemsize, 64)
         sparse = samples.starts != NULL
         if job.n_samples == 0:
@@ -368,7 +382,8 @@ cdef class Network:
         n_threads = affordable_team(uncontended_team(n_threads, patience))
         job.input = signals[0]
         self.shape_input(&job.input)
-        job.in_place = not sparse and X.dtype == self.dtype and has_contiguous_rows(X) and (
+        unchanged = not sparse and X.dtype == self.dtype and samples.rescaling == NULL
+        job.in_place = unchanged and has_contiguous_rows(X) and (
             job.input.positions == 1 or X.shape[0] == 1 or X.strides[0] == X.shape[1] * X.itemsize)
         job.n_entries = most_entries(arrays, None, job.block_samples) if sparse else 0
         divide_space(job)

@@ -20,7 +20,7 @@ cdef struct Forward:
     const fastnn_kernels *kernels
     const Layer *layers  # (n_layers)
     const Signal *signals  # (n_layers) the shapes of what each layer makes; its values are in the thread's own space
-    size_t n_layers
+    size_t n_layers, first_layer  # the first one that makes a signal
     Signal input  # the shape of a block of X
     const fastnn_samples *X
     size_t n_samples, block_samples

@@ -65,9 +65,9 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
         read_sparse_block(job, &X, n, &below, scratch + job.scratch_bytes)
     else:
         read_dense_block(job, &X, n, &below, values[0], scratch + job.scratch_bytes)
-    for i in range(job.n_layers):
+    for i in range(job.first_layer, job.n_layers):
         above = job.signals[i]
-        above.values = values[1 - i % 2]
+        above.values = values[1 - (i - job.first_layer) % 2]
         layer = job.layers[i]
         layer.scratch = scratch
         layer.kind.forward_rows(&layer, &below, &above, 0, n, NULL)

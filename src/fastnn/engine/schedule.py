@@ -35,6 +35,11 @@ BY_ROWS = 32_000
 BY_ROWS_WITH_MAPS = 128_000
 
 
+def first_layer(layers):
+    """The number of the first layer that makes a signal. One that rescales X does so while X is gathered."""
+    return int(len(layers) > 1 and layers[0].rescales_input())
+
+
 def first_by_rows(layers):
     """The number of the first of the last layers that together are small enough to be taken by rows."""
     first, total = len(layers), 0
@@ -70,7 +75,7 @@ def plan(layers, clipped=False):
     couples = [layer.couples_samples() for layer in layers]
     by_rows = [i >= first or layer.takes_samples_alone() for i, layer in enumerate(layers)]
     phases, rows = [], None  # rows: the operations of the last phase, if it is one of rows
-    for i in range(n_layers):
+    for i in range(first_layer(layers), n_layers):
         if not by_rows[i] and i < n_layers - 1:
             phases.append([("forward", i)])
             rows = None
@@ -135,8 +140,7 @@ def signals_of_rows(phases, n_layers):
 
 
 def by_name(phases):
-    """The operations in two sets, each a name and a layer: those by rows ("rows"), and those that threads share ("team").
-    """
+    """Two sets of operations, each a name and a layer: "rows", those by rows, and "team", those that threads share."""
     sets = {"rows": set(), "team": set()}
     for number, *operation in _operations(phases):
         sets["rows" if number > 0 else "team"].add(tuple(operation))

@@ -42,6 +42,7 @@ cdef struct View:
 cdef struct Plan:
     const fastnn_kernels *kernels
     size_t n_layers
+    size_t first_layer  # the one that reads X, which a layer before it only rescales
     View *views  # (n_threads)
     Parameter *parameters  # (n_parameters) the weights, with what the optimizer remembers of them
     Parameter *gradients  # (n_parameters) the same ones or, for clipping, the weights with their whole gradient

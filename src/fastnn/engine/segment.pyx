@@ -64,7 +64,7 @@ cdef bint train_batch(Segment *segment, const Batch *batch, const Team *team) no
 
 cdef inline const Signal *below(Segment *segment, const Batch *batch, const View *view, size_t layer) noexcept nogil:
     """The signal that a layer reads."""
-    return &segment.gathered[batch.parity].signal if layer == 0 else &view.signals[layer - 1]
+    return &segment.gathered[batch.parity].signal if layer <= segment.plan.first_layer else &view.signals[layer - 1]
 
 
 # -- the operations, by name -------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """A network in training: the optimizer's memories, the memory of a batch, and runs over segments of an epoch."""
 
+import math
 import os
 import sys
 
@@ -132,6 +133,8 @@ cdef class Trainer:
                 f"dropout must have {n_hidden} rates, one for each hidden layer, or none, got {len(dropout)}")
         if not all(0 <= rate < 1 for rate in dropout):
             raise ValueError(f"dropout must have rates of at least 0 and below 1, got {tuple(dropout)}")
+        if any(dropout[: schedule.first_layer(network.layers)]):
+            raise ValueError(f"dropout must have rate 0 for a layer that rescales X, got {dropout[0]}")
         if clip_norm is not None and not clip_norm > 0:
             raise ValueError(f"clip_norm must be above 0, got {clip_norm}")
         if not 0 <= seed < 2**64:
@@ -149,6 +152,7 @@ cdef class Trainer:
         self.segment.stepping.hyperparameters = &optimizer.hyperparameters
         self.segment.stepping.step.dropout_seed = seed
         self.segment.stepping.clip_norm = 0 if clip_norm is None else clip_norm
+        plan.first_layer = schedule.first_layer(network.layers)
         plan.kernels, plan.n_layers, plan.n_parameters = network.kernels, len(network.layers), network.n_parameters
         self._cut_batches(batch_size)
         self.space = Workspace()
@@ -177,7 +181,7 @@ cdef class Trainer:
         plan.part_samples = max(LEAST_PART_WITH_MAPS if maps else LEAST_PART, -(-batch_size // most_parts))
         numbers = sum(signal_size(&self.network.signal_list[i]) for i in range(len(layers)))
         plan.chunk_samples = max(1, min(plan.part_samples, CHUNK_NUMBERS // (2 * numbers)))  # values and errors
-        if len(self.network.input_shape) == 1:  # the terms of X are found for whole tiles
+        if math.prod(self.network.input_shape[:-1]) == 1:  # the terms of X are found for whole tiles
             plan.part_samples = round_up(plan.part_samples, tile_rows)
             plan.chunk_samples = round_up(plan.chunk_samples, tile_rows)
 
@@ -288,7 +292,8 @@ cdef class Trainer:
         cdef cnp.ndarray rate_array
         cdef int n_threads
         n_samples = n_rows(X)
-        self.network.check_samples(&samples)
+        self.network.check_samples(&samples, len(self.network.layers))
+        samples.rescaling = self.network.input_rescaling
         if order.dtype != np.intp or order.ndim != 1 or not cnp.PyArray_ISCARRAY_RO(order):
             raise ValueError(f"order must be a contiguous, aligned array of intp of 1 dimension, got {order.dtype} "
                              f"with shape {np.shape(order)} and strides {(<object> order).strides}")

@@ -7,7 +7,18 @@ import inspect
 import re
 
 from fastnn.engine.activation import activation_names
-from fastnn.estimators.parameters import REFERENCES, SHARED_ATTRIBUTES, SHARED_PARAMETERS
+from fastnn.estimators.parameters import (
+    CLASSIFIER_PARAMETERS,
+    LAYERS_ATTRIBUTES,
+    LAYERS_PARAMETERS,
+    LOSS_PARAMETER,
+    MLP_ATTRIBUTES,
+    MLP_PARAMETERS,
+    REFERENCES,
+    REGRESSOR_PARAMETERS,
+    SHARED_ATTRIBUTES,
+    SHARED_PARAMETERS,
+)
 from fastnn.training.schedules import SCHEDULES
 from fastnn.training.solvers import SOLVERS
 
@@ -18,14 +29,21 @@ def _quoted(names):
 
 #: The parts, by their names.
 PARTS = {
-    "parameters of every network": SHARED_PARAMETERS.format(
-        activations=", ".join(activation_names), solvers=_quoted(SOLVERS), schedules=_quoted(SCHEDULES)
-    ),
+    "parameters of every network": SHARED_PARAMETERS.format(solvers=_quoted(SOLVERS), schedules=_quoted(SCHEDULES)),
+    "parameters of multilayer perceptrons": MLP_PARAMETERS.format(activations=", ".join(activation_names)),
+    "layers": LAYERS_PARAMETERS,
+    "weights of layers": LAYERS_ATTRIBUTES,
+    "parameters of classifiers": CLASSIFIER_PARAMETERS,
+    "loss of regressors": LOSS_PARAMETER,
+    "parameters of regressors": REGRESSOR_PARAMETERS,
     "attributes of every network": SHARED_ATTRIBUTES,
+    "coefs and intercepts": MLP_ATTRIBUTES,
     "references": REFERENCES,
     "X": """\
 X : array-like or sparse matrix of shape (n_samples, n_features)
-    Samples, of any real type. CSR is read as it is, other sparse formats are converted to it.
+    Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of layers
+    also takes arrays of 3 or 4 axes: images (n_samples, height, width) or (n_samples, height, width, channels), and
+    sequences (n_samples, steps, features).
 """,
     "sample_weight": """\
 sample_weight : array-like of shape (n_samples,), default=None
@@ -87,9 +105,17 @@ intercepts : sequence of array-like of shape (fan_out,)
 activation : str or list of str, default="relu"
     The activation of the hidden layers, or one for each.
 """,
+    "weights of given layers": """\
+layers : list of layers
+    The hidden layers.
+weights : list of dict of str to array-like
+    The weights of each layer, the output layer's last, as `weights_` has them.
+input_shape : tuple of int, default=None
+    The shape of a sample. None: the number of columns follows from the first weights.
+""",
     "samples to predict": """\
 X : array-like or sparse matrix of shape (n_samples, n_features)
-    Samples, of any real type.
+    Samples, of any real type; in the shape that `fit` was given.
 """,
 }
 

@@ -1,38 +1,53 @@
 """Multilayer perceptrons: networks whose layers are all dense, given by the sizes of the hidden ones."""
 
-from numbers import Integral
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from fastnn.data.quoted import quoted
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.network import BaseNetwork
-from fastnn.estimators.parameters import NetworkParameters
-from fastnn.estimators.sklearn_bridge import check_shapes, checked_layers, joined, parted
 from fastnn.estimators.suggestions import value_advice
 from fastnn.layers import Dense
-from fastnn.training.transaction import being_changed
+from fastnn.layers.chain import chain_of
 
 MOST_UNITS = 2**31
 
 
-class BaseMLP(BaseNetwork):
+@dataclass(eq=False, repr=False)
+class BaseMLP(DenseWeights, BaseNetwork):
     """What every multilayer perceptron has besides: sizes and activations of hidden layers, and weights to read."""
 
+    _: KW_ONLY
+    dropout: float | Sequence[float] = 0.0
+
     _parameter_constraints: ClassVar[dict] = {
-        **NetworkParameters._parameter_constraints,
+        **BaseNetwork._parameter_constraints,
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(activation_names), list, tuple],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
     }
 
-    def _layers(self, n_outputs):
-        """The layers of a network with this number of outputs."""
+    def _chain_for(self, shape, n_outputs):
         sizes = self._hidden_sizes()
-        hidden = [Dense(size, name) for size, name in zip(sizes, self._activation_names(len(sizes)), strict=True)]
-        return [*hidden, Dense(n_outputs, "identity")]
+        hidden = map(Dense, sizes, self._activation_names(len(sizes)))
+        return chain_of(tuple(hidden), shape, n_outputs)
+
+    def _dropout_rates(self, n_hidden):
+        if not np.iterable(self.dropout):
+            return [float(self.dropout)] * n_hidden
+        rates = list(self.dropout)
+        if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0 <= rate < 1 for rate in rates):
+            raise ValueError(
+                f"dropout must be a rate in [0, 1), or a list of {n_hidden}, one for each hidden layer, "
+                f"got {quoted(rates)}"
+            )
+        return [float(rate) for rate in rates]
 
     def _hidden_sizes(self):
         sizes = self.hidden_layer_sizes
@@ -59,50 +74,7 @@ class BaseMLP(BaseNetwork):
                 )
         return activations
 
-    def _initial_gain(self):
+    def _initial_gain(self, chain):
         """The gain of the initial weights of all layers, as in scikit-learn, where one activation decides it."""
         names = {self.activation} if isinstance(self.activation, str) else set(self.activation)
         return 2.0 if names == {"logistic"} else 6.0
-
-    # -- weights ------------------------------------------------------------------------------------------------------
-
-    @property
-    def coefs_(self):
-        """tuple of ndarray of shape (fan_in, fan_out): the weights of each layer, read-only copies."""
-        return self._unpacked()[0]
-
-    @coefs_.setter
-    def coefs_(self, coefs):
-        self._set_weights("coefs", coefs)
-
-    @property
-    def intercepts_(self):
-        """tuple of ndarray of shape (fan_out,): the biases of each layer, read-only copies."""
-        return self._unpacked()[1]
-
-    @intercepts_.setter
-    def intercepts_(self, intercepts):
-        self._set_weights("intercepts", intercepts)
-
-    def _unpacked(self):
-        if not hasattr(self, "_network"):
-            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
-        coefs, intercepts = map(tuple, parted(self._network.weights()))
-        for array in (*coefs, *intercepts):  # a change would not reach the network: an error says so
-            array.flags.writeable = False
-        return coefs, intercepts
-
-    def _set_weights(self, name, layers):
-        check_is_fitted(self)
-        layers = checked_layers(name, layers, self._network.dtype)
-        with being_changed(self):
-            coefs, intercepts = parted(self._network.weights())
-            parts = {"coefs": coefs, "intercepts": intercepts, name: layers}
-            check_shapes(self._network.sizes, **parts)
-            network = self._network.copy()  # another thread may be predicting with this one
-            network.set_weights(joined(**parts))
-            if self._trainer is not None:
-                self._trainer.move_to(network)
-            state = self._state.copy()
-            state.forget_weights()  # training continues from these
-            vars(self).update(_network=network, _state=state)

@@ -34,8 +34,8 @@ from fastnn.training.validation import Holdout, split
 class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin, SnapshotMixin, BaseEstimator):
     """What every network has: a chain of layers, a solver, and the state of its training.
 
-    A subclass defines its layers (`_layers`) and their initial weights (`_initial_gain`), its targets
-    (`_make_targets`), and their weights (`_target_weights`) and loss (`_loss`).
+    A subclass defines its layers (`_chain_for`) and their dropout (`_dropout_rates`), its targets (`_make_targets`),
+    and their weights (`_target_weights`) and loss (`_loss`).
     """
 
     # -- curves -------------------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         if is_plain(X) and is_plain_column(y, len(X)) and not hasattr(self, "feature_names_in_"):
             if reset:
                 self.n_features_in_ = X.shape[1]
-            if X.shape[1] == self.n_features_in_:
+            if X.shape[1] == getattr(self, "n_features_in_", X.shape[1]):
                 return X, y
         X, y = validated(self, X, y, dtype="numeric", multi_output=True, reset=reset, **self._y_checks)
         if y.ndim == 2 and y.shape[1] == 1:
@@ -139,20 +139,22 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
 
     def _network_to_train(self, resumes, targets, samples, state):
         """A copy of the fitted network, where training continues; else a new one."""
-        X, layers = samples.X, self._layers(targets.n_outputs)
-        description = tuple(layer.description() for layer in layers)
+        X = samples.X
+        chain = self._chain_for(X.shape[1:], targets.n_outputs)
+        if self.solver == "lbfgs":
+            self._check_for_lbfgs()
         if not resumes:
             dtype = self._compute_dtype(X, samples.targets if targets.are_numbers else None)
-            network = Network(description, self._input_shape(X), targets.head, dtype, groups=targets.groups)
-            network.set_weights(self._initial_weights(layers, network, state.random_state))
+            network = Network(chain.description, chain.input_shape, targets.head, dtype, groups=targets.groups)
+            network.set_weights(chain.initial_weights(state.random_state, self._initial_gain(chain)))
             return network
         network = self._network.copy()
         if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
             raise ValueError(f"dtype must be {network.dtype} to resume training, got {quoted(self.dtype)}")
-        if (network.description, network.head) != (description, targets.head):
+        if (network.description, network.head) != (chain.description, targets.head):
             raise ValueError(
                 f"the layers must be those of the fitted network to resume training, {_text(network.description)} and "
-                f"{network.head}, got {_text(description)} and {targets.head}"
+                f"{network.head}, got {_text(chain.description)} and {targets.head}"
             )
         if self._trainer is not None:
             self._trainer.move_to(network)
@@ -161,15 +163,8 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             state.last_weights = None
         return network
 
-    def _input_shape(self, X):
-        """The shape of one sample, as the first layer reads it."""
-        return X.shape[1:]
-
-    def _initial_weights(self, layers, network, random_state):
-        gain, weights = self._initial_gain(), []
-        for layer, of_engine in zip(layers, network.layers, strict=True):
-            weights += layer.initial_weights(of_engine.input_shape, random_state, gain)
-        return weights
+    def _initial_gain(self, chain):
+        return chain.gain()
 
     def _hold_out(self, targets, samples, y, sample_weight, validation, state):
         """The samples to watch, or None; where they are a part of `samples`, the rest is left there to train on."""
@@ -187,6 +182,10 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         held_out = Samples(samples.X[rows], samples.targets[rows], weights)
         score_weight = None if sample_weight is None else sample_weight[rows]
         return Holdout(held_out, y[rows], score_weight, self, targets)
+
+    def _as_given(self, X):
+        """Samples for a scorer, in the shape that users have them in."""
+        return X
 
     def _validation(self, targets, validation, counted):
         X, y, sample_weight = validation
@@ -207,9 +206,6 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         settings = {"dropout": dropout if any(dropout) else (), "clip_norm": self.clip_norm}
         if any(dropout):
             settings["seed"] = state.drawn_dropout_seed()
-        for name, default in (("dropout", 0), ("clip_norm", None), ("weight_decay", 0)):
-            if self.solver == "lbfgs" and np.any(getattr(self, name)):
-                raise ValueError(f"{name} must be {default} with solver='lbfgs', got {quoted(getattr(self, name))}")
         arguments = self._loss(targets), optimizer_for(self), self._batch_size(len(samples)), n_threads
         last = getattr(self, "_trainer", None)
         if last is None or last.network is not network:
@@ -225,10 +221,27 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             warn_user(f"batch_size={self.batch_size} is larger than n_samples={n_samples}: it is taken as {n_samples}.")
         return min(self.batch_size, n_samples)
 
+    def _check_for_lbfgs(self):
+        """Refuse what makes of the objective something else than a sum over samples."""
+        for name, default in (("dropout", 0), ("clip_norm", None), ("weight_decay", 0)):
+            value = getattr(self, name, default)
+            if np.any(value):
+                raise ValueError(f"{name} must be {default} with solver='lbfgs', got {quoted(value)}")
+
     def _check_stochastic(self):
         if self.solver == "lbfgs":
             raise AttributeError("partial_fit needs a stochastic solver, such as solver='adam', got solver='lbfgs'")
         return True
+
+    def _replace_weights(self, weights):
+        """Set all weights of the fitted network from arrays as the engine lists them, which fit it."""
+        network = self._network.copy()  # another thread may be predicting with this one
+        network.set_weights(weights)
+        if self._trainer is not None:
+            self._trainer.move_to(network)
+        state = self._state.copy()
+        state.forget_weights()  # training continues from these
+        vars(self).update(_network=network, _state=state)
 
     # -- prediction ---------------------------------------------------------------------------------------------------
 
@@ -255,15 +268,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             When `layer` is not an integer.
         """
         check_is_fitted(self)
-        if not isinstance(layer, Integral):
-            raise TypeError(f"layer must be an integer, got {quoted(layer)}")
-        n_hidden = len(self._network.layers) - 1
-        if not -n_hidden <= layer < n_hidden:
-            raise ValueError(
-                f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "
-                f"layers, got {layer}"
-            )
-        return self._outputs(X, depth=layer % n_hidden + 1)
+        return self._outputs(X, depth=checked_layer(layer, len(self._network.layers) - 1) + 1)
 
     def _outputs(self, X, depth=None):
         network = getattr(self, "_network", None)
@@ -287,6 +292,23 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def checked_layer(layer, n_hidden):
+    """The number of a hidden layer, from 0, of a number that may be negative.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    if not isinstance(layer, Integral):
+        raise TypeError(f"layer must be an integer, got {quoted(layer)}")
+    if not -n_hidden <= layer < n_hidden:
+        raise ValueError(
+            f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "
+            f"layers, got {layer}"
+        )
+    return layer % n_hidden
 
 
 def _text(description):

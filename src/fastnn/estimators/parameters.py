@@ -1,9 +1,9 @@
-"""What can be set on every multilayer perceptron: names, defaults, what is allowed, and what it means.
+"""What can be set on every network: names, defaults, what is allowed, and what it means.
 
 Names and defaults that scikit-learn's estimators have too are theirs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._sklearn import Options
-from fastnn.data.quoted import quoted
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.training.schedules import SCHEDULES
 from fastnn.training.solvers import SOLVERS
@@ -20,10 +19,6 @@ from fastnn.training.solvers import SOLVERS
 SKLEARN_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
 
 SHARED_PARAMETERS = """\
-hidden_layer_sizes : int or array-like of int, default=(100,)
-    The number of units in each hidden layer; ``()`` is a generalized linear model.
-activation : str or list of str, default="relu"
-    The activation of the hidden layers, or a list with one for each: {activations}.
 solver : {{{solvers}}}, default="adam"
     How the weights are found: by stochastic gradient descent (with `momentum`), RMSprop [1]_, Adam [2]_, AdamW [3]_ or
     AdaGrad [4]_; or by L-BFGS, which uses all samples in every step and is meant for small data.
@@ -97,9 +92,6 @@ n_iter_no_change : int, default=10
     stops. The loss does not end cosine, one_cycle or a warm-up, which are planned over `max_iter`.
 max_fun : int, default=15000
     The most evaluations of loss and gradient by solver="lbfgs".
-dropout : float or list of float, default=0.0
-    The part of the hidden units, or a list with the part of each hidden layer's, that is left out for each sample in
-    training, drawn anew for each step; the other units count for more [7]_. It is not for lbfgs.
 clip_norm : float, default=None
     The largest norm of the gradient over all layers: a larger gradient is scaled down to it [8]_. It is not for lbfgs.
 callback : callable, default=None
@@ -112,6 +104,56 @@ dtype : {{"float32", "float64"}} or dtype, default=None
 n_threads : int, default=None
     The most threads to use. None is what the environment allows: ``OMP_NUM_THREADS``, threadpoolctl, the affinity mask,
     the cgroup's quota. The model has the same bits for any number.
+"""
+
+MLP_PARAMETERS = """\
+hidden_layer_sizes : int or array-like of int, default=(100,)
+    The number of units in each hidden layer; ``()`` is a generalized linear model.
+activation : str or list of str, default="relu"
+    The activation of the hidden layers, or a list with one for each: {activations}.
+dropout : float or list of float, default=0.0
+    The part of the hidden units, or a list with the part of each hidden layer's, that is left out for each sample in
+    training, drawn anew for each step; the other units count for more [7]_. It is not for lbfgs.
+"""
+
+LAYERS_PARAMETERS = """\
+layers : list of layers, default=(Dense(100),)
+    The hidden layers, from `fastnn.layers`; the output layer follows from y. A place with None is left out. The first
+    layer that takes only images or only sequences says what X is; if there is none, each sample is flattened. An image
+    is flattened before a `Dense`, which also works on each step of a sequence. Parameters as ``layers__0`` and
+    ``layers__0__units`` are for `set_params` and grid searches.
+input_shape : tuple of int, default=None
+    The shape of a sample where X has a row for each, as (28, 28, 1). None: the columns are features, or the steps of a
+    series of single numbers.
+"""
+
+CLASSIFIER_PARAMETERS = """\
+class_weight : dict, "balanced" or a list of either, default=None
+    What the loss of each class's samples is multiplied by, as ``{class: weight}``. "balanced" is in inverse
+    proportion to the number of samples of the class, or with `sample_weight` to the sum of their weights. For
+    several columns of y it is a list with one for each column. A class that is not listed has the weight 1, and the
+    weight of a class that is not in y is ignored; but both at once are an error, since the class is then probably
+    misspelt. `partial_fit` does not take "balanced".
+label_smoothing : float, default=0.0
+    The part of the target probability that is shared by all classes, in [0, 1): the network becomes less certain.
+"""
+
+LOSS_PARAMETER = """\
+loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson"}, default="squared_error"
+    The loss to minimize: half the squared error, whose best prediction is the mean; the absolute error, whose best
+    prediction is the median; Huber's loss [10]_, which is squared up to `huber_delta` and linear beyond; the
+    pinball loss of a `quantile` [11]_; or half the Poisson deviance, for counts. The loss is averaged over the
+    targets, except for poisson, which is summed.
+"""
+
+REGRESSOR_PARAMETERS = """\
+quantile : float or list of float, default=0.5
+    The quantile in (0, 1) that loss="quantile" predicts, or a list of several to predict at once.
+huber_delta : float, default=1.0
+    The error beyond which loss="huber" is linear.
+output_activation : str or None, default=None
+    The activation of the output layer, which can keep predictions in a range: "logistic", "softplus", "exp" or
+    "tanh", for instance. None is "exp" for loss="poisson", which allows no other, and "identity" for all others.
 """
 
 REFERENCES = """\
@@ -147,12 +189,8 @@ best_epoch_ : int
     training began: its place in the curves is ``best_epoch_ - 1``. It is 0 before there is one.
 t_ : int
     The number of samples seen in complete epochs; lbfgs's are not counted.
-coefs_ : tuple of ndarray of shape (fan_in, fan_out)
-    The weights of each layer: read-only copies. Assign a list of arrays to set them all.
-intercepts_ : tuple of ndarray of shape (fan_out,)
-    The biases of each layer: read-only copies. Assign a list of arrays to set them all.
 n_features_in_ : int
-    The number of columns of X.
+    The number of columns of X; defined only where X has 2 axes.
 feature_names_in_ : ndarray of shape (n_features_in_,)
     The names of the columns of X; defined only where all are strings.
 n_iter_ : int
@@ -163,6 +201,23 @@ n_outputs_ : int
     The number of units of the output layer.
 out_activation_ : str
     The activation of the output layer.
+"""
+
+LAYERS_ATTRIBUTES = """\
+weights_ : tuple of dict of str to ndarray
+    The weights of each layer, the output layer's last, with the names and shapes that Keras gives them: read-only
+    copies. Assign such a list to set them all.
+coefs_, intercepts_ : tuple of ndarray
+    The weights and the biases as `MLPClassifier` has them, where all layers are dense and have biases.
+input_shape_ : tuple of int
+    The shape of a sample.
+"""
+
+MLP_ATTRIBUTES = """\
+coefs_ : tuple of ndarray of shape (fan_in, fan_out)
+    The weights of each layer: read-only copies. Assign a list of arrays to set them all.
+intercepts_ : tuple of ndarray of shape (fan_out,)
+    The biases of each layer: read-only copies. Assign a list of arrays to set them all.
 """
 
 
@@ -196,7 +251,6 @@ class NetworkParameters:
     weight_decay: float | None = None
     n_iter_no_change: int = 10
     max_fun: int = 15000
-    dropout: float | Sequence[float] = 0.0
     clip_norm: float | None = None
     callback: Callable | None = None
     dtype: Any = None
@@ -228,23 +282,11 @@ class NetworkParameters:
         "weight_decay": [None, Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
         "callback": [None, callable],
         "dtype": [None, StrOptions(["float32", "float64"]), type, np.dtype],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
     }
-
-    def _dropout_rates(self, n_hidden):
-        if not np.iterable(self.dropout):
-            return [float(self.dropout)] * n_hidden
-        rates = list(self.dropout)
-        if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0 <= rate < 1 for rate in rates):
-            raise ValueError(
-                f"dropout must be a rate in [0, 1), or a list of {n_hidden}, one for each hidden layer, "
-                f"got {quoted(rates)}"
-            )
-        return [float(rate) for rate in rates]
 
     def _compute_dtype(self, X, numbers=None):
         """The type to compute in, for samples and, in a regression, their targets."""

@@ -21,6 +21,31 @@ _TRAINING = {"loss_curve_": "loss_curve", "validation_scores_": "validation_scor
 _AXES = {"coefs": "(fan_in, fan_out)", "intercepts": "(fan_out,)"}
 
 
+def checked_array(name, array, axes, dtype=None):
+    """An array of finite numbers, in its own type or in `dtype`.
+
+    Raises
+    ------
+    ValueError
+        For anything else. The message has the name, and the axes in words.
+    """
+    with refusing(f"{name} must be an array of shape {axes}", errors=(TypeError, ValueError)):
+        array = np.asarray(array)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be real numbers, got {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
+    if dtype is None:
+        return array
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype, copy=False)
+    if not np.isfinite(converted).all():
+        raise ValueError(
+            f"{name} must be at most {np.finfo(dtype).max:.3g} with dtype={dtype.name!r}, got {np.abs(array).max():.3g}"
+        )
+    return converted
+
+
 def checked_layers(name, layers, dtype=None):
     """The weights, or biases, of layers as arrays of finite numbers, in their own types or in `dtype`.
 
@@ -35,22 +60,9 @@ def checked_layers(name, layers, dtype=None):
     if not layers:
         raise ValueError(f"{name} must be a list of one array for each layer, got an empty list")
     for i, layer in enumerate(layers):
-        with refusing(f"{name}[{i}] must be an array of shape {_AXES[name]}", errors=(TypeError, ValueError)):
-            layers[i] = layer = np.asarray(layer)
-        if layer.ndim != _AXES[name].count("fan"):
-            raise ValueError(f"{name}[{i}] must have shape {_AXES[name]}, got {layer.shape}")
-        if layer.dtype.kind not in "biuf":
-            raise ValueError(f"{name}[{i}] must be real numbers, got {layer.dtype}")
-        if not np.isfinite(layer).all():
-            raise ValueError(f"{name}[{i}] must be finite, got {layer[~np.isfinite(layer)][0]}")
-        if dtype is not None:
-            with np.errstate(over="ignore"):
-                layers[i] = layer.astype(dtype, copy=False)
-            if not np.isfinite(layers[i]).all():
-                raise ValueError(
-                    f"{name}[{i}] must be at most {np.finfo(dtype).max:.3g} with dtype={dtype.name!r}, "
-                    f"got {np.abs(layer).max():.3g}"
-                )
+        layers[i] = checked_array(f"{name}[{i}]", layer, _AXES[name], dtype)
+        if layers[i].ndim != _AXES[name].count("fan"):
+            raise ValueError(f"{name}[{i}] must have shape {_AXES[name]}, got {layers[i].shape}")
     return layers
 
 
@@ -125,12 +137,12 @@ def fill_from_weights(model, targets, coefs, intercepts, n_epochs=0, training=()
         For shapes that do not fit together.
     """
     coefs, intercepts, sizes = checked_network(coefs, intercepts)
-    model._dropout_rates(len(sizes) - 2)  # refused now, rather than in a later fit
     warn_of_ineffective(model, held_out=True)  # a later fit may hold samples out
     dtype = np.result_type(*coefs, *intercepts, np.float32) if model.dtype is None else np.dtype(model.dtype)
-    description = [layer.description() for layer in model._layers(sizes[-1])]
+    chain = model._chain_for(tuple(sizes[:1]), sizes[-1])
+    model._dropout_rates(len(sizes) - 2)  # refused now, rather than in a later fit
     weights = joined(checked_layers("coefs", coefs, dtype), checked_layers("intercepts", intercepts, dtype))
-    network = Network(description, sizes[:1], targets.head, dtype, None, targets.groups, weights)
+    network = Network(chain.description, chain.input_shape, targets.head, dtype, None, targets.groups, weights)
     state = TrainingState.starting(model.random_state)
     vars(state).update(training)
     model.n_features_in_ = sizes[0]
@@ -207,7 +219,8 @@ def fill_sklearn(model, estimator):
     for name in ("n_features_in_", "feature_names_in_", "n_iter_", "t_", "loss_", "best_loss_", "loss_curve_"):
         if hasattr(model, name):
             setattr(estimator, name, copy.copy(getattr(model, name)))  # it appends to its own curves
-    for name in ("validation_scores_", "best_validation_score_", "n_layers_", "n_outputs_", "out_activation_"):
+    for name in ("validation_scores_", "best_validation_score_", "n_outputs_", "out_activation_"):
         setattr(estimator, name, copy.copy(getattr(model, name)))
+    estimator.n_layers_ = len(estimator.coefs_) + 1
     set_training(estimator, *parted(network.weights()))
     return estimator

@@ -23,6 +23,7 @@ PARAMETERS = {
     "eta0": "eta learning_rate learning_rate_init lr",
     "hidden_layer_sizes": "hidden hidden_dim hidden_dims hidden_layer_size hidden_layers hidden_size hidden_sizes "
     "hidden_units layer_sizes layers n_hidden units",
+    "layers": "activation activations dropout hidden_layer_sizes hidden_layers layer_sizes",
     "learning_rate": "lr_schedule lr_scheduler schedule scheduler",
     "learning_rate_init": "base_lr eta eta0 initial_learning_rate lr step_size",
     "loss": "criterion loss_fn loss_function objective",
@@ -117,14 +118,14 @@ def value_advice(name, value, allowed):
 
 def with_advice(cls):
     """Add advice to the errors of a class of estimators about parameters and values known from elsewhere."""
-    cls.__init__ = _advising_on_parameters(cls.__init__, inspect.signature(cls.__init__).parameters)
-    cls.fit = _advising_on_parameters(cls.fit, inspect.signature(cls.fit).parameters)
-    cls.set_params = _advising_on_parameters(cls.set_params)
+    cls.__init__ = _advising_on_parameters(cls, cls.__init__, inspect.signature(cls.__init__).parameters)
+    cls.fit = _advising_on_parameters(cls, cls.fit, inspect.signature(cls.fit).parameters)
+    cls.set_params = _advising_on_parameters(cls, cls.set_params)
     cls._validate_params = _advising_on_values(cls._validate_params)
     return cls
 
 
-def _advising_on_parameters(method, own=()):
+def _advising_on_parameters(cls, method, own=()):
     """The method, with advice in its errors about unknown parameters. Without `own` ones, it has the constructor's."""
 
     @wraps(method)
@@ -138,9 +139,13 @@ def _advising_on_parameters(method, own=()):
             given_by_place = dict(zip([*own][1:], args, strict=False))
             if "loss" in keywords and "loss" in given_by_place:
                 advice.append(value_advice("loss", given_by_place["loss"], ()))
-            if not any(advice):  # mostly every keyword is known, and the error is another one
+            if not unknown and not any(advice):  # mostly every keyword is known, and the error is another one
                 raise
-            raise type(error)(" ".join([str(error).removesuffix(".") + ".", *filter(None, advice)])) from None
+            # A method may be that of a base, which users do not know.
+            text = str(error).replace(method.__qualname__, f"{cls.__name__}.{method.__name__}")
+            if any(advice):
+                text = " ".join([text.removesuffix(".") + ".", *filter(None, advice)])
+            raise type(error)(text) from None
 
     return advising
 

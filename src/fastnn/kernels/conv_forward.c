@@ -31,9 +31,9 @@ INLINE void forward_tile(const int rows, const int width, const real *x, size_t 
         store_part_of_tile(rows, width, sums, z, z_col, tail);
 }
 
-/* The terms [begin, end) for one panel and all positions. */
+/* The terms [begin, end) for one panel and all positions; `fresh` if there are none before them. */
 static void forward_panel(const fastnn_matrix *matrix, const fastnn_grid *grid, size_t panel, size_t begin, size_t end,
-                          const real *x, real *z)
+                          int fresh, const real *x, real *z)
 {
     const real *bias = (const real *)matrix->weights + panel * (1 + matrix->fan_in) * TILE_COLS;
     const real *W = bias + (1 + begin) * TILE_COLS;
@@ -44,15 +44,16 @@ static void forward_panel(const fastnn_matrix *matrix, const fastnn_grid *grid, 
         for (size_t j = 0, rows; j < grid->width; j += rows) {
             rows = next_height(grid->width, j);
             WITH_CONSTANT_SIZE(rows, width, forward_tile, x + j * grid->x_col, grid->x_col, grid->offsets + begin,
-                               end - begin, bias, W, z + j * grid->z_col, grid->z_col, tail, begin == 0)
+                               end - begin, bias, W, z + j * grid->z_col, grid->z_col, tail, fresh)
         }
 }
 
-void KERNEL(conv_forward)(const fastnn_matrix *matrix, const fastnn_grid *grid, const void *x, void *z)
+void KERNEL(conv_forward)(const fastnn_matrix *matrix, const fastnn_grid *grid, size_t first, size_t last,
+                          const void *x, void *z)
 {
-    const size_t n_parts = grid->n_terms <= DEPTH ? 1 : (grid->n_terms + DEPTH - 1) / DEPTH;
+    const size_t n = last - first, n_parts = n <= DEPTH ? 1 : (n + DEPTH - 1) / DEPTH;
     for (size_t part = 0; part < n_parts; part++)
         for (size_t panel = 0; panel * TILE_COLS < matrix->fan_out; panel++)
-            forward_panel(matrix, grid, panel, grid->n_terms * part / n_parts, grid->n_terms * (part + 1) / n_parts, x,
-                          (real *)z + panel * TILE_COLS);
+            forward_panel(matrix, grid, panel, first + n * part / n_parts, first + n * (part + 1) / n_parts, part == 0,
+                          x, (real *)z + panel * TILE_COLS);
 }

@@ -65,7 +65,10 @@ void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, voi
 {
     for (size_t i = 0; i < n; i++) {
         ptrdiff_t row = rows ? rows[i] : (ptrdiff_t)i;
-        gather_row[X->type](X->data + row * X->row_stride, X->col_stride, X->n_features, (real *)out + i * ldo);
+        real *to = (real *)out + i * ldo;
+        gather_row[X->type](X->data + row * X->row_stride, X->col_stride, X->n_features, to);
+        if (X->rescaling) /* while the row is in the cache */
+            KERNEL(rescale)(1, X->n_features, X->rescaling, to, X->n_features, to, X->n_features);
     }
 }
 
@@ -94,6 +97,8 @@ void KERNEL(gather_entries)(const fastnn_samples *X, const intptr_t *rows, size_
             n = out->capacity - at;
         if (i >= first) {
             gather_row[X->type](X->data + begin * size, (ptrdiff_t)size, n, values + at);
+            if (X->rescaling)
+                KERNEL(rescale)(1, n, X->rescaling, values + at, n, values + at, n);
             for (size_t k = 0; k < n; k++) {
                 size_t column = (size_t)index_at(X->columns, X->wide_indices, begin + k);
                 int there = column < X->n_features;

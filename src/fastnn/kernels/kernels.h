@@ -91,6 +91,19 @@ typedef struct {
     double keep; /* what the weights, not the biases, are multiplied by first: decoupled weight decay */
 } fastnn_update;
 
+/* Windows over the positions of a map (rows, cols, channels), or of a sequence, which is a map of one row.
+ *
+ * Window (i, j) begins at position (i * stride_rows - pad_rows, j * stride_cols - pad_cols). What is of it beyond the
+ * map does not count, and each window has a position within. The windows' positions are numbered row by row.
+ */
+typedef struct {
+    size_t rows, cols, channels;
+    size_t out_rows, out_cols; /* how many windows there are */
+    size_t pool_rows, pool_cols;
+    size_t stride_rows, stride_cols;
+    size_t pad_rows, pad_cols;
+} fastnn_windows;
+
 /* The element types X may come in: sources of gather(). */
 enum fastnn_source {
 #define SOURCE(name, type, convert) FASTNN_##name,
@@ -98,6 +111,11 @@ enum fastnn_source {
 #undef SOURCE
     FASTNN_N_SOURCES
 };
+
+/* Numbers are multiplied by scale, and offset is added. */
+typedef struct {
+    double scale, offset;
+} fastnn_rescaling;
 
 /* The caller's array X: any of the types above, read only; dense with any strides (in bytes), or sparse (CSR). */
 typedef struct {
@@ -109,6 +127,7 @@ typedef struct {
     const void *starts;  /* sparse: (n_samples + 1) where each row begins, and the last one ends; NULL: X is dense */
     int wide_indices;    /* columns and starts are int64_t, else int32_t */
     size_t n_stored;     /* entries in data and columns; a row that begins or ends outside of them is empty */
+    const fastnn_rescaling *rescaling; /* of what is gathered, once it is converted; NULL: it stays as it is */
 } fastnn_samples;
 
 /* What perceptrons learn from: rows of X, dense or sparse (CSR), and the class of each row. */
@@ -171,7 +190,7 @@ typedef struct {
                         const void *b);
     void (*unpack_matrix)(const fastnn_matrix *matrix, const void *packed, void *W, void *b);
 
-    /* rows[0 ... n) of a dense X, converted, into out (n, n_features); rows == NULL: the first n rows. */
+    /* rows[0 ... n) of a dense X, converted and rescaled, into out (n, n_features); rows == NULL: the first n rows. */
     void (*gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo);
     /* rows[first ... last) of a sparse X into their place among the entries, which depends on the rows before them.
      * Entries beyond the capacity are left out. */
@@ -210,8 +229,10 @@ typedef struct {
     void (*dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);
 
-    /* z = x * W + b over a grid; of each position the fan_out numbers are written, and nothing beyond them. */
-    void (*conv_forward)(const fastnn_matrix *matrix, const fastnn_grid *grid, const void *x, void *z);
+    /* z = x * W + b over a grid, of which the sums have terms [first, last). Of each position the fan_out numbers are
+     * written, and nothing beyond them. */
+    void (*conv_forward)(const fastnn_matrix *matrix, const fastnn_grid *grid, size_t first, size_t last, const void *x,
+                         void *z);
     /* The gradients of W and b over a grid, packed as the matrix is, or these added to what is there. delta lies as z
      * does. A vector's length beyond its last number is read, though not used. */
     void (*conv_grad_weights)(const fastnn_matrix *matrix, const fastnn_grid *grid, const void *x, const void *delta,
@@ -220,8 +241,8 @@ typedef struct {
     /* The step of a whole panel with a gradient that is packed as the weights are, with zeros as padding. Unless
      * squares is NULL it gets the sum of the squares of W's part before the step; if it is NULL, the penalty's gradient
      * is in the gradient already. */
-    void (*matrix_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad,
-                        const fastnn_update *update, double *squares);
+    void (*matrix_step)(const fastnn_matrix *matrix, size_t panel, const void *packed_grad, const fastnn_update *update,
+                        double *squares);
     /* For clipping, which needs the whole gradient before a step: the sum of the squares of n numbers. */
     double (*sum_of_squares)(size_t n, const void *x);
     /* onto += x, n numbers of each. */
@@ -239,6 +260,37 @@ typedef struct {
     void (*activate)(int activation, size_t rows, size_t cols, const void *z, size_t ldz, void *a, size_t lda);
     void (*multiply_gradient)(int activation, size_t rows, size_t cols, const void *kept, const void *mask, size_t ldk,
                               void *delta, size_t ldd);
+
+    /* Rows [first, last) of windows over one sample: the largest number of each window, channel by channel, or their
+     * mean. Of equal numbers the first is picked; NaN is larger than any other. x is the map's row x_row, out the first
+     * of these rows of windows. Rows are `..._stride` numbers apart, positions ld... . picks (last - first, out_cols,
+     * channels) gets the numbers of the positions picked, integers as wide as x's numbers; NULL: nobody needs them. */
+    void (*max_pool_forward)(const fastnn_windows *windows, size_t first, size_t last, const void *x, size_t x_row,
+                             size_t x_stride, size_t ldx, void *out, size_t out_stride, size_t ldo, void *picks);
+    void (*average_pool_forward)(const fastnn_windows *windows, size_t first, size_t last, const void *x, size_t x_row,
+                                 size_t x_stride, size_t ldx, void *out, size_t out_stride, size_t ldo);
+    /* The error carried back to rows [first, last) of the map, of which delta_in is the first. delta and picks are
+     * those of all the sample's windows. A position's sum over several windows is in their order. */
+    void (*max_pool_grad_input)(const fastnn_windows *windows, size_t first, size_t last, const void *delta,
+                                size_t delta_stride, size_t ldd, const void *picks, void *delta_in, size_t in_stride,
+                                size_t ldi);
+    void (*average_pool_grad_input)(const fastnn_windows *windows, size_t first, size_t last, const void *delta,
+                                    size_t delta_stride, size_t ldd, void *delta_in, size_t in_stride, size_t ldi);
+
+    /* Each row of x (rows, cols) shifted and scaled to mean 0 and variance 1, times gamma (cols), plus beta (cols);
+     * epsilon is added to the variance. statistics (rows, 2) gets each row's mean, and what it is scaled by; NULL:
+     * nobody needs them. Then the error carried back, delta_in (rows, cols); and what the rows add to the gradients of
+     * gamma and beta. */
+    void (*layer_norm_forward)(size_t rows, size_t cols, double epsilon, const void *x, size_t ldx, const void *gamma,
+                               const void *beta, void *out, size_t ldo, void *statistics);
+    void (*layer_norm_grad_input)(size_t rows, size_t cols, const void *x, size_t ldx, const void *statistics,
+                                  const void *gamma, const void *delta, size_t ldd, void *delta_in, size_t ldi);
+    void (*layer_norm_grad_weights)(size_t rows, size_t cols, const void *x, size_t ldx, const void *statistics,
+                                    const void *delta, size_t ldd, void *grad_gamma, void *grad_beta);
+
+    /* out = x * scale + offset, number by number. In place is allowed. */
+    void (*rescale)(size_t rows, size_t cols, const fastnn_rescaling *by, const void *x, size_t ldx, void *out,
+                    size_t ldo);
 
     /* The mean of each column of x (rows, cols), and the sum of the squared differences from it: of these rows and of
      * rows_before others, whose means and squares (cols) are there. */

@@ -1,6 +1,42 @@
 """The layers of networks, as users write them."""
 
+from fastnn.layers.activation import Activation
+from fastnn.layers.convolution import Conv1D, Conv2D
 from fastnn.layers.dense import Dense
+from fastnn.layers.dropout import Dropout
+from fastnn.layers.normalization import BatchNormalization, LayerNormalization
+from fastnn.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+from fastnn.layers.rescaling import Rescaling
+from fastnn.layers.reshaping import Flatten, Reshape
 from fastnn.layers.spec import Layer
 
-__all__ = ["Dense", "Layer"]
+__all__ = [
+    "Activation",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Conv1D",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "Layer",
+    "LayerNormalization",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "Rescaling",
+    "Reshape",
+]

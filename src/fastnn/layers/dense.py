@@ -1,44 +1,80 @@
 """The dense layer."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from fastnn.layers.spec import Layer
+from fastnn.layers.activation import ACTIVATION, engine_activation
+from fastnn.layers.initializers import INITIALIZERS
+from fastnn.layers.rules import BOOL, COUNT, one_of
+from fastnn.layers.spec import Layer, Operation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dense(Layer):
     """A dense layer: each unit is a function of a weighted sum of all its inputs and a bias.
+
+    A map is flattened. In a sequence, each step is a vector of its own.
 
     Parameters
     ----------
     units : int
         The number of outputs.
-    activation : str, default="relu"
-        The function of the sum.
+    activation : str or None, default="relu"
+        The function of the sum: see `Activation`. Keras's default is None.
+    use_bias : bool, default=True
+        Whether a bias is added to the sum.
+    kernel_initializer : str or None, default=None
+        The distribution of the initial weights. None is scikit-learn's [1]_, which draws biases, too: uniform, of
+        variance 2 / (fan_in + fan_out), or a third of it where all of the network's activations are logistic. With
+        "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal",
+        "zeros" and "ones" the biases are 0.
+    trainable : bool, default=True
+        Whether training changes the weights.
+
+    References
+    ----------
+    .. [1] X. Glorot, Y. Bengio: "Understanding the difficulty of training deep feedforward neural networks",
+       AISTATS (2010).
 
     Examples
     --------
     >>> from fastnn.layers import Dense
-    >>> Dense(100).description()
-    ('dense', 100, 'relu')
+    >>> Dense(100, "tanh", use_bias=False)
+    Dense(100, 'tanh', use_bias=False)
     """
 
     units: int
-    activation: str = "relu"
+    activation: str | None = "relu"
+    _: KW_ONLY
+    use_bias: bool = True
+    kernel_initializer: str | None = None
+    trainable: bool = True
 
-    kind: ClassVar[str] = "dense"
+    rules: ClassVar[dict] = {
+        "units": COUNT,
+        "activation": ACTIVATION,
+        "use_bias": BOOL,
+        "kernel_initializer": one_of([*INITIALIZERS, None]),
+        "trainable": BOOL,
+    }
 
-    def initial_weights(self, input_shape, random_state, gain):
-        """Draw scikit-learn's initial weights: uniform, of variance gain / 3 / (fan_in + fan_out).
+    def output_shape(self, shape, name="the layer"):
+        return *shape[:-1], self.units
 
-        They are Glorot and Bengio's (2010). Biases are drawn likewise. The gain is 6, or 2 where all of the network's
-        activations are logistic.
-        """
-        bound = np.sqrt(gain / (input_shape[-1] + self.units))
-        return [
-            random_state.uniform(-bound, bound, (input_shape[-1], self.units)),
-            random_state.uniform(-bound, bound, self.units),
-        ]
+    def operation(self, shape):
+        return Operation("dense", (self.units,), engine_activation(self.activation), (self.use_bias, self.trainable))
+
+    def weight_shapes(self, shape):
+        bias = {"bias": (self.units,)} if self.use_bias else {}
+        return {"kernel": (shape[-1], self.units), **bias}
+
+    def initial_weights(self, shape, random_state, gain):
+        kernel_shape = shape[-1], self.units
+        if self.kernel_initializer is None:
+            bound = np.sqrt(gain / sum(kernel_shape))
+            kernel = random_state.uniform(-bound, bound, kernel_shape)
+            return [kernel, random_state.uniform(-bound, bound, self.units)] if self.use_bias else [kernel]
+        kernel = INITIALIZERS[self.kernel_initializer](kernel_shape, random_state)
+        return [kernel, np.zeros(self.units)] if self.use_bias else [kernel]

@@ -1,45 +1,165 @@
-"""What every layer has for its user: settings that never change, and its initial weights."""
+"""What every layer has: settings that never change, the shapes that follow from them, and its initial weights."""
 
-from dataclasses import fields
+from dataclasses import MISSING, dataclass, fields
 from typing import ClassVar
 
+from fastnn.data.quoted import quoted
+from fastnn.layers.rules import plain
 
-class Layer:
-    """A layer of a network.
 
-    Each kind is a frozen dataclass, whose fields are the settings that the engine's kind takes, in the same order.
+@dataclass(frozen=True)
+class Operation:
+    """What the engine does for a layer.
 
     Attributes
     ----------
     kind : str
         The name of the engine's kind of layer.
+    settings : tuple
+        The kind's settings before the activation.
+    activation : str or None
+        The engine's name of the activation; None for a kind that has none.
+    flags : tuple of bool
+        The settings after the activation. The default of each is True.
+    pool_size : tuple of int or None
+        The windows, side by side, of which a convolution passes on the largest numbers; None: it passes on all.
     """
 
-    kind: ClassVar[str]
+    kind: str
+    settings: tuple = ()
+    activation: str | None = None
+    flags: tuple = ()
+    pool_size: tuple | None = None
 
     def description(self):
-        """The kind and the settings, as the engine reads them.
+        """The kind and the settings, as the engine reads them, without the last flags that are their defaults."""
+        activation = () if self.activation is None else (self.activation,)
+        if self.pool_size is not None:
+            return self.kind, *self.settings, *activation, *self.flags, self.pool_size
+        flags = list(self.flags)
+        while flags and flags[-1]:
+            flags.pop()
+        return self.kind, *self.settings, *activation, *flags
+
+
+class Layer:
+    """A layer of a network: each kind is a frozen dataclass, whose fields are its settings.
+
+    NumPy's scalars become Python's, and lists tuples. Nothing is refused before `check`, which `fit` calls, so that
+    a grid search reports a setting as it reports any other parameter.
+
+    Attributes
+    ----------
+    reads : {"anything", "map", "sequence"}
+        What the layer takes: a map is (height, width, channels), a sequence (steps, channels).
+    reshapes : bool
+        Whether the layer makes another shape of anything, so that layers after it say nothing about X.
+    rules : dict of str to Rule
+        The rule for each setting.
+    """
+
+    reads: ClassVar[str] = "anything"
+    reshapes: ClassVar[bool] = False
+    rules: ClassVar[dict] = {}
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, plain(value))
+
+    def __repr__(self):
+        """The call that makes this layer, with the settings that are not their defaults."""
+        shown, by_place = [], True
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.default is not MISSING and type(value) is type(field.default) and value == field.default:
+                by_place = False
+                continue
+            by_place = by_place and not field.kw_only
+            shown.append(repr(value) if by_place else f"{field.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def check(self, name):
+        """Refuse settings that break a rule.
+
+        Parameters
+        ----------
+        name : str
+            The layer's name in messages, as ``layers[0]``.
+
+        Raises
+        ------
+        ValueError
+        """
+        for setting, rule in self.rules.items():
+            if not rule.holds(getattr(self, setting)):
+                raise ValueError(f"{name}.{setting} must be {rule.text}, got {quoted(getattr(self, setting))}")
+
+    def output_shape(self, shape, name="the layer"):
+        """The shape of one sample of what the layer makes.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The shape of one sample of what the layer reads.
+        name : str, default="the layer"
+            The layer's name in messages.
 
         Returns
         -------
-        tuple
-        """
-        return self.kind, *(getattr(self, field.name) for field in fields(self))
+        tuple of int
 
-    def initial_weights(self, input_shape, random_state, gain):
+        Raises
+        ------
+        ValueError
+            If the layer cannot read this shape. The message has the layer's name, the rule and the shape.
+        """
+        return shape
+
+    def operation(self, shape):
+        """The Operation of this layer for what it reads; None if it only says something of the layer before."""
+        return None
+
+    def weight_shapes(self, shape):
+        """The shapes of the layer's weights and of its state, by their names in Keras, in the engine's order."""
+        return {}
+
+    def state(self):
+        """The names of those of `weight_shapes` that no optimizer changes."""
+        return ()
+
+    def to_engine(self, weights):
+        """The arrays of the engine's layer, from the weights by their names: kernels as matrices of the last axis."""
+        return [array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array for array in weights.values()]
+
+    def from_engine(self, arrays, shape):
+        """The weights by their names, from the next of the engine's arrays.
+
+        Parameters
+        ----------
+        arrays : iterator of ndarray
+        shape : tuple of int
+            The shape of one sample of what the layer reads.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        return {name: next(arrays).reshape(its_shape) for name, its_shape in self.weight_shapes(shape).items()}
+
+    def initial_weights(self, shape, random_state, gain):
         """Draw the weights that training starts from.
 
         Parameters
         ----------
-        input_shape : tuple of int
+        shape : tuple of int
             The shape of one sample of what the layer reads.
         random_state : numpy.random.RandomState
         gain : float
-            The network's gain, by which some kinds scale their weights: see `Dense`.
+            The network's gain, by which dense layers scale their weights: see `Dense`.
 
         Returns
         -------
         list of ndarray
-            What the layer learns, and its state, as the engine lists them.
+            As the engine lists them: see `to_engine`.
         """
         return []

@@ -1,29 +1,13 @@
 """Rules for the parts of a model that come from a file, which may be damaged, or made up to do harm."""
 
-from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 
 from fastnn.data.quoted import quoted
+from fastnn.layers.rules import Rule
 
 MOST_ITEMS_SHOWN, MOST_TEXT_SHOWN = 6, 60  # in messages, of lists and of strings: a file may hold any number
-
-
-class Rule(NamedTuple):
-    """A rule for a value.
-
-    Attributes
-    ----------
-    text : str
-        What the value must be, for messages.
-    holds : callable
-        Returns whether a value, of any type, keeps the rule.
-    """
-
-    text: str
-    holds: Callable
 
 
 def is_array(value, dtype, n_axes):

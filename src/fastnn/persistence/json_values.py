@@ -5,15 +5,20 @@ says its type: ``{"tuple": [1, 2]}``, ``{"array": "fitted.weights.0"}``.
 """
 
 import math
+from dataclasses import fields
 
 import numpy as np
 
+from fastnn import layers
+from fastnn.data.inputs import refusing
 from fastnn.persistence.checks import shown
 from fastnn.persistence.safetensors_file import can_hold
 
 # The values that a parameter `dtype` may have.
 _TYPES = {"float": float, "numpy.float32": np.float32, "numpy.float64": np.float64}
 _DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+# The layers that a network may have.
+_LAYERS = {name: getattr(layers, name) for name in layers.__all__ if name != "Layer"}
 
 
 class Writer:
@@ -54,6 +59,9 @@ class Writer:
             if all(type(key) is str for key in value):
                 return {"dict": {key: self.write(item, f"{name}.{key}") for key, item in value.items()}}
             return {"items": [self._written(pair, name) for pair in value.items()]}
+        if type(value) in _LAYERS.values():
+            settings = {field.name: getattr(value, field.name) for field in fields(value)}
+            return {"layer": [type(value).__name__, self.write(settings, name)]}
         if isinstance(value, np.ndarray):
             return self._write_array(value, name)
         if isinstance(value, np.generic):
@@ -124,6 +132,7 @@ class Reader:
             "type": (str, lambda name: _named(_TYPES, name, "type")),
             "dtype": (str, lambda name: _named(_DTYPES, name, "dtype")),
             "random_state": (list, self._random_state),
+            "layer": (list, self._layer),
         }
 
     def read(self, value):
@@ -190,6 +199,18 @@ class Reader:
         if not isinstance(array, np.ndarray) or array.ndim != 0 or array.dtype == object:
             raise ValueError(f"'scalar' in the settings must be an array of shape (), got {shown(array)}")
         return array[()]
+
+    def _layer(self, content):
+        if len(content) != 2 or not isinstance(content[0], str):
+            raise ValueError(f"'layer' in the settings must be a name and a dict, got {shown(content)}")
+        cls, settings = _named(_LAYERS, content[0], "the name of a layer"), self._read(content[1])
+        if not isinstance(settings, dict):
+            raise ValueError(f"the settings of {content[0]} must be a dict, got {shown(settings)}")
+        names = {field.name for field in fields(cls)}
+        if not settings.keys() <= names:
+            raise ValueError(f"the settings of {content[0]} must be among {sorted(names)}, got {shown(settings)}")
+        with refusing(f"{content[0]} must have all settings without a default", errors=(TypeError,)):
+            return cls(**settings)
 
     def _random_state(self, content):
         state = self._all(content)

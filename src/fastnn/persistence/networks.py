@@ -16,6 +16,7 @@ from fastnn.engine.layers.registry import make_layers, weight_shapes
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.trainer import Trainer
+from fastnn.layers.rules import Rule
 from fastnn.persistence.checks import (
     ANYTHING,
     BOOL,
@@ -29,7 +30,6 @@ from fastnn.persistence.checks import (
     ORDER,
     SPLIT,
     TEXT,
-    Rule,
     are_arrays,
     are_memory,
     check,
@@ -62,33 +62,39 @@ _MOST_CLASSES = {
 }
 
 
-def _list_of(text, holds):
+def list_of(text, holds):
     return Rule(f"a list of {text}", lambda value: isinstance(value, list) and all(map(holds, value)))
 
 
 def _is_description(value):
-    return isinstance(value, tuple) and all(TEXT.holds(item) or type(item) is int for item in value)
+    return isinstance(value, tuple) and all(map(_is_setting, value))
 
 
-def _at_least_one(rule):
+def _is_setting(value):
+    return type(value) in (str, int, float, bool) or (
+        isinstance(value, tuple) and all(type(item) is int for item in value)
+    )
+
+
+def at_least_one(rule):
     return Rule(f"{rule.text}, at least one", lambda value: rule.holds(value) and len(value) > 0)
 
 
-_LAYERS = {
-    "layers": _at_least_one(_list_of("tuples of strings and integers", _is_description)),
+LAYERS = {
+    "layers": at_least_one(list_of("tuples of strings, numbers and tuples of integers", _is_description)),
     "input_shape": Rule(
         "a tuple of integers, at least one",
         lambda value: isinstance(value, tuple) and len(value) > 0 and all(map(COUNT.holds, value)),
     ),
-    "weights": _at_least_one(_list_of("arrays", lambda value: isinstance(value, np.ndarray))),
+    "weights": at_least_one(list_of("arrays", lambda value: isinstance(value, np.ndarray))),
 }
-# In files of version 1 these parts stand in place of _LAYERS: every layer was a dense one.
+# In files of version 1 these parts stand in place of LAYERS: every layer was a dense one.
 _DENSE_LAYERS = {
-    "coefs": _at_least_one(_list_of("matrices", lambda value: isinstance(value, np.ndarray) and value.ndim == 2)),
-    "intercepts": _list_of("arrays", lambda value: isinstance(value, np.ndarray)),
-    "activations": _list_of("strings", TEXT.holds),
+    "coefs": at_least_one(list_of("matrices", lambda value: isinstance(value, np.ndarray) and value.ndim == 2)),
+    "intercepts": list_of("arrays", lambda value: isinstance(value, np.ndarray)),
+    "activations": list_of("strings", TEXT.holds),
 }
-_PARTS = {
+PARTS = {
     "head": TEXT,
     "targets": DICT,
     "feature_names": FEATURE_NAMES,
@@ -170,10 +176,21 @@ def make_mlp(model, parts):
     """
     if isinstance(parts, dict) and "coefs" in parts:
         parts = _as_version_2(parts)
-    check("the model", parts, _PARTS | _LAYERS)
+    check("the model", parts, PARTS | LAYERS)
+    fill(model, parts, parts["layers"], parts["input_shape"])
+    set_features(model, model._network.sizes[0], parts["feature_names"])
+
+
+def fill(model, parts, description, input_shape):
+    """Give a new model the network of this description, with what else the parts of a fitted one have.
+
+    Raises
+    ------
+    ValueError
+    """
     weights = parts["weights"]
     # The shapes are checked before there is a network: one with such layers may be larger than any memory.
-    layers = make_layers(parts["layers"], parts["input_shape"])
+    layers = make_layers(description, input_shape)
     dtype = weights[0].dtype
     if dtype not in (np.float32, np.float64):
         raise ValueError(f"weights[0] must have dtype float32 or float64, got {dtype}")
@@ -187,10 +204,9 @@ def make_mlp(model, parts):
         check_finite(f"weights[{i}]", array)
     make_targets = _labels if hasattr(model, "predict_proba") else _numbers
     encoder = make_targets(parts["targets"], parts["head"], math.prod(layers[-1].output_shape))
-    network = Network(parts["layers"], parts["input_shape"], encoder.head, dtype, None, encoder.groups, weights)
+    network = Network(description, input_shape, encoder.head, dtype, None, encoder.groups, weights)
     state = _state(parts["state"], network, model.random_state)
     trainer = None if parts["optimizer"] is None else _trainer(parts["optimizer"], network, model._loss(encoder))
-    set_features(model, network.sizes[0], parts["feature_names"])
     model._set_fitted(network, encoder, trainer, state, parts["n_iter"])
     model.loss_, model.best_loss_ = (
         parts["loss"],
@@ -200,7 +216,7 @@ def make_mlp(model, parts):
 
 def _as_version_2(parts):
     """The parts of a file of version 1 in the form of version 2, with layers, and with all weights in one list."""
-    check("the model", parts, _PARTS | _DENSE_LAYERS)
+    check("the model", parts, PARTS | _DENSE_LAYERS)
     coefs, intercepts, activations = (parts[name] for name in _DENSE_LAYERS)
     if not len(coefs) == len(intercepts) == len(activations) + 1:
         raise ValueError(
@@ -213,7 +229,7 @@ def _as_version_2(parts):
     if optimizer is not None and isinstance(optimizer.get("memories"), list):
         optimizer = optimizer | {"memories": [_joined(memory) for memory in optimizer["memories"]]}
     units = map(len, intercepts)
-    return {name: parts[name] for name in _PARTS} | {
+    return {name: parts[name] for name in PARTS} | {
         "layers": [("dense", *settings) for settings in zip(units, [*activations, "identity"], strict=True)],
         "input_shape": coefs[0].shape[:1],
         "weights": _joined((coefs, intercepts)),

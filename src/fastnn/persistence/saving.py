@@ -9,11 +9,14 @@ from contextlib import suppress
 from fastnn.data.quoted import quoted
 from fastnn.estimators.mlp_classifier import MLPClassifier
 from fastnn.estimators.mlp_regressor import MLPRegressor
+from fastnn.estimators.sequential_classifier import SequentialClassifier
+from fastnn.estimators.sequential_regressor import SequentialRegressor
 from fastnn.persistence.checks import listed, shown
 from fastnn.persistence.json_values import Reader, Writer
 from fastnn.persistence.networks import make_mlp, mlp_parts
 from fastnn.persistence.perceptrons import make_perceptron, perceptron_parts
 from fastnn.persistence.safetensors_file import contents, parsed, read_arrays, read_header
+from fastnn.persistence.sequentials import make_sequential, sequential_parts
 
 FORMAT, VERSION = "fastnn", "2"
 KNOWN_VERSIONS = ("1", "2")  # version 1 had dense layers only
@@ -27,6 +30,8 @@ def _models():
     return {
         "MLPClassifier": (MLPClassifier, mlp_parts, make_mlp),
         "MLPRegressor": (MLPRegressor, mlp_parts, make_mlp),
+        "SequentialClassifier": (SequentialClassifier, sequential_parts, make_sequential),
+        "SequentialRegressor": (SequentialRegressor, sequential_parts, make_sequential),
         "Perceptron": (Perceptron, perceptron_parts, make_perceptron),
     }
 
@@ -39,7 +44,7 @@ def save(model, path):
 
     Parameters
     ----------
-    model : MLPClassifier, MLPRegressor or Perceptron
+    model : MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor or Perceptron
     path : str, bytes or os.PathLike
 
     Raises
@@ -92,7 +97,7 @@ def load(path):
 
     Returns
     -------
-    MLPClassifier, MLPRegressor or Perceptron
+    MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor or Perceptron
         The model has the same predictions as the saved one, bit by bit, and its training resumes in the same way.
 
     Raises

@@ -69,6 +69,7 @@ class Holdout:
 
     def __init__(self, samples, y, sample_weight, estimator, targets):
         self.samples, self.y, self.sample_weight = samples, y, sample_weight
+        self.X = estimator._as_given(samples.X)
         scoring = estimator.scoring
         self.by_default = scoring is None
         self.score = default_score(estimator, targets) if self.by_default else None
@@ -107,8 +108,8 @@ class Holdout:
     def _scored(self, model):
         weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
         try:
-            return float(self.scorer(model, self.samples.X, self.y, **weights))
+            return float(self.scorer(model, self.X, self.y, **weights))
         except ValueError:
-            if self.by_default and not np.isfinite(model.predict(self.samples.X)).all():
+            if self.by_default and not np.isfinite(model.predict(self.X)).all():
                 return np.nan
             raise

@@ -7,10 +7,12 @@ gradients of gamma and beta. These are made part by part of the batch, by rows, 
 itself after a barrier: see `Coupling` in layer.pxd. So the layers between two batch normalizations stay in the cache.
 """
 
+from math import isfinite
+
 from libc.stddef cimport size_t
 
 from fastnn.engine.kernels cimport fastnn_batch_norm
-from fastnn.engine.layers.layer import ParameterShape
+from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport Coupling, EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.signal cimport Signal, Step, finish_delta, finish_values, n_panels, row_of
 from fastnn.engine.products cimport packed_size
@@ -85,14 +87,19 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
                     size_t last) noexcept nogil:
     cdef bint learns = shape_of(layer).learns
     cdef fastnn_batch_norm norm = norm_of(layer, learns)
-    cdef const char *gradient = layer.all_gradients
+    cdef size_t batch_rows = 0  # without any the error depends on no gradients
+    cdef char *grad_gamma = NULL
+    cdef char *grad_beta = NULL
     cdef size_t row = first * below.positions, end = last * below.positions, n
+    if learns:
+        batch_rows = layer.n_coupled * below.positions
+        grad_gamma, grad_beta = layer.all_gradients, second(layer, layer.all_gradients)
     while row < end:
         n = min(block_rows(below), end - row)
         layer.kernels.batch_norm_grad_input(
             &norm, n, row_of(layer.kernels, below, below.values, row), below.ld,
-            row_of(layer.kernels, above, above.delta, row), above.ld, layer.n_coupled * below.positions if learns else 0,
-            gradient, second(layer, layer.all_gradients), row_of(layer.kernels, below, below.delta, row), below.ld)
+            row_of(layer.kernels, above, above.delta, row), above.ld, batch_rows, grad_gamma, grad_beta,
+            row_of(layer.kernels, below, below.delta, row), below.ld)
         finish_delta(layer.kernels, below, row, n, 0, n_panels(layer.kernels, below.channels))
         row += n
 
@@ -137,8 +144,12 @@ cdef class BatchNormalizationLayer(EngineLayer):
 
     def __init__(self, tuple description, tuple input_shape):
         self.description, self.input_shape, self.output_shape = description, input_shape, input_shape
-        _, self.settings.momentum, self.settings.epsilon, *options = description
-        self.activation, self.settings.learns = options + ["identity", True][len(options):]
+        momentum, epsilon, self.activation, self.settings.learns = settings_of(description, 4, "identity", True)
+        if not isinstance(momentum, (int, float)) or not 0 <= momentum < 1:
+            raise ValueError(f"momentum must be at least 0 and below 1, got {momentum!r}")
+        if not isinstance(epsilon, (int, float)) or not isfinite(epsilon) or not epsilon > 0:
+            raise ValueError(f"epsilon must be a finite number above 0, got {epsilon!r}")
+        self.settings.momentum, self.settings.epsilon = momentum, epsilon
         self.shape = &self.settings
         self.kind = &LEARNING if self.settings.learns else &FROZEN
         self.coupling = &BY_MOMENTS if self.settings.learns else NULL
@@ -149,9 +160,6 @@ cdef class BatchNormalizationLayer(EngineLayer):
         return [learnt, learnt, state, state]
 
     def reads_whole_vectors(self):
-        return False
-
-    def reads_sparse(self):
         return False
 
     def sums_size(self):

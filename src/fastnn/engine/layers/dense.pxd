@@ -2,4 +2,4 @@ from fastnn.engine.layers.layer cimport EngineLayer
 
 
 cdef class DenseLayer(EngineLayer):
-    pass
+    cdef bint use_bias, trainable

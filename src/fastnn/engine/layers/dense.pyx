@@ -67,11 +67,14 @@ cdef LayerKind DENSE = LayerKind(forward_rows, back_rows, NULL, forward_shared, 
 
 
 cdef class DenseLayer(EngineLayer):
-    """A dense layer: ``("dense", units, activation)``."""
+    """A dense layer: ``("dense", units, activation, use_bias=True, trainable=True)``."""
 
     def __init__(self, tuple description, tuple input_shape):
         self.description, self.input_shape = description, input_shape
-        _, units, self.activation = description
+        if not 3 <= len(description) <= 5:
+            raise ValueError(f"a dense layer must have 2 to 4 settings, got {description}")
+        units, self.activation, *flags = description[1:]
+        self.use_bias, self.trainable = [*flags, True, True][:2]
         # Columns are counted in 32 bits, and matrices of 2^31 rows or columns have more numbers than memory.
         if not isinstance(units, int) or not 1 <= units < 2**31:
             raise ValueError(f"units must be from 1 to 2**31 - 1, got {units!r}")
@@ -79,7 +82,10 @@ cdef class DenseLayer(EngineLayer):
         self.kind = &DENSE
 
     def parameter_shapes(self):
-        return [ParameterShape(self.input_shape[-1], self.output_shape[-1])]
+        return [ParameterShape(self.input_shape[-1], self.output_shape[-1], self.trainable, self.use_bias)]
+
+    def reads_sparse(self):
+        return True
 
     def rows_cost(self):
         cdef size_t fan_in = self.input_shape[-1], fan_out = self.output_shape[-1]

@@ -13,6 +13,24 @@ class ParameterShape(NamedTuple):
     biased: bool = True  # False: the biases stay 0
 
 
+def settings_of(description, n, *defaults):
+    """The n settings of a layer's description. Those that it lacks at its end are their defaults."""
+    kind, *settings = description
+    if not n - len(defaults) <= len(settings) <= n:
+        least = f"{n - len(defaults)} to " if defaults else ""
+        raise ValueError(f"{kind} must have {least}{n} settings, got {len(settings)}: {tuple(settings)}")
+    return *settings, *defaults[len(settings) - n + len(defaults):]
+
+
+def sizes_of(name, sizes, n=None):
+    """A setting that has n sizes, or any number of them, as a tuple."""
+    if (not isinstance(sizes, (tuple, list)) or not sizes or (n is not None and len(sizes) != n)
+            or not all(isinstance(size, int) and 1 <= size < 2**31 for size in sizes)):
+        count = "a tuple of integers" if n is None else f"{n} integer{'s' * (n > 1)}"
+        raise ValueError(f"{name} must be {count} from 1 to 2**31 - 1, got {sizes!r}")
+    return tuple(sizes)
+
+
 cdef class EngineLayer:
     """A layer of a network, between signals of known shapes.
 
@@ -52,6 +70,14 @@ cdef class EngineLayer:
         """
         return 0
 
+    def reads_sparse(self):
+        """Whether the layer reads the entries of a sparse X."""
+        return False
+
+    def rescales_input(self):
+        """Whether the layer's work is done while X is gathered, if it is the network's first one."""
+        return False
+
     def takes_samples_alone(self):
         """Whether each thread takes samples of its own through the layer and back, however large the layer is."""
         return self.kind.forward_shared == NULL and self.kind.back_rows != NULL
@@ -68,16 +94,16 @@ cdef class EngineLayer:
         """The numbers of these sums."""
         return 0
 
-    def reads_sparse(self):
-        """Whether the layer can read the entries of a sparse X."""
-        return True
-
     def reads_whole_vectors(self):
         """Whether the kernels read and write whole vectors of the rows, so that these have to be padded."""
         return True
 
     def scratch_size(self):
         """The numbers of the memory that each thread needs for the time of one call."""
+        return 0
+
+    def memo_size(self):
+        """The numbers that the layer notes for each sample on its way forward, for the way back: `Signal.memo`."""
         return 0
 
     def needs_transposed_delta(self):

@@ -3,10 +3,26 @@
 from fastnn.engine.layers.batch_normalization import BatchNormalizationLayer
 from fastnn.engine.layers.convolution import ConvolutionLayer
 from fastnn.engine.layers.dense import DenseLayer
+from fastnn.engine.layers.layer_normalization import LayerNormalizationLayer
+from fastnn.engine.layers.pooling import (
+    AveragePoolingLayer,
+    GlobalAveragePoolingLayer,
+    GlobalMaxPoolingLayer,
+    MaxPoolingLayer,
+)
+from fastnn.engine.layers.rescaling import RescalingLayer
+from fastnn.engine.layers.reshape import ReshapeLayer
 
 LAYER_KINDS = {
     "dense": DenseLayer,
     "convolution": ConvolutionLayer,
+    "reshape": ReshapeLayer,
+    "max_pooling": MaxPoolingLayer,
+    "average_pooling": AveragePoolingLayer,
+    "global_max_pooling": GlobalMaxPoolingLayer,
+    "global_average_pooling": GlobalAveragePoolingLayer,
+    "rescaling": RescalingLayer,
+    "layer_normalization": LayerNormalizationLayer,
     "batch_normalization": BatchNormalizationLayer,
 }
 

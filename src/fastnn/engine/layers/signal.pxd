@@ -32,6 +32,8 @@ cdef struct Signal:
     size_t number  # of this signal among the network's: dropout draws other numbers for each
     char *delta  # (rows, channels) the loss's gradient; NULL: no layer needs it
     char *delta_t  # (n_tiles, channels, tile_cols) delta's transpose, tile_cols rows at a time; NULL: no layer needs it
+    char *memo  # (samples, memo_size) what the layer below has to know again when the error goes back; NULL: nothing
+    size_t memo_size  # in numbers, or in what is as wide
     fastnn_terms columns, samples  # the terms of sums over the values: all terms, except in a batch of X
     fastnn_entries entries  # a batch of a sparse X, which has no values
 
@@ -40,6 +42,13 @@ cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signa
                               size_t last) noexcept nogil
 cdef size_t signal_size(const Signal *signal) noexcept nogil
 cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t row) noexcept nogil
+cdef char *sample_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t sample) noexcept nogil
+cdef char *memo_of(const fastnn_kernels *kernels, const Signal *signal, size_t sample) noexcept nogil
+cdef char *sums_of(const Signal *signal) noexcept nogil
+cdef void finish_sample_values(const fastnn_kernels *kernels, const Signal *signal, size_t first, size_t last,
+                               const Step *step) noexcept nogil
+cdef void finish_sample_deltas(const fastnn_kernels *kernels, const Signal *signal, size_t first,
+                               size_t last) noexcept nogil
 cdef void finish_values(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,
                         size_t first_panel, size_t last_panel, const Step *step) noexcept nogil
 cdef void finish_delta(const fastnn_kernels *kernels, const Signal *signal, size_t first_row, size_t rows,

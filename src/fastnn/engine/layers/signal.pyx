@@ -23,6 +23,37 @@ cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *mat
     return matrix + (row - signal.first_row) * signal.ld * kernels.itemsize if matrix != NULL else NULL
 
 
+cdef char *sample_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t sample) noexcept nogil:
+    """Where a sample's rows of one of the signal's matrices begin; NULL if there is no such matrix."""
+    return row_of(kernels, signal, matrix, sample * signal.positions)
+
+
+cdef char *memo_of(const fastnn_kernels *kernels, const Signal *signal, size_t sample) noexcept nogil:
+    """Where a sample's memo begins; NULL if there is none."""
+    if signal.memo == NULL:
+        return NULL
+    return signal.memo + (sample - signal.first_row // signal.positions) * signal.memo_size * kernels.itemsize
+
+
+cdef char *sums_of(const Signal *signal) noexcept nogil:
+    """The matrix that the layer below writes its sums to, before `finish_values` makes values of them."""
+    return signal.values if signal.sums == NULL else signal.sums
+
+
+cdef void finish_sample_values(const fastnn_kernels *kernels, const Signal *signal, size_t first, size_t last,
+                               const Step *step) noexcept nogil:
+    """`finish_values` for all rows and columns of samples first ... last - 1."""
+    finish_values(kernels, signal, first * signal.positions, (last - first) * signal.positions, 0,
+                  n_panels(kernels, signal.channels), step)
+
+
+cdef void finish_sample_deltas(const fastnn_kernels *kernels, const Signal *signal, size_t first,
+                               size_t last) noexcept nogil:
+    """`finish_delta` likewise."""
+    finish_delta(kernels, signal, first * signal.positions, (last - first) * signal.positions, 0,
+                 n_panels(kernels, signal.channels))
+
+
 cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signal, size_t first,
                               size_t last) noexcept nogil:
     """Rows first ... last - 1 of a signal's values, as the products read them. first is a multiple of tile_rows."""

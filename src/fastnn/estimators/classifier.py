@@ -1,0 +1,273 @@
+"""What the classifiers among the networks share: their targets, their loss and their predictions."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from numbers import Real
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import ClassifierMixin
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from fastnn._sklearn import _fit_context, set_label_binarizer
+from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
+from fastnn.data.inputs import check_not_balanced, checked_epochs, scored
+from fastnn.data.quoted import quoted
+from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.docstrings import documented
+from fastnn.estimators.network import BaseNetwork
+from fastnn.training.transaction import snapshot
+
+
+@dataclass(eq=False, repr=False)
+class BaseClassifier(ClassifierMixin, BaseNetwork):
+    """What every network that predicts classes has."""
+
+    _: KW_ONLY
+    class_weight: dict | str | Sequence | None = None
+    label_smoothing: float = 0.0
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseNetwork._parameter_constraints,
+        "class_weight": [None, dict, StrOptions(["balanced"]), list, tuple],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+    _y_checks: ClassVar[dict] = {}
+    loss: ClassVar[str] = "log_loss"  # not a parameter; scikit-learn's classifier has the attribute, too
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @documented
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        <X>
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Class labels of any type; for multilabel targets an indicator matrix of zeros and ones; or several columns
+            of classes. If there is a single class, it is always predicted.
+        <sample_weight>
+        <samples to watch>
+
+        Returns
+        -------
+        self : BaseClassifier
+            The estimator itself, fitted.
+
+        <raises and warns of fit>
+        """
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @available_if(BaseNetwork._check_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)
+    @documented
+    def partial_fit(self, X, y, sample_weight=None, classes=None, *, epochs=1):
+        """Train on these samples, and continue from where the last fit ended.
+
+        Parameters
+        ----------
+        <X>
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Targets of the type that `fit` takes. Not every class need be among them.
+        <sample_weight>
+        classes : array-like of shape (n_classes,), or a list of such, default=None
+            All classes there will ever be; for multilabel targets the numbers of the columns; for several columns of
+            classes a list with the classes of each column. Required in the first call.
+        <epochs>
+
+        Returns
+        -------
+        self : BaseClassifier
+            The estimator itself, fitted.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`; also in the first call without `classes`, and for ``class_weight="balanced"``.
+        <other errors and warnings of partial_fit>
+        """
+        check_not_balanced(self.class_weight)
+        return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs), classes=classes)
+
+    @staticmethod
+    def _targets_of(classes, multilabel, n_outputs, names):
+        """The encoder of given classes, or of 0, 1, ..., for a network with this number of outputs.
+
+        The names of its kernel and its bias are for messages.
+        """
+        classes = _as_sequence(classes)
+        if multilabel:
+            targets = Labels.of_type("multilabel-indicator", np.arange(n_outputs) if classes is None else classes)
+        elif classes is not None and np.ndim(classes[0]):
+            targets = Labels.of_type("multiclass-multioutput", classes)
+        else:
+            classes = np.arange(max(2, n_outputs)) if classes is None else classes
+            targets = Labels.of_type("multiclass" if len(classes) > 2 else "binary", classes)
+        given = classes if targets.groups else [targets.classes if classes is None else classes]
+        if not all(map(np.array_equal, given, targets.classes if targets.groups else [targets.classes])):
+            raise ValueError(
+                f"classes must be sorted, as the outputs are: {quoted(targets.classes, str)}, "
+                f"got {quoted(classes, str)}"
+            )
+        if targets.n_outputs != n_outputs:
+            kernel, bias = names
+            message = (
+                f"{bias} must have shape ({targets.n_outputs},) for the classes {quoted(targets.classes, str)}, "
+                f"got ({n_outputs},)"
+            )
+            if targets.target_type == "binary" and n_outputs == 2:
+                message += (
+                    f": two logits act as one, their difference; pass {kernel}[:, 1:] - {kernel}[:, :1] and "
+                    f"{bias}[1:] - {bias}[:1] as the last layer"
+                )
+            raise ValueError(message)
+        return targets
+
+    def _set_sklearn_labels(self, estimator):
+        """Give a network of scikit-learn's the classes, and what it decodes them with."""
+        estimator.classes_ = self.classes_
+        is_multilabel = self._targets.target_type == "multilabel-indicator"
+        labels = np.eye(len(self.classes_), dtype=int) if is_multilabel else self.classes_
+        set_label_binarizer(estimator, LabelBinarizer().fit(labels))
+        return estimator
+
+    def _make_targets(self, y, classes, resumes, partial):
+        if resumes:
+            check_classes(classes, self.classes_)
+            if not partial:
+                self._targets.check_same(y)
+            return self._targets
+        if not partial:
+            return Labels(y)
+        check_classes(classes, known=None)
+        classes = _as_sequence(classes)
+        if len(classes) == 0:
+            raise ValueError(f"classes must hold at least 1 class, got {quoted(classes)}")
+        if np.ndim(classes[0]):  # the classes decide, since a part of y may look like targets of any type
+            targets = Labels.of_type("multiclass-multioutput", classes)
+        elif type_of_target(y).startswith("multilabel") and indicates(y):
+            targets = Labels(y)
+        elif y.ndim == 2:
+            raise ValueError(
+                f"classes must be a list of {y.shape[1]}, the classes of each column of y, got {quoted(classes)}"
+            )
+        else:
+            targets = Labels(classes)
+        if not are_same(classes, targets.classes):
+            raise ValueError(f"classes must be {quoted(targets.classes, str)}, as y has them, got {quoted(classes)}")
+        return targets
+
+    def _target_weights(self, targets, encoded, counted):
+        return targets.weights(self.class_weight, encoded, *counted)
+
+    def _loss(self, targets):
+        return targets.loss(self.label_smoothing)
+
+    @property
+    def classes_(self):
+        """The labels, sorted; for several columns of classes, a list with the labels of each column."""
+        if not hasattr(self, "_targets"):
+            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no classes.")
+        return self._targets.classes
+
+    @documented
+    def predict(self, X):
+        """The likeliest class of each sample.
+
+        Parameters
+        ----------
+        <samples to predict>
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_columns)
+            The labels; for multilabel targets an indicator matrix.
+        """
+        fitted = snapshot(self)
+        outputs = fitted._outputs(X)
+        return fitted._targets.decode(outputs)
+
+    @documented
+    def predict_proba(self, X):
+        """The probability of each class, in the order of `classes_`; for multilabel targets, of each label.
+
+        Parameters
+        ----------
+        <samples to predict>
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or a list of such
+            In the type that the network computes in; for several columns of classes, a list with those of each column.
+        """
+        fitted = snapshot(self)
+        outputs = fitted._outputs(X)
+        return fitted._targets.probabilities(outputs)
+
+    @documented
+    def predict_log_proba(self, X):
+        """The logarithms of `predict_proba`: -inf where a probability is too small for its type.
+
+        Parameters
+        ----------
+        <samples to predict>
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or a list of such
+            The logarithms, in the form that `predict_proba` has.
+        """
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            if isinstance(probabilities, list):
+                return [np.log(part) for part in probabilities]
+            return np.log(probabilities, out=probabilities)
+
+    @documented
+    def score(self, X, y, sample_weight=None):
+        """The accuracy: the part of the samples whose every label is predicted correctly.
+
+        Parameters
+        ----------
+        <samples to predict>
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            The true labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for. None is 1 for each.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        check_is_fitted(self)
+        score = self._score_of_columns if self._targets.groups else super().score
+        return scored(score, X, y, sample_weight)
+
+    def _score_of_columns(self, X, y, sample_weight):
+        y = y.toarray() if issparse(y) else np.asarray(y)
+        check_consistent_length(X, y, sample_weight)
+        if y.ndim != 2 or y.shape[1] != len(self.classes_):
+            raise ValueError(f"y must have {len(self.classes_)} columns of classes, got shape {y.shape}")
+        right = (self.predict(X) == y).all(axis=1)
+        return float(np.average(right, weights=sample_weight))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _as_sequence(classes):
+    """Classes as a list or an array, whose first is number 0: a Series has an index of its own."""
+    if classes is None or isinstance(classes, (list, tuple)):
+        return classes
+    array = np.asarray(classes)
+    if array.ndim == 0:
+        raise ValueError(f"classes must be array-like, got {quoted(classes)}")
+    return array

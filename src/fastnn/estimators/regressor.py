@@ -1,0 +1,209 @@
+"""What the regressors among the networks share: their targets, their loss and their predictions."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from numbers import Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import d2_pinball_score
+from sklearn.neural_network import MLPRegressor as SklearnRegressor
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from fastnn._sklearn import _fit_context
+from fastnn.data.inputs import checked_epochs, scored
+from fastnn.data.number_targets import Numbers
+from fastnn.data.quoted import quoted
+from fastnn.engine.activation import activation_names
+from fastnn.engine.loss import loss_links
+from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.docstrings import documented
+from fastnn.estimators.network import BaseNetwork
+from fastnn.estimators.sklearn_bridge import sklearn_estimator
+from fastnn.training.transaction import snapshot
+
+LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
+
+
+@dataclass(eq=False, repr=False)
+class BaseRegressor(RegressorMixin, BaseNetwork):
+    """What every network that predicts numbers has, besides the parameter `loss`."""
+
+    _: KW_ONLY
+    quantile: float | Sequence[float] = 0.5
+    huber_delta: float = 1.0
+    output_activation: str | None = None
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseNetwork._parameter_constraints,
+        "loss": [StrOptions(LOSSES)],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "output_activation": [None, StrOptions(activation_names)],
+    }
+    _y_checks: ClassVar[dict] = {"y_numeric": True}
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @documented
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        <X>
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The numbers to predict.
+        <sample_weight>
+        <samples to watch>
+
+        Returns
+        -------
+        self : BaseRegressor
+            The estimator itself, fitted.
+
+        <raises and warns of fit>
+        """
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @available_if(BaseNetwork._check_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)
+    @documented
+    def partial_fit(self, X, y, sample_weight=None, *, epochs=1):
+        """Train on these samples, and continue from where the last fit ended.
+
+        Parameters
+        ----------
+        <X>
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The numbers to predict, of as many targets as in the first call.
+        <sample_weight>
+        <epochs>
+
+        Returns
+        -------
+        self : BaseRegressor
+            The estimator itself, fitted.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`; also for another number of targets than in the first call.
+        <other errors and warnings of partial_fit>
+        """
+        return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs))
+
+    def _targets_of(self, n_outputs, name):
+        """The encoder of a network with this number of outputs. The name of its last bias is for messages."""
+        n_quantiles = len(self._quantiles()) if self.loss == "quantile" else 1
+        if n_outputs % n_quantiles:
+            raise ValueError(
+                f"len({name}) must be a multiple of {n_quantiles}, the number of quantiles, got {n_outputs}"
+            )
+        return self._numbers(n_outputs // n_quantiles)
+
+    def _sklearn_estimator(self):
+        """A new regressor of scikit-learn's with this one's parameters.
+
+        Raises
+        ------
+        ValueError
+            For outputs that scikit-learn's does not have.
+        """
+        estimator = sklearn_estimator(self, SklearnRegressor)
+        expected = "exp" if estimator.loss == "poisson" else "identity"
+        if len(self._targets.quantiles) > 1:
+            raise ValueError(
+                f"quantile must be one number for a network of scikit-learn's, got {quoted(self._targets.quantiles)}"
+            )
+        if self.out_activation_ != expected:
+            raise ValueError(
+                f"output_activation must be {expected!r} for a network of scikit-learn's with "
+                f"loss={estimator.loss!r}, got {self.out_activation_!r}"
+            )
+        return estimator
+
+    def _make_targets(self, y, classes, resumes, partial):
+        targets = self._numbers(1 if y.ndim == 1 else y.shape[1])
+        if resumes and targets.n_targets != self._targets.n_targets:
+            raise ValueError(
+                f"y must have {self._targets.n_targets} columns, as in the first fit, got {targets.n_targets}"
+            )
+        if resumes and len(targets.quantiles) != len(self._targets.quantiles):
+            raise ValueError(
+                f"loss and quantile must need {len(self._targets.quantiles)} outputs for each target, as the fitted "
+                f"network has, got loss={self.loss!r} and quantile={quoted(self.quantile)}"
+            )
+        return targets
+
+    def _numbers(self, n_targets):
+        link = loss_links.get(self.loss)
+        if link is not None and self.output_activation not in (None, link):
+            raise ValueError(
+                f"output_activation must be None or {link!r} with loss={self.loss!r}, got {self.output_activation!r}"
+            )
+        return Numbers(n_targets, self.loss, self._quantiles(), float(self.huber_delta), self.output_activation)
+
+    def _quantiles(self):
+        quantiles = list(self.quantile) if np.iterable(self.quantile) else [self.quantile]
+        if not quantiles or not all(isinstance(q, Real) and 0 < q < 1 for q in quantiles):
+            raise ValueError(f"quantile must be in (0, 1), got {quoted(self.quantile)}")
+        return [float(q) for q in quantiles]
+
+    def _target_weights(self, targets, encoded, counted):
+        return None
+
+    def _loss(self, targets):
+        return targets.loss
+
+    @documented
+    def predict(self, X):
+        """The predicted number, or numbers, of each sample.
+
+        Parameters
+        ----------
+        <samples to predict>
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            In the type that the network computes in. Several quantiles lie along a further axis, the last.
+        """
+        fitted = snapshot(self)
+        outputs = fitted._outputs(X)
+        return fitted._targets.decode(outputs)
+
+    @documented
+    def score(self, X, y, sample_weight=None):
+        """R squared; for several quantiles, the mean of their D squared pinball scores.
+
+        Parameters
+        ----------
+        <samples to predict>
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The true numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for. None is 1 for each.
+
+        Returns
+        -------
+        float
+            At most 1.
+        """
+        check_is_fitted(self)
+        score = super().score if len(self._targets.quantiles) == 1 else self._d2_pinball_score
+        return scored(score, X, y, sample_weight)
+
+    def _d2_pinball_score(self, X, y, sample_weight):
+        predicted = self.predict(X)
+        scores = [
+            d2_pinball_score(y, predicted[..., i], sample_weight=sample_weight, alpha=quantile)
+            for i, quantile in enumerate(self._targets.quantiles)
+        ]
+        return float(np.mean(scores))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

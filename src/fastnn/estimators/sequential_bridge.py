@@ -1,0 +1,115 @@
+"""Fitted networks of layers made from weights and from scikit-learn's estimators, and scikit-learn's made from them."""
+
+import math
+
+import numpy as np
+
+from fastnn.data.quoted import quoted
+from fastnn.engine.network import Network
+from fastnn.estimators.ineffective import warn_of_ineffective
+from fastnn.estimators.sequential import checked_weights
+from fastnn.estimators.sklearn_bridge import checked_array, fill_from_sklearn, fill_sklearn
+from fastnn.layers import Dense, Dropout
+from fastnn.layers.chain import check_layers, deciding_layer, named
+from fastnn.training.state import TrainingState
+
+
+def last_names(weights):
+    """The names of the output layer's kernel and bias, for messages."""
+    i = len(weights) - 1
+    return f"weights[{i}]['kernel']", f"weights[{i}]['bias']"
+
+
+def n_outputs_of(weights):
+    """The number of outputs of a network with these weights.
+
+    Raises
+    ------
+    ValueError
+        If the last of them are not a dense layer's.
+    """
+    if not isinstance(weights, (list, tuple)) or not weights or not isinstance(weights[-1], dict):
+        raise ValueError(f"weights must be a list of dicts, the output layer's last, got {quoted(weights)}")
+    kernel, name = weights[-1].get("kernel"), last_names(weights)[0]
+    kernel = checked_array(name, kernel, "(fan_in, n_outputs)")
+    if kernel.ndim != 2 or kernel.shape[1] < 1:
+        raise ValueError(f"{name} must have shape (fan_in, n_outputs), got {kernel.shape}")
+    return kernel.shape[1]
+
+
+def _shape_of_sample(model, weights):
+    """The shape of a sample: the parameter `input_shape`, or as many columns as the first weights are for."""
+    if model.input_shape is None:
+        i = deciding_layer(model.layers)
+        if i is not None:
+            raise ValueError(f"input_shape must be a tuple of integers for {named(model.layers, i)}, got None")
+        first = next(iter(array for of_layer in weights for array in of_layer.values()))
+        return np.shape(first)[:1]
+    return (math.prod(np.atleast_1d(model.input_shape).tolist()),)
+
+
+def fill_from_layers(model, targets, weights):
+    """Make a new model a fitted one.
+
+    Parameters
+    ----------
+    model : BaseSequential
+        A model that is not fitted.
+    targets : Labels or Numbers
+    weights : sequence of dict of str to array-like
+        The weights of each layer, the output layer's last.
+
+    Returns
+    -------
+    BaseSequential
+
+    Raises
+    ------
+    ValueError
+        For weights that do not fit the layers.
+    """
+    check_layers(model.layers)
+    for i, of_layer in enumerate(weights):
+        if not isinstance(of_layer, dict):
+            raise ValueError(f"weights[{i}] must be a dict of arrays, got {quoted(of_layer)}")
+    model._set_input_shape(_shape_of_sample(model, weights))
+    chain = model._chain_for(model.input_shape_, targets.n_outputs)
+    warn_of_ineffective(model, held_out=True)  # a later fit may hold samples out
+    given = [np.asarray(array) for of_layer in weights for array in of_layer.values()]
+    dtype = np.result_type(*given, np.float32) if model.dtype is None else np.dtype(model.dtype)
+    arrays = checked_weights(weights, chain, dtype)
+    network = Network(chain.description, chain.input_shape, targets.head, dtype, None, targets.groups, arrays)
+    model.n_features_in_ = network.sizes[0]
+    model._set_fitted(network, targets, None, TrainingState.starting(model.random_state), 0)
+    return model
+
+
+def from_sklearn_network(cls, fitted, make_targets):
+    """A new model of this class, with the weights and the training of a fitted estimator of scikit-learn's."""
+    parameters = fitted.get_params()
+    activation = parameters.pop("activation")
+    del parameters["hidden_layer_sizes"]
+    model = cls([Dense(len(bias), activation) for bias in fitted.intercepts_[:-1]], **parameters)
+    model.input_shape_ = (fitted.n_features_in_,)
+    return fill_from_sklearn(model, make_targets(model), fitted)
+
+
+def to_sklearn_network(model, estimator):
+    """Give a model's network, and what it keeps of its training, to a new estimator of scikit-learn's.
+
+    Raises
+    ------
+    ValueError
+        For a layer that scikit-learn does not have. The message names it.
+    """
+    chain = model._chain
+    for i, layer in enumerate(chain.layers):
+        if not isinstance(layer, (Dense, Dropout, type(None))) or (isinstance(layer, Dense) and not layer.use_bias):
+            raise ValueError(
+                f"layers[{i}] must be a Dense with biases, or a Dropout, for a network of scikit-learn's, "
+                f"got {quoted(layer)}"
+            )
+    if chain.description[0][0] != "dense":  # dropout of X itself
+        raise ValueError(f"layers[0] must be a Dense for a network of scikit-learn's, got {quoted(chain.layers[0])}")
+    estimator.set_params(hidden_layer_sizes=model._network.sizes[1:-1])
+    return fill_sklearn(model, estimator)

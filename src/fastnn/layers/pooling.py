@@ -1,0 +1,229 @@
+"""Pooling: one number for each window, or for each channel."""
+
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+from fastnn.layers.rules import Rule, counts, one_of
+from fastnn.layers.spec import Layer, Operation
+from fastnn.layers.windows import Windowed
+
+
+class _Pooling(Windowed):
+    """What pooling along any number of axes shares."""
+
+    kind: ClassVar[str]
+
+    def _strides(self):
+        return self.along(self.pool_size if self.strides is None else self.strides)
+
+    def output_shape(self, shape, name="the layer"):
+        return *self.moved(shape, name, "pool_size", self._strides()), shape[-1]
+
+    def operation(self, shape):
+        return Operation(self.kind, (self.along(self.pool_size), self._strides(), self.padding))
+
+
+def _rules(n_axes):
+    size = counts(n_axes)
+    strides = Rule(f"{size.text}, or None", lambda value: value is None or size.holds(value))
+    return {"pool_size": size, "strides": strides, "padding": one_of(["valid", "same"])}
+
+
+@dataclass(frozen=True, repr=False)
+class MaxPooling2D(_Pooling):
+    """The largest number of each window of a map, for each channel.
+
+    Parameters
+    ----------
+    pool_size : int or (int, int), default=2
+        The height and width of the window.
+    strides : int or (int, int) or None, default=None
+        The distance from one window to the next. None is `pool_size`.
+    padding : {"valid", "same"}, default="valid"
+        "valid": the windows stay inside the map. "same": they may reach over its edges.
+
+    Examples
+    --------
+    >>> from fastnn.layers import MaxPooling2D
+    >>> MaxPooling2D().output_shape((28, 28, 32))
+    (14, 14, 32)
+    """
+
+    pool_size: int | tuple = 2
+    _: KW_ONLY
+    strides: int | tuple | None = None
+    padding: str = "valid"
+
+    kind: ClassVar[str] = "max_pooling"
+    n_axes: ClassVar[int] = 2
+    reads: ClassVar[str] = "map"
+    rules: ClassVar[dict] = _rules(2)
+
+
+@dataclass(frozen=True, repr=False)
+class AveragePooling2D(_Pooling):
+    """The mean of each window of a map, for each channel. What lies beyond an edge is not counted.
+
+    Parameters
+    ----------
+    pool_size : int or (int, int), default=2
+        The height and width of the window.
+    strides : int or (int, int) or None, default=None
+        The distance from one window to the next. None is `pool_size`.
+    padding : {"valid", "same"}, default="valid"
+        "valid": the windows stay inside the map. "same": they may reach over its edges.
+
+    Examples
+    --------
+    >>> from fastnn.layers import AveragePooling2D
+    >>> AveragePooling2D(3, strides=2, padding="same").output_shape((28, 28, 32))
+    (14, 14, 32)
+    """
+
+    pool_size: int | tuple = 2
+    _: KW_ONLY
+    strides: int | tuple | None = None
+    padding: str = "valid"
+
+    kind: ClassVar[str] = "average_pooling"
+    n_axes: ClassVar[int] = 2
+    reads: ClassVar[str] = "map"
+    rules: ClassVar[dict] = _rules(2)
+
+
+@dataclass(frozen=True, repr=False)
+class MaxPooling1D(_Pooling):
+    """The largest number of each window of a sequence, for each channel.
+
+    Parameters
+    ----------
+    pool_size : int, default=2
+        The number of steps of the window.
+    strides : int or None, default=None
+        The distance from one window to the next. None is `pool_size`.
+    padding : {"valid", "same"}, default="valid"
+        "valid": the windows stay inside the sequence. "same": they may reach over its ends.
+
+    Examples
+    --------
+    >>> from fastnn.layers import MaxPooling1D
+    >>> MaxPooling1D(3).output_shape((100, 8))
+    (33, 8)
+    """
+
+    pool_size: int | tuple = 2
+    _: KW_ONLY
+    strides: int | tuple | None = None
+    padding: str = "valid"
+
+    kind: ClassVar[str] = "max_pooling"
+    n_axes: ClassVar[int] = 1
+    reads: ClassVar[str] = "sequence"
+    rules: ClassVar[dict] = _rules(1)
+
+
+@dataclass(frozen=True, repr=False)
+class AveragePooling1D(_Pooling):
+    """The mean of each window of a sequence, for each channel. What lies beyond an end is not counted.
+
+    Parameters
+    ----------
+    pool_size : int, default=2
+        The number of steps of the window.
+    strides : int or None, default=None
+        The distance from one window to the next. None is `pool_size`.
+    padding : {"valid", "same"}, default="valid"
+        "valid": the windows stay inside the sequence. "same": they may reach over its ends.
+
+    Examples
+    --------
+    >>> from fastnn.layers import AveragePooling1D
+    >>> AveragePooling1D(2).output_shape((100, 8))
+    (50, 8)
+    """
+
+    pool_size: int | tuple = 2
+    _: KW_ONLY
+    strides: int | tuple | None = None
+    padding: str = "valid"
+
+    kind: ClassVar[str] = "average_pooling"
+    n_axes: ClassVar[int] = 1
+    reads: ClassVar[str] = "sequence"
+    rules: ClassVar[dict] = _rules(1)
+
+
+class _GlobalPooling(Layer):
+    """What pooling over all positions shares."""
+
+    kind: ClassVar[str]
+
+    def output_shape(self, shape, name="the layer"):
+        return shape[-1:]
+
+    def operation(self, shape):
+        return Operation(self.kind)
+
+
+@dataclass(frozen=True, repr=False)
+class GlobalMaxPooling2D(_GlobalPooling):
+    """The largest number of each channel of a map.
+
+    Examples
+    --------
+    >>> from fastnn.layers import GlobalMaxPooling2D
+    >>> GlobalMaxPooling2D().output_shape((7, 7, 64))
+    (64,)
+    """
+
+    kind: ClassVar[str] = "global_max_pooling"
+    reads: ClassVar[str] = "map"
+
+
+@dataclass(frozen=True, repr=False)
+class GlobalAveragePooling2D(_GlobalPooling):
+    """The mean of each channel of a map [1]_.
+
+    References
+    ----------
+    .. [1] M. Lin, Q. Chen, S. Yan: "Network in network", ICLR (2014).
+
+    Examples
+    --------
+    >>> from fastnn.layers import GlobalAveragePooling2D
+    >>> GlobalAveragePooling2D().output_shape((7, 7, 64))
+    (64,)
+    """
+
+    kind: ClassVar[str] = "global_average_pooling"
+    reads: ClassVar[str] = "map"
+
+
+@dataclass(frozen=True, repr=False)
+class GlobalMaxPooling1D(_GlobalPooling):
+    """The largest number of each channel of a sequence.
+
+    Examples
+    --------
+    >>> from fastnn.layers import GlobalMaxPooling1D
+    >>> GlobalMaxPooling1D().output_shape((100, 8))
+    (8,)
+    """
+
+    kind: ClassVar[str] = "global_max_pooling"
+    reads: ClassVar[str] = "sequence"
+
+
+@dataclass(frozen=True, repr=False)
+class GlobalAveragePooling1D(_GlobalPooling):
+    """The mean of each channel of a sequence.
+
+    Examples
+    --------
+    >>> from fastnn.layers import GlobalAveragePooling1D
+    >>> GlobalAveragePooling1D().output_shape((100, 8))
+    (8,)
+    """
+
+    kind: ClassVar[str] = "global_average_pooling"
+    reads: ClassVar[str] = "sequence"

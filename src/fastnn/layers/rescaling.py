@@ -1,0 +1,34 @@
+"""Rescaling of inputs."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fastnn.layers.rules import NUMBER
+from fastnn.layers.spec import Layer, Operation
+
+
+@dataclass(frozen=True, repr=False)
+class Rescaling(Layer):
+    """Multiplies each number, and adds to it: images of whole numbers need no copy of floats.
+
+    Parameters
+    ----------
+    scale : float
+        What each number is multiplied by.
+    offset : float, default=0.0
+        What is added to the product.
+
+    Examples
+    --------
+    >>> from fastnn.layers import Rescaling
+    >>> Rescaling(1 / 255).output_shape((28, 28, 1))
+    (28, 28, 1)
+    """
+
+    scale: float
+    offset: float = 0.0
+
+    rules: ClassVar[dict] = {"scale": NUMBER, "offset": NUMBER}
+
+    def operation(self, shape):
+        return Operation("rescaling", (float(self.scale), float(self.offset)))

@@ -1,0 +1,66 @@
+"""Other shapes of the same numbers."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fastnn.layers.rules import SHAPE
+from fastnn.layers.spec import Layer, Operation
+
+
+def copied(shape):
+    """The engine's copy of a signal in another shape, or in the same."""
+    return Operation("reshape", (shape,), "identity")
+
+
+class _Reshaping(Layer):
+    reshapes: ClassVar[bool] = True
+
+    def operation(self, shape):
+        return copied(self.output_shape(shape))
+
+
+@dataclass(frozen=True, repr=False)
+class Flatten(_Reshaping):
+    """All numbers of a map or a sequence in one vector, in the order of rows, columns and channels.
+
+    `Dense` does so to a map by itself.
+
+    Examples
+    --------
+    >>> from fastnn.layers import Flatten
+    >>> Flatten().output_shape((7, 7, 64))
+    (3136,)
+    """
+
+    def output_shape(self, shape, name="the layer"):
+        return (math.prod(shape),)
+
+
+@dataclass(frozen=True, repr=False)
+class Reshape(_Reshaping):
+    """The same numbers, in the same order, in another shape.
+
+    Parameters
+    ----------
+    target_shape : tuple of int
+        The shape of a sample: (channels,), (steps, channels) or (height, width, channels).
+
+    Examples
+    --------
+    >>> from fastnn.layers import Reshape
+    >>> Reshape([28, 28, 1])
+    Reshape((28, 28, 1))
+    """
+
+    target_shape: tuple
+
+    rules: ClassVar[dict] = {"target_shape": SHAPE}
+
+    def output_shape(self, shape, name="the layer"):
+        if math.prod(self.target_shape) != math.prod(shape):
+            raise ValueError(
+                f"{name}.target_shape must have {math.prod(shape)} numbers for Reshape of shape {shape}, got "
+                f"{self.target_shape}"
+            )
+        return self.target_shape

@@ -1,0 +1,99 @@
+"""Layers, and calls to networks of layers, that are refused."""
+
+import numpy as np
+
+from fastnn import SequentialClassifier, SequentialRegressor
+from fastnn.engine.layers.registry import make_layers
+from fastnn.layers import (
+    BatchNormalization,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalMaxPooling1D,
+    MaxPooling2D,
+    Reshape,
+)
+from fastnn.persistence.json_values import Reader
+from fastnn.persistence.sequentials import make_sequential, sequential_parts
+
+X = np.random.default_rng(0).normal(size=(30, 12))
+IMAGES = X.reshape(30, 3, 4)
+Y = np.arange(30) % 3
+MANY = ["a long name of a layer"] * 5000  # messages name the first few
+
+
+def model(*layers, **parameters):
+    return SequentialClassifier(list(layers), **{"max_iter": 2, "random_state": 0} | parameters)
+
+
+def fit(*layers, **parameters):
+    return model(*layers, **parameters).fit(X, Y)
+
+
+def assign(change, *layers):
+    fitted = fit(*(layers or (Dense(4),)))
+    fitted.weights_ = change(list(fitted.weights_))
+
+
+def from_weights(weights, *layers):
+    return SequentialClassifier.from_weights(list(layers), weights)
+
+
+def normalized(moving_variance):
+    """Weights of a normalization and an output."""
+    state = {"moving_mean": np.zeros(2), "moving_variance": np.full(2, moving_variance)}
+    return [{"gamma": np.ones(2), "beta": np.zeros(2), **state}, {"kernel": np.ones((2, 3)), "bias": np.zeros(3)}]
+
+
+def loaded(**parts):
+    fitted = SequentialRegressor([Dense(4)], max_iter=2).fit(parts.pop("X", X), Y)
+    return make_sequential(SequentialRegressor(), sequential_parts(fitted) | parts)
+
+
+PROVOCATIONS = {
+    "a setting": lambda: fit(Dense(0)),
+    "a long setting": lambda: fit(Dense("a" * 10_000)),
+    "no layer": lambda: fit(Dense(3), MANY),
+    "vectors for images": lambda: fit(Conv2D(3, 3)),
+    "images for sequences": lambda: model(Conv1D(3, 3)).fit(X.reshape(30, 3, 2, 2), Y),
+    "a vector for a sequence": lambda: fit(Flatten(), GlobalMaxPooling1D()),
+    "a window": lambda: model(MaxPooling2D(4)).fit(IMAGES, Y),
+    "a dilated window": lambda: model(Conv2D(3, 3, dilation_rate=2)).fit(IMAGES, Y),
+    "groups": lambda: model(Conv2D(3, 2, groups=2)).fit(IMAGES, Y),
+    "target_shape": lambda: fit(Reshape((5, 5))),
+    "a sequence in the end": lambda: fit(Conv1D(3, 2)),
+    "too large": lambda: model(Conv2D(2**31 - 1, 2)).fit(IMAGES, Y),
+    "lbfgs": lambda: fit(Dropout(0.5), solver="lbfgs"),
+    "axes": lambda: fit(Dense(3)).predict(X.reshape(30, 3, 2, 2, 1)),
+    "another shape": lambda: fit(Dense(3)).predict(IMAGES),
+    "input_shape": lambda: fit(Dense(3), input_shape=(3, 0)),
+    "a long input_shape": lambda: fit(Dense(3), input_shape=list(range(5000))),
+    "input_shape and columns": lambda: fit(Dense(3), input_shape=(3, 5)),
+    "input_shape and X": lambda: model(Dense(3), input_shape=(3, 5)).fit(IMAGES, Y),
+    "weights before fit": lambda: model().weights_,
+    "weights: their number": lambda: assign(lambda weights: weights[:1]),
+    "weights: something else": lambda: assign(lambda weights: "a" * 10_000),
+    "weights: a name": lambda: assign(lambda weights: [{"weight": 1}, weights[1]]),
+    "weights: a shape": lambda: assign(lambda weights: [weights[1], weights[1]]),
+    "weights: a variance": lambda: from_weights(normalized(-1.0), BatchNormalization()),
+    "coefs of other layers": lambda: fit(Dense(3, use_bias=False)).coefs_,
+    "from_weights: a list": lambda: from_weights([]),
+    "from_weights: a kernel": lambda: from_weights([{"kernel": np.ones(3), "bias": np.ones(3)}]),
+    "from_weights: a dict": lambda: from_weights([MANY, normalized(1.0)[1]], Dense(3)),
+    "from_weights: input_shape": lambda: from_weights(normalized(1.0), Conv2D(3, 3)),
+    "to_sklearn": lambda: fit(Dense(3, use_bias=False)).to_sklearn(),
+    "to_sklearn: dropout of X": lambda: fit(Dropout(0.5), Dense(3)).to_sklearn(),
+    "set_params: a list": lambda: model().set_params(layers=5, layers__0=None),
+    "set_params: a number": lambda: model(Dense(3)).set_params(layers__1=None),
+    "set_params: a setting": lambda: model(Dense(3)).set_params(layers__0__filters=3),
+    "set_params: a long name": lambda: model(None).set_params(**{"layers__0__" + "a" * 10_000: 3}),
+    "the engine: a dense layer": lambda: make_layers([("dense", 3)], (4,)),
+    "a file: a layer": lambda: Reader({}).read({"layer": [3]}),
+    "a file: a layer's dict": lambda: Reader({}).read({"layer": ["Dense", 3]}),
+    "a file: a layer's settings": lambda: Reader({}).read({"layer": ["Dense", {"dict": {"unit": 3}}]}),
+    "a file: input_shape": lambda: loaded(n_features=13),
+    "a file: outputs": lambda: loaded(weights=[X]),
+    "a file: feature names": lambda: loaded(X=IMAGES, feature_names=np.array(["a"], object)),
+}

@@ -1,0 +1,56 @@
+"""Layers of every kind, with settings in and out of range, for tests/support/fuzz.py."""
+
+from dataclasses import fields
+
+import numpy as np
+
+from fastnn import layers
+
+HUGE = 10**400
+COUNTS = [1, 2, 3, 2, 1, 0, -1, 2.5, 2**31, HUGE, (1, 2), [2, 2], (1,), np.int64(2), None, "a", True]
+VALUES = {
+    "units": COUNTS,
+    "filters": COUNTS,
+    "kernel_size": COUNTS,
+    "pool_size": COUNTS,
+    "strides": COUNTS,
+    "dilation_rate": COUNTS,
+    "groups": COUNTS,
+    "activation": ["relu", "swish", None, "linear", np.str_("gelu"), "exp", "nope", 3],
+    "name": ["tanh", None, "sigmoid", "nope"],
+    "padding": ["valid", "same", "causal", None],
+    "use_bias": [True, False, np.False_, 1],
+    "trainable": [True, False, 0],
+    "kernel_initializer": [None, "he_normal", "orthogonal", "zeros", "glorot_uniform", "nope"],
+    "rate": [0, 0.5, 1, -0.1, np.float32(0.25), HUGE],
+    "target_shape": [(5,), (5, 1), [1, 5, 1], (), (2, 3), (-5,), 5, (2**31, 2**31), np.array([5, 1])],
+    "scale": [0.5, 1, 1e300, np.nan, HUGE],
+    "offset": [0, -3, np.inf],
+    "momentum": [0.9, 0, 1, -1],
+    "epsilon": [1e-3, 0, HUGE],
+}
+KINDS = [getattr(layers, name) for name in layers.__all__ if name != "Layer"]
+INPUT_SHAPES = [None, None, (5, 1), (1, 5, 1), [5], 5, (), (2, 3), (5, 0), (HUGE,), "a", (5, 1, 1, 1), np.int64(5)]
+
+
+def any_layer(rng):
+    """A layer, most of whose settings are the first of their values; rarely something else."""
+    if rng.random() < 0.03:
+        return [None, "relu", layers.Dense, 5][rng.integers(4)]
+    cls = layers.Dense if rng.random() < 0.4 else KINDS[rng.integers(len(KINDS))]
+    settings = {}
+    for field in fields(cls):
+        if (
+            field.name in ("units", "filters", "kernel_size", "target_shape", "rate", "scale", "name")
+            or rng.random() < 0.2
+        ):
+            values = VALUES[field.name]
+            settings[field.name] = values[rng.integers(min(len(values), 4) if rng.random() < 0.9 else len(values))]
+    return cls(**settings)
+
+
+def any_layers(rng):
+    """Mostly a short list of layers."""
+    if rng.random() < 0.02:
+        return [None, 5, "relu", layers.Dense(3)][rng.integers(4)]
+    return [any_layer(rng) for _ in range(rng.integers(0, 5))]
