@@ -43,9 +43,22 @@ def make(example, dtype, level, rng, weights=None):
     """The example's network, of random weights."""
     input_shape, description = example
     network = Network(description, input_shape, "identity", dtype, level)
-    weights = [rng.normal(0, shape[0] ** -0.5, shape) for shape in network.shapes] if weights is None else weights
+    if weights is None:
+        weights = [rng.normal(0, shape[0] ** -0.5, shape) for shape in network.shapes]
+        # State may be a variance.
+        weights = [w if learnt else abs(w) for w, learnt in zip(weights, are_learnt(network), strict=True)]
     network.set_weights(weights)
     return network
+
+
+def are_learnt(network):
+    """Of each array of weights, whether it is learnt."""
+    return [
+        shape.learnt
+        for layer in network.layers
+        for shape in layer.parameter_shapes()
+        for _ in range((shape.fan_in > 0) + shape.biased)
+    ]
 
 
 def by_layer(network, weights):
@@ -137,12 +150,7 @@ def check_gradients(network, rng, n_samples, rates=()):
     loss = trainer.run(X, targets, np.arange(n_samples))
     expected_loss, _ = reference_loss(network, before, X, targets, masks)
     assert loss == pytest.approx(expected_loss, rel=1e-12)
-    learnt = [
-        shape.learnt
-        for layer in network.layers
-        for shape in layer.parameter_shapes()
-        for _ in range((shape.fan_in > 0) + shape.biased)
-    ]
+    learnt = are_learnt(network)
     for gradient, array, is_learnt in zip(network.unpack(trainer.memories[0]), before, learnt, strict=True):
         if not is_learnt:
             assert not gradient.any()
@@ -155,7 +163,8 @@ def check_gradients(network, rng, n_samples, rates=()):
                 losses.append(reference_loss(network, before, X, targets, masks)[0])
             array[at] = number
             differences[at] = (losses[0] - losses[1]) / (2 * STEP * n_samples)
-        np.testing.assert_allclose(gradient, differences, rtol=0, atol=1e-7 * max(1e-3, np.abs(differences).max()))
+        # Before a batch normalization biases have no gradient, and the differences of the loss are its rounding alone.
+        np.testing.assert_allclose(gradient, differences, rtol=0, atol=1e-7 * max(1e-2, np.abs(differences).max()))
 
 
 def test_state_follows_the_batches(example, sharing, rng, level):

@@ -53,6 +53,74 @@ def test_wide_layers_have_phases_of_their_own():
     ]
 
 
+BATCH_NORMALIZATION = ("batch_normalization", 0.99, 1e-3, "relu")
+
+
+def planned(description, input_shape):
+    network = Network(description, input_shape, "identity", "float32", "baseline")
+    made = schedule.plan(network.layers)
+    return phases(schedule.text(made).splitlines()), schedule.signals_of_rows(made, len(description))
+
+
+def test_batch_normalization_has_a_barrier_forward_and_one_back():
+    dense = ("dense", 100, "identity")
+    assert planned([dense, BATCH_NORMALIZATION, dense], (64,))[0] == [
+        "begin, rows (forward 0, sums 1)",
+        "add sums 1, rows (forward 1, forward 2, loss, back 2, grad 1)",
+        "add losses, add gradients 1, rows (back 1), step 2",
+        "step 1, step 0, gather",
+    ]
+    assert planned([BATCH_NORMALIZATION, BATCH_NORMALIZATION, dense], (64,))[0] == [
+        "begin, rows (sums 0)",
+        "add sums 0, rows (forward 0, sums 1)",
+        "add sums 1, rows (forward 1, forward 2, loss, back 2, grad 1)",
+        "add losses, add gradients 1, rows (back 1, grad 0), step 2",
+        "step 1, step 0, gather",
+    ]
+
+
+def test_layers_between_two_batch_normalizations_are_taken_together():
+    layers = [("convolution", 8, (3, 3), (1, 1), "same", (1, 1), 1, "relu")] * 5
+    layers[1] = layers[4] = BATCH_NORMALIZATION
+    last = ("convolution", 1, (9, 9), (1, 1), "valid", (1, 1), 1, "identity")
+    plan, own = planned([*layers, last], (9, 9, 3))
+    assert plan == [
+        "begin, rows (forward 0, sums 1)",
+        "add sums 1, rows (forward 1, forward 2, forward 3, sums 4)",
+        "add sums 4, rows (forward 4, forward 5, loss, grad 5, back 5, grad 4)",
+        "add losses, add gradients 4, rows (back 4, grad 3, back 3, grad 2, back 2, grad 1), step 5",
+        "add gradients 1, rows (back 1, grad 0), step 4, step 3, step 2",
+        "step 1, step 0, gather",
+    ]
+    assert own == [False] * 5 + [True]  # what is needed again after a barrier is kept for the whole batch
+
+
+def test_batch_normalization_above_a_wide_layer():
+    """Threads share the wide layer by tiles, so that nobody has whole samples until the barrier."""
+    wide = ("dense", 512, "identity")
+    assert planned([wide, BATCH_NORMALIZATION, wide, BATCH_NORMALIZATION, ("dense", 10, "identity")], (784,))[0] == [
+        "begin, forward 0",
+        "rows (sums 1)",
+        "add sums 1, rows (forward 1)",
+        "forward 2",
+        "rows (sums 3)",
+        "add sums 3, rows (forward 3, forward 4, loss, back 4, grad 3)",
+        "add losses, add gradients 3, rows (back 3), step 4",
+        "back 2, step 3",
+        "rows (grad 1), step 2",
+        "add gradients 1, rows (back 1)",
+        "step 1, step 0, gather",
+    ]
+
+
+def test_frozen_batch_normalization_couples_nothing():
+    frozen = (*BATCH_NORMALIZATION, False)
+    assert planned([("dense", 100, "identity"), frozen, ("dense", 10, "identity")], (64,))[0] == [
+        "begin, rows (forward 0, forward 1, forward 2, loss, back 2, back 1)",
+        "add losses, step 2, step 0, gather",
+    ]
+
+
 def test_a_network_that_learns_nothing_is_refused():
     layer = SimpleNamespace(
         rows_cost=lambda: 0,

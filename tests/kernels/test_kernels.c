@@ -162,6 +162,7 @@ static const struct {
     TEST(pool),
     TEST(layer_norm),
     TEST(rescale),
+    TEST(batch_norm),
 };
 
 /* vmath_accuracy.c's main, compiled as each table's kernels are. */

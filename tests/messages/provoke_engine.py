@@ -33,6 +33,10 @@ def network(sizes=(5, 3), input_shape=(4,), head="softmax", dtype="float64", **s
     return Network(layers, input_shape, head, dtype, **settings)
 
 
+def normalizing(momentum=0.9, epsilon=1e-3):
+    return Network([("batch_normalization", momentum, epsilon), ("dense", 3, "identity")], (4,), "softmax", "float64")
+
+
 def train(batch_size=2, n_threads=1, **settings):
     return Trainer(network(), make_loss("softmax", 3), Optimizer("sgd", 0.1), batch_size, n_threads, **settings)
 
@@ -134,6 +138,9 @@ OF_NETWORKS = {
     "more memory than addresses": lambda: network(sizes=(2**31 - 1, 2**31 - 1)),
     "other columns": lambda: network().forward(X[:, 1:], 1),
     "one axis": lambda: network().forward(X[0], 1),
+    "a momentum of 1": lambda: normalizing(momentum=1.0),
+    "an epsilon of 0": lambda: normalizing(epsilon=0.0),
+    "a sparse X for another layer": lambda: normalizing().forward(sp.csr_array(X), 1),
     "CSC": lambda: network().forward(sp.csc_array(X), 1),
     "complex numbers": lambda: network().forward(X.astype(complex), 1),
     "sparse samples of two axes": lambda: network(input_shape=(2, 2)).forward(sp.csr_array(X), 1),

@@ -283,7 +283,69 @@ def _layer_normalization(x, weights, epsilon, activation="identity", trainable=T
     return made, made, weights
 
 
+def _batch_normalization(x, weights, momentum, epsilon, activation="identity", trainable=True):
+    """Weights are gamma, beta, and the moving mean and variance. Each position of each sample counts once."""
+    gamma, beta, moving_mean, moving_variance = weights
+    f = ACTIVATIONS[activation][0]
+    predicted = f((x - moving_mean) / np.sqrt(moving_variance + epsilon) * gamma + beta)
+    if not trainable:
+        return predicted, predicted, weights
+    axes = tuple(range(x.ndim - 1))
+    mean, variance = x.mean(axis=axes), x.var(axis=axes)
+    moved = [momentum * old + (1 - momentum) * new for old, new in ((moving_mean, mean), (moving_variance, variance))]
+    return f((x - mean) / np.sqrt(variance + epsilon) * gamma + beta), predicted, [gamma, beta, *moved]
+
+
 LAYERS = {
+    "batch_normalization": (
+        _batch_normalization,
+        [
+            (
+                (5,),
+                [
+                    ("batch_normalization", 0.9, 1e-3, "tanh"),
+                    ("dense", 7, "identity"),
+                    ("batch_normalization", 0.99, 1e-2, "relu"),
+                    ("dense", 3, "identity"),
+                ],
+            ),
+            (
+                (5,),
+                [
+                    ("dense", 37, "elu"),
+                    ("batch_normalization", 0.0, 1e-3),
+                    ("batch_normalization", 0.8, 1e-3, "silu"),
+                    ("dense", 6, "identity"),
+                    ("batch_normalization", 0.7, 1e-2, "elu", False),
+                    ("dense", 3, "identity"),
+                    ("batch_normalization", 0.7, 1e-2),
+                ],
+            ),
+            (
+                (6, 7, 2),
+                [
+                    ("convolution", 3, (3, 2), (1, 1), "valid", (1, 1), 1, "identity"),
+                    ("batch_normalization", 0.9, 1e-3, "tanh"),
+                    ("convolution", 17, (1, 1), (1, 1), "same", (1, 1), 1, "logistic"),
+                    ("batch_normalization", 0.9, 1e-3, "silu"),
+                    ("convolution", 2, (1, 1), (1, 1), "same", (1, 1), 1, "identity"),
+                    ("batch_normalization", 0.9, 1e-3, "identity", False),
+                    ("convolution", 4, (4, 6), (1, 1), "valid", (1, 1), 1, "tanh"),
+                    ("batch_normalization", 0.9, 1e-2, "relu"),
+                    ("convolution", 2, (1, 1), (1, 1), "valid", (1, 1), 1, "identity"),
+                ],
+            ),
+            (
+                (4, 3),
+                [
+                    ("batch_normalization", 0.9, 1e-3),
+                    ("dense", 8, "elu"),
+                    ("batch_normalization", 0.9, 1e-3, "tanh"),
+                    ("convolution", 3, (4,), (1,), "valid", (1,), 1, "identity"),
+                ],
+            ),
+        ],
+    ),
     "convolution": (
         _convolution,
         [

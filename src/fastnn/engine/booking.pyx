@@ -95,6 +95,7 @@ cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple d
     operations = schedule.by_name(phases)
     own = schedule.signals_of_rows(phases, len(layers))
     n_rows = batch_size * max(math.prod(layer.input_shape[:-1]) for layer in layers)
+    depth = (<object> n_parts(plan, plan.batch_size)).bit_length()  # at least that of the tree of parts
     all_terms = space.terms(max(*network.sizes, n_rows))
     plan.views = <View *> space.zeros(n_threads * sizeof(View), np.uint8)
     for thread in range(n_threads):
@@ -111,6 +112,9 @@ cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple d
         if ("grad", i) in operations["rows"]:
             layer.part_size = round_up(packed_size_of(layer), CACHE_LINE)
             layer.parts = space.zeros(n_parts(plan, plan.batch_size) * layer.part_size, dtype)
+        if layer.coupling != NULL:
+            layer.sums_size = round_up(engine_layer.sums_size(), CACHE_LINE)
+            layer.sums = space.zeros(n_parts(plan, plan.batch_size) * layer.sums_size, dtype)
         signal[0] = network.signal_list[i]  # its shape
         signal.columns = signal.samples = every_term(all_terms)
         signal.number = i
@@ -121,12 +125,26 @@ cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple d
             view = &plan.views[thread]
             view.layers[i], view.signals[i], view.own[i] = layer[0], signal[0], own[i]
             view.layers[i].scratch = space.zeros(scratch, dtype) if scratch > 0 else NULL
+            if layer.coupling != NULL:
+                view.layers[i].all_sums = space.zeros(layer.sums_size, dtype)
+                view.layers[i].all_gradients = space.zeros((1 + depth) * layer.part_size, dtype)
             if thread == 0 or own[i]:
                 book_signal(plan, &view.signals[i], engine_layer, network, loss, operations,
                             plan.chunk_samples if own[i] else plan.batch_size, space)
             else:
                 view.signals[i] = plan.views[0].signals[i]
+            if layer.coupling != NULL and ("back", i) in operations["rows"]:
+                share_delta(&view.signals[i - 1], &view.signals[i])
     return all_terms
+
+
+cdef share_delta(const Signal *below, Signal *above):
+    """Let a layer that goes back number by number write the error over the one that it reads.
+
+    The errors of a whole batch are more than a cache has, and so half of them need not come from memory.
+    """
+    if above.delta != above.values and (below.positions, below.ld) == (above.positions, above.ld):
+        above.delta = below.delta
 
 
 cdef book_signal(const Plan *plan, Signal *signal, EngineLayer layer, Network network, Loss loss, dict operations,

@@ -148,7 +148,7 @@ cdef class Network:
         for i in range(len(layers)):
             engine_layer = layers[i]
             self.layer_list[i].kind, self.layer_list[i].kernels = engine_layer.kind, self.kernels
-            self.layer_list[i].shape = engine_layer.shape
+            self.layer_list[i].shape, self.layer_list[i].coupling = engine_layer.shape, engine_layer.coupling
             self.scratch_size = max(self.scratch_size, engine_layer.scratch_size())
             self.layer_list[i].parameters = &self.parameter_list[j]
             self.layer_list[i].n_parameters = len(shapes[i])

@@ -14,5 +14,6 @@ from fastnn.engine.threads.team cimport Team
 
 cdef char *part_of(const Layer *layer, size_t part) noexcept nogil
 cdef void add_own_parts(const Layer *layer, size_t n_parts, const Team *team) noexcept nogil
+cdef void add_all_parts(const Layer *layer, size_t n_parts, const Team *team) noexcept nogil
 cdef void step_with_parts(const Layer *layer, size_t n_parts, const fastnn_update *update,
                           const Team *team) noexcept nogil

@@ -1,6 +1,6 @@
 """Gradients that are summed by samples: see parts.pxd."""
 
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient
 from fastnn.engine.layers.layer cimport Parameter
@@ -63,6 +63,24 @@ cdef void add_rest(const Layer *layer, size_t first, size_t last, size_t n_parts
     add_rest(layer, first, cut, n_parts, team, number, n)
     add_rest(layer, cut, last, n_parts, team, number, n)
     add_parts(layer, first, cut, number, n)
+
+
+cdef void add_all_parts(const Layer *layer, size_t n_parts, const Team *team) noexcept nogil:
+    """Make the calling thread's own copy of the gradients of the whole batch, and leave the parts as they are."""
+    copy_sum(layer, 0, n_parts, n_parts, team, layer.all_gradients)
+
+
+cdef void copy_sum(const Layer *layer, size_t first, size_t last, size_t n_parts, const Team *team,
+                   char *out) noexcept nogil:
+    """The sum of parts first ... last - 1, in the tree's order. Behind it is space for the sums of subtrees."""
+    cdef size_t cut, n_bytes = layer.part_size * layer.kernels.itemsize
+    if last - first < 2 or has_one_owner(first, last, n_parts, team):
+        memcpy(out, part_of(layer, first), n_bytes)
+        return
+    cut = middle(first, last)
+    copy_sum(layer, first, cut, n_parts, team, out)
+    copy_sum(layer, cut, last, n_parts, team, out + n_bytes)
+    layer.kernels.add(layer.part_size, out + n_bytes, out)
 
 
 cdef void step_with_parts(const Layer *layer, size_t n_parts, const fastnn_update *update,

@@ -16,6 +16,16 @@ and two more phases find its norm and make the optimizer's step.
 Layers such as convolutions, whose weights are small beside what flows through them, are always taken by rows: forward,
 the gradient (`grad`) and back, a few samples at a time. Where such layers are below wide dense ones, they have a phase
 of rows forward and another one back.
+
+Batch normalization couples the samples of a batch by sums over all of them. By rows, it needs two phases forward, and
+two back:
+
+    rows          ..., forward l - 1, sums l
+    add sums l    each thread by itself; rows: forward l, ...
+    rows          ..., back l + 1, grad l
+    add gradients l, likewise; rows: back l, ...
+
+So the layers between two such layers, and the last ones with the loss, stay in the cache.
 """
 
 # The number of parameters that stay in a core's cache while it takes a few rows at a time through the last layers and
@@ -62,6 +72,7 @@ def plan(layers, clipped=False):
     if not any(learns):
         raise ValueError(f"a network must have a layer that learns, got {n_layers} that do not")
     first_learnt = learns.index(True)  # the layers below it need no error
+    couples = [layer.couples_samples() for layer in layers]
     by_rows = [i >= first or layer.takes_samples_alone() for i, layer in enumerate(layers)]
     phases, rows = [], None  # rows: the operations of the last phase, if it is one of rows
     for i in range(first_layer(layers), n_layers):
@@ -72,18 +83,25 @@ def plan(layers, clipped=False):
         if rows is None:
             rows = []
             phases.append([("rows", rows)])
+        if couples[i]:
+            rows.append(("sums", i))
+            rows = []
+            phases.append([("add sums", i), ("rows", rows)])
         rows.append(("forward", i))  # always the last layer: the loss is taken by rows
     rows.append(("loss",))
     after_loss, end = len(phases), n_layers  # the layers from `end` on have made their step
     for i in range(n_layers - 1, first_learnt - 1, -1):
+        grad = [("grad", i)] if learns[i] and layers[i].sums_by_samples() else []
         back = [("back", i)] if i > first_learnt else []
-        if learns[i] and layers[i].sums_by_samples():
-            back.insert(0, ("grad", i))
         if by_rows[i] and rows is not None:
-            rows += back
-        elif back:
-            rows = back if by_rows[i] else None
-            phases.append([("rows", back) if by_rows[i] else back[0], *_steps(learns, i + 1, end)])
+            rows += grad if couples[i] else grad + back
+        elif grad or back:
+            rows = (grad if couples[i] else grad + back) if by_rows[i] else None
+            phases.append([("rows", rows) if by_rows[i] else back[0], *_steps(learns, i + 1, end)])
+            end = i + 1
+        if couples[i] and back:
+            rows = back
+            phases.append([("add gradients", i), ("rows", rows), *_steps(learns, i + 1, end)])
             end = i + 1
     phases.append([*_steps(learns, 0, end), ("gather",)])
     phases[0].insert(0, ("begin",))
@@ -112,6 +130,8 @@ def signals_of_rows(phases, n_layers):
     for number, name, *layer in _operations(phases):
         if name == "loss":
             users[-1].add(number)
+        elif name == "sums" and layer[0] > 0:
+            users[layer[0] - 1].add(number)
         elif name in ("forward", "grad", "back") or (name == "step" and layer[0] not in summed):
             for i in (layer[0] - 1, layer[0]):
                 if i >= 0:

@@ -13,7 +13,7 @@ from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient
 from fastnn.engine.layers.signal cimport finish_delta, n_panels, n_tiles, row_of
 from fastnn.engine.loss cimport gather_targets, rows_loss, total_weight
 from fastnn.engine.optimizer cimport update_at
-from fastnn.engine.parts cimport add_own_parts, part_of, step_with_parts
+from fastnn.engine.parts cimport add_all_parts, add_own_parts, part_of, step_with_parts
 from fastnn.engine.products cimport n_weight_tasks
 from fastnn.engine.threads.contention cimport MOST_STALLS
 from fastnn.engine.threads.team cimport Share, Team, fp_state, my_share, team_count, team_enter, team_leave, team_wait
@@ -80,6 +80,10 @@ cdef Work operation_work(str name) except NULL:
         return add_losses
     if name == "back":
         return back
+    if name == "add sums":
+        return add_sums
+    if name == "add gradients":
+        return add_gradients
     if name == "step":
         return make_step
     if name == "gather":
@@ -92,6 +96,8 @@ cdef Work operation_work(str name) except NULL:
 
 
 cdef RowWork row_work(str name) except NULL:
+    if name == "sums":
+        return sum_rows
     if name == "forward":
         return forward_rows
     if name == "loss":
@@ -100,7 +106,7 @@ cdef RowWork row_work(str name) except NULL:
         return grad_rows
     if name == "back":
         return back_rows
-    raise ValueError(f"an operation by rows must be forward, loss, grad or back, got {name!r}")
+    raise ValueError(f"an operation by rows must be sums, forward, loss, grad or back, got {name!r}")
 
 
 # -- gathering ---------------------------------------------------------------------------------------------------------
@@ -217,6 +223,21 @@ cdef void make_step(Segment *segment, const Batch *batch, const Operation *opera
                              batch.n_samples, &segment.stepping.step, team)
 
 
+cdef void add_sums(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
+    """Complete the sums over the batch, each thread for itself: it has no other one to wait for."""
+    cdef const View *view = &segment.plan.views[team.rank]
+    cdef Layer *layer = &view.layers[operation.layer]
+    layer.n_coupled = batch.n_samples
+    layer.coupling.add_sums(layer, below(segment, batch, view, operation.layer), segment.plan.part_samples,
+                            team.rank == 0)
+
+
+cdef void add_gradients(Segment *segment, const Batch *batch, const Operation *operation,
+                        const Team *team) noexcept nogil:
+    """Likewise the gradients that the error depends on."""
+    add_all_parts(&segment.plan.views[team.rank].layers[operation.layer], n_parts(&segment.plan, batch.n_samples), team)
+
+
 cdef Share my_samples(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:
     """This thread's share of a batch's samples, in whole tiles."""
     cdef size_t tile = segment.plan.kernels.tile_rows
@@ -254,6 +275,14 @@ cdef void rows(Segment *segment, const Batch *batch, const Operation *operation,
     for i in range(operation.n_row_operations):
         if operation.row_operations[i].work == grad_rows:
             add_own_parts(&view.layers[operation.row_operations[i].layer], n, team)
+
+
+cdef void sum_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,
+                   size_t last) noexcept nogil:
+    cdef const Layer *layer = &view.layers[i]
+    cdef size_t samples = segment.plan.part_samples
+    layer.coupling.sum_rows(layer, below(segment, batch, view, i), first, last, first % samples,
+                            layer.sums + first // samples * layer.sums_size * layer.kernels.itemsize)
 
 
 cdef void forward_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,

@@ -177,7 +177,8 @@ cdef class Trainer:
             return
         largest = max(packed_size_of(&self.network.layer_list[i]) for i in summed)
         most_parts = max(LEAST_PARTS, min(MOST_PARTS, MOST_NUMBERS_OF_PARTS // largest))
-        plan.part_samples = max(LEAST_PART_WITH_MAPS, -(-batch_size // most_parts))
+        maps = any(layers[i].n_positions() > 1 for i in summed)
+        plan.part_samples = max(LEAST_PART_WITH_MAPS if maps else LEAST_PART, -(-batch_size // most_parts))
         numbers = sum(signal_size(&self.network.signal_list[i]) for i in range(len(layers)))
         plan.chunk_samples = max(1, min(plan.part_samples, CHUNK_NUMBERS // (2 * numbers)))  # values and errors
         if math.prod(self.network.input_shape[:-1]) == 1:  # the terms of X are found for whole tiles

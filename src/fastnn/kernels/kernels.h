@@ -75,6 +75,13 @@ typedef struct {
     const uint32_t *offsets; /* (n_terms) */
 } fastnn_grid;
 
+/* What batch normalisation makes of column j of x: (x - mean[j]) / sqrt(variance[j] + epsilon) * gamma[j] + beta[j]. */
+typedef struct {
+    size_t cols;
+    const void *mean, *variance, *gamma, *beta; /* (cols) */
+    double epsilon;
+} fastnn_batch_norm;
+
 /* How one step changes a weight, given its gradient: see optimizer.h. */
 typedef struct {
     int optimizer;
@@ -284,6 +291,27 @@ typedef struct {
     /* out = x * scale + offset, number by number. In place is allowed. */
     void (*rescale)(size_t rows, size_t cols, const fastnn_rescaling *by, const void *x, size_t ldx, void *out,
                     size_t ldo);
+
+    /* The mean of each column of x (rows, cols), and the sum of the squared differences from it: of these rows and of
+     * rows_before others, whose means and squares (cols) are there. */
+    void (*batch_moments)(size_t rows, size_t cols, const void *x, size_t ldx, size_t rows_before, void *means,
+                          void *squares);
+    /* The mean and the variance (cols) of all rows, of those of parts of part_rows each, the last of which may be
+     * smaller: means and squares (n_parts, cols) are ld apart. */
+    void (*batch_moments_of_parts)(size_t rows, size_t part_rows, size_t cols, const void *means, const void *squares,
+                                   size_t ld, void *mean, void *variance);
+    /* average = momentum * average + (1 - momentum) * x, n numbers of each. */
+    void (*moving_average)(size_t n, double momentum, const void *x, void *average);
+    /* z (rows, norm->cols) of x; what the rows add to the gradients of gamma and beta, or these added to what is there;
+     * and the error carried back. This depends on the complete gradients over a batch of batch_rows rows, whose mean
+     * and variance are the norm's; batch_rows is 0 where these do not depend on the batch. In place is allowed. */
+    void (*batch_norm_forward)(const fastnn_batch_norm *norm, size_t rows, const void *x, size_t ldx, void *z,
+                               size_t ldz);
+    void (*batch_norm_grad_weights)(const fastnn_batch_norm *norm, size_t rows, const void *x, size_t ldx,
+                                    const void *delta, size_t ldd, int onto, void *grad_gamma, void *grad_beta);
+    void (*batch_norm_grad_input)(const fastnn_batch_norm *norm, size_t rows, const void *x, size_t ldx,
+                                  const void *delta, size_t ldd, size_t batch_rows, const void *grad_gamma,
+                                  const void *grad_beta, void *delta_in, size_t ldi);
 
     /* The loss of z (rows, n_outputs), times its weights, summed; delta gets its gradient by z, and may be z itself.
      * softmax_loss: of logits z, with a class (rows, at distance ldl) and a weight (rows, at distance ldw) a row;

@@ -35,6 +35,14 @@ cdef struct Layer:
     char *parts  # (n_parts, part_size) where gradients are summed by samples: those of each part of the batch
     size_t part_size  # in numbers; a part's gradients are packed as the parameters are, one after the other
 
+    # Of a layer that couples the samples of a batch, beside its parts; else NULL and 0.
+    const Coupling *coupling
+    char *sums  # (n_parts, sums_size) what `sum_rows` makes of each part
+    size_t sums_size
+    size_t n_coupled  # the number of samples in the batch
+    char *all_sums  # (sums_size) the calling thread's own copy of what `add_sums` makes of all parts
+    char *all_gradients  # (depth, part_size) its own copy of the gradients of all parts; space for subtrees follows
+
 
 # `below` is the signal that a layer reads, `above` the one that it makes. first, last and n_samples count samples, not
 # rows.
@@ -51,11 +59,15 @@ ctypedef void (*BackShared)(const Layer *layer, const Signal *below, const Signa
 ctypedef void (*MakeStep)(const Layer *layer, const Signal *below, const Signal *above, size_t n_samples,
                           const Step *step, const Team *team) noexcept nogil
 ctypedef void (*Refresh)(const Layer *layer, size_t parameter, size_t panel) noexcept nogil
+ctypedef void (*SumRows)(const Layer *layer, const Signal *below, size_t first, size_t last, size_t n_before,
+                         char *sums) noexcept nogil
+ctypedef void (*AddSums)(const Layer *layer, const Signal *below, size_t part_samples,
+                         bint changes_state) noexcept nogil
 
 
 cdef struct LayerKind:
     # Forward and back for samples first ... last - 1, by the calling thread alone. first is a multiple of tile_rows.
-    # Outside of training step is NULL. back_rows is NULL where the samples of a batch depend on each other.
+    # Outside of training step is NULL. back_rows is NULL where no thread can go back alone.
     ForwardRows forward_rows
     BackRows back_rows
     # The gradients of the parameters for samples first ... last - 1, or these added to what is there: by the calling
@@ -71,11 +83,22 @@ cdef struct LayerKind:
     Refresh refresh
 
 
+# The samples of a batch depend on each other by sums over all of them. In training `forward_rows` reads all_sums, and
+# `back_rows` the complete gradients of the layer's parameters, all_gradients. Each of these needs a barrier.
+cdef struct Coupling:
+    # The sums of samples first ... last - 1, or these added to those of n_before samples of the same part.
+    SumRows sum_rows
+    # Makes all_sums of those of all parts, which have part_samples samples each, but for the last one. changes_state:
+    # the calling thread is the one that changes the layer's state.
+    AddSums add_sums
+
+
 cdef class EngineLayer:
     cdef readonly tuple description, input_shape, output_shape
     cdef readonly str activation
     cdef const LayerKind *kind
     cdef const fastnn_kernels *kernels
     cdef const void *shape
+    cdef const Coupling *coupling  # NULL: each sample is by itself
 
     cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL

@@ -86,6 +86,14 @@ cdef class EngineLayer:
         """Whether the gradients are summed by samples, part by part of a batch: see parts.pxd."""
         return self.kind.grad_rows != NULL
 
+    def couples_samples(self):
+        """Whether the samples of a batch depend on each other by sums over all of them: see `Coupling`."""
+        return self.coupling != NULL
+
+    def sums_size(self):
+        """The numbers of these sums."""
+        return 0
+
     def reads_whole_vectors(self):
         """Whether the kernels read and write whole vectors of the rows, so that these have to be padded."""
         return True

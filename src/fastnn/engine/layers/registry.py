@@ -1,5 +1,6 @@
 """The kinds of layers that the engine has, a row for each; and what follows from a network's description."""
 
+from fastnn.engine.layers.batch_normalization import BatchNormalizationLayer
 from fastnn.engine.layers.convolution import ConvolutionLayer
 from fastnn.engine.layers.dense import DenseLayer
 from fastnn.engine.layers.layer_normalization import LayerNormalizationLayer
@@ -22,6 +23,7 @@ LAYER_KINDS = {
     "global_average_pooling": GlobalAveragePoolingLayer,
     "rescaling": RescalingLayer,
     "layer_normalization": LayerNormalizationLayer,
+    "batch_normalization": BatchNormalizationLayer,
 }
 
 
