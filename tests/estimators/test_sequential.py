@@ -1,13 +1,27 @@
 """Networks of layers: a chain of dense layers is an MLP to the bit, and X of several axes is its rows."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 
 from fastnn import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor
-from fastnn.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, Reshape
+from fastnn.layers import (
+    Activation,
+    BatchNormalization,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling1D,
+    LayerNormalization,
+    Rescaling,
+    Reshape,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -149,6 +163,57 @@ class TestSeveralAxes:
             ValueError, match=r"X must have shape \(n_samples, 3, 4\), as in fit, got \(n_samples, 4, 3\)"
         ):
             model.partial_fit(X.reshape(N, 4, 3), y)
+
+
+class TestSparse:
+    """A sparse X has the same bits as a dense one, where the first layer reads no entries."""
+
+    @pytest.mark.parametrize(
+        ("layers", "input_shape"),
+        [
+            ([Conv1D(4, 3), Flatten(), Dense(5)], None),
+            ([Conv2D(4, 2), Flatten()], (3, 4)),
+            ([Rescaling(0.5, -1.0), Dense(9)], None),
+            ([Rescaling(2.0, 1.0), Conv1D(4, 3), GlobalAveragePooling1D()], (6, 2)),
+            ([Dropout(0.2), Dense(9)], None),
+            ([LayerNormalization(), Dense(9)], None),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"dtype": "float32"}], ids=str)
+    def test_same_bits_as_dense(self, layers, input_shape, settings, X, y):
+        settings = {"input_shape": input_shape, "max_iter": 3, "random_state": 0, "batch_size": 50} | settings
+        dense = np.where(X > 0, X, 0)
+        for form in (sp.csr_array, sp.coo_array):
+            for estimator in (SequentialClassifier, SequentialRegressor):
+                one = estimator(layers, **settings).fit(form(dense), y)
+                other = estimator(layers, **settings).fit(dense, y)
+                assert same_bits(one, other, dense)
+                assert one.predict(form(dense)).tobytes() == other.predict(dense).tobytes()
+                for i in range(len(layers)):
+                    got, expected = one.hidden_activations(form(dense), i), other.hidden_activations(dense, i)
+                    assert got.tobytes() == expected.tobytes()
+
+    def test_X_is_not_made_dense_as_a_whole(self):
+        X = sp.random(3000, 20_000, 1e-4, "csr", random_state=0)  # 480 MB
+        model = SequentialRegressor([Conv1D(2, 3, strides=50), Flatten()], max_iter=1, batch_size=10, n_threads=2)
+        tracemalloc.start()
+        model.fit(X, np.ones(3000)).predict(X)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 100e6
+
+    def test_it_has_two_axes(self, X, y):
+        model, stack = SequentialClassifier([Dense(3)], max_iter=2), sp.coo_array(X.reshape(N, 3, 4))
+        with pytest.raises(ValueError, match="X must have 2 axes, got 3"):
+            model.fit(stack, y)
+        model.fit(X.reshape(N, 3, 4), y)
+        with pytest.raises(ValueError, match="X must have 2 axes, got 3"):
+            model.predict(stack)
+        with pytest.raises(
+            ValueError, match=r"X must have shape \(n_samples, 3, 4\), as in fit, got \(n_samples, 12\)"
+        ):
+            model.predict(sp.csr_array(X))
 
 
 class TestWeights:

@@ -290,7 +290,7 @@ cdef class Trainer:
         cdef cnp.ndarray rate_array
         cdef int n_threads
         n_samples = n_rows(X)
-        self.network.check_samples(&samples, len(self.network.layers))
+        self.network.check_samples(&samples)
         samples.rescaling = self.network.input_rescaling
         if order.dtype != np.intp or order.ndim != 1 or not cnp.PyArray_ISCARRAY_RO(order):
             raise ValueError(f"order must be a contiguous, aligned array of intp of 1 dimension, got {order.dtype} "
@@ -310,13 +310,12 @@ cdef class Trainer:
                 raise ValueError(f"rates must have shape ({n_batches},), one for each batch, got {np.shape(rates)}")
             segment.source.rates = <const double *> cnp.PyArray_DATA(rate_array)
 
-        if samples.starts == NULL:
-            if segment.gathered[0].signal.values == NULL:
-                self.input_space = book_dense_input(segment, self.network, self.all_terms)
-        else:
+        if self.network.reads_entries(&samples, len(self.network.layers)):
             n_entries = most_entries(arrays, order, self.batch_size)
             if segment.gathered[0].signal.entries.capacity < max(1, n_entries):
                 self.input_space = book_sparse_input(segment, self.network, max(1, n_entries))
+        elif segment.gathered[0].signal.values == NULL:
+            self.input_space = book_dense_input(segment, self.network, self.all_terms)
         self._refresh_layers()
         segment.source.X = &samples
         segment.progress.steps_before = segment.progress.step_count = self.optimizer.step_count
