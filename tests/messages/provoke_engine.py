@@ -34,6 +34,11 @@ def network(sizes=(5, 3), input_shape=(4,), head="softmax", dtype="float64", **s
     return Network(layers, input_shape, head, dtype, **settings)
 
 
+def network_of(*layer, shape=(6, 2)):
+    """A network that begins with this layer."""
+    return Network([layer, ("dense", 3, "identity")], shape, "identity", "float64")
+
+
 def train(batch_size=2, n_threads=1, **settings):
     return Trainer(network(), make_loss("softmax", 3), Optimizer("sgd", 0.1), batch_size, n_threads, **settings)
 
@@ -132,6 +137,21 @@ OF_NETWORKS = {
     "FASTNN_ISA": lambda: with_isa("mmx"),
 }
 
+OF_KINDS_OF_LAYERS = {
+    "a setting too many": lambda: network_of("rescaling", 1.0, 0.0, 2.0),
+    "a scale that is infinite": lambda: network_of("rescaling", np.inf),
+    "an offset that is no number": lambda: network_of("rescaling", 1.0, "0"),
+    "another number of numbers": lambda: network_of("reshape", (5, 2)),
+    "a shape that is no tuple": lambda: network_of("reshape", 12),
+    "an epsilon of 0": lambda: network_of("layer_normalization", 0.0),
+    "pooling of vectors": lambda: network_of("max_pooling", (2,), shape=(12,)),
+    "global pooling of vectors": lambda: network_of("global_average_pooling", shape=(12,)),
+    "a pool_size of another rank": lambda: network_of("max_pooling", (2, 2)),
+    "a pool_size of 2**31": lambda: network_of("max_pooling", (2**16, 2**15), shape=(4, 4, 1)),
+    "a pool_size beyond the input": lambda: network_of("average_pooling", (7,)),
+    "an unknown padding of windows": lambda: network_of("average_pooling", (2,), None, "full"),
+}
+
 OF_LOSSES = {
     "an unknown loss": lambda: Loss("cubic", "identity", 3),
     "a head of another loss": lambda: Loss("softmax", "identity", 3),
@@ -161,6 +181,10 @@ OF_TRAINERS = {
     "a clip_norm of 0": lambda: train(clip_norm=0.0),
     "a seed below 0": lambda: train(seed=-1),
     "a network of another head": lambda: trainer().move_to(trainer("logistic").network),
+    "a network of other weights": lambda: trainer().copy_for(trainer(n_features=3).network),
+    "dropout of rescaled samples": lambda: Trainer(
+        network_of("rescaling", 2.0, shape=(4,)), make_loss("squared_error", 3), Optimizer("sgd", 0.1), 2, 1, (0.5,)
+    ),
     "a network in use": train_in_use,
     "a run in a run": run_in_run,
     "an order of int32": lambda: run(order=ORDER.astype(np.int32)),
@@ -169,7 +193,7 @@ OF_TRAINERS = {
     "a batch of 2**32 numbers": crowded,
     "an order of 2**32 samples": lambda: shuffled(np.broadcast_to(np.intp(0), 2**32), np.random.RandomState(0)),
     "layers that do not learn": lambda: schedule.plan(
-        [SimpleNamespace(rows_cost=lambda: None, parameter_shapes=lambda: [])] * 2
+        [SimpleNamespace(rows_cost=lambda: None, parameter_shapes=lambda: [], sums_by_samples=lambda: False)] * 2
     ),
     "an unknown operation": lambda: with_phases([[("cube",)]]),
     "an unknown operation by rows": lambda: with_phases([[("rows", [("cube",)])]]),
@@ -193,7 +217,7 @@ OF_LAYERS = {
     "delta of other columns": lambda: dense().grad_input(np.ones((6, 4)), X),
 }
 
-PROVOCATIONS = OF_NETWORKS | OF_LOSSES | OF_TRAINERS | OF_PERCEPTRONS | OF_LAYERS
+PROVOCATIONS = OF_NETWORKS | OF_KINDS_OF_LAYERS | OF_LOSSES | OF_TRAINERS | OF_PERCEPTRONS | OF_LAYERS
 
 EXEMPT = []
 if missing := [name for name in isa.built_levels() if name not in isa.available_levels()]:
