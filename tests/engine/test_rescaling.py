@@ -1,5 +1,7 @@
 """Rescaling while X is gathered, wherever X is from; and layers that reshape and normalize: what they refuse."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -67,27 +69,48 @@ def test_a_sparse_x_is_scaled(rng, dtype, level):
 
 
 @pytest.mark.parametrize(
-    ("first", "message"),
+    ("first", "shape"),
     [
-        (("rescaling", 1.0, 0.5), "X must be an array for a first layer that adds 0.5, got a sparse matrix"),
-        (("reshape", (30,)), r"X must be an array for a first layer \('reshape', \(30,\)\), got a sparse matrix"),
-        (("layer_normalization", 0.1), r"X must be an array for a first layer .*, got a sparse matrix"),
+        ([("rescaling", 2.0, 0.5)], (30,)),
+        ([("reshape", (30,))], (30,)),
+        ([("layer_normalization", 0.1)], (30,)),
+        ([("rescaling", 2.0), ("layer_normalization", 0.1)], (30,)),
+        ([("convolution", 4, (2,), (1,), "valid", (1,), 1, "relu"), ("reshape", (56,))], (15, 2)),
+        (
+            [("rescaling", 2.0, 0.5), ("convolution", 4, (2,), (1,), "valid", (1,), 1, "relu"), ("reshape", (56,))],
+            (15, 2),
+        ),
+        ([("reshape", (30,))], (5, 6)),
     ],
 )
-def test_layers_that_read_no_sparse_x(first, message, rng):
-    X = sp.random(50, 30, 0.3, "csr", rng=rng)
-    network = Network([first, *DENSE], (30,), "identity", "float64")
-    trainer = Trainer(network, Loss("squared_error", "identity", 3), Optimizer("sgd", 0.1), 16, 2)
-    with pytest.raises(ValueError, match=message):
-        network.forward(X, 1)
-    with pytest.raises(ValueError, match=message):
-        trainer.run(X, np.ones((50, 3)), np.arange(50))
+def test_a_sparse_x_becomes_dense_where_no_entries_are_read(first, shape, dtype, level):
+    """Batch by batch; entries in the same place add up, and of two types of X one is converted."""
+    rng = np.random.default_rng(1)
+    for numbers in (np.uint8, dtype):
+        X = sp.random(50, 30, 0.3, "csr", dtype, rng=rng)
+        X = sp.csr_array(((8 * X.data).astype(numbers), X.indices, X.indptr), X.shape)
+        X.indices[3:9] = X.indices[3]  # the same columns several times
+        sparse, sparse_loss = fit([*first, *DENSE], X, np.random.default_rng(2), dtype, level, shape)
+        dense, dense_loss = fit([*first, *DENSE], X.toarray(), np.random.default_rng(2), dtype, level, shape)
+        assert sparse_loss == dense_loss
+        assert sparse.parameters.tobytes() == dense.parameters.tobytes()
+        for depth in range(1, len(sparse.layers) + 1):
+            expected = dense.forward(X.toarray(), 1, depth)
+            assert sparse.forward(X, 2, depth).tobytes() == expected.tobytes()
 
 
-def test_a_rescaling_alone_reads_no_sparse_x(rng):
-    network = Network([("rescaling", 2.0), *DENSE], (30,), "identity", "float64")
-    with pytest.raises(ValueError, match=r"X must be an array for a first layer \('rescaling', 2.0\), got a sparse"):
-        network.forward(sp.random(50, 30, 0.3, "csr", rng=rng), 1, depth=1)
+def test_a_run_on_a_sparse_x_and_one_on_a_dense_x(rng):
+    """A batch of either is in the same memory, where both are gathered as dense rows."""
+    X, shuffled = sp.random(50, 30, 0.3, "csr", rng=rng), rng.permutation(50)
+    parameters = []
+    for kinds in itertools.product((X, X.toarray()), repeat=2):
+        network = Network([("layer_normalization", 0.1), *DENSE], (30,), "identity", "float64")
+        network.set_weights([np.random.default_rng(0).normal(0, 0.3, shape) for shape in network.shapes])
+        trainer = Trainer(network, Loss("squared_error", "identity", 3), Optimizer("sgd", 0.1), 16, 2)
+        for given in kinds:
+            trainer.run(given, np.ones((50, 3)), shuffled)
+        parameters.append(network.parameters.tobytes())
+    assert len(set(parameters)) == 1
 
 
 def test_what_rescales_x_has_no_dropout():

@@ -1,13 +1,28 @@
 """Networks of layers: a chain of dense layers is an MLP to the bit, and X of several axes is its rows."""
 
+import itertools
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 
-from fastnn import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor
-from fastnn.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, Reshape
+from fastnn import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor, load, save
+from fastnn.layers import (
+    Activation,
+    BatchNormalization,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling1D,
+    LayerNormalization,
+    Rescaling,
+    Reshape,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -81,6 +96,74 @@ def test_training_resumes(X, y):
     assert same_bits(model, whole, X)
 
 
+class TestOtherLayersLearn:
+    """As Keras's fine-tuning does: a part of the network is frozen or thawed between two fits."""
+
+    LAYERS = ([Dense(20, "tanh"), Dropout(0.2), Dense(10)], [Conv1D(4, 3), LayerNormalization(), Flatten()])
+
+    @pytest.mark.parametrize("layers", LAYERS, ids=str)
+    @pytest.mark.parametrize(
+        ("solver", "method"), [("sgd", "fit"), ("adam", "fit"), ("lbfgs", "fit"), ("adam", "partial_fit")]
+    )
+    def test_frozen_and_thawed(self, layers, solver, method, X, y):
+        layers = [layer for layer in layers if solver != "lbfgs" or not isinstance(layer, Dropout)]
+        model = SequentialRegressor(layers, warm_start=True, solver=solver, max_iter=3, random_state=0)
+        weights = []
+        for trainable in (True, False, True):
+            model.set_params(layers__0__trainable=trainable)
+            weights.append(getattr(model, method)(X, y).weights_)
+        assert len(model.loss_curve_) == (3 if method == "partial_fit" else 9)
+        for name in weights[0][0]:
+            assert weights[0][0][name].tobytes() == weights[1][0][name].tobytes()
+            assert not np.array_equal(weights[1][0][name], weights[2][0][name])
+        for one, other in itertools.pairwise(weights):
+            assert not np.array_equal(one[-1]["kernel"], other[-1]["kernel"])
+
+    def test_the_optimizer_remembers_what_still_learns(self, X, y):
+        model = SequentialRegressor([Dense(20), Dense(10, trainable=False)], random_state=0, shuffle=False)
+        before = model.partial_fit(X, y)._trainer
+        n_steps = before.optimizer.step_count
+        other = SequentialRegressor([Dense(20, trainable=False), Dense(10)]).partial_fit(X, y)._network
+        after = before.copy_for(other)
+        assert after.optimizer.step_count == n_steps
+        for old, new in zip(before.memories, after.memories, strict=True):
+            old, new = before.network.unpack(old), after.network.unpack(new)
+            assert old[0].any()
+            assert not new[0].any()  # it learns no more
+            assert not old[2].any()
+            assert not new[2].any()  # it begins to learn
+            assert new[4].tobytes() == old[4].tobytes() != bytes(old[4].nbytes)
+        model.set_params(layers=[Dense(20, trainable=False), Dense(10)]).partial_fit(X, y)
+        assert model._trainer.optimizer.step_count == 2 * n_steps
+        assert before.optimizer.step_count == n_steps
+
+    def test_a_fit_that_fails_leaves_the_model_as_it_was(self, X, y):
+        layers = [Dense(20), Dense(10)]
+        settings = {"warm_start": True, "max_iter": 3, "random_state": 0}
+        model = SequentialClassifier(layers, **settings).fit(X, y)
+        other = SequentialClassifier(layers, **settings).fit(X, y)
+        model.set_params(layers__0__trainable=False)
+        with pytest.raises(ValueError, match="Training diverged"):
+            model.set_params(learning_rate_init=1e300).fit(X, y)
+        assert same_bits(model, other, X)
+        model.set_params(learning_rate_init=0.001, layers=layers)
+        assert same_bits(model.fit(X, y), other.fit(X, y), X)
+
+    def test_a_file_in_between(self, X, y, tmp_path):
+        model = SequentialClassifier([Dense(20), Dense(10)], warm_start=True, max_iter=3, random_state=0).fit(X, y)
+        save(model, tmp_path / "model.safetensors")
+        loaded = load(tmp_path / "model.safetensors")
+        for each in (model, loaded):
+            each.set_params(layers__1__trainable=False).fit(X, y)
+        assert same_bits(model, loaded, X)
+
+    def test_other_changes_are_refused(self, X, y):
+        model = SequentialClassifier([Dense(20)], warm_start=True, max_iter=3).fit(X, y)
+        for layers in ([Dense(20, use_bias=False)], [Dense(20, "tanh", trainable=False)], [Dense(20), Dense(20)]):
+            with pytest.raises(ValueError, match="the layers must be those of the fitted network to resume training"):
+                model.set_params(layers=layers).fit(X, y)
+
+
 class TestSeveralAxes:
     @pytest.mark.parametrize("shape", [(3, 4), (2, 2, 3)])
     def test_without_a_layer_that_says_what_X_is_samples_are_flattened(self, shape, X, y):
@@ -149,6 +232,57 @@ class TestSeveralAxes:
             ValueError, match=r"X must have shape \(n_samples, 3, 4\), as in fit, got \(n_samples, 4, 3\)"
         ):
             model.partial_fit(X.reshape(N, 4, 3), y)
+
+
+class TestSparse:
+    """A sparse X has the same bits as a dense one, where the first layer reads no entries."""
+
+    @pytest.mark.parametrize(
+        ("layers", "input_shape"),
+        [
+            ([Conv1D(4, 3), Flatten(), Dense(5)], None),
+            ([Conv2D(4, 2), Flatten()], (3, 4)),
+            ([Rescaling(0.5, -1.0), Dense(9)], None),
+            ([Rescaling(2.0, 1.0), Conv1D(4, 3), GlobalAveragePooling1D()], (6, 2)),
+            ([Dropout(0.2), Dense(9)], None),
+            ([LayerNormalization(), Dense(9)], None),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"dtype": "float32"}], ids=str)
+    def test_same_bits_as_dense(self, layers, input_shape, settings, X, y):
+        settings = {"input_shape": input_shape, "max_iter": 3, "random_state": 0, "batch_size": 50} | settings
+        dense = np.where(X > 0, X, 0)
+        for form in (sp.csr_array, sp.coo_array):
+            for estimator in (SequentialClassifier, SequentialRegressor):
+                one = estimator(layers, **settings).fit(form(dense), y)
+                other = estimator(layers, **settings).fit(dense, y)
+                assert same_bits(one, other, dense)
+                assert one.predict(form(dense)).tobytes() == other.predict(dense).tobytes()
+                for i in range(len(layers)):
+                    got, expected = one.hidden_activations(form(dense), i), other.hidden_activations(dense, i)
+                    assert got.tobytes() == expected.tobytes()
+
+    def test_X_is_not_made_dense_as_a_whole(self):
+        X = sp.random(3000, 20_000, 1e-4, "csr", random_state=0)  # 480 MB
+        model = SequentialRegressor([Conv1D(2, 3, strides=50), Flatten()], max_iter=1, batch_size=10, n_threads=2)
+        tracemalloc.start()
+        model.fit(X, np.ones(3000)).predict(X)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 100e6
+
+    def test_it_has_two_axes(self, X, y):
+        model, stack = SequentialClassifier([Dense(3)], max_iter=2), sp.coo_array(X.reshape(N, 3, 4))
+        with pytest.raises(ValueError, match="X must have 2 axes, got 3"):
+            model.fit(stack, y)
+        model.fit(X.reshape(N, 3, 4), y)
+        with pytest.raises(ValueError, match="X must have 2 axes, got 3"):
+            model.predict(stack)
+        with pytest.raises(
+            ValueError, match=r"X must have shape \(n_samples, 3, 4\), as in fit, got \(n_samples, 12\)"
+        ):
+            model.predict(sp.csr_array(X))
 
 
 class TestWeights:

@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastnn import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor
-from fastnn.layers import Conv2D, Dense, Dropout, Flatten
+from fastnn.layers import Conv1D, Conv2D, Dense, Dropout, Flatten
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -28,6 +28,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
     + [
         SequentialClassifier([Flatten(), Dense(20, None), None], learning_rate_init=0.01, max_iter=80),
         SequentialRegressor([Dense(20, "tanh", use_bias=False)], solver="lbfgs", max_iter=20),
+        SequentialClassifier([Conv1D(8, 2, padding="same"), Flatten()], learning_rate_init=0.02, max_iter=80),
+        SequentialRegressor([Conv1D(8, 1), Dense(4), Flatten()], learning_rate_init=0.02, max_iter=80),
     ]
 )
 def test_scikit_learns_checks(estimator, check):

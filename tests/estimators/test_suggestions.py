@@ -61,6 +61,23 @@ def test_parameters_of_fit_known_elsewhere(cls, name, advice):
         cls().fit(X, y, **{name: 1})
 
 
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("sample_weights", "Use sample_weight instead of sample_weights."),
+        ("n_threads", "Set n_(threads|jobs) in the constructor."),
+        ("zzz", ""),
+    ],
+)
+def test_names_in_partial_fit(cls, name, advice):
+    message = rf"^{cls.__name__}.partial_fit\(\) got an unexpected keyword argument '{name}'"
+    with pytest.raises(TypeError, match=message + (rf"\. {advice}$" if advice else "$")):
+        cls().partial_fit(X, y, **{name: 1})
+    assert hasattr(cls(), "partial_fit")
+    assert list(inspect.signature(cls.partial_fit).parameters)[:3] == ["self", "X", "y"]
+
+
 def test_several_at_once():
     with pytest.raises(TypeError, match=r"Use max_iter instead of epochs\. Use learning_rate_init instead of lr\.$"):
         MLPClassifier(epochs=3, zzz=1, alpha=1, lr=0.1)
@@ -80,8 +97,11 @@ def test_other_errors_stay_python_s_and_scikit_learns(cls):
         cls().fit(X, y, zzz=1)
     with pytest.raises(ValueError, match="Invalid parameter 'zzz' for estimator"):
         cls().set_params(zzz=1)
-    with pytest.raises(TypeError, match="missing 1 required positional argument: 'y'"):
-        cls().fit(X)
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(
+            TypeError, match=rf"^{cls.__name__}.{method}\(\) missing 1 required positional argument: 'y'"
+        ):
+            getattr(cls(), method)(X)
     with pytest.raises(ValueError, match="0 feature"):
         cls().fit(X[:, :0], y=y)
 

@@ -240,8 +240,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     void *gradient = block(X.n_features * fan_out * K->itemsize), *bias_gradient = block(fan_out * K->itemsize);
     K->unpack_matrix(&layer, layer.state, gradient, bias_gradient);
 
+    void *dense = block(n_rows * X.n_features * K->itemsize);
+    K->gather(&X, order, n_rows, dense, X.n_features);
     if (is_checked(X.type) && is_whole(&X, &batch, order)) {
         const double *x = naive(&X, n_samples, order, n_rows);
+        for (size_t i = 0; i < n_rows * X.n_features; i++)
+            expect(get(dense, i), x[i], "a number of X", i / X.n_features, i % X.n_features);
         for (size_t n = 0; n < fan_out; n++)
             for (size_t i = 0; i < n_rows; i++) {
                 double sum = 0;

@@ -155,6 +155,35 @@ static int leads_out(const csr *indices, size_t row)
     return begin < 0 || begin > end || end > N_STORED;
 }
 
+/* As dense rows, where entries in the same column add up, and rescaled. */
+static void test_gather_csr_as_dense(const fastnn_samples *X, const csr *indices, const double *numbers,
+                                     const intptr_t *order, size_t n_rows)
+{
+    matrix out = new_matrix(n_rows, SPARSE_COLUMNS, 2), rescaled = new_matrix(n_rows, SPARSE_COLUMNS, 1);
+    matrix first = new_matrix(1, SPARSE_COLUMNS, 0);
+    fastnn_samples X_rescaled = *X;
+    X_rescaled.rescaling = &(fastnn_rescaling){0.5, -3};
+    K->gather(X, order, n_rows, out.values, out.ld);
+    K->gather(X, NULL, 1, first.values, first.ld);
+    K->gather(&X_rescaled, order, n_rows, rescaled.values, rescaled.ld);
+    for (size_t i = 0; i < n_rows; i++) {
+        const size_t row = (size_t)order[i];
+        double expected[SPARSE_COLUMNS] = {0};
+        for (int64_t k = indices->starts[row]; !leads_out(indices, row) && k < indices->starts[row + 1]; k++)
+            if (indices->columns[k] >= 0 && indices->columns[k] < SPARSE_COLUMNS)
+                expected[indices->columns[k]] += rounded(numbers[k]);
+        for (size_t j = 0; j < SPARSE_COLUMNS; j++) {
+            const double number = at(out, i, j), tolerance = EPS * (3 + fabs(expected[j]));
+            expect(number, expected[j], tolerance, "a sparse row made dense", i, j);
+            expect(at(rescaled, i, j), number / 2 - 3, EPS * (3 + fabs(number)), "a sparse row rescaled", i, j);
+            if (row == 0)
+                expect(at(first, 0, j), number, 0, "the first row", 0, j);
+        }
+    }
+    expect_gaps(out, "the gap of rows made dense");
+    expect_gaps(rescaled, "the gap of rows rescaled");
+}
+
 /* In two shares, as two threads would; with space for all entries, or less. */
 static void test_gather_csr(const csr *indices, int source, int wide, size_t offset, size_t missing)
 {
@@ -171,6 +200,7 @@ static void test_gather_csr(const csr *indices, int source, int wide, size_t off
                               .starts = index_block(indices->starts, SPARSE_ROWS + 1, wide, offset),
                               .wide_indices = wide,
                               .n_stored = N_STORED};
+    test_gather_csr_as_dense(&X, indices, numbers, order, N_ORDER);
     size_t n = 0, at_entry = 0;
     for (size_t i = 0; i < N_ORDER; i++)
         n += leads_out(indices, (size_t)order[i]) ? 0

@@ -37,6 +37,11 @@ def normalizing(momentum=0.9, epsilon=1e-3):
     return Network([("batch_normalization", momentum, epsilon), ("dense", 3, "identity")], (4,), "softmax", "float64")
 
 
+def network_of(*layer, shape=(6, 2)):
+    """A network that begins with this layer."""
+    return Network([layer, ("dense", 3, "identity")], shape, "identity", "float64")
+
+
 def train(batch_size=2, n_threads=1, **settings):
     return Trainer(network(), make_loss("softmax", 3), Optimizer("sgd", 0.1), batch_size, n_threads, **settings)
 
@@ -143,7 +148,6 @@ OF_NETWORKS = {
     "a sparse X for another layer": lambda: normalizing().forward(sp.csr_array(X), 1),
     "CSC": lambda: network().forward(sp.csc_array(X), 1),
     "complex numbers": lambda: network().forward(X.astype(complex), 1),
-    "sparse samples of two axes": lambda: network(input_shape=(2, 2)).forward(sp.csr_array(X), 1),
     "starts of other rows": lambda: run(changed(indptr=np.array([0, 4]))),
     "starts beyond the numbers": lambda: check_indices(changed(indptr=np.array([0, 4, 8, 12, 16, 20, 99]))),
     "starts that do not ascend": lambda: check_indices(changed(indptr=np.array([0, 8, 4, 12, 16, 20, 24]))),
@@ -155,6 +159,21 @@ OF_NETWORKS = {
     "no threads": lambda: network().forward(X, 0),
     "an instruction set that is not built": lambda: network(level="mmx"),
     "FASTNN_ISA": lambda: with_isa("mmx"),
+}
+
+OF_KINDS_OF_LAYERS = {
+    "a setting too many": lambda: network_of("rescaling", 1.0, 0.0, 2.0),
+    "a scale that is infinite": lambda: network_of("rescaling", np.inf),
+    "an offset that is no number": lambda: network_of("rescaling", 1.0, "0"),
+    "another number of numbers": lambda: network_of("reshape", (5, 2)),
+    "a shape that is no tuple": lambda: network_of("reshape", 12),
+    "an epsilon of 0": lambda: network_of("layer_normalization", 0.0),
+    "pooling of vectors": lambda: network_of("max_pooling", (2,), shape=(12,)),
+    "global pooling of vectors": lambda: network_of("global_average_pooling", shape=(12,)),
+    "a pool_size of another rank": lambda: network_of("max_pooling", (2, 2)),
+    "a pool_size of 2**31": lambda: network_of("max_pooling", (2**16, 2**15), shape=(4, 4, 1)),
+    "a pool_size beyond the input": lambda: network_of("average_pooling", (7,)),
+    "an unknown padding of windows": lambda: network_of("average_pooling", (2,), None, "full"),
 }
 
 OF_LOSSES = {
@@ -189,6 +208,10 @@ OF_TRAINERS = {
     "a clip_norm of 0": lambda: train(clip_norm=0.0),
     "a seed below 0": lambda: train(seed=-1),
     "a network of another head": lambda: trainer().move_to(trainer("logistic").network),
+    "a network of other weights": lambda: trainer().copy_for(trainer(n_features=3).network),
+    "dropout of rescaled samples": lambda: Trainer(
+        network_of("rescaling", 2.0, shape=(4,)), make_loss("squared_error", 3), Optimizer("sgd", 0.1), 2, 1, (0.5,)
+    ),
     "a network in use": train_in_use,
     "a run in a run": run_in_run,
     "an order of int32": lambda: run(order=ORDER.astype(np.int32)),
@@ -253,7 +276,7 @@ OF_LAYERS = {
     "delta of other columns": lambda: dense().grad_input(np.ones((6, 4)), X),
 }
 
-PROVOCATIONS = OF_NETWORKS | OF_LOSSES | OF_TRAINERS | OF_PERCEPTRONS | OF_CONVOLUTIONS | OF_LAYERS
+PROVOCATIONS = OF_NETWORKS | OF_KINDS_OF_LAYERS | OF_LOSSES | OF_TRAINERS | OF_PERCEPTRONS | OF_CONVOLUTIONS | OF_LAYERS
 
 EXEMPT = []
 if missing := [name for name in isa.built_levels() if name not in isa.available_levels()]:

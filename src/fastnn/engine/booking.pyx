@@ -1,7 +1,7 @@
 """What a trainer books before anything runs: the memory of every batch, so that none is allocated in between.
 
 A network, a loss, an optimizer and a batch size decide on all of it but a batch of X, which is booked by the first run
-on a dense X, and on a sparse X by each run whose batches store more numbers than those before.
+on a dense X, and on a sparse X whose entries are read by each run whose batches store more numbers than before.
 """
 
 import math
@@ -201,7 +201,7 @@ cdef book_targets(Segment *segment, Network network, Loss loss, Workspace space)
 
 
 cdef Workspace book_dense_input(Segment *segment, Network network, const uint32_t *all_terms):
-    """A batch of a dense X and the next one, with the terms that are not zero throughout a tile."""
+    """A batch of X as dense rows, and the next one, with the terms that are not zero throughout a tile."""
     cdef Signal inputs[2]  # copies: if there is not enough memory, the segment stays as it is
     cdef Signal *signal
     cdef const fastnn_kernels *kernels = segment.plan.kernels
@@ -231,7 +231,7 @@ cdef Workspace book_dense_input(Segment *segment, Network network, const uint32_
 
 
 cdef Workspace book_sparse_input(Segment *segment, Network network, capacity):
-    """A batch of a sparse X and the next one, of which each stores at most `capacity` numbers."""
+    """A batch of a sparse X's entries and the next one, of which each stores at most `capacity` numbers."""
     cdef Signal inputs[2]  # copies, likewise
     cdef fastnn_entries *entries
     cdef size_t i

@@ -24,7 +24,8 @@ cdef class Network:
     cdef size_t[::1] group_starts  # (n_groups + 1) where each group's columns begin, and where the last group's end
 
     cdef void shape_input(self, Signal *signal) noexcept
-    cdef check_samples(self, const fastnn_samples *samples, depth)
+    cdef check_samples(self, const fastnn_samples *samples)
+    cdef bint reads_entries(self, const fastnn_samples *samples, depth) except -1
     cdef _lay_out(self)
     cdef _place_parameters(self, n_packed)
     cdef char *_part(self, cnp.ndarray packed, size_t i) noexcept

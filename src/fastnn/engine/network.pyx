@@ -184,20 +184,21 @@ cdef class Network:
         signal.ld = signal.channels if signal.positions > 1 else row_length(
             signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
 
-    cdef check_samples(self, const fastnn_samples *samples, depth):
-        """Refuse samples that the first of so many layers cannot read."""
+    cdef check_samples(self, const fastnn_samples *samples):
+        """Refuse samples that the first layer cannot read."""
         if samples.n_features != <size_t> self.sizes[0]:
             raise ValueError(f"X must have shape (n_samples, {self.sizes[0]}), got {samples.n_features} columns")
-        if samples.starts == NULL:
-            return
+
+    cdef bint reads_entries(self, const fastnn_samples *samples, depth) except -1:
+        """Whether the first of so many layers reads the entries of samples, which are then sparse.
+
+        Elsewhere sparse samples are gathered as dense rows: where the layer reads no entries, where an offset is added
+        to all numbers, and where a sample has several positions.
+        """
+        if samples.starts == NULL or len(self.input_shape) > 1:
+            return False
         first = schedule.first_layer(self.layers[:depth])
-        if first > 0 and self.input_rescaling.offset != 0:
-            raise ValueError(f"X must be an array for a first layer that adds {self.input_rescaling.offset}, got a "
-                             "sparse matrix")
-        if not self.layers[first].reads_sparse():
-            raise ValueError(f"X must be an array for a first layer {self.description[first]}, got a sparse matrix")
-        if len(self.input_shape) > 1:
-            raise ValueError(f"X must be an array for samples of shape {self.input_shape}, got a sparse matrix")
+        return self.layers[first].reads_sparse() and (first == 0 or self.input_rescaling.offset == 0)
 
     # -- parameters ----------------------------------------------------------------------------------------------------
 
@@ -363,7 +364,7 @@ cdef class Network:
         cdef size_t n_blocks
         cdef double patience = patience_for(self._block_samples() * self.sample_flops)
         cdef Signal *signals = self.signal_list
-        self.check_samples(&samples, job.n_layers)
+        self.check_samples(&samples)
         if n_threads < 1:
             raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         job.kernels, job.layers, job.signals = self.kernels, self.layer_list, signals
@@ -374,7 +375,7 @@ cdef class Network:
         if job.first_layer > 0:
             samples.rescaling = self.input_rescaling
         job.scratch_bytes = round_up(self.scratch_size * self.kernels.itemsize, 64)
-        sparse = samples.starts != NULL
+        job.reads_entries = self.reads_entries(&samples, job.n_layers)
         if job.n_samples == 0:
             return
         n_blocks = (job.n_samples + job.block_samples - 1) // job.block_samples
@@ -382,10 +383,10 @@ cdef class Network:
         n_threads = affordable_team(uncontended_team(n_threads, patience))
         job.input = signals[0]
         self.shape_input(&job.input)
-        unchanged = not sparse and X.dtype == self.dtype and samples.rescaling == NULL
+        unchanged = samples.starts == NULL and X.dtype == self.dtype and samples.rescaling == NULL
         job.in_place = unchanged and has_contiguous_rows(X) and (
             job.input.positions == 1 or X.shape[0] == 1 or X.strides[0] == X.shape[1] * X.itemsize)
-        job.n_entries = most_entries(arrays, None, job.block_samples) if sparse else 0
+        job.n_entries = most_entries(arrays, None, job.block_samples) if job.reads_entries else 0
         divide_space(job)
         space = aligned_zeros(n_threads * job.thread_bytes, np.uint8)
         job.space = <char *> cnp.PyArray_DATA(space)

@@ -33,7 +33,8 @@ cdef struct Forward:
     const TargetSamples *targets  # of all samples; for the losses, as is the rest
     TargetRows target_rows  # of one block, whose arrays are in the thread's own space
     bint in_place  # the layers read the rows of X where they are
-    size_t n_entries  # the most numbers that a block of a sparse X stores
+    bint reads_entries  # X is sparse, and stays so; elsewhere its rows become dense
+    size_t n_entries  # the most numbers that a block of such an X stores
     # (n_threads, thread_bytes): two signals' values, a layer's scratch, the first layer's terms or entries, the labels
     # and targets
     char *space

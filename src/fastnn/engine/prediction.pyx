@@ -16,15 +16,14 @@ cdef size_t CACHE_LINE = 64  # bytes: no two threads write to one
 
 cdef void divide_space(Forward *job) noexcept nogil:
     """How many bytes each thread needs, and for which of its arrays."""
-    cdef bint sparse = job.X.starts != NULL
     cdef size_t i, itemsize = job.kernels.itemsize
-    cdef size_t most = 0 if sparse else signal_size(&job.input)
+    cdef size_t most = 0 if job.reads_entries else signal_size(&job.input)
     for i in range(job.n_layers):
         most = max(most, signal_size(&job.signals[i]))
     # Vectors may be read that end past the last row.
     job.matrix_bytes = round_up((job.block_samples * most + job.kernels.tile_cols) * itemsize, CACHE_LINE)
     job.thread_bytes = 2 * job.matrix_bytes + job.scratch_bytes
-    if sparse:
+    if job.reads_entries:
         job.thread_bytes += round_up((job.block_samples + 1) * sizeof(size_t)
                                      + job.n_entries * (itemsize + 2 * sizeof(uint32_t)), CACHE_LINE)
     else:
@@ -61,7 +60,7 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
     values[0], values[1] = space, space + job.matrix_bytes
 
     skip_samples(&X, first)
-    if X.starts != NULL:
+    if job.reads_entries:
         read_sparse_block(job, &X, n, &below, scratch + job.scratch_bytes)
     else:
         read_dense_block(job, &X, n, &below, values[0], scratch + job.scratch_bytes)
@@ -90,7 +89,7 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
 
 cdef void read_dense_block(const Forward *job, const fastnn_samples *X, size_t n, Signal *x, char *values,
                            char *space) noexcept nogil:
-    """Let x be n samples of a dense X, gathered into `values` unless they can be read where they are."""
+    """Let x be n samples of X as dense rows, gathered into `values` unless they can be read where they are."""
     cdef uint32_t *counts = <uint32_t *> space
     cdef uint32_t *columns = counts + n_tiles(job.kernels, job.block_samples)
     x.values = values

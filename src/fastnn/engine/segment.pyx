@@ -133,7 +133,7 @@ cdef void gather_batch(Segment *segment, size_t first, size_t parity, const Team
     mine = my_share(team, n_tiles(kernels, n))
     row = mine.first * kernels.tile_rows
     n = min(mine.last * kernels.tile_rows, n) - row
-    if source.X.starts != NULL:
+    if signal.entries.starts != NULL:
         kernels.gather_entries(source.X, source.order + first, row, row + n, &signal.entries)
     else:
         x = row_of(kernels, signal, signal.values, row * signal.positions)
@@ -152,7 +152,7 @@ cdef void find_used_samples(Segment *segment, const Batch *batch, const Team *te
     cdef size_t n_features = segment.source.X.n_features
     cdef Share mine = my_share(team, n_tiles(kernels, n_features))
     cdef size_t column = mine.first * kernels.tile_rows, end = min(mine.last * kernels.tile_rows, n_features)
-    if segment.source.X.starts != NULL:
+    if x.entries.starts != NULL:
         kernels.link_entries(&x.entries, batch.n_samples, column, end)
     elif x.samples.counts != NULL:
         kernels.used_rows(batch.n_samples, end - column, x.values + column * kernels.itemsize, x.ld,

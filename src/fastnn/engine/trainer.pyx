@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+from copy import copy
 
 import numpy as np
 
@@ -17,11 +18,12 @@ from fastnn.engine.booking cimport (
     book_dense_input, book_layers, book_operations, book_parameters, book_sparse_input, book_targets, packed_size_of,
 )
 from fastnn.engine.kernels cimport fastnn_samples
-from fastnn.engine.layers.layer cimport Layer
+from fastnn.engine.layers.layer cimport Layer, Parameter
 from fastnn.engine.layers.signal cimport n_panels, signal_size
 from fastnn.engine.loss cimport Loss, TargetRows, Targets
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
+from fastnn.engine.products cimport packed_size
 from fastnn.engine.segment cimport Plan, Segment, run_segment
 from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
 from fastnn.engine.threads.team cimport affordable_team, run_team
@@ -207,12 +209,39 @@ cdef class Trainer:
             other.memories[:] = self.memories
         return other
 
+    def copy_for(self, Network network not None):
+        """A trainer of another network, which has the same parameters, but may learn others of them.
+
+        What the optimizer remembers of a parameter that has not been learnt, or is learnt no more, is 0.
+        """
+        cdef Trainer other
+        cdef Parameter *parameter
+        cdef size_t i, size
+        self._check_not_in_use()
+        own, others = ((each.n_parameters, each.shapes, each.dtype) for each in (self.network, network))
+        if own != others or network.kernels != self.network.kernels:
+            raise ValueError(
+                "network must have as many parameters as the trainer's, of the same shapes, type and instruction set, "
+                f"{own} for {self.network.kernels.level.decode()}, got {others} for {network.kernels.level.decode()}")
+        other = Trainer(network, self.loss, copy(self.optimizer), self.batch_size, self.given_threads, self.dropout,
+                        self.clip_norm, self.seed)
+        other.memories[:] = self.memories
+        for i in range(network.n_parameters):
+            parameter = &network.parameter_list[i]
+            if parameter.learnt != self.network.parameter_list[i].learnt:
+                size = packed_size(network.kernels, parameter.matrix.fan_in, parameter.matrix.fan_out)
+                other.memories[:, parameter.offset : parameter.offset + size] = 0
+        return other
+
+    def _check_not_in_use(self):
+        if self.in_use:
+            raise RuntimeError("this network is being trained: train a copy of the model, by copy.deepcopy")
+
     def move_to(self, Network network not None):
         """Train another network from now on. It must have the same layers, head and type."""
         cdef size_t i
         cdef Plan *plan = &self.segment.plan
-        if self.in_use:
-            raise RuntimeError("this network is being trained: train a copy of the model, by copy.deepcopy")
+        self._check_not_in_use()
         for name, own, other in zip(LAYOUT, layout(self.network), layout(network)):
             if own != other:
                 raise ValueError(f"network must have the {name} of the trainer's, {own!r}, got {other!r}")
@@ -292,7 +321,7 @@ cdef class Trainer:
         cdef cnp.ndarray rate_array
         cdef int n_threads
         n_samples = n_rows(X)
-        self.network.check_samples(&samples, len(self.network.layers))
+        self.network.check_samples(&samples)
         samples.rescaling = self.network.input_rescaling
         if order.dtype != np.intp or order.ndim != 1 or not cnp.PyArray_ISCARRAY_RO(order):
             raise ValueError(f"order must be a contiguous, aligned array of intp of 1 dimension, got {order.dtype} "
@@ -312,13 +341,12 @@ cdef class Trainer:
                 raise ValueError(f"rates must have shape ({n_batches},), one for each batch, got {np.shape(rates)}")
             segment.source.rates = <const double *> cnp.PyArray_DATA(rate_array)
 
-        if samples.starts == NULL:
-            if segment.gathered[0].signal.values == NULL:
-                self.input_space = book_dense_input(segment, self.network, self.all_terms)
-        else:
+        if self.network.reads_entries(&samples, len(self.network.layers)):
             n_entries = most_entries(arrays, order, self.batch_size)
             if segment.gathered[0].signal.entries.capacity < max(1, n_entries):
                 self.input_space = book_sparse_input(segment, self.network, max(1, n_entries))
+        elif segment.gathered[0].signal.values == NULL:
+            self.input_space = book_dense_input(segment, self.network, self.all_terms)
         self._refresh_layers()
         segment.source.X = &samples
         segment.progress.steps_before = segment.progress.step_count = self.optimizer.step_count

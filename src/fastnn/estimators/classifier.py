@@ -20,6 +20,7 @@ from fastnn.data.quoted import quoted
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.network import BaseNetwork
+from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.training.transaction import snapshot
 
 
@@ -39,6 +40,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
     _y_checks: ClassVar[dict] = {}
     loss: ClassVar[str] = "log_loss"  # not a parameter; scikit-learn's classifier has the attribute, too
 
+    @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
@@ -63,6 +65,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @available_if(BaseNetwork._check_stochastic)
+    @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
     def partial_fit(self, X, y, sample_weight=None, classes=None, *, epochs=1):

@@ -43,7 +43,7 @@ PARTS = {
 X : array-like or sparse matrix of shape (n_samples, n_features)
     Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of layers
     also takes arrays of 3 or 4 axes: images (n_samples, height, width) or (n_samples, height, width, channels), and
-    sequences (n_samples, steps, features).
+    sequences (n_samples, steps, features). It makes a sparse X dense batch by batch, unless its first layer is dense.
 """,
     "sample_weight": """\
 sample_weight : array-like of shape (n_samples,), default=None

@@ -151,12 +151,18 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         network = self._network.copy()
         if self.dtype is not None and np.dtype(self.dtype) != network.dtype:
             raise ValueError(f"dtype must be {network.dtype} to resume training, got {quoted(self.dtype)}")
-        if (network.description, network.head) != (chain.description, targets.head):
+        if network.head != targets.head or not chain.has_layers_of(network.description):
             raise ValueError(
                 f"the layers must be those of the fitted network to resume training, {_text(network.description)} and "
                 f"{network.head}, got {_text(chain.description)} and {targets.head}"
             )
-        if self._trainer is not None:
+        if network.description != chain.description:  # other layers learn than before
+            network = Network(
+                chain.description, network.input_shape, network.head, network.dtype, None, network.groups,
+                network.weights(),
+            )  # fmt: skip
+            self._trainer = None if self._trainer is None else self._trainer.copy_for(network)
+        elif self._trainer is not None:
             self._trainer.move_to(network)
         if state.last_weights is not None:  # training continues from there, not from the best epoch
             network.set_weights(state.last_weights)

@@ -17,7 +17,7 @@ from fastnn.estimators.linear_decision import LinearDecision
 from fastnn.estimators.parameter_names import CachedParameterNames
 from fastnn.estimators.perceptron_learning import fresh, learn, learnable, resuming
 from fastnn.estimators.perceptron_state import DTYPES, check_learnt
-from fastnn.estimators.suggestions import with_advice
+from fastnn.estimators.suggestions import advising_on_parameters, with_advice
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.transaction import SnapshotMixin, all_or_nothing
 
@@ -175,6 +175,7 @@ class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstima
         self.warm_start = warm_start
         self.average = average
 
+    @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
     def fit(self, X, y, coef_init=None, intercept_init=None, sample_weight=None):
@@ -233,6 +234,7 @@ class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstima
             )
         return self
 
+    @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
     def partial_fit(self, X, y, classes=None, sample_weight=None):

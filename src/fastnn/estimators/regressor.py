@@ -22,6 +22,7 @@ from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.network import BaseNetwork
 from fastnn.estimators.sklearn_bridge import sklearn_estimator
+from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.training.transaction import snapshot
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
@@ -45,6 +46,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
     }
     _y_checks: ClassVar[dict] = {"y_numeric": True}
 
+    @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
@@ -68,6 +70,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @available_if(BaseNetwork._check_stochastic)
+    @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
     def partial_fit(self, X, y, sample_weight=None, *, epochs=1):

@@ -1,6 +1,7 @@
 """Advice in errors: the names that fastnn has for parameters and values known from Keras, PyTorch and elsewhere."""
 
 import inspect
+import re
 from difflib import get_close_matches
 from functools import wraps
 from numbers import Real
@@ -118,15 +119,19 @@ def value_advice(name, value, allowed):
 
 def with_advice(cls):
     """Add advice to the errors of a class of estimators about parameters and values known from elsewhere."""
-    cls.__init__ = _advising_on_parameters(cls, cls.__init__, inspect.signature(cls.__init__).parameters)
-    cls.fit = _advising_on_parameters(cls, cls.fit, inspect.signature(cls.fit).parameters)
-    cls.set_params = _advising_on_parameters(cls, cls.set_params)
+    cls.__init__ = advising_on_parameters(cls.__init__)
+    cls.set_params = _advising_on_parameters(cls.set_params)
     cls._validate_params = _advising_on_values(cls._validate_params)
     return cls
 
 
-def _advising_on_parameters(cls, method, own=()):
-    """The method, with advice in its errors about unknown parameters. Without `own` ones, it has the constructor's."""
+def advising_on_parameters(method):
+    """The method, with advice in its errors about unknown parameters, and with the name of the user's class in them."""
+    return _advising_on_parameters(method, inspect.signature(method).parameters)
+
+
+def _advising_on_parameters(method, own=()):
+    """Likewise. Without parameters of its `own`, the method has the constructor's."""
 
     @wraps(method)
     def advising(self, *args, **keywords):
@@ -139,10 +144,12 @@ def _advising_on_parameters(cls, method, own=()):
             given_by_place = dict(zip([*own][1:], args, strict=False))
             if "loss" in keywords and "loss" in given_by_place:
                 advice.append(value_advice("loss", given_by_place["loss"], ()))
-            if not unknown and not any(advice):  # mostly every keyword is known, and the error is another one
-                raise
             # A method may be that of a base, which users do not know.
-            text = str(error).replace(method.__qualname__, f"{cls.__name__}.{method.__name__}")
+            text = re.sub(
+                rf"^{re.escape(method.__qualname__)}\b", f"{type(self).__name__}.{method.__name__}", str(error)
+            )
+            if not any(advice) and text == str(error):  # mostly every keyword is known, and the error is another one
+                raise
             if any(advice):
                 text = " ".join([text.removesuffix(".") + ".", *filter(None, advice)])
             raise type(error)(text) from None

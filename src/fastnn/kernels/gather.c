@@ -1,6 +1,7 @@
 /* A batch's rows out of the caller's array, of any type, strides and alignment, converted on the way.
  *
- * So training from uint8 pixels or a memory map needs no copy of X. Rows of a sparse X stay sparse.
+ * So training from uint8 pixels or a memory map needs no copy of X. Rows of a sparse X stay sparse where the first
+ * layer reads entries, and become dense elsewhere.
  */
 #include "table.h"
 
@@ -49,8 +50,29 @@ INLINE int64_t index_at(const void *indices, int wide, size_t k)
     return memcpy(&narrow, (const char *)indices + k * sizeof narrow, sizeof narrow), narrow;
 }
 
+/* The n entries of a sparse row from `begin` on, each added to the number in its column. */
+#define SOURCE(name, type, convert)                                                            \
+    static void add_entries_##name(const fastnn_samples *X, size_t begin, size_t n, real *out) \
+    {                                                                                          \
+        for (size_t k = begin; k < begin + n; k++) {                                           \
+            size_t column = (size_t)index_at(X->columns, X->wide_indices, k);                  \
+            type value;                                                                        \
+            memcpy(&value, X->data + k * sizeof value, sizeof value);                          \
+            if (column < X->n_features)                                                        \
+                out[column] += convert(value);                                                 \
+        }                                                                                      \
+    }
+#include "sources.def"
+#undef SOURCE
+
 static void (*const gather_row[FASTNN_N_SOURCES])(const char *, ptrdiff_t, size_t, real *) = {
 #define SOURCE(name, type, convert) [FASTNN_##name] = gather_row_##name,
+#include "sources.def"
+#undef SOURCE
+};
+
+static void (*const add_entries[FASTNN_N_SOURCES])(const fastnn_samples *, size_t, size_t, real *) = {
+#define SOURCE(name, type, convert) [FASTNN_##name] = add_entries_##name,
 #include "sources.def"
 #undef SOURCE
 };
@@ -61,17 +83,6 @@ static const size_t source_size[FASTNN_N_SOURCES] = {
 #undef SOURCE
 };
 
-void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo)
-{
-    for (size_t i = 0; i < n; i++) {
-        ptrdiff_t row = rows ? rows[i] : (ptrdiff_t)i;
-        real *to = (real *)out + i * ldo;
-        gather_row[X->type](X->data + row * X->row_stride, X->col_stride, X->n_features, to);
-        if (X->rescaling) /* while the row is in the cache */
-            KERNEL(rescale)(1, X->n_features, X->rescaling, to, X->n_features, to, X->n_features);
-    }
-}
-
 /* How many entries a row of a sparse matrix has, from *begin on. Whatever the starts are, no address beyond the arrays
  * is formed: a negative start is too large as an unsigned number, and a row that leads out of the arrays is empty. */
 INLINE size_t stored_row(const fastnn_samples *X, size_t row, size_t *begin)
@@ -81,6 +92,22 @@ INLINE size_t stored_row(const fastnn_samples *X, size_t row, size_t *begin)
     int there = start <= end && end <= X->n_stored;
     *begin = there ? start : 0;
     return there ? end - start : 0;
+}
+
+void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo)
+{
+    for (size_t i = 0; i < n; i++) {
+        ptrdiff_t row = rows ? rows[i] : (ptrdiff_t)i;
+        real *to = (real *)out + i * ldo;
+        if (X->starts) {
+            size_t begin, n_entries = stored_row(X, (size_t)row, &begin);
+            memset(to, 0, X->n_features * sizeof *to);
+            add_entries[X->type](X, begin, n_entries, to);
+        } else
+            gather_row[X->type](X->data + row * X->row_stride, X->col_stride, X->n_features, to);
+        if (X->rescaling) /* while the row is in the cache */
+            KERNEL(rescale)(1, X->n_features, X->rescaling, to, X->n_features, to, X->n_features);
+    }
 }
 
 void KERNEL(gather_entries)(const fastnn_samples *X, const intptr_t *rows, size_t first, size_t last,

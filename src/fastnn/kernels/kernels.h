@@ -190,7 +190,8 @@ typedef struct {
                         const void *b);
     void (*unpack_matrix)(const fastnn_matrix *matrix, const void *packed, void *W, void *b);
 
-    /* rows[0 ... n) of a dense X, converted and rescaled, into out (n, n_features); rows == NULL: the first n rows. */
+    /* rows[0 ... n) of X, converted and rescaled, into out (n, n_features); rows == NULL: the first n rows. Of a sparse
+     * X they become dense: entries of one row in the same column are added up. */
     void (*gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo);
     /* rows[first ... last) of a sparse X into their place among the entries, which depends on the rows before them.
      * Entries beyond the capacity are left out. */

@@ -169,6 +169,15 @@ class Chain:
         """The same layers, each with an output of its own, and with the same weights."""
         return Chain(self.layers, self.sample_shape, self.n_outputs, fuses=False)
 
+    def has_layers_of(self, description):
+        """Whether a description is of these layers, though others of them may learn."""
+        if len(description) != len(self._operations):
+            return False
+        return all(
+            given in [operation.with_trainable(trainable).description() for trainable in (False, True)]
+            for given, operation in zip(description, self._operations, strict=True)
+        )
+
     # -- the engine's layers ------------------------------------------------------------------------------------------
 
     def _append(self, layer, shape, i):

@@ -1,6 +1,6 @@
 """What every layer has: settings that never change, the shapes that follow from them, and its initial weights."""
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import ClassVar
 
 from fastnn.data.quoted import quoted
@@ -20,7 +20,7 @@ class Operation:
     activation : str or None
         The engine's name of the activation; None for a kind that has none.
     flags : tuple of bool
-        The settings after the activation. The default of each is True.
+        The settings after the activation. The default of each is True. The last one is whether the weights are learnt.
     pool_size : tuple of int or None
         The windows, side by side, of which a convolution passes on the largest numbers; None: it passes on all.
     """
@@ -30,6 +30,10 @@ class Operation:
     activation: str | None = None
     flags: tuple = ()
     pool_size: tuple | None = None
+
+    def with_trainable(self, trainable):
+        """The same operation, whose weights, if it has any, are learnt or not."""
+        return replace(self, flags=(*self.flags[:-1], trainable)) if self.flags else self
 
     def description(self):
         """The kind and the settings, as the engine reads them, without the last flags that are their defaults."""
