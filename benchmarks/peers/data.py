@@ -22,7 +22,7 @@ class Data(NamedTuple):
 
 
 def _data(name, highest, X, y, X_test, y_test):
-    X, X_test = (np.divide(part, highest, dtype=np.float32) for part in (X, X_test))
+    X, X_test = (np.divide(part.reshape(len(part), -1), highest, dtype=np.float32) for part in (X, X_test))
     return Data(name, X, y.astype(np.int64), X_test, y_test.astype(np.int64))
 
 

@@ -30,9 +30,4 @@ def sequential(workload, parameters):
         from fastnn import SequentialClassifier, layers
     except ImportError:
         raise workloads.CannotRun("not in this version: SequentialClassifier") from None
-    return SequentialClassifier([translated(layer, layers) for layer in workload.layers], **parameters)
-
-
-def translated(layer, layers):
-    """fastnn's layer of the same name and with the same arguments."""
-    return getattr(layers, type(layer).__name__)(**vars(layer))
+    return SequentialClassifier([workloads.named_in(layers, layer) for layer in workload.layers], **parameters)

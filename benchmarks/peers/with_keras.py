@@ -2,7 +2,7 @@
 
 import keras
 from keras import layers
-from workloads import ADAM_DECAYS, EPSILON, LEARNING_RATE, RMSPROP_DECAY, Dense
+from workloads import ADAM_DECAYS, EPSILON, LEARNING_RATE, RMSPROP_DECAY, Dense, named_in
 
 VERSION = f"{keras.__version__}, {keras.backend.backend()}"
 AT_ONCE = 1000  # rows of a prediction
@@ -10,7 +10,7 @@ AT_ONCE = 1000  # rows of a prediction
 
 def translated(layer):
     """Keras's layers for one of the workload's, whose names and arguments are Keras's."""
-    made = getattr(layers, type(layer).__name__)(**vars(layer))
+    made = named_in(layers, layer)
     return [layers.Flatten(), made] if isinstance(layer, Dense) else [made]
 
 

@@ -84,6 +84,11 @@ class Dropout:
         return 0
 
 
+def named_in(module, layer):
+    """The layer of the same name and with the same arguments, of a package that has Keras's names."""
+    return getattr(module, type(layer).__name__)(**vars(layer))
+
+
 # -- workloads --------------------------------------------------------------------------------------------------------
 
 

@@ -33,6 +33,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", metavar="DIR", help="folder with MNIST's four IDX files, gzipped or not")
     data = load_data(parser.parse_args().data)
+    data = data._replace(X=data.X.reshape(len(data.X), -1), X_test=data.X_test.reshape(len(data.X_test), -1))
     accuracies = []
     for seed in SEEDS:
         accuracies.append(accuracy(data, seed))

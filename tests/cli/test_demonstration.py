@@ -12,9 +12,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 import fastnn
-from fastnn.cli import timing, train
+from fastnn.cli import timing, train, trainable
 from fastnn.cli.main import main
-from fastnn.cli.numpy_network import NumpyNetwork
+from fastnn.cli.numpy_training import NumpyTraining
 
 NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
 
@@ -53,6 +53,9 @@ def refusal(capsys, *arguments):
 
 
 QUICK = ["--hidden", "8", "--epochs", "1", "--threads", "1"]
+CONV = ["train", "conv", "--filters", "2,3", "--epochs", "1", "--threads", "1"]
+#: Options that train a small network of each kind.
+SMALL = {"mlp": ["train", "mlp", "--hidden", "8"], "conv": ["train", "conv", "--filters", "4"]}
 
 
 # -- as users run it --------------------------------------------------------------------------------------------------
@@ -64,11 +67,12 @@ def run(*arguments, **settings):
     )
 
 
-def test_digits_and_saved_model(tmp_path):
+@pytest.mark.parametrize("words", [[], ["train", "conv", "--filters", "16,32"]], ids=" ".join)
+def test_digits_and_saved_model(tmp_path, words):
     file = tmp_path / "model.safetensors"
-    done = run("--epochs", "12", "--threads", "1", "--save", str(file))
+    done = run(*words, "--epochs", "12", "--threads", "1", "--save", str(file))
     assert (done.returncode, done.stderr) == (0, "")
-    progress = re.findall(r"^ +\d+/12 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$", done.stdout, re.MULTILINE)
+    progress = re.findall(r"^ +\d+/12 +[\d.]+ +[\d.]+ +[\d.]+(?: +[\d.]+)?$", done.stdout, re.MULTILINE)
     assert len(progress) == 12
     summary = dict(re.findall(r"^(\S.*?)  +(\S+)", done.stdout, re.MULTILINE))
     assert float(summary["test accuracy"]) > 0.95
@@ -77,16 +81,18 @@ def test_digits_and_saved_model(tmp_path):
     for name in ("seconds per epoch", "GFLOP/s", "times as fast as NumPy"):
         assert float(summary[name]) > 0
     model = fastnn.load(file)
-    X, y = load_digits(return_X_y=True)
-    assert model.score((X / 16).astype(np.float32), y) > 0.97
+    digits = load_digits()
+    X = digits.images if words else digits.data
+    assert model.score((X / 16).astype(np.float32), digits.target) > 0.97
     assert os.listdir(tmp_path) == ["model.safetensors"]
 
 
-def test_help(capsys):
-    assert main(["--help"]) == 0
+@pytest.mark.parametrize(("words", "size"), [([], "hidden"), (["train", "conv"], "filters")])
+def test_help(capsys, words, size):
+    assert main([*words, "--help"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("usage: python -m fastnn ")
-    for option in ("data", "hidden", "epochs", "batch-size", "solver", "threads", "seed", "save", "version"):
+    for option in ("data", size, "epochs", "batch-size", "solver", "threads", "seed", "save", "version"):
         assert f"--{option} " in out
 
 
@@ -141,6 +147,26 @@ def test_mnist_files(tmp_path, contents, capsys, name, compress):
 def test_reference_network_is_the_default_for_mnist(tmp_path, contents, capsys):
     assert main(["--data", write(tmp_path, contents), "--epochs", "1", "--threads", "1"]) == 0
     assert "network 30-512-256-3, ReLU and softmax; rmsprop, batches of 64, float32" in capsys.readouterr().out
+
+
+def test_convolutions_of_mnist(tmp_path, contents, capsys):
+    """The reference network; images that are smaller than MNIST's have a border."""
+    folder = write(tmp_path, contents)
+    assert main(["train", "conv", "--data", folder, "--epochs", "15", "--batch-size", "8", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "90 images to train on, 30 to test, 6 x 5 pixels each" in out
+    assert (
+        "network Conv2D(32, 3, padding='same'), MaxPooling2D(), Conv2D(64, 3, padding='same'), MaxPooling2D(), "
+        "Dropout(0.5), 3 units, ReLU and softmax; adam, batches of 8, float32"
+    ) in out
+    assert re.search(r"^test accuracy +1.0000$", out, re.MULTILINE)
+    assert main([*CONV, "--data", folder, "--filters", "2"]) == 0
+    assert "network Conv2D(2, 3), MaxPooling2D(), Dropout(0.5), 3 units" in capsys.readouterr().out
+
+
+def test_images_that_are_too_small_for_convolutions(tmp_path, contents, capsys):
+    message = "images must have at least 8 x 8 pixels for 3 of --filters, got 6 x 5"
+    assert message in refusal(capsys, *CONV, "--data", write(tmp_path, contents), "--filters", "2,2,2")
 
 
 def test_labels_may_have_gaps(tmp_path, contents, capsys):
@@ -227,6 +253,7 @@ def test_one_class_only(tmp_path, contents, capsys):
         (["--epochs", "many"], "--epochs must be an integer, got 'many'"),
         (["--hidden", "9,0"], "--hidden must be integers from 1 to 1048576 with commas between them, got '9,0'"),
         (["--solver", "lbfgs"], "--solver must be one of sgd, rmsprop, adam, got 'lbfgs'"),
+        ([*CONV, "--filters", "0"], "--filters must be integers from 1 to 1048576 with commas between them, got '0'"),
     ],
 )
 def test_messages_name_the_option_the_rule_and_what_was_given(capsys, arguments, rule):
@@ -250,6 +277,7 @@ def test_messages_name_the_option_the_rule_and_what_was_given(capsys, arguments,
         ["--seed", "-1"],
         ["--seed", str(2**32)],
         ["--unknown"],
+        ["--filters", "8"],
         ["argument"],
         ["--epochs"],
     ],
@@ -265,8 +293,10 @@ def test_network_beyond_memory(capsys, monkeypatch):
     def fail(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(fastnn.MLPClassifier, "partial_fit", fail)
+    for estimator in fastnn.MLPClassifier, fastnn.SequentialClassifier:
+        monkeypatch.setattr(estimator, "partial_fit", fail)
     assert "not enough memory for a network with hidden layers 8" in refusal(capsys, *QUICK)
+    assert "not enough memory for a network with filters 2,3" in refusal(capsys, *CONV)
 
 
 def test_diverging_training(capsys, monkeypatch):
@@ -274,13 +304,14 @@ def test_diverging_training(capsys, monkeypatch):
     assert "diverged" in refusal(capsys, *QUICK, "--solver", "sgd")
 
 
+@pytest.mark.parametrize("network", SMALL)
 @pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam"])
-def test_numpy_trains_the_same_network(solver, monkeypatch):
+def test_numpy_trains_the_same_network(solver, network, monkeypatch):
     """The losses of the two agree, epoch by epoch, so the ratio of their times is fair."""
     losses = []
-    train_epoch = NumpyNetwork.train_epoch
+    train_epoch = NumpyTraining.train_epoch
     monkeypatch.setattr(
-        NumpyNetwork,
+        NumpyTraining,
         "train_epoch",
         lambda *args: losses.append(train_epoch(*args)) or losses[-1],
     )
@@ -293,7 +324,7 @@ def test_numpy_trains_the_same_network(solver, monkeypatch):
             yield epoch
 
     monkeypatch.setattr(train, "train_in_turn", listen)
-    assert main(["--hidden", "20", "--epochs", "3", "--threads", "1", "--solver", solver]) == 0
+    assert main([*SMALL[network], "--epochs", "3", "--threads", "1", "--solver", solver]) == 0
     np.testing.assert_allclose([epoch.loss for epoch in epochs], losses, rtol=1e-3)
 
 
@@ -306,7 +337,7 @@ def summary_of(pairs, capsys, monkeypatch, n_running=0):
     monkeypatch.setattr(timing, "SETTLE_SECONDS", 0.0)
     other_work = timing.OtherWork()
     other_work.samples = [n_running]
-    options = train.with_defaults(train.parser().parse_args(["--threads", "1"]))
+    options = train.with_defaults(train.parser(trainable.Mlp).parse_args(["--threads", "1"]), trainable.Mlp)
     train.print_summary(epochs_of(pairs), 1e9, options, other_work)
     return capsys.readouterr().out
 
@@ -329,8 +360,16 @@ def test_busy_machine(capsys, monkeypatch):
     assert "busy" not in summary_of([(1, 4)], capsys, monkeypatch)  # one epoch has no spread
 
 
+def flops(kind, words, image_shape, n_classes):
+    options = train.with_defaults(train.parser(kind).parse_args(words), kind)
+    return kind(options, image_shape, n_classes).flops_per_sample()
+
+
 def test_flops():
-    assert train.flops_per_sample((3, 5, 2)) == 2 * (2 * (3 * 5 + 5 * 2) + 5 * 2)
+    assert flops(trainable.Mlp, ["--hidden", "5"], (3, 1), 2) == 2 * (2 * (3 * 5 + 5 * 2) + 5 * 2)
+    forward = [26 * 26 * 32 * 9, 11 * 11 * 64 * 9 * 32, 1600 * 10]
+    assert flops(trainable.Conv, [], (28, 28), 10) == 2 * (3 * sum(forward) - forward[0])
+    assert flops(trainable.Conv, ["--filters", "2"], (2, 2), 3) == 2 * (2 * 4 * 9 * 2 + 3 * 2 * 3)  # with a border
 
 
 # -- saving -----------------------------------------------------------------------------------------------------------

@@ -34,13 +34,13 @@ def command(*arguments):
     main.run(arguments)
 
 
-def read_mnist(train=(6, 2, 2), labels=(6,), test=(3, 2, 2), top=2, names=NAMES):
+def read_mnist(train=(6, 2, 2), labels=(6,), test=(3, 2, 2), top=2, names=NAMES, words=("train",)):
     """Give the command a folder of four files of these shapes."""
     with tempfile.TemporaryDirectory() as folder:
         for name, shape in zip(names, (train, labels, test, test[:1]), strict=False):
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(idx(*shape, top=top))
-        command("train", "--data", folder)
+        command(*words, "--data", folder)
 
 
 def cut_while_read():
@@ -99,6 +99,7 @@ PROVOCATIONS = {
     "no images": lambda: read_mnist(train=(0, 2, 2), labels=(0,)),
     "other pixels": lambda: read_mnist(test=(3, 2, 3)),
     "one class": lambda: read_mnist(top=1),
+    "images too small for convolutions": lambda: read_mnist(words=["train", "conv"]),
     "saving to a device": lambda: save_to(os.devnull),
     "saving to a folder that is not there": lambda: save_to(os.path.join("nowhere", "model")),
     "saving to a folder of others": lambda: save_to("model", writable=False),

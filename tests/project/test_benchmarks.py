@@ -1,10 +1,14 @@
-"""The benchmarks can be run: asv finds nothing wrong with its own, and every program beside them starts."""
+"""The benchmarks can be run, and time all that is listed: asv finds nothing wrong, and every program starts."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import fastnn.layers
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PROGRAMS = sorted(path.stem for path in (BENCHMARKS / "programs").glob("*.py"))
@@ -26,3 +30,49 @@ def test_asv_can_run_them(tmp_path):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_find_what_they_need(program):
     python("-c", f"import {program}", folder=BENCHMARKS / "programs")
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """Imports a module of the benchmarks."""
+    monkeypatch.syspath_prepend(BENCHMARKS.parent)
+    before, path = set(sys.modules), list(sys.path)
+    yield lambda name: importlib.import_module(f"benchmarks.{name}")
+    sys.path[:] = path
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "").is_relative_to(BENCHMARKS):
+            del sys.modules[name]
+
+
+KINDS = sorted(set(fastnn.layers.__all__) - {"Layer"})
+
+
+def test_every_layer_is_timed(module):
+    assert sorted(module("layers").BY_NAME) == KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_layer_is_timed_beside_one_in_numpy_that_does_the_same(module, kind):
+    layers = module("layers")
+    numpys = layers._Numpy(layers.BY_NAME[kind], "float64", batch_size=4)
+    try:
+        ours = layers._Fastnn(layers.BY_NAME[kind], "float64", batch_size=4)
+    except NotImplementedError as lacking:
+        pytest.skip(str(lacking))
+    if kind == "Dropout":  # the masks differ
+        assert ours.forward().shape == numpys.forward().shape
+        return
+    before = numpys.forward()
+    for work in ours, numpys:
+        work.step()
+    change = numpys.forward() - before
+    np.testing.assert_allclose(ours.forward() - before, change, rtol=1e-9, atol=1e-9 * np.abs(change).max())
+
+
+def test_whole_networks_are_timed(module):
+    convnets = module("convnets")
+    assert {"convnet", "lenet"} <= set(convnets.NETWORKS)
+    for name in convnets.NETWORKS:
+        assert convnets.made("fastnn", name)[0].ndim == 4
+    with pytest.raises(NotImplementedError, match="dense layers only, or convolutions with max pooling"):
+        convnets.made("numpy", "lenet")

@@ -1,8 +1,10 @@
-"""Every example in a docstring runs, in Python and in Cython."""
+"""Every example runs: those in docstrings, in Python and in Cython, and those of the README."""
 
 import doctest
 import importlib
 import pkgutil
+import re
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +31,18 @@ def test_examples_in_docstrings(name):
     )
     assert outcome.failed == 0
     assert outcome.attempted > 0 or name not in WITH_EXAMPLES  # else the examples are no longer found
+
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.mark.skipif(not README.exists(), reason="the README is in the repository only")
+def test_examples_of_the_readme(tmp_path, monkeypatch):
+    """One after the other, as a reader would run them; a warning is an error."""
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(examples) >= 6
+    names = {}
+    for example in examples:
+        exec(compile(example, str(README), "exec"), names)
+    assert names["convnet"].score(names["test"], names["digits_test"]) > 0.97

@@ -108,7 +108,7 @@ def read_mnist(folder):
     Returns
     -------
     X_train, y_train, X_test, y_test : ndarray, uint8
-        Images of shape (n_samples, n_pixels), labels of shape (n_samples,).
+        Images of shape (n_samples, height, width), labels of shape (n_samples,).
 
     Raises
     ------
@@ -136,4 +136,4 @@ def read_mnist(folder):
         )
     if y_train.min() == y_train.max():
         raise IdxError(f"{folder}: train labels must have at least 2 classes, got {y_train[0]} only")
-    return X_train.reshape(len(X_train), -1), y_train, X_test.reshape(len(X_test), -1), y_test
+    return X_train, y_train, X_test, y_test

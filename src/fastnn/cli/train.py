@@ -1,9 +1,9 @@
-"""python -m fastnn train mlp: trains a network on handwritten digits, and the same network in NumPy."""
+"""python -m fastnn train: trains a network on handwritten digits, and the same network in NumPy."""
 
+import argparse
 import os
 import time
 import warnings
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,22 +12,19 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 import fastnn
-from fastnn.cli.arguments import CommandError, Parser, integer, integers, one_of
+from fastnn.cli.arguments import CommandError, Parser, integer, one_of
 from fastnn.cli.mnist_files import IdxError, read_mnist
-from fastnn.cli.numpy_network import NumpyNetwork
 from fastnn.cli.timing import OtherWork, Times, busy_note
+from fastnn.cli.trainable import LEARNING_RATES, NETWORKS
 from fastnn.engine import isa
 from fastnn.runtime.threads import effective_n_threads
 
-# The largest number of units: the weights between two such layers still have an addressable number of bytes.
-MAX_UNITS = 2**20
-LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}
 # Once NumPy has trained for so long, fastnn trains alone: the ratio is known, and the user waits.
 BASELINE_SECONDS = 10.0
 
 
 class Data(NamedTuple):
-    """Samples to train on and to test with: pixels in [0, 1], and labels."""
+    """Images (n, height, width) to train on and to test with: pixels in [0, 1], and labels."""
 
     name: str
     X: np.ndarray
@@ -48,15 +45,18 @@ class Epoch(NamedTuple):
 # -- the command line -------------------------------------------------------------------------------------------------
 
 
-def parser():
+def parser(network):
+    """The options of a network of NETWORKS."""
+    of_digits, of_mnist = (defaults["solver"] for defaults in network.defaults)
     parser = Parser(
-        prog="python -m fastnn [train [mlp]]",
+        prog=f"python -m fastnn {network.usage}",
         description="Train a network on handwritten digits, with the same network in NumPy trained beside it: the "
         "same initial weights, the same batches, the same float32.",
-        epilog="GFLOP/s counts every multiplication and addition of the dense products, those with zeros too, for "
+        epilog="GFLOP/s counts every multiplication and addition of the products, those with zeros too, for "
         "both alike. The two train in turn; the figures are medians of the epochs in which both train, and ± is half "
         "of the distance between their quartiles. Other commands: `python -m fastnn bench` times small and large "
-        "networks beside whatever else is installed; `python -m fastnn info` prints what this build is and uses.",
+        "networks beside whatever else is installed; `python -m fastnn info` prints what this build is and uses; "
+        f"`python -m fastnn train NETWORK` trains one of {', '.join(NETWORKS)}.",
     )
     parser.add_argument(
         "--data",
@@ -64,16 +64,14 @@ def parser():
         help="folder with MNIST's four IDX files, gzipped or not; without "
         "it, the 1797 small digits that scikit-learn carries",
     )
-    parser.add_argument(
-        "--hidden",
-        metavar="SIZES",
-        type=integers(1, MAX_UNITS),
-        help="hidden layers' sizes (256,128; with --data 512,256)",
-    )
+    network.add_options(parser)
     parser.add_argument("--epochs", metavar="N", type=integer(1), help="passes over the data (20; with --data 5)")
     parser.add_argument("--batch-size", metavar="N", type=integer(1), default=64, help="samples a step (%(default)s)")
     parser.add_argument(
-        "--solver", choices=LEARNING_RATES, type=one_of(LEARNING_RATES), help="optimizer (adam; with --data rmsprop)"
+        "--solver",
+        choices=LEARNING_RATES,
+        type=one_of(LEARNING_RATES),
+        help=f"optimizer ({of_digits}; with --data {of_mnist})",
     )
     parser.add_argument(
         "--threads",
@@ -88,18 +86,19 @@ def parser():
         default=0,
         help="of initial weights and orders (%(default)s)",
     )
-    parser.add_argument("--save", metavar="FILE", help="keep the model, a fastnn.MLPClassifier, for fastnn.load")
+    parser.add_argument(
+        "--save", metavar="FILE", help=f"keep the model, a fastnn.{network.estimator.__name__}, for fastnn.load"
+    )
     parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
     return parser
 
 
-def with_defaults(options):
+def with_defaults(options, network):
     """The options, with the defaults that depend on other options or on the machine."""
-    options.hidden = options.hidden or ((512, 256) if options.data else (256, 128))
-    options.epochs = options.epochs or (5 if options.data else 20)
-    options.solver = options.solver or ("rmsprop" if options.data else "adam")
-    options.threads = options.threads or effective_n_threads()
-    return options
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    chosen = argparse.Namespace(**vars(options) | network.defaults[options.data is not None] | given)
+    chosen.threads = chosen.threads or effective_n_threads()
+    return chosen
 
 
 # -- data and model files ---------------------------------------------------------------------------------------------
@@ -108,8 +107,8 @@ def with_defaults(options):
 def load_data(folder):
     """MNIST from a folder, or scikit-learn's digits where no folder is given."""
     if folder is None:
-        X, y = load_digits(return_X_y=True)
-        X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=0)
+        y = load_digits().target
+        X, X_test, y, y_test = train_test_split(load_digits().images, y, test_size=0.2, stratify=y, random_state=0)
         name, highest = "scikit-learn's digits", 16
     else:
         try:
@@ -182,17 +181,6 @@ def train_in_turn(model, baseline, data, n_epochs, other_work):
         yield Epoch(model.loss_, accuracy, seconds, baseline_seconds)
 
 
-def flops_per_sample(sizes):
-    """Multiplications and additions of a training step, per sample, for dense layers.
-
-    Every weight takes two in the forward product, two in the gradient by the weights, and two in the gradient by the
-    layer's input, which the first layer does not need. Biases, activations, the loss and the optimizer are not counted.
-    Columns that are 0 in a whole batch are counted, although fastnn skips them.
-    """
-    weights = [fan_in * fan_out for fan_in, fan_out in pairwise(sizes)]
-    return 2 * (sum(weights) + sum(weights) + sum(weights[1:]))
-
-
 def print_summary(epochs, flops, options, other_work):
     both = [epoch for epoch in epochs if not np.isnan(epoch.baseline_seconds)]
     ours, numpys = Times.of([epoch.seconds for epoch in both]), Times.of([epoch.baseline_seconds for epoch in both])
@@ -216,19 +204,19 @@ def print_summary(epochs, flops, options, other_work):
         print(f"\n{note}")
 
 
-def demonstrate(options):
+def demonstrate(kind, options):
+    """Train a network of NETWORKS and its like in NumPy, and print how they do."""
     if options.save is not None:
         check_can_save(options.save)
     data = load_data(options.data)
-    # One output for each class. (For two classes fastnn has a single output, which makes hardly a difference here.)
-    sizes = (data.X.shape[1], *options.hidden, len(np.unique(data.y)))
+    network = kind(options, data.X.shape[1:], len(np.unique(data.y)))
     batch_size = min(options.batch_size, len(data.X))
-    learning_rate = LEARNING_RATES[options.solver]
-    print(f"{data.name}: {len(data.X)} images to train on, {len(data.X_test)} to test, {sizes[0]} pixels each")
-    print(f"network {'-'.join(map(str, sizes))}, ReLU and softmax; {options.solver}, batches of {batch_size}, float32")
+    learning_rate = options.learning_rates[options.solver]
+    print(f"{data.name}: {len(data.X)} images to train on, {len(data.X_test)} to test, {network.pixels} pixels each")
+    print(f"network {network.described}, ReLU and softmax; {options.solver}, batches of {batch_size}, float32")
 
-    model = fastnn.MLPClassifier(
-        options.hidden,
+    data = data._replace(X=network.samples(data.X), X_test=network.samples(data.X_test))
+    model = network.model(
         solver=options.solver,
         alpha=0,
         batch_size=batch_size,
@@ -236,8 +224,8 @@ def demonstrate(options):
         random_state=options.seed,
         n_threads=options.threads,
     )
-    baseline = NumpyNetwork(
-        sizes, options.solver, learning_rate, batch_size, random_state=np.random.RandomState(options.seed)
+    baseline = network.baseline(
+        options.solver, learning_rate, batch_size, np.float32, np.random.RandomState(options.seed)
     )
     epochs, other_work = [], OtherWork()
     try:
@@ -258,19 +246,20 @@ def demonstrate(options):
         raise KeyboardInterrupt(message) from None
     if options.save:
         save(options.save, model)
-    print_summary(epochs, flops_per_sample(sizes) * len(data.X), options, other_work)
+    print_summary(epochs, network.flops_per_sample() * len(data.X), options, other_work)
 
 
 def run(arguments):
-    """Train the network that the arguments name, which can only be mlp."""
+    """Train the network that the arguments name, or mlp if they name none."""
+    name = "mlp"
     if arguments and not arguments[0].startswith("-"):
-        network, *arguments = arguments
-        if network != "mlp":
-            raise CommandError(f"the network to train must be mlp, got {network!r}")
-    options = with_defaults(parser().parse_args(arguments))
+        name, *arguments = arguments
+        if name not in NETWORKS:
+            raise CommandError(f"the network to train must be one of {', '.join(NETWORKS)}, got {name!r}")
+    kind = NETWORKS[name]
+    options = with_defaults(parser(kind).parse_args(arguments), kind)
     try:
         with threadpool_limits(options.threads, user_api="blas"):
-            demonstrate(options)
+            demonstrate(kind, options)
     except MemoryError:
-        layers = ",".join(map(str, options.hidden))
-        raise CommandError(f"not enough memory for a network with hidden layers {layers}") from None
+        raise CommandError(f"not enough memory for a network with {kind.size(options)}") from None
