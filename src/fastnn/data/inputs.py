@@ -60,7 +60,7 @@ def as_rows(X):
     if isinstance(X, (list, tuple)):
         with suppress(ValueError):  # lists of several lengths
             n_axes = np.ndim(X)
-    if n_axes <= 2:
+    if n_axes <= 2 or sp.issparse(X):
         return X, None
     X = np.asarray(X)
     if n_axes > 4:

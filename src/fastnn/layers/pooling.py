@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from fastnn.layers.rules import Rule, counts, one_of
+from fastnn.layers.rules import MOST, Rule, counts, one_of
 from fastnn.layers.spec import Layer, Operation
 from fastnn.layers.windows import Windowed
 
@@ -12,6 +12,7 @@ class _Pooling(Windowed):
     """What pooling along any number of axes shares."""
 
     kind: ClassVar[str]
+    most_positions: ClassVar[int] = MOST  # numbered in 32 bits
 
     def _strides(self):
         return self.along(self.pool_size if self.strides is None else self.strides)
