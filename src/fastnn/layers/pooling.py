@@ -41,7 +41,8 @@ class MaxPooling2D(_Pooling):
     strides : int or (int, int) or None, default=None
         The distance from one window to the next. None is `pool_size`.
     padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the map. "same": they may reach over its edges.
+        "valid": the windows stay inside the map. "same": they may reach over its edges, so that height and width are
+        divided by the strides, rounded up.
 
     Examples
     --------
@@ -72,7 +73,8 @@ class AveragePooling2D(_Pooling):
     strides : int or (int, int) or None, default=None
         The distance from one window to the next. None is `pool_size`.
     padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the map. "same": they may reach over its edges.
+        "valid": the windows stay inside the map. "same": they may reach over its edges, so that height and width are
+        divided by the strides, rounded up.
 
     Examples
     --------
@@ -103,7 +105,8 @@ class MaxPooling1D(_Pooling):
     strides : int or None, default=None
         The distance from one window to the next. None is `pool_size`.
     padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the sequence. "same": they may reach over its ends.
+        "valid": the windows stay inside the sequence. "same": they may reach over its ends, so that the steps are
+        divided by the strides, rounded up.
 
     Examples
     --------
@@ -134,7 +137,8 @@ class AveragePooling1D(_Pooling):
     strides : int or None, default=None
         The distance from one window to the next. None is `pool_size`.
     padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the sequence. "same": they may reach over its ends.
+        "valid": the windows stay inside the sequence. "same": they may reach over its ends, so that the steps are
+        divided by the strides, rounded up.
 
     Examples
     --------
