@@ -19,6 +19,7 @@ from fastnn.layers import (
     Dropout,
     Flatten,
     GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
     LayerNormalization,
     Rescaling,
     Reshape,
@@ -216,6 +217,7 @@ class TestSeveralAxes:
         [
             (lambda X: X.reshape(N, 3, 2, 2, 1), r"X must have 2 to 4 axes, got shape \(120, 3, 2, 2, 1\)"),
             (lambda X: np.where(X > 2, np.nan, X).reshape(N, 3, 4), "Input X contains NaN"),
+            (lambda X: sp.coo_array(X.reshape(N, 3, 4)), "X must have 2 axes, got 3"),
             (lambda X: X.reshape(N, 3, 4)[:0], "Found array with 0 sample"),
             (lambda X: X[0], "Expected 2D array, got 1D array instead"),
             (lambda X: X.reshape(N, 3, 4)[:9], "inconsistent numbers of samples"),
@@ -224,6 +226,12 @@ class TestSeveralAxes:
     def test_what_is_refused(self, change, message, X, y):
         with pytest.raises(ValueError, match=message):
             SequentialClassifier().fit(change(X), y)
+
+    def test_one_sample_needs_an_axis_more(self, X, y):
+        model = SequentialClassifier([Dense(9)], max_iter=2).fit(X.reshape(N, 3, 4), y)
+        for sample in (X[0].reshape(3, 4), X[0].reshape(3, 4, 1)):
+            with pytest.raises(ValueError, match=r"as in fit, got \(n_samples, 4.*\): pass X\[None\] if this is one"):
+                model.predict(sample)
 
     def test_partial_fit(self, X, y):
         model = SequentialRegressor([Dense(5)], random_state=0)
@@ -366,8 +374,20 @@ class TestWeights:
             SequentialClassifier.from_weights(model.layers, [])
         with pytest.raises(ValueError, match=r"input_shape must be a tuple of integers for layers\[0\], Conv2D"):
             SequentialClassifier.from_weights([Conv2D(3, 3)], model.weights_)
+        with pytest.raises(ValueError, match=r"weights\[1\] must be the output layer's, with the names .*, got \[\]"):
+            SequentialClassifier.from_weights(model.layers, model.weights_[:2])
+        for wrong in [("a", "b"), ([3], [2, 2])]:
+            with pytest.raises(ValueError, match=r"input_shape must be a tuple of 1 to 3 integers .*, got \("):
+                SequentialClassifier.from_weights(model.layers, model.weights_, input_shape=wrong)
         regressor = SequentialRegressor.from_weights(model.layers, model.weights_, input_shape=(3, 4))
         assert regressor.predict(X.reshape(N, 3, 4)).shape == (N, 4)
+
+    def test_reshape_says_how_many_columns_there_are(self, X, y):
+        layers = [None, Reshape((3, 4)), Conv1D(5, 2), GlobalMaxPooling1D()]
+        model = SequentialClassifier(layers, max_iter=2, random_state=0).fit(X, y)
+        again = SequentialClassifier.from_weights(layers, model.weights_)
+        assert again.n_features_in_ == N_FEATURES
+        assert again.predict_proba(X).tobytes() == model.predict_proba(X).tobytes()
 
 
 class TestHiddenActivations:

@@ -203,7 +203,11 @@ def test_valid_windows_are_those_that_fit(n, stride, dilation, size):
         ([Conv1D(4, 3), None, Dropout(0.1)], (8, 2), r"the last layer must give one vector for each sample, got a "
          r"sequence of shape \(6, 4\) by layers\[2\], Dropout\(0.1\): add GlobalMaxPooling1D\(\) or Flatten\(\)"),
         ([Conv2D(2**31 - 1, 3)], (8, 8, 1), r"layers\[0\] must have at most 2\*\*31 - 1 numbers .*, got shape \(6, "),
-        ([Conv2D(2, 50000, padding="same")], (8, 8, 1), r"the weights of layers\[0\] must have at most 2\*\*31 - 1"),
+        ([Conv1D(2, 2**20 + 1, padding="causal")], (8, 1), r"layers\[0\].kernel_size must have at most 1048576 "
+         r"positions, got 1048577"),
+        ([AveragePooling2D(2**16, padding="same")], (8, 8, 1), r"layers\[0\].pool_size must have at most 2147483647"),
+        ([Conv2D(2, (1, 2**20), padding="same")], (8, 8, 2**11), r"the weights of layers\[0\] must have at most "
+         r"2\*\*31 - 1"),
     ],
 )  # fmt: skip
 def test_layers_that_do_not_fit(layers, shape, message):

@@ -111,7 +111,8 @@ layers : list of layers
 weights : list of dict of str to array-like
     The weights of each layer, the output layer's last, as `weights_` has them.
 input_shape : tuple of int, default=None
-    The shape of a sample. None: the number of columns follows from the first weights.
+    The shape of a sample, which layers of images and of sequences need. None: the number of columns follows from the
+    first weights, or from a `Reshape` before them.
 """,
     "samples to predict": """\
 X : array-like or sparse matrix of shape (n_samples, n_features)

@@ -23,7 +23,8 @@ solver : {{{solvers}}}, default="adam"
     How the weights are found: by stochastic gradient descent (with `momentum`), RMSprop [1]_, Adam [2]_, AdamW [3]_ or
     AdaGrad [4]_; or by L-BFGS, which uses all samples in every step and is meant for small data.
 alpha : float, default=0.0001
-    The strength of the L2 penalty, which is divided by the size of the batch when it is added to the loss.
+    The strength of the L2 penalty on weights, not on biases, which is divided by the size of the batch when it is added
+    to the loss.
 batch_size : int or "auto", default="auto"
     The number of samples in each step; "auto" is ``min(200, n_samples)``.
 learning_rate : {{{schedules}}} or callable, default="constant"
@@ -120,11 +121,12 @@ LAYERS_PARAMETERS = """\
 layers : list of layers, default=(Dense(100),)
     The hidden layers, from `fastnn.layers`; the output layer follows from y. A place with None is left out. The first
     layer that takes only images or only sequences says what X is; if there is none, each sample is flattened. An image
-    is flattened before a `Dense`, which also works on each step of a sequence. Parameters as ``layers__0`` and
-    ``layers__0__units`` are for `set_params` and grid searches.
+    is flattened before a `Dense` and before the output layer. A `Dense` works on each step of a sequence by itself; the
+    last layer must make a vector of a sequence, as `GlobalMaxPooling1D` and `Flatten` do. Parameters as ``layers__0``
+    and ``layers__0__units`` are for `set_params` and grid searches.
 input_shape : tuple of int, default=None
     The shape of a sample where X has a row for each, as (28, 28, 1). None: the columns are features, or the steps of a
-    series of single numbers.
+    series of single numbers. X of more axes must have this shape, or any if it is None.
 """
 
 CLASSIFIER_PARAMETERS = """\
@@ -205,8 +207,9 @@ out_activation_ : str
 
 LAYERS_ATTRIBUTES = """\
 weights_ : tuple of dict of str to ndarray
-    The weights of each layer, the output layer's last, with the names and shapes that Keras gives them: read-only
-    copies. Assign such a list to set them all.
+    The weights of each layer, the output layer's last, by Keras's names and in its shapes: "kernel", whose last axis
+    are units or filters, and "bias"; or "gamma" and "beta"; {} for a layer without weights. They are read-only copies.
+    Assign such a list to set them all.
 coefs_, intercepts_ : tuple of ndarray
     The weights and the biases as `MLPClassifier` has them, where all layers are dense and have biases.
 input_shape_ : tuple of int

@@ -88,10 +88,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
     def _set_input_shape(self, shape):
         """Set `input_shape_`, for samples of this shape."""
         if self.input_shape is not None:
-            given = plain(self.input_shape)
-            given = given if isinstance(given, tuple) else (given,)
-            if not SHAPE.holds(given):
-                raise ValueError(f"input_shape must be {SHAPE.text}, got {quoted(self.input_shape)}")
+            given = checked_shape(self.input_shape)
             if len(shape) == 1 and math.prod(given) != shape[0]:
                 raise ValueError(
                     f"input_shape must have {shape[0]} numbers, as X has columns, got {given}, which has "
@@ -114,7 +111,9 @@ class BaseSequential(DenseWeights, BaseNetwork):
                 return
         if _without_channel(shape) != _without_channel(self.input_shape_):
             fitted = _samples_of(self.input_shape_)
-            raise ValueError(f"X must have shape {fitted}, as in fit, got {_samples_of(shape)}")
+            is_sample = _without_channel(np.shape(X)) == _without_channel(self.input_shape_)
+            advice = ": pass X[None] if this is one sample" if is_sample else ""
+            raise ValueError(f"X must have shape {fitted}, as in fit, got {_samples_of(shape)}{advice}")
 
     def _chain_for(self, shape, n_outputs):
         check_layers(self.layers)
@@ -235,6 +234,20 @@ class BaseSequential(DenseWeights, BaseNetwork):
         X, shape = as_rows(X)
         self._check_shape(X, shape)
         return super()._outputs(X, depth)
+
+
+def checked_shape(input_shape):
+    """The parameter `input_shape` as a tuple.
+
+    Raises
+    ------
+    ValueError
+    """
+    shape = plain(input_shape)
+    shape = shape if isinstance(shape, tuple) else (shape,)
+    if not SHAPE.holds(shape):
+        raise ValueError(f"input_shape must be {SHAPE.text}, got {quoted(input_shape)}")
+    return shape
 
 
 def _without_channel(shape):

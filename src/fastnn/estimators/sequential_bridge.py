@@ -7,9 +7,9 @@ import numpy as np
 from fastnn.data.quoted import quoted
 from fastnn.engine.network import Network
 from fastnn.estimators.ineffective import warn_of_ineffective
-from fastnn.estimators.sequential import checked_weights
+from fastnn.estimators.sequential import checked_shape, checked_weights
 from fastnn.estimators.sklearn_bridge import checked_array, fill_from_sklearn, fill_sklearn
-from fastnn.layers import Dense, Dropout
+from fastnn.layers import Dense, Dropout, Reshape
 from fastnn.layers.chain import check_layers, deciding_layer, named
 from fastnn.training.state import TrainingState
 
@@ -30,22 +30,31 @@ def n_outputs_of(weights):
     """
     if not isinstance(weights, (list, tuple)) or not weights or not isinstance(weights[-1], dict):
         raise ValueError(f"weights must be a list of dicts, the output layer's last, got {quoted(weights)}")
-    kernel, name = weights[-1].get("kernel"), last_names(weights)[0]
-    kernel = checked_array(name, kernel, "(fan_in, n_outputs)")
+    if "kernel" not in weights[-1]:
+        raise ValueError(
+            f"weights[{len(weights) - 1}] must be the output layer's, with the names ['kernel', 'bias'], "
+            f"got {quoted(list(weights[-1]))}"
+        )
+    name = last_names(weights)[0]
+    kernel = checked_array(name, weights[-1]["kernel"], "(fan_in, n_outputs)")
     if kernel.ndim != 2 or kernel.shape[1] < 1:
         raise ValueError(f"{name} must have shape (fan_in, n_outputs), got {kernel.shape}")
     return kernel.shape[1]
 
 
 def _shape_of_sample(model, weights):
-    """The shape of a sample: the parameter `input_shape`, or as many columns as the first weights are for."""
-    if model.input_shape is None:
-        i = deciding_layer(model.layers)
-        if i is not None:
-            raise ValueError(f"input_shape must be a tuple of integers for {named(model.layers, i)}, got None")
-        first = next(iter(array for of_layer in weights for array in of_layer.values()))
-        return np.shape(first)[:1]
-    return (math.prod(np.atleast_1d(model.input_shape).tolist()),)
+    """The shape of a sample: `input_shape`, or as many columns as are reshaped or as the first weights are for."""
+    if model.input_shape is not None:
+        return (math.prod(checked_shape(model.input_shape)),)
+    i = deciding_layer(model.layers)
+    if i is not None:
+        raise ValueError(f"input_shape must be a tuple of integers for {named(model.layers, i)}, got None")
+    for layer, of_layer in zip((*model.layers, None), weights, strict=False):  # their numbers are checked later
+        if isinstance(layer, Reshape):
+            return (math.prod(layer.target_shape),)
+        if of_layer:
+            break
+    return np.shape(next(iter(of_layer.values())))[:1]
 
 
 def fill_from_layers(model, targets, weights):

@@ -63,6 +63,25 @@ class SequentialClassifier(BaseClassifier, BaseSequential):
     True
     >>> model.set_params(layers__1=None, layers__0__units=32).layers
     [Dense(32), None]
+
+    Images have a height and a width:
+
+    >>> from fastnn.layers import Conv2D, MaxPooling2D
+    >>> layers = [Conv2D(16, 3), MaxPooling2D(), Dense(32)]
+    >>> model = SequentialClassifier(layers, learning_rate_init=0.01, tol=1e-3, random_state=0)
+    >>> model.fit(X_train.reshape(-1, 8, 8), y_train).score(X_test.reshape(-1, 8, 8), y_test) > 0.95
+    True
+    >>> model.summary()
+    Layer            Output Shape  Param #
+    --------------------------------------
+    Conv2D(16, 3)    (6, 6, 16)        160
+    MaxPooling2D()   (3, 3, 16)          0
+    Dense(32)        (32,)           4,640
+    output, softmax  (10,)             330
+    --------------------------------------
+    Total params: 5,130
+    Trainable params: 5,130
+    Non-trainable params: 0
     """
 
     layers: Sequence = (Dense(100),)

@@ -15,6 +15,8 @@ from fastnn.layers.windows import Windowed
 class _Convolution(Windowed):
     """What convolutions along any number of axes share."""
 
+    most_positions: ClassVar[int] = 2**20  # each of which the engine plans for
+
     def output_shape(self, shape, name="the layer"):
         for what in ("channels", "filters"):
             n = shape[-1] if what == "channels" else self.filters

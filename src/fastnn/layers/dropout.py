@@ -9,12 +9,14 @@ from fastnn.layers.spec import Layer
 
 @dataclass(frozen=True, repr=False)
 class Dropout(Layer):
-    """Leaves numbers out at random in training; the others count for more [1]_.
+    """Replaces numbers by 0 at random in training, and divides the others by 1 - rate [1]_.
+
+    In predictions it does nothing.
 
     Parameters
     ----------
     rate : float
-        The part of the numbers that is left out for each sample, in [0, 1), drawn anew for each step.
+        The probability of each number to be replaced, in [0, 1), for each sample in each step.
 
     References
     ----------

@@ -60,7 +60,9 @@ class BatchNormalization(Layer):
 
 @dataclass(frozen=True, repr=False)
 class LayerNormalization(Layer):
-    """The channels of each position with the mean 0 and the variance 1, then scaled by gamma and shifted by beta [1]_.
+    """Gives the channels of each position the mean 0 and the variance 1, scales them by gamma and adds beta [1]_.
+
+    A vector is one position. gamma and beta are learnt, with a number for each channel.
 
     Parameters
     ----------

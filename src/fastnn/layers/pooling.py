@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from fastnn.layers.rules import Rule, counts, one_of
+from fastnn.layers.rules import MOST, Rule, counts, one_of
 from fastnn.layers.spec import Layer, Operation
 from fastnn.layers.windows import Windowed
 
@@ -12,6 +12,7 @@ class _Pooling(Windowed):
     """What pooling along any number of axes shares."""
 
     kind: ClassVar[str]
+    most_positions: ClassVar[int] = MOST  # numbered in 32 bits
 
     def _strides(self):
         return self.along(self.pool_size if self.strides is None else self.strides)
@@ -40,7 +41,8 @@ class MaxPooling2D(_Pooling):
     strides : int or (int, int) or None, default=None
         The distance from one window to the next. None is `pool_size`.
     padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the map. "same": they may reach over its edges.
+        "valid": the windows stay inside the map. "same": they may reach over its edges, so that height and width are
+        divided by the strides, rounded up.
 
     Examples
     --------
@@ -71,7 +73,8 @@ class AveragePooling2D(_Pooling):
     strides : int or (int, int) or None, default=None
         The distance from one window to the next. None is `pool_size`.
     padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the map. "same": they may reach over its edges.
+        "valid": the windows stay inside the map. "same": they may reach over its edges, so that height and width are
+        divided by the strides, rounded up.
 
     Examples
     --------
@@ -102,7 +105,8 @@ class MaxPooling1D(_Pooling):
     strides : int or None, default=None
         The distance from one window to the next. None is `pool_size`.
     padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the sequence. "same": they may reach over its ends.
+        "valid": the windows stay inside the sequence. "same": they may reach over its ends, so that the steps are
+        divided by the strides, rounded up.
 
     Examples
     --------
@@ -133,7 +137,8 @@ class AveragePooling1D(_Pooling):
     strides : int or None, default=None
         The distance from one window to the next. None is `pool_size`.
     padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the sequence. "same": they may reach over its ends.
+        "valid": the windows stay inside the sequence. "same": they may reach over its ends, so that the steps are
+        divided by the strides, rounded up.
 
     Examples
     --------

@@ -9,7 +9,9 @@ from fastnn.layers.spec import Layer, Operation
 
 @dataclass(frozen=True, repr=False)
 class Rescaling(Layer):
-    """Multiplies each number, and adds to it: images of whole numbers need no copy of floats.
+    """Multiplies each number, and adds to the product.
+
+    As the first layer it does so while a batch of X is read: images of whole numbers need no copy of floats.
 
     Parameters
     ----------

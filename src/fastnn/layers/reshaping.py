@@ -44,7 +44,8 @@ class Reshape(_Reshaping):
     Parameters
     ----------
     target_shape : tuple of int
-        The shape of a sample: (channels,), (steps, channels) or (height, width, channels).
+        The shape of a sample: (channels,), (steps, channels) or (height, width, channels), without a -1 for what is
+        left.
 
     Examples
     --------

@@ -49,16 +49,18 @@ def one_of(names):
     return Rule(f"one of {shown}", lambda value: isinstance(value, (str, type(None))) and value in names)
 
 
+COUNT = Rule("an integer from 1 to 2**31 - 1", is_count)
+
+
 def counts(n):
     """The rule for a count along each of n axes, or one for all of them."""
 
     def holds(value):
         return is_count(value) or (isinstance(value, tuple) and len(value) == n and all(map(is_count, value)))
 
-    return Rule(f"an integer from 1 to 2**31 - 1, or {n} of them", holds)
+    return Rule(COUNT.text if n == 1 else f"{COUNT.text}, or a tuple of {n}", holds)
 
 
-COUNT = Rule("an integer from 1 to 2**31 - 1", is_count)
 BOOL = Rule("True or False", lambda value: type(value) is bool)
 NUMBER = Rule("a finite number", is_number)
 POSITIVE = Rule("a finite number above 0", lambda value: is_number(value) and value > 0)

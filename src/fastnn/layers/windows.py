@@ -1,5 +1,6 @@
 """Windows that move over maps and sequences: their sizes along each axis, and how often they fit."""
 
+import math
 from typing import ClassVar
 
 from fastnn.layers.spec import Layer
@@ -14,9 +15,12 @@ class Windowed(Layer):
     ----------
     n_axes : int
         The number of axes that the window moves along.
+    most_positions : int
+        The most positions of a window.
     """
 
     n_axes: ClassVar[int]
+    most_positions: ClassVar[int]
 
     def along(self, value):
         """A setting for each axis."""
@@ -30,10 +34,14 @@ class Windowed(Layer):
         Raises
         ------
         ValueError
-            If the window is larger than what it moves over.
+            If the window is larger than what it moves over, or than any network's.
         """
         sizes, strides, dilation = shape[:-1], self.along(strides), self.along(dilation)
         window = self.along(getattr(self, setting))
+        if math.prod(window) > self.most_positions:
+            raise ValueError(
+                f"{name}.{setting} must have at most {self.most_positions} positions, got {getattr(self, setting)}"
+            )
         if self.padding != "valid":
             return tuple(-(-n // stride) for n, stride in zip(sizes, strides, strict=True))
         largest = tuple((n - 1) // rate + 1 for n, rate in zip(sizes, dilation, strict=True))
