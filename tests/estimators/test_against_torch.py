@@ -134,6 +134,7 @@ def through_torch(chain, X, weights, training):
 # -- random chains -----------------------------------------------------------------------------------------------------
 
 sizes = st.integers(1, 3)
+counts = st.sampled_from([1, 2, 3, 5, 17, 33])  # below and above a register tile
 flags = st.booleans()
 activations = st.sampled_from([*(name for name in ACTIVATIONS if name != "exp"), None])
 
@@ -162,7 +163,7 @@ def windowed(draw, shape):
         return getattr(layers, kind + axes)(window, **its)
     groups = draw(st.sampled_from([n for n in (1, 2, 3, 5) if shape[-1] % n == 0]))
     return getattr(layers, kind + axes)(
-        groups * draw(sizes), window, dilation_rate=rates, groups=groups, activation=draw(activations),
+        groups * draw(counts), window, dilation_rate=rates, groups=groups, activation=draw(activations),
         use_bias=draw(flags), **its,
     )  # fmt: skip
 
@@ -197,7 +198,7 @@ def denses(shape):
 @st.composite
 def chains(draw):
     """Layers, and the shape of a sample that they read."""
-    shape = draw(st.sampled_from([(7,), (6, 3), (5, 1), (5, 6, 2), (8, 7, 1), (1, 1, 4)]))
+    shape = draw(st.sampled_from([(7,), (6, 3), (5, 1), (5, 6, 2), (13, 11, 1), (1, 1, 4), (9, 8, 17)]))
     chosen, given_shape = [], shape
     if len(shape) > 1:  # the first layer that is not indifferent says what X is
         chosen = [draw(keeping_shape()), draw(windowed(shape))]
@@ -234,8 +235,8 @@ def parameters_of(chain, rng, dtype):
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(chains(), st.integers(1, 9), st.integers(0, 2**31))
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(chains(), st.sampled_from([1, 2, 7, 33]), st.integers(0, 2**31))
 def test_outputs_and_gradients_are_pytorchs(dtype, chain, n_samples, seed):
     chosen, shape = chain
     rng = np.random.default_rng(seed)

@@ -1,12 +1,17 @@
 """Memory that cannot be had, and memory that is not given back."""
 
+import gc
 import sys
+import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 from processes import run_python
 
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier
 from fastnn.engine.threads import team
+from fastnn.layers import Conv1D, Flatten
 
 SOAK = Path(__file__).parents[1] / "soak"
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are Linux's")
@@ -50,3 +55,30 @@ def test_threads_that_cannot_be_started_are_done_without(mebibytes):
 @on_linux
 def test_memory_does_not_grow():
     assert "400 cycles" in run_python(SOAK / "leaks.py", 400)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "model",
+    [
+        MLPClassifier(max_iter=2),
+        MLPClassifier(max_iter=2, early_stopping=True),
+        MLPClassifier(max_iter=2, early_stopping=True, scoring="accuracy", callback=lambda model: None),
+        MLPRegressor(max_iter=2, solver="lbfgs"),
+        SequentialClassifier([Conv1D(3, 2), Flatten()], max_iter=2),
+        Perceptron(max_iter=2),
+    ],
+    ids=["classifier", "early stopping", "callback", "lbfgs", "layers", "perceptron"],
+)
+def test_samples_are_given_back_when_a_fit_ends(model, rng):
+    """Not when Python next looks for cycles, which may be gigabytes later."""
+    X, y = rng.normal(size=(100, 5)), np.arange(100) % 2
+    samples = weakref.ref(X)
+    gc.collect()
+    gc.disable()
+    try:
+        model.fit(X, y)
+        del X
+        assert samples() is None
+    finally:
+        gc.enable()

@@ -56,6 +56,7 @@ class Callbacks:
         """To be called when the estimator is fitted."""
         if self.fit is not None:
             self.fit.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self._attributes)
+        self.model = None  # the Fit, which has these callbacks: a cycle would keep X until Python looks for cycles
 
     def _attributes(self):
         return dict(vars(self.model(to_keep=True)))

@@ -96,7 +96,7 @@ class _Objective:
     def __init__(self, trainer, samples, parameters, monitor):
         self.trainer, self.samples, self.alpha, self.monitor = trainer, samples, parameters.alpha, monitor
         self.order = np.arange(len(samples), dtype=np.intp) if samples.rows is None else samples.rows
-        self.is_weight = _packed_mask(trainer.network)
+        self.is_weight = _packed_mask(trainer.network).astype(np.float64)
         self.total = samples.total_weight()
         self.x, self.loss = None, np.nan  # of the last evaluation
         self.in_step = False
@@ -110,8 +110,8 @@ class _Objective:
         memories[:] = 0
         summed = self.segments.run_epoch(self.samples, self.order)
         self.segments.interruption.check()
-        # In place, and without np.dot: without memory NumPy crashes when it inspects the references to a large
-        # temporary, and OpenBLAS when it starts threads.
+        # In place, of one type, and without np.dot: without memory NumPy crashes when it inspects the references to a
+        # large temporary and when it has no buffer to convert in, and OpenBLAS when it starts threads.
         weights = parameters.astype(np.float64)
         weights *= self.is_weight
         loss = float((summed + 0.5 * self.alpha * np.square(weights).sum()) / self.total)
@@ -122,7 +122,7 @@ class _Objective:
         self.x, self.loss = x.copy(), loss
         gradient = weights
         gradient *= self.alpha
-        gradient += memories[0]
+        gradient += memories[0].astype(np.float64)
         gradient /= self.total
         return loss, gradient
 
