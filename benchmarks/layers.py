@@ -249,7 +249,7 @@ class Figures(_Tracked):
     """What a step of a convolution comes to, on all threads."""
 
     param_names = ("layer", "dtype")
-    params = (["Conv1D", "Conv2D"], DTYPES)
+    params = (["Conv2D"], DTYPES)
 
     def setup_cache(self):
         return {(layer, dtype): self._measured(layer, dtype) for layer in self.params[0] for dtype in DTYPES}
