@@ -230,18 +230,18 @@ DTYPES = ["float32", "float64"]
 
 
 class Layers:
-    """`forward`, and a step of sgd."""
+    """`forward`, and a step of sgd, in float32."""
 
-    param_names = ("implementation", "layer", "dtype")
-    params = (list(IMPLEMENTATIONS), list(BY_NAME), DTYPES)
+    param_names = ("implementation", "layer")
+    params = (list(IMPLEMENTATIONS), list(BY_NAME))
 
-    def setup(self, implementation, layer, dtype):
-        self.work = IMPLEMENTATIONS[implementation](BY_NAME[layer], dtype)
+    def setup(self, implementation, layer):
+        self.work = IMPLEMENTATIONS[implementation](BY_NAME[layer], "float32")
 
-    def time_forward(self, implementation, layer, dtype):
+    def time_forward(self, implementation, layer):
         self.work.forward()
 
-    def time_step(self, implementation, layer, dtype):
+    def time_step(self, implementation, layer):
         self.work.step()
 
 
@@ -249,7 +249,7 @@ class Figures(_Tracked):
     """What a step of a convolution comes to, on all threads."""
 
     param_names = ("layer", "dtype")
-    params = (["Conv1D", "Conv2D"], DTYPES)
+    params = (["Conv2D"], DTYPES)
 
     def setup_cache(self):
         return {(layer, dtype): self._measured(layer, dtype) for layer in self.params[0] for dtype in DTYPES}

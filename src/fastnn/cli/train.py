@@ -24,7 +24,7 @@ BASELINE_SECONDS = 10.0
 
 
 class Data(NamedTuple):
-    """Images (n, height, width) to train on and to test with: pixels in [0, 1], and labels."""
+    """Samples to train on and to test with: images (n, height, width) of pixels in [0, 1], and their labels."""
 
     name: str
     X: np.ndarray
@@ -215,7 +215,7 @@ def demonstrate(kind, options):
     print(f"{data.name}: {len(data.X)} images to train on, {len(data.X_test)} to test, {network.pixels} pixels each")
     print(f"network {network.described}, ReLU and softmax; {options.solver}, batches of {batch_size}, float32")
 
-    data = data._replace(X=network.samples(data.X), X_test=network.samples(data.X_test))
+    data = Data(data.name, network.samples(data.X), data.y, network.samples(data.X_test), data.y_test)
     model = network.model(
         solver=options.solver,
         alpha=0,
