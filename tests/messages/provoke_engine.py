@@ -144,7 +144,7 @@ OF_NETWORKS = {
     "other columns": lambda: network().forward(X[:, 1:], 1),
     "one axis": lambda: network().forward(X[0], 1),
     "a momentum of 1": lambda: normalizing(momentum=1.0),
-    "an epsilon of 0": lambda: normalizing(epsilon=0.0),
+    "an epsilon of 0 over batches": lambda: normalizing(epsilon=0.0),
     "CSC": lambda: network().forward(sp.csc_array(X), 1),
     "complex numbers": lambda: network().forward(X.astype(complex), 1),
     "starts of other rows": lambda: run(changed(indptr=np.array([0, 4]))),

@@ -103,6 +103,7 @@ cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple d
         view.layers = <Layer *> space.zeros(plan.n_layers * sizeof(Layer), np.uint8)
         view.signals = <Signal *> space.zeros(plan.n_layers * sizeof(Signal), np.uint8)
         view.own = <bint *> space.zeros(plan.n_layers * sizeof(bint), np.uint8)
+        view.has_own = any(own)
     for i in range(plan.n_layers):
         engine_layer, layer, signal = layers[i], &plan.views[0].layers[i], &plan.views[0].signals[i]
         layer[0] = network.layer_list[i]

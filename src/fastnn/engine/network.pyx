@@ -118,7 +118,7 @@ cdef class Network:
         cdef Signal *signal
         cdef Parameter *parameter
         cdef cnp.ndarray all_terms
-        cdef size_t i, j = 0, size, n_packed = 0
+        cdef size_t i, j = 0, size, n_packed = 0, largest = 1
         layers = make_layers(self.description, self.input_shape)
         if layers[-1].activation != "identity":
             raise ValueError(
@@ -134,6 +134,9 @@ cdef class Network:
                 signal.ld = row_length(signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
             signal.activation = number(engine_layer.activation)
             longest = max(longest, signal.channels)
+            if signal.positions > 1:
+                largest = max(largest, signal_size(signal))
+        self.block_samples = min(FORWARD_SAMPLES, max(LEAST_FORWARD_SAMPLES, FORWARD_NUMBERS // largest))
         if schedule.first_layer(layers) > 0:
             self.input_rescaling = <const fastnn_rescaling *> (<EngineLayer> layers[0]).shape
         self.layers = tuple(layers)
@@ -213,6 +216,7 @@ cdef class Network:
         copied.description, copied.input_shape, copied.layers = self.description, self.input_shape, self.layers
         copied.sizes, copied.activations, copied.shapes = self.sizes, self.activations, self.shapes
         copied.sample_flops, copied.scratch_size = self.sample_flops, self.scratch_size
+        copied.block_samples = self.block_samples
         copied.input_rescaling = self.input_rescaling
         copied.penalised, copied.all_terms, copied.group_starts = self.penalised, self.all_terms, self.group_starts
         copied.parameter_list = <Parameter *> calloc(self.n_parameters, sizeof(Parameter))
@@ -289,17 +293,9 @@ cdef class Network:
 
     # -- prediction ----------------------------------------------------------------------------------------------------
 
-    def _block_samples(self):
-        """How many samples go through all layers together. Shapes alone decide, so that a loss has the same bits."""
-        cdef size_t i, largest = 1
-        for i in range(len(self.layers)):
-            if self.signal_list[i].positions > 1:
-                largest = max(largest, signal_size(&self.signal_list[i]))
-        return min(FORWARD_SAMPLES, max(LEAST_FORWARD_SAMPLES, FORWARD_NUMBERS // largest))
-
     def worth_sharing(self, size_t n_samples):
         """Whether so many samples are enough work for several threads. If not, `forward` uses one."""
-        return n_samples > self._block_samples() and n_samples * self.sample_flops > PARALLEL_FLOPS
+        return n_samples > self.block_samples and n_samples * self.sample_flops > PARALLEL_FLOPS
 
     def forward(self, X, int n_threads, depth=None):
         """The network's outputs for samples: what the head makes of the last layer's sums, as class probabilities.
@@ -347,7 +343,7 @@ cdef class Network:
             The same bits for any number of threads.
         """
         cdef Forward job
-        cdef cnp.ndarray losses = np.zeros(-(-n_rows(X) // self._block_samples()))
+        cdef cnp.ndarray losses = np.zeros(-(-n_rows(X) // <object> self.block_samples))
         loss.check(self)
         cdef Targets all_targets = Targets(loss, self.dtype, targets, weights, X.shape[0])
         job.n_layers, job.out, job.losses = len(self.layers), NULL, <double *> cnp.PyArray_DATA(losses)
@@ -362,7 +358,7 @@ cdef class Network:
         cdef fastnn_samples samples = samples_of(arrays, "X")
         cdef cnp.ndarray space
         cdef size_t n_blocks
-        cdef double patience = patience_for(self._block_samples() * self.sample_flops)
+        cdef double patience = patience_for(self.block_samples * self.sample_flops)
         cdef Signal *signals = self.signal_list
         self.check_samples(&samples)
         if n_threads < 1:
@@ -370,8 +366,9 @@ cdef class Network:
         job.kernels, job.layers, job.signals = self.kernels, self.layer_list, signals
         job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
-        job.block_samples = min(<size_t> self._block_samples(), job.n_samples)
-        job.first_layer = schedule.first_layer(self.layers[: job.n_layers])
+        job.block_samples = min(self.block_samples, job.n_samples)
+        # A first layer that rescales does so while X is gathered, unless nothing else is asked for.
+        job.first_layer = 1 if self.input_rescaling != NULL and job.n_layers > 1 else 0
         if job.first_layer > 0:
             samples.rescaling = self.input_rescaling
         job.scratch_bytes = round_up(self.scratch_size * self.kernels.itemsize, 64)

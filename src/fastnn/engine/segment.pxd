@@ -36,6 +36,9 @@ cdef struct View:
     Layer *layers  # (n_layers)
     Signal *signals  # (n_layers) what each layer makes
     bint *own  # (n_layers) whether the signal is the thread's own, and has only the samples that it works on
+    bint has_own  # whether any signal is
+    size_t part  # of the batch, which the thread works on
+    bint part_begins  # whether it takes the part's first samples
 
 
 # What is worked out once for a network, an optimizer and a batch size.

@@ -252,6 +252,14 @@ cdef size_t n_parts(const Plan *plan, size_t n_samples) noexcept nogil:
     return (n_samples + plan.part_samples - 1) // plan.part_samples
 
 
+cdef void move_own_signals(const Plan *plan, const View *view, size_t first) noexcept nogil:
+    """Let the thread's own signals begin with a sample."""
+    cdef size_t i
+    for i in range(plan.n_layers):
+        if view.own[i]:
+            view.signals[i].first_row = first * view.signals[i].positions
+
+
 cdef void rows(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
     """Take this thread's parts of the batch through several layers, chunk by chunk.
 
@@ -259,19 +267,20 @@ cdef void rows(Segment *segment, const Batch *batch, const Operation *operation,
     cache only for a few samples.
     """
     cdef const Plan *plan = &segment.plan
-    cdef const View *view = &plan.views[team.rank]
-    cdef size_t n = n_parts(plan, batch.n_samples), i, first, last
+    cdef View *view = &plan.views[team.rank]
+    cdef size_t n = n_parts(plan, batch.n_samples), i, part, first, last, end
     cdef Share mine = my_share(team, n)
-    cdef Share samples = Share(mine.first * plan.part_samples, min(mine.last * plan.part_samples, batch.n_samples))
-    first = samples.first
-    while first < samples.last:
-        last = min(first + plan.chunk_samples, (first // plan.part_samples + 1) * plan.part_samples, samples.last)
-        for i in range(plan.n_layers):
-            if view.own[i]:
-                view.signals[i].first_row = first * view.signals[i].positions
-        for i in range(operation.n_row_operations):
-            operation.row_operations[i].work(segment, batch, view, operation.row_operations[i].layer, first, last)
-        first = last
+    for part in range(mine.first, mine.last):
+        first = part * plan.part_samples
+        end = min(first + plan.part_samples, batch.n_samples)
+        view.part, view.part_begins = part, True
+        while first < end:
+            last = min(first + plan.chunk_samples, end)
+            if view.has_own:
+                move_own_signals(plan, view, first)
+            for i in range(operation.n_row_operations):
+                operation.row_operations[i].work(segment, batch, view, operation.row_operations[i].layer, first, last)
+            first, view.part_begins = last, False
     for i in range(operation.n_row_operations):
         if operation.row_operations[i].work == grad_rows:
             add_own_parts(&view.layers[operation.row_operations[i].layer], n, team)
@@ -280,9 +289,9 @@ cdef void rows(Segment *segment, const Batch *batch, const Operation *operation,
 cdef void sum_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,
                    size_t last) noexcept nogil:
     cdef const Layer *layer = &view.layers[i]
-    cdef size_t samples = segment.plan.part_samples
-    layer.coupling.sum_rows(layer, below(segment, batch, view, i), first, last, first % samples,
-                            layer.sums + first // samples * layer.sums_size * layer.kernels.itemsize)
+    layer.coupling.sum_rows(layer, below(segment, batch, view, i), first, last,
+                            first - view.part * segment.plan.part_samples,
+                            layer.sums + view.part * layer.sums_size * layer.kernels.itemsize)
 
 
 cdef void forward_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,
@@ -300,9 +309,8 @@ cdef void back_rows(Segment *segment, const Batch *batch, const View *view, size
 cdef void grad_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,
                     size_t last) noexcept nogil:
     cdef const Layer *layer = &view.layers[i]
-    cdef size_t samples = segment.plan.part_samples
     layer.kind.grad_rows(layer, below(segment, batch, view, i), &view.signals[i], first, last,
-                         part_of(layer, first // samples), first % samples != 0)
+                         part_of(layer, view.part), not view.part_begins)
 
 
 cdef void loss_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,
@@ -310,8 +318,8 @@ cdef void loss_rows(Segment *segment, const Batch *batch, const View *view, size
     """The loss of samples first ... last - 1, and its gradient by the output layer's sums."""
     cdef const fastnn_kernels *kernels = segment.plan.kernels
     cdef const Signal *outputs = &view.signals[segment.plan.n_layers - 1]
-    cdef double *loss = &segment.progress.losses[first // segment.plan.part_samples]
-    if first % segment.plan.part_samples == 0:
+    cdef double *loss = &segment.progress.losses[view.part]
+    if view.part_begins:
         loss[0] = 0
     loss[0] += rows_loss(
         kernels, &segment.gathered[batch.parity].targets, first, last - first,
