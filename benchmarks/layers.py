@@ -127,7 +127,7 @@ class _Numpy(_Work):
             self.parts.append(part)
         self.parts[-1].relu = False  # the output layer
         self.maps = self.X.reshape(len(self.X), *(1,) * (3 - len(self.shape)), *self.shape)
-        self.dropouts = [part for part in self.parts if isinstance(part, plain_layers.Dropout)]
+        self.trained = [part for part in self.parts if hasattr(part, "training")]  # which differ in training
 
     def forward(self):
         x = self.maps
@@ -146,7 +146,7 @@ class _Numpy(_Work):
         self._train(False)
 
     def _train(self, training):
-        for part in self.dropouts:
+        for part in self.trained:
             part.training = training
 
 

@@ -91,6 +91,21 @@ class Normalization(_Learnt):
         return self.inverse * (delta - delta.mean(self.axes, keepdims=True) - self.x * along)
 
 
+class BatchNormalization(Normalization):
+    """The same over a batch; outside of training, by the moving means and variances of the batches."""
+
+    def __init__(self, channels, dtype):
+        super().__init__((0, 1, 2), channels, dtype)
+        self.mean, self.variance, self.training = np.zeros(channels, dtype), np.ones(channels, dtype), False
+
+    def forward(self, x):
+        if not self.training:
+            return (x - self.mean) / np.sqrt(self.variance + x.dtype.type(1e-3)) * self.W + self.b
+        for moving, of_batch in (self.mean, x.mean(self.axes)), (self.variance, x.var(self.axes)):
+            moving += x.dtype.type(0.01) * (of_batch - moving)
+        return super().forward(x)
+
+
 class _Fixed:
     """A layer that learns nothing."""
 
@@ -185,7 +200,7 @@ def make(layer, shape, rng, dtype):
         case "LayerNormalization":
             return Normalization(-1, channels, dtype)
         case "BatchNormalization":
-            return Normalization((0, 1, 2), channels, dtype)
+            return BatchNormalization(channels, dtype)
         case "MaxPooling" | "AveragePooling":
             return Pooling(along(layer.pool_size), name == "MaxPooling")
         case "GlobalMaxPooling" | "GlobalAveragePooling":
