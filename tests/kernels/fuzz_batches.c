@@ -1,5 +1,6 @@
 /* libFuzzer's inputs as samples of any type, strides and order, or as a sparse matrix whose indices may be anything:
- * gathered into a batch, and through a layer and back. run-fuzzer builds and runs it.
+ * gathered into a batch, and through a layer and back; and a dense batch as the positions of a sequence, through a
+ * convolution. run-fuzzer builds and runs it.
  *
  * Every array has exactly the bytes that the table of kernels asks for, so that AddressSanitizer sees what is read or
  * written beside them. Numbers are compared where they are small integers, whose sums are exact in any order.
@@ -204,6 +205,62 @@ static int is_whole(const fastnn_samples *X, const fastnn_batch *batch, const in
     return n <= batch->entries.capacity;
 }
 
+/* A batch's rows as a sequence, through any convolution of some of its columns; and the gradient of that by the
+ * weights, the error being its output. */
+static void convolve(const fastnn_batch *x, size_t n_columns, int is_checked, int is_double)
+{
+    const size_t n_taps = up_to(4), dilation = 1 + up_to(3), stride = 1 + up_to(4), fan_out = 1 + up_to(70);
+    const size_t channels = 1 + up_to(n_columns - 1), z_col = fan_out + up_to(3), n_terms = n_taps * channels;
+    const size_t reach = n_taps ? (n_taps - 1) * dilation : 0;
+    if (reach >= x->rows)
+        return;
+    uint32_t *offsets = block(n_terms * sizeof *offsets);
+    for (size_t k = 0; k < n_terms; k++)
+        offsets[k] = (uint32_t)(k / channels * dilation * x->ld + k % channels);
+    const size_t width = (x->rows - reach - 1) / stride + 1;
+    const int whole = dilation == 1 && channels == x->ld && n_taps;
+    const fastnn_grid grid = {.height = 1,
+                              .width = width,
+                              .x_col = stride * x->ld,
+                              .z_col = z_col,
+                              .n_terms = n_terms,
+                              .run = whole ? n_terms : channels,
+                              .offsets = offsets};
+
+    const size_t packed = (fan_out + K->tile_cols - 1) / K->tile_cols * (1 + n_terms) * K->tile_cols * K->itemsize;
+    const size_t lanes = K->vector_bytes / K->itemsize, n_numbers = (width - 1) * z_col + fan_out;
+    void *W = block(n_terms * fan_out * K->itemsize), *b = block(fan_out * K->itemsize);
+    for (size_t i = 0; i < n_terms * fan_out; i++)
+        put(W, i, (double)(i * 7 % 5) - 2);
+    for (size_t i = 0; i < fan_out; i++)
+        put(b, i, (double)(i % 3));
+    fastnn_matrix layer = {n_terms, fan_out, block(packed), NULL, 0};
+    K->pack_matrix(&layer, W, (ptrdiff_t)(fan_out * K->itemsize), (ptrdiff_t)K->itemsize, b);
+    void *z = block(n_numbers * K->itemsize), *delta = block((n_numbers + lanes - 1) * K->itemsize);
+    K->conv_forward(&layer, &grid, 0, n_terms, x->values, z);
+    memcpy(delta, z, n_numbers * K->itemsize);
+    layer.state = block(packed);
+    K->conv_grad_weights(&layer, &grid, x->values, delta, 0, layer.state);
+    void *gradient = block(n_terms * fan_out * K->itemsize), *bias_gradient = block(fan_out * K->itemsize);
+    K->unpack_matrix(&layer, layer.state, gradient, bias_gradient);
+    if (!is_checked)
+        return;
+    for (size_t i = 0; i < width; i++)
+        for (size_t n = 0; n < z_col && i * z_col + n < n_numbers; n++) {
+            double sum = n < fan_out ? get(b, n) : 0; /* what is between positions stays 0 */
+            for (size_t k = 0; k < n_terms && n < fan_out; k++)
+                sum += get(x->values, offsets[k] + i * grid.x_col) * get(W, k * fan_out + n);
+            expect(get(z, i * z_col + n), sum, "a sum of a convolution", i, n);
+        }
+    for (size_t k = 0; is_double && k < n_terms; k++)
+        for (size_t n = 0; n < fan_out; n++) {
+            double sum = 0;
+            for (size_t i = 0; i < width; i++)
+                sum += get(x->values, offsets[k] + i * grid.x_col) * get(z, i * z_col + n);
+            expect(get(gradient, k * fan_out + n), sum, "a gradient of a convolution", k, n);
+        }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size); /* libFuzzer has no header */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -261,6 +318,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 expect(get(gradient, k * fan_out + n), sum, "a gradient", k, n);
             }
     }
+    if (!X.starts)
+        convolve(&batch, X.n_features, is_checked(X.type), is_double);
     while (n_blocks)
         free(blocks[--n_blocks]);
     return 0;
