@@ -160,7 +160,7 @@ cdef class Network:
                 parameter.matrix.fan_in, parameter.matrix.fan_out, parameter.learnt, parameter.biased = shape
                 parameter.offset = n_packed
                 size = packed_size(self.kernels, parameter.matrix.fan_in, parameter.matrix.fan_out)
-                self.sample_flops += 2.0 * size * self.signal_list[i].positions
+                self.sample_flops += 2.0 * size * engine_layer.n_products()
                 n_packed += size
                 j += 1
         self._place_parameters(n_packed)  # first, since layers that are too large are refused here

@@ -261,6 +261,9 @@ cdef class ConvolutionLayer(EngineLayer):
     def memo_size(self):
         return math.prod(self.output_shape) if self.geometry.convolution.pools else 0
 
+    def n_products(self):
+        return self.geometry.convolution.grid.height * self.geometry.convolution.grid.width  # before the pooling
+
     def parameter_shapes(self):
         shape = self.geometry.convolution
         return [ParameterShape(shape.n_taps * shape.group_channels, shape.group_filters, self.trainable, self.use_bias)

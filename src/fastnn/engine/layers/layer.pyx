@@ -59,6 +59,10 @@ cdef class EngineLayer:
         """The number of rows that the layer makes of each sample."""
         return math.prod(self.output_shape[:-1])
 
+    def n_products(self):
+        """How often the matrices are multiplied by a row for one sample."""
+        return self.n_positions()
+
     def parameter_shapes(self):
         """A list of the ParameterShapes of what the layer learns, and of its state, in their order."""
         return []
