@@ -39,7 +39,7 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 
 @on_linux
-@pytest.mark.parametrize("kind", ["adam", "lbfgs", "perceptron"])
+@pytest.mark.parametrize("kind", ["adam", "lbfgs", "layers", "perceptron"])
 def test_a_call_without_memory_raises_and_leaves_the_model_as_it_was(kind):
     assert "raised MemoryError" in run_python(SOAK / "memory_limits.py", kind, 16)
 

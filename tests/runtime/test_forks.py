@@ -11,7 +11,8 @@ PROGRAM = """
 import hashlib, multiprocessing, os, pickle, sys, threading, warnings
 import joblib
 import numpy as np
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier
+from fastnn.layers import BatchNormalization, Conv1D, Flatten, MaxPooling1D
 warnings.simplefilter("ignore")  # Python warns of forks in processes with threads
 X = np.random.default_rng(0).normal(size=(600, 40)).astype(np.float32)
 y = (X[:, :3] > 0).sum(axis=1)
@@ -22,6 +23,10 @@ def models():
         MLPClassifier((60,), solver="lbfgs", max_iter=2, random_state=0, n_threads=2),
         MLPRegressor(hidden_layer_sizes=(150,), max_iter=2, random_state=0, n_threads=2),
         Perceptron(max_iter=5, n_jobs=2),
+        SequentialClassifier(
+            [Conv1D(16, 3), MaxPooling1D(2), BatchNormalization(), Conv1D(8, 3), Flatten()],
+            max_iter=2, random_state=0, n_threads=2,
+        ),
     ]
 
 def outputs(model):

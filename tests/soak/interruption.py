@@ -1,4 +1,4 @@
-"""Ctrl-C at random moments of many fits: python interruption.py {adam,lbfgs,perceptron} [times]."""
+"""Ctrl-C at random moments of many fits: python interruption.py {adam,lbfgs,layers,perceptron} [times]."""
 
 import os
 import random
@@ -11,7 +11,8 @@ import warnings
 import numpy as np
 from resident import resident
 
-from fastnn import MLPClassifier, Perceptron
+from fastnn import MLPClassifier, Perceptron, SequentialClassifier
+from fastnn.layers import BatchNormalization, Conv1D, Flatten, MaxPooling1D
 from fastnn.training import interruption
 
 rng = np.random.default_rng(0)
@@ -24,6 +25,12 @@ MODELS = {
     # In float32 it comes to its end in 60 ms.
     "lbfgs": lambda: MLPClassifier(
         (50,), solver="lbfgs", n_threads=2, random_state=0, dtype="float64", max_fun=10**9, **ENDLESS
+    ),
+    "layers": lambda: SequentialClassifier(
+        [Conv1D(16, 3), MaxPooling1D(2), BatchNormalization(), Conv1D(8, 3), Flatten()],
+        n_threads=2,
+        random_state=0,
+        **ENDLESS,
     ),
     "perceptron": lambda: Perceptron(max_iter=10**9, tol=None, n_jobs=2),
 }

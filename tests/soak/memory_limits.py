@@ -1,4 +1,4 @@
-"""Calls that may have only so much more memory: python memory_limits.py {adam,lbfgs,perceptron} [limits]."""
+"""Calls that may have only so much more memory: python memory_limits.py {adam,lbfgs,layers,perceptron} [limits]."""
 
 import os
 import pickle
@@ -8,7 +8,8 @@ import warnings
 
 import numpy as np
 
-from fastnn import MLPClassifier, Perceptron
+from fastnn import MLPClassifier, Perceptron, SequentialClassifier
+from fastnn.layers import BatchNormalization, Conv2D, Dropout, MaxPooling2D
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(4000, 100)).astype(np.float32)
@@ -17,6 +18,13 @@ X_small, y_small = X[:300], y[:300]
 MODELS = {
     "adam": lambda: MLPClassifier((200, 100), max_iter=2, random_state=0, n_threads=2),
     "lbfgs": lambda: MLPClassifier((200, 100), solver="lbfgs", max_iter=2, random_state=0, n_threads=2),
+    "layers": lambda: SequentialClassifier(
+        [Conv2D(16, 3), MaxPooling2D(2), BatchNormalization(), Conv2D(8, 2, padding="same"), Dropout(0.1)],
+        input_shape=(10, 10),
+        max_iter=2,
+        random_state=0,
+        n_threads=2,
+    ),
     "perceptron": lambda: Perceptron(max_iter=3, average=True, n_jobs=2),
 }
 

@@ -15,7 +15,8 @@ from processes import run_python
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import fastnn
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier
+from fastnn.layers import BatchNormalization, Conv1D, Flatten
 from fastnn.training import interruption
 from fastnn.training.interruption import Interruption
 
@@ -27,12 +28,13 @@ MODELS = {
     "adam": lambda: MLPClassifier((4,), max_iter=2, random_state=0),
     "lbfgs": lambda: MLPClassifier((4,), solver="lbfgs", max_iter=2, random_state=0),
     "warm start": lambda: MLPClassifier((4,), warm_start=True, max_iter=1, random_state=0),
+    "layers": lambda: SequentialClassifier([Conv1D(3, 2), BatchNormalization(), Flatten()], max_iter=2, random_state=0),
     "perceptron": lambda: Perceptron(max_iter=3, average=True),
 }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks at the memory in use, as Linux tells it")
-@pytest.mark.parametrize("kind", ["adam", "lbfgs", "perceptron"])
+@pytest.mark.parametrize("kind", ["adam", "lbfgs", "layers", "perceptron"])
 def test_ctrl_c_at_random_moments_leaves_a_whole_model(kind):
     assert kind in run_python(Path(__file__).parents[1] / "soak" / "interruption.py", kind, 24)
 
