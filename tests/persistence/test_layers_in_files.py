@@ -28,10 +28,17 @@ class Chain(MLPRegressor):
     def _chain_for(self, shape, n_outputs):
         input_shape, description = self.example
         shapes = weight_shapes(make_layers(description, input_shape))[0]
+
+        def initial(rng, gain):
+            """Vectors are positive: some are variances."""
+            arrays = [rng.normal(0, shape[0] ** -0.5, shape) for shape in shapes]
+            return [array if array.ndim > 1 else abs(array) for array in arrays]
+
         return SimpleNamespace(
             input_shape=input_shape,
             description=tuple(description),
-            initial_weights=lambda rng, gain: [rng.normal(0, shape[0] ** -0.5, shape) for shape in shapes],
+            has_layers_of=lambda given: given == tuple(description),
+            initial_weights=initial,
         )
 
 

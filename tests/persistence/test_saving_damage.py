@@ -229,7 +229,7 @@ def test_lying_settings(tmp_path):
     )
     refused("weights must be 4 different arrays .* got 4 with", put("input_shape", {"tuple": [2**40]}))
     refused("layers of the model must be a list of tuples .*, at least one, got \\[\\]", put("layers", []))
-    refused("kind must be one of dense, got 'sparse'", put("layers", [{"tuple": ["sparse", 3]}]))
+    refused("kind must be one of dense, .*, got 'sparse'", put("layers", [{"tuple": ["sparse", 3]}]))
     for units in (0, -1, 2**40, 1.5, "3", None, True, [3]):
         refused("", put("layers", [{"tuple": ["dense", units, "identity"]}]))
     refused("", put("layers", [{"tuple": ["dense"]}]))
