@@ -1,13 +1,10 @@
 """fastnn: perceptrons and neural networks for CPUs, with scikit-learn's interface and fast kernels."""
 
-from fastnn import layers
+from importlib import import_module
+
 from fastnn.estimators.mlp_classifier import MLPClassifier
 from fastnn.estimators.mlp_regressor import MLPRegressor
-from fastnn.estimators.sequential_classifier import SequentialClassifier
-from fastnn.estimators.sequential_regressor import SequentialRegressor
-from fastnn.persistence.saving import load, save
 from fastnn.runtime.installation import installed_version, warn_of_namesake
-from fastnn.runtime.threads import show_config
 
 __all__ = [
     "MLPClassifier",
@@ -24,14 +21,25 @@ __version__ = installed_version()
 warn_of_namesake()
 
 
-def __getattr__(name):
-    """`Perceptron`, when it is first used: scikit-learn's linear models, which it needs, take long to import."""
-    if name != "Perceptron":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fastnn.estimators.perceptron import Perceptron
+# What is imported when it is first used. scikit-learn's linear models, which the perceptron needs, take long to import.
+_LAZY = {
+    "Perceptron": "fastnn.estimators.perceptron",
+    "SequentialClassifier": "fastnn.estimators.sequential_classifier",
+    "SequentialRegressor": "fastnn.estimators.sequential_regressor",
+    "load": "fastnn.persistence.saving",
+    "save": "fastnn.persistence.saving",
+    "show_config": "fastnn.runtime.threads",
+}
 
-    globals()[name] = Perceptron
-    return Perceptron
+
+def __getattr__(name):
+    """A public name that has not been used before."""
+    if name == "layers":
+        return import_module("fastnn.layers")
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+    return value
 
 
 def __dir__():
