@@ -120,10 +120,10 @@ dropout : float or list of float, default=0.0
 LAYERS_PARAMETERS = """\
 layers : list of layers, default=(Dense(100),)
     The hidden layers, from `fastnn.layers`; the output layer follows from y. A place with None is left out. The first
-    layer that takes only images or only sequences says what X is; if there is none, each sample is flattened. An image
-    is flattened before a `Dense` and before the output layer. A `Dense` works on each step of a sequence by itself; the
-    last layer must make a vector of a sequence, as `GlobalMaxPooling1D` and `Flatten` do. Parameters as ``layers__0``
-    and ``layers__0__units`` are for `set_params` and grid searches.
+    layer that takes only images or only sequences says what X is; if no layer says so, each sample is flattened. An
+    image is flattened before a `Dense` and before the output layer. A `Dense` works on each step of a sequence by
+    itself; the last layer must make a vector of a sequence, as `GlobalMaxPooling1D` and `Flatten` do. Parameters as
+    ``layers__0`` and ``layers__0__units`` are for `set_params` and grid searches.
 input_shape : tuple of int, default=None
     The shape of a sample where X has a row for each, as (28, 28, 1). None: the columns are features, or the steps of a
     series of single numbers. X of more axes must have this shape, or any if it is None.

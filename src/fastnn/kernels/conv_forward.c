@@ -31,7 +31,7 @@ INLINE void forward_tile(const int rows, const int width, const real *x, size_t 
         store_part_of_tile(rows, width, sums, z, z_col, tail);
 }
 
-/* The terms [begin, end) for one panel and all positions; `fresh` if there are none before them. */
+/* The terms [begin, end) for one panel and all positions; `fresh` if they are the first. */
 static void forward_panel(const fastnn_matrix *matrix, const fastnn_grid *grid, size_t panel, size_t begin, size_t end,
                           int fresh, const real *x, real *z)
 {

@@ -29,7 +29,7 @@ cdef char *sample_of(const fastnn_kernels *kernels, const Signal *signal, char *
 
 
 cdef char *memo_of(const fastnn_kernels *kernels, const Signal *signal, size_t sample) noexcept nogil:
-    """Where a sample's memo begins; NULL if there is none."""
+    """Where a sample's memo begins; NULL if the signal has no memo."""
     if signal.memo == NULL:
         return NULL
     return signal.memo + (sample - signal.first_row // signal.positions) * signal.memo_size * kernels.itemsize
