@@ -27,6 +27,7 @@ cdef class Network:
 
     cdef void shape_input(self, Signal *signal) noexcept
     cdef check_samples(self, const fastnn_samples *samples)
+    cdef size_t first_layer(self, size_t depth) noexcept
     cdef bint reads_entries(self, const fastnn_samples *samples, depth) except -1
     cdef _lay_out(self)
     cdef _place_parameters(self, n_packed)

@@ -192,6 +192,10 @@ cdef class Network:
         if samples.n_features != <size_t> self.sizes[0]:
             raise ValueError(f"X must have shape (n_samples, {self.sizes[0]}), got {samples.n_features} columns")
 
+    cdef size_t first_layer(self, size_t depth) noexcept:
+        """`schedule.first_layer` of so many layers: one that rescales X makes a signal only where it is the last."""
+        return 1 if self.input_rescaling != NULL and depth > 1 else 0
+
     cdef bint reads_entries(self, const fastnn_samples *samples, depth) except -1:
         """Whether the first of so many layers reads the entries of samples, which are then sparse.
 
@@ -200,7 +204,7 @@ cdef class Network:
         """
         if samples.starts == NULL or len(self.input_shape) > 1:
             return False
-        first = schedule.first_layer(self.layers[:depth])
+        first = self.first_layer(depth)
         return self.layers[first].reads_sparse() and (first == 0 or self.input_rescaling.offset == 0)
 
     # -- parameters ----------------------------------------------------------------------------------------------------
@@ -367,8 +371,7 @@ cdef class Network:
         job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
         job.block_samples = min(self.block_samples, job.n_samples)
-        # A first layer that rescales does so while X is gathered, unless nothing else is asked for.
-        job.first_layer = 1 if self.input_rescaling != NULL and job.n_layers > 1 else 0
+        job.first_layer = self.first_layer(job.n_layers)
         if job.first_layer > 0:
             samples.rescaling = self.input_rescaling
         job.scratch_bytes = round_up(self.scratch_size * self.kernels.itemsize, 64)

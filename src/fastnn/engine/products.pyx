@@ -7,7 +7,7 @@ from fastnn.engine.arrays cimport round_up
 from fastnn.engine.kernels cimport fastnn_batch, fastnn_kernels, fastnn_matrix, fastnn_terms, fastnn_update
 from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.layers.signal cimport (
-    Signal, Step, finish_values, n_panels, n_tiles, row_of, signal_rows,
+    Signal, Step, finish_values, n_panels, n_tiles, row_of, signal_rows, sums_of,
 )
 from fastnn.engine.threads.team cimport Share, Team, my_share
 
@@ -75,7 +75,7 @@ cdef inline void forward_block(const fastnn_kernels *kernels, const fastnn_matri
                                const Step *step) noexcept nogil:
     """Likewise the panels first_panel ... last_panel - 1 of rows first ... last - 1."""
     cdef fastnn_batch x = signal_rows(kernels, below, first, last)
-    cdef char *sums = row_of(kernels, above, above.values if above.sums == NULL else above.sums, first)
+    cdef char *sums = row_of(kernels, above, sums_of(above), first)
     kernels.dense_forward(W, &x, first_panel, last_panel, 0, sums, above.ld)
     finish_values(kernels, above, first, last - first, first_panel, last_panel, step)
 

@@ -14,7 +14,7 @@ from libc.stddef cimport size_t
 from fastnn.engine.kernels cimport fastnn_batch_norm
 from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport Coupling, EngineLayer, Layer, LayerKind
-from fastnn.engine.layers.signal cimport Signal, Step, finish_delta, finish_values, n_panels, row_of
+from fastnn.engine.layers.signal cimport Signal, Step, finish_delta, finish_values, n_panels, row_of, sums_of
 from fastnn.engine.products cimport packed_size
 
 # A block of rows has about so many numbers, which stay in the first-level cache while its values are finished.
@@ -69,7 +69,7 @@ cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *ab
         n = min(block_rows(above), end - row)
         layer.kernels.batch_norm_forward(
             &norm, n, row_of(layer.kernels, below, below.values, row), below.ld,
-            row_of(layer.kernels, above, above.values if above.sums == NULL else above.sums, row), above.ld)
+            row_of(layer.kernels, above, sums_of(above), row), above.ld)
         finish_values(layer.kernels, above, row, n, 0, n_panels(layer.kernels, above.channels), step)
         row += n
 

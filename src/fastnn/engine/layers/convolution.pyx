@@ -61,7 +61,7 @@ cdef const char *with_border(const Layer *layer, const Bordered *map, const Sign
                              size_t sample, char *scratch) noexcept nogil:
     """One sample of a signal's values or errors within a border: where it is or, if need be, in the scratch memory."""
     cdef size_t itemsize = layer.kernels.itemsize, position = map.channels * itemsize, j
-    cdef const char *source = row_of(layer.kernels, signal, matrix, sample * signal.positions)
+    cdef const char *source = sample_of(layer.kernels, signal, matrix, sample)
     cdef char *target = inside(map, scratch, itemsize)
     if not map.has_border and signal.ld == map.channels:
         return source
@@ -159,7 +159,7 @@ cdef void grad_rows(const Layer *layer, const Signal *below, const Signal *above
             unpool(layer, above, sample)
             delta = inside(&shape.delta, delta_scratch(layer), kernels.itemsize)
         else:
-            delta = row_of(kernels, above, above.delta, sample * above.positions)
+            delta = sample_of(kernels, above, above.delta, sample)
         for group in range(shape.groups):
             kernels.conv_grad_weights(
                 &layer.parameters[group].matrix, &grid, x + group * shape.group_channels * kernels.itemsize,
