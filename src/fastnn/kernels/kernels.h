@@ -297,10 +297,10 @@ typedef struct {
      * rows_before others, whose means and squares (cols) are there. */
     void (*batch_moments)(size_t rows, size_t cols, const void *x, size_t ldx, size_t rows_before, void *means,
                           void *squares);
-    /* The mean and the variance (cols) of all rows, of those of parts of part_rows each, the last of which may be
-     * smaller: means and squares (n_parts, cols) are ld apart. */
-    void (*batch_moments_of_parts)(size_t rows, size_t part_rows, size_t cols, const void *means, const void *squares,
-                                   size_t ld, void *mean, void *variance);
+    /* The mean and the variance (cols) of all rows, of those of parts of part_rows[i] rows: means and squares (n_parts,
+     * cols) are ld apart. */
+    void (*batch_moments_of_parts)(size_t n_parts, const size_t *part_rows, size_t cols, const void *means,
+                                   const void *squares, size_t ld, void *mean, void *variance);
     /* average = momentum * average + (1 - momentum) * x, n numbers of each. */
     void (*moving_average)(size_t n, double momentum, const void *x, void *average);
     /* z (rows, norm->cols) of x; what the rows add to the gradients of gamma and beta, or these added to what is there;
