@@ -126,6 +126,7 @@ def test_hidden_activations_are_of_each_layer():
         np.testing.assert_allclose(model.hidden_activations(X, layer), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 8])
 def test_one_sample_has_the_bits_it_has_among_others(dtype, n_threads):
     shape = (9, 8, 2)
     model = fitted(CONVOLUTIONS, shape, dtype, n_threads=1)
