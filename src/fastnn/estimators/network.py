@@ -305,9 +305,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
 
 def with_layers_of(chain, network, weights):
     """A network with the layers of a chain, and all else of another network but its weights."""
-    return Network(
-        chain.description, chain.input_shape, network.head, network.dtype, None, network.groups, weights
-    )  # fmt: skip
+    return Network(chain.description, chain.input_shape, network.head, network.dtype, None, network.groups, weights)
 
 
 def checked_layer(layer, n_hidden):
