@@ -25,6 +25,8 @@ cdef class Network:
     cdef size_t widest  # the longest row of any signal
     cdef readonly object all_terms  # 0, 1, 2, ...: the terms of a sum in which none is left out
     cdef readonly object parameters  # (n_packed,) the numbers of parameter_list, packed
+    cdef readonly size_t version
+    cdef public tuple predictor
     cdef size_t[::1] group_starts  # (n_groups + 1) where each group's columns begin, and where the last group's end
 
     cdef void shape_input(self, Signal *signal) noexcept

@@ -78,7 +78,12 @@ cdef class Network:
         Which of these arrays have a penalty: the matrices.
     parameters : ndarray of shape (n_packed,)
         All weights and biases, packed as the kernels read them, in one block that is aligned to a cache line. The
-        layout depends on the instruction set. Copy the array to keep a state, and write into it to restore one.
+        layout depends on the instruction set. Copy the array to keep a state, which `restore` restores.
+    version : int
+        It grows when a trainer, `set_weights` or `restore` has changed the parameters.
+    predictor : tuple of (int, object), or None
+        What the network's owner has made of its weights to predict with, after the version that it was made of.
+        Neither a copy nor a pickle has it.
 
     Raises
     ------
@@ -289,6 +294,12 @@ cdef class Network:
     def set_weights(self, weights):
         """Set all weights from arrays as `shapes` lists them, of any real type."""
         self.pack(weights, self.parameters)
+        self.version += 1
+
+    def restore(self, parameters):
+        """Set all parameters from an array that is laid out as `parameters` is."""
+        self.parameters[:] = parameters
+        self.version += 1
 
     def pack(self, weights, cnp.ndarray packed):
         """Write arrays, as `shapes` lists them, into one array that is laid out as `parameters` is."""

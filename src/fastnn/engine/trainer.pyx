@@ -387,6 +387,7 @@ cdef class Trainer:
             segment.barrier.stalls = 0 if n_threads == 1 else recent_stalls()
             with nogil:
                 run_team(n_threads, run_segment, segment, &segment.barrier)
+            self.network.version += 1  # after it: another thread may have read weights meanwhile
             if n_threads > 1 and note_stalls(segment.barrier.stalls):
                 n_threads = 1
         self.optimizer.step_count = segment.progress.step_count

@@ -157,10 +157,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
                 f"{network.head}, got {_text(chain.description)} and {targets.head}"
             )
         if network.description != chain.description:  # other layers learn than before
-            network = Network(
-                chain.description, network.input_shape, network.head, network.dtype, None, network.groups,
-                network.weights(),
-            )  # fmt: skip
+            network = with_layers_of(chain, network, network.weights())
             self._trainer = None if self._trainer is None else self._trainer.copy_for(network)
         elif self._trainer is not None:
             self._trainer.move_to(network)
@@ -285,11 +282,17 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         ):
             check_is_fitted(self)
             X = readable(validated(self, X, dtype="numeric", reset=False))
+        if depth is None:
+            network = self._predictor(network)
         n_threads = effective_n_threads(self.n_threads) if network.worth_sharing(X.shape[0]) else 1
         outputs = network.forward(X, n_threads, depth)
         if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):
             check_range(X, outputs.dtype)
         return outputs
+
+    def _predictor(self, network):
+        """The network that makes the same outputs as this one, perhaps with less work."""
+        return network
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")
@@ -298,6 +301,11 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def with_layers_of(chain, network, weights):
+    """A network with the layers of a chain, and all else of another network but its weights."""
+    return Network(chain.description, chain.input_shape, network.head, network.dtype, None, network.groups, weights)
 
 
 def checked_layer(layer, n_hidden):

@@ -14,6 +14,8 @@ class BatchNormalization(Layer):
     """Each channel with the mean 0 and the variance 1 over a batch, then scaled by gamma and shifted by beta [1]_.
 
     Each position of each sample counts once. Predictions use moving averages of the batches' means and variances.
+    Where the layer before is a Dense or a convolution without an activation, predictions fold this layer into its
+    kernel and bias.
 
     Parameters
     ----------
