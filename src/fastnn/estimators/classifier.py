@@ -40,30 +40,6 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
     _y_checks: ClassVar[dict] = {}
     loss: ClassVar[str] = "log_loss"  # not a parameter; scikit-learn's classifier has the attribute, too
 
-    @advising_on_parameters
-    @_fit_context(prefer_skip_nested_validation=True)
-    @documented
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
-        """Train the network.
-
-        Parameters
-        ----------
-        <X>
-        y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Class labels of any type; for multilabel targets an indicator matrix of zeros and ones; or several columns
-            of classes. If there is a single class, it is always predicted.
-        <sample_weight>
-        <samples to watch>
-
-        Returns
-        -------
-        self : BaseClassifier
-            The estimator itself, fitted.
-
-        <raises and warns of fit>
-        """
-        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
-
     @available_if(BaseNetwork._check_stochastic)
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
@@ -84,7 +60,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
 
         Returns
         -------
-        self : BaseClassifier
+        self : BaseNetwork
             The estimator itself, fitted.
 
         Raises

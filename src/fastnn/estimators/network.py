@@ -9,7 +9,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn._sklearn import CallbackSupportMixin
+from fastnn._sklearn import CallbackSupportMixin, _fit_context
 from fastnn.data.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
 from fastnn.data.quoted import quoted
 from fastnn.data.samples import Samples
@@ -19,6 +19,7 @@ from fastnn.estimators.docstrings import documented
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.parameter_names import CachedParameterNames
 from fastnn.estimators.parameters import NetworkParameters
+from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.runtime.threads import effective_n_threads
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.callbacks import Callbacks
@@ -62,6 +63,31 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         return None if curve is None else curve.as_list()
 
     # -- training -----------------------------------------------------------------------------------------------------
+
+    @advising_on_parameters
+    @_fit_context(prefer_skip_nested_validation=True)
+    @documented
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        <X>
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            What to predict. A regressor takes numbers. A classifier takes class labels of any type; for multilabel
+            targets an indicator matrix of zeros and ones; or several columns of classes. If there is a single class,
+            it is always predicted.
+        <sample_weight>
+        <samples to watch>
+
+        Returns
+        -------
+        self : BaseNetwork
+            The estimator itself, fitted.
+
+        <raises and warns of fit>
+        """
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     def _fit(self, X, y, sample_weight, *, validation=(None, None, None), n_epochs=None, classes=None):
         """Fit; or, if n_epochs is given, train for this number of further epochs."""

@@ -46,29 +46,6 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
     }
     _y_checks: ClassVar[dict] = {"y_numeric": True}
 
-    @advising_on_parameters
-    @_fit_context(prefer_skip_nested_validation=True)
-    @documented
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
-        """Train the network.
-
-        Parameters
-        ----------
-        <X>
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The numbers to predict.
-        <sample_weight>
-        <samples to watch>
-
-        Returns
-        -------
-        self : BaseRegressor
-            The estimator itself, fitted.
-
-        <raises and warns of fit>
-        """
-        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
-
     @available_if(BaseNetwork._check_stochastic)
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
@@ -86,7 +63,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
 
         Returns
         -------
-        self : BaseRegressor
+        self : BaseNetwork
             The estimator itself, fitted.
 
         Raises
