@@ -8,6 +8,7 @@ import re
 
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.parameters import (
+    CLASSIFIER_ATTRIBUTES,
     CLASSIFIER_PARAMETERS,
     LAYERS_ATTRIBUTES,
     LAYERS_PARAMETERS,
@@ -16,6 +17,7 @@ from fastnn.estimators.parameters import (
     MLP_PARAMETERS,
     REFERENCES,
     REGRESSOR_PARAMETERS,
+    REGRESSOR_REFERENCES,
     SHARED_ATTRIBUTES,
     SHARED_PARAMETERS,
 )
@@ -37,8 +39,10 @@ PARTS = {
     "loss of regressors": LOSS_PARAMETER,
     "parameters of regressors": REGRESSOR_PARAMETERS,
     "attributes of every network": SHARED_ATTRIBUTES,
+    "attributes of classifiers": CLASSIFIER_ATTRIBUTES,
     "coefs and intercepts": MLP_ATTRIBUTES,
     "references": REFERENCES,
+    "references of regressors": REGRESSOR_REFERENCES,
     "X": """\
 X : array-like or sparse matrix of shape (n_samples, n_features)
     Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of layers
@@ -48,6 +52,10 @@ X : array-like or sparse matrix of shape (n_samples, n_features)
     "sample_weight": """\
 sample_weight : array-like of shape (n_samples,), default=None
     What each sample's loss is multiplied by. None is 1 for each.
+""",
+    "sample_weight of scores": """\
+sample_weight : array-like of shape (n_samples,), default=None
+    What each sample counts for. None is 1 for each.
 """,
     "samples to watch": """\
 X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
@@ -61,6 +69,10 @@ sample_weight_val : array-like of shape (n_val,), default=None
     "epochs": """\
 epochs : int, default=1
     How often to go through the samples.
+""",
+    "the fitted estimator": """\
+self : BaseNetwork
+    The estimator itself, fitted.
 """,
     "raises and warns of fit": """\
 Raises
@@ -114,9 +126,30 @@ input_shape : tuple of int, default=None
     The shape of a sample, which layers of images and of sequences need. None: the number of columns follows from the
     first weights, or from a `Reshape` before them.
 """,
+    "outputs of classifiers": """\
+classes : array-like of shape (n_classes,), or a list of such, default=None
+    The classes that the outputs stand for, sorted. None is 0, 1, ...; a list of arrays is several columns of
+    classes.
+multilabel : bool, default=False
+    Whether each output is a label of its own.
+**parameters
+    Other parameters of the constructor.
+""",
+    "outputs of regressors": """\
+**parameters
+    Other parameters of the constructor. `loss`, `quantile` and `output_activation` say what the outputs are.
+""",
     "samples to predict": """\
 X : array-like or sparse matrix of shape (n_samples, n_features)
     Samples, of any real type; in the shape that `fit` was given.
+""",
+    "raises for a wrong layer": """\
+Raises
+------
+ValueError
+    When the network does not have such a layer.
+TypeError
+    When `layer` is not an integer.
 """,
 }
 

@@ -82,8 +82,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
 
         Returns
         -------
-        self : BaseNetwork
-            The estimator itself, fitted.
+        <the fitted estimator>
 
         <raises and warns of fit>
         """
@@ -292,12 +291,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         ndarray of shape (n_samples, n_units)
             In the type that the network computes in.
 
-        Raises
-        ------
-        ValueError
-            When the network does not have such a layer.
-        TypeError
-            When `layer` is not an integer.
+        <raises for a wrong layer>
         """
         check_is_fitted(self)
         return self._outputs(X, depth=checked_layer(layer, len(self._network.layers) - 1) + 1)
