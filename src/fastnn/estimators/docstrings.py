@@ -1,11 +1,6 @@
-"""What several docstrings say, written once: each class and method then has it whole, as numpydoc wants it.
+"""What the docstrings of several estimators say, written once: see `fastnn._docstrings`."""
 
-A docstring names a part in angle brackets, on a line of its own. What a class alone has stays in its docstring.
-"""
-
-import inspect
-import re
-
+from fastnn._docstrings import documenting
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.parameters import (
     CLASSIFIER_ATTRIBUTES,
@@ -153,15 +148,4 @@ TypeError
 """,
 }
 
-
-def documented(what):
-    """Put the parts that a class's or a function's docstring names into it."""
-    if what.__doc__:  # python -OO removes docstrings
-        text = inspect.cleandoc(what.__doc__)
-        what.__doc__ = re.sub(r"^( *)<([\w ]+)>$", _part, text, flags=re.MULTILINE)
-    return what
-
-
-def _part(match):
-    indent, name = match.groups()
-    return "\n".join(indent + line if line else line for line in PARTS[name].rstrip("\n").split("\n"))
+documented = documenting(PARTS)
