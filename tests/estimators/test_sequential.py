@@ -407,6 +407,8 @@ class TestHiddenActivations:
             model.hidden_activations(X, 1)
         with pytest.raises(TypeError, match="layer must be an integer"):
             model.hidden_activations(X, "0")
+        with pytest.raises(ValueError, match="but the network has only the output layer, got -1"):
+            SequentialClassifier([], max_iter=2).fit(X, y).hidden_activations(X)
         with pytest.raises(NotFittedError):
             SequentialClassifier().hidden_activations(X)
 

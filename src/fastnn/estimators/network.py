@@ -10,7 +10,16 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import CallbackSupportMixin, _fit_context
-from fastnn.data.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
+from fastnn.data.inputs import (
+    check_range,
+    checked_weights,
+    is_plain,
+    is_plain_column,
+    named_as_validation,
+    native,
+    readable,
+    validated,
+)
 from fastnn.data.quoted import quoted
 from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
@@ -105,9 +114,10 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
                 samples = draft._samples(targets, X, y, sample_weight)
                 network = draft._network_to_train(resumes, targets, samples, state)
                 held_out = None if partial else draft._hold_out(targets, samples, y, sample_weight, validation, state)
-                for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
-                    if part is not None:
-                        part.check_weights(network.dtype, what)
+                samples.check_weights(network.dtype, "to train on")
+                if held_out is not None:
+                    name = "sample_weight" if validation[0] is None else "sample_weight_val"
+                    held_out.samples.check_weights(network.dtype, "held out", name)
                 warn_of_ineffective(draft, held_out is not None)
                 fit = Fit(draft, network, targets, samples, held_out, state, callbacks, n_epochs)
                 fit.run()
@@ -132,7 +142,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         held_out = state.validation_scores is not None
         self.best_validation_score_ = state.best_score if held_out else None
 
-    def _validated(self, X, y, reset):
+    def _validated(self, X, y, reset, y_name="y"):
         if is_plain(X) and is_plain_column(y, len(X)) and not hasattr(self, "feature_names_in_"):
             if reset:
                 self.n_features_in_ = X.shape[1]
@@ -142,8 +152,8 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y)
             warn_user(
-                "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
-                "(n_samples, ), for example using ravel().",
+                f"A column-vector {y_name} was passed when a 1d array was expected. Please change the shape of "
+                f"{y_name} to (n_samples, ), for example using ravel().",
                 DataConversionWarning,
             )
         return readable(X), native(y)
@@ -225,10 +235,11 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             raise ValueError(
                 f"X_val and y_val must both be given, and sample_weight_val only with them, got {lacking}=None"
             )
-        X, y = self._validated(X, y, reset=False)
-        if sample_weight is not None:
-            sample_weight = checked_weights(sample_weight, X)
-        held_out = self._samples(targets, X, y, sample_weight, counted)
+        with named_as_validation():
+            X, y = self._validated(X, y, reset=False, y_name="y_val")
+            if sample_weight is not None:
+                sample_weight = checked_weights(sample_weight, X)
+            held_out = self._samples(targets, X, y, sample_weight, counted)
         return Holdout(held_out, y, sample_weight, self, targets)
 
     def _trainer_for(self, network, targets, samples, state, n_threads):
@@ -329,6 +340,10 @@ def checked_layer(layer, n_hidden):
     """
     if not isinstance(layer, Integral):
         raise TypeError(f"layer must be an integer, got {quoted(layer)}")
+    if not n_hidden:
+        raise ValueError(
+            f"layer must be the number of a hidden layer, but the network has only the output layer, got {layer}"
+        )
     if not -n_hidden <= layer < n_hidden:
         raise ValueError(
             f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "

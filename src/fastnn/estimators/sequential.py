@@ -72,13 +72,13 @@ class BaseSequential(DenseWeights, BaseNetwork):
 
     # -- training -----------------------------------------------------------------------------------------------------
 
-    def _validated(self, X, y, reset):
+    def _validated(self, X, y, reset, y_name="y"):
         X, shape = as_rows(X)
         if reset:
             check_layers(self.layers)
         else:
             self._check_shape(X, shape)
-        X, y = super()._validated(X, y, reset)
+        X, y = super()._validated(X, y, reset, y_name)
         if reset:
             self._set_input_shape(X.shape[1:] if shape is None else shape)
             if shape is not None:
