@@ -48,6 +48,10 @@ X : array-like or sparse matrix of shape (n_samples, n_features)
 sample_weight : array-like of shape (n_samples,), default=None
     What each sample's loss is multiplied by. None is 1 for each.
 """,
+    "sample_weight of updates": """\
+sample_weight : array-like of shape (n_samples,), default=None
+    What each sample's updates are multiplied by, besides the weight of its class. None is 1 for each.
+""",
     "sample_weight of scores": """\
 sample_weight : array-like of shape (n_samples,), default=None
     What each sample counts for. None is 1 for each.
@@ -103,6 +107,12 @@ Warns
 -----
 UserWarning
     When Ctrl-C is pressed once: the estimator keeps what it has learnt.
+""",
+    "other errors of perceptrons": """\
+RuntimeError
+    When another thread is fitting this very estimator.
+KeyboardInterrupt
+    When Ctrl-C is pressed. The estimator is then as it was before.
 """,
     "weights": """\
 coefs : sequence of array-like of shape (fan_in, fan_out)
