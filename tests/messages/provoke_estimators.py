@@ -95,6 +95,9 @@ OF_NETWORKS = {
     "a layer's name": lambda: classifier().fit(X, LABELS).hidden_activations(X, layer="last"),
     "a layer that is an object": lambda: classifier().fit(X, LABELS).hidden_activations(X, layer=Thing()),
     "a layer that is not there": lambda: classifier().fit(X, LABELS).hidden_activations(X, layer=5),
+    "a hidden layer where there is none": lambda: (
+        classifier(hidden_layer_sizes=()).fit(X, LABELS).hidden_activations(X)
+    ),
     "an attribute of fastnn": lambda: fastnn.ConvolutionalNetwork,
     "an attribute of _sklearn": lambda: _sklearn.LinearModel,
     "weights for other classes": lambda: of_classes([0, 1, 2], 4),

@@ -1,14 +1,16 @@
-"""The docstrings of the estimators are complete: numpydoc's sections, with an entry for each parameter."""
+"""The docstrings of estimators and layers are complete: numpydoc's sections, with an entry for each parameter."""
 
 import inspect
 import re
 
 import pytest
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
-from fastnn.estimators.docstrings import PARTS
+import fastnn.estimators.docstrings
+import fastnn.layers.docstrings
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor, layers
 
 ESTIMATORS = MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
+LAYERS = tuple(getattr(layers, name) for name in layers.__all__ if name != "Layer")
 OTHERS = {"set_params", "get_params", "get_metadata_routing", "set_callbacks"}  # scikit-learn's own
 
 
@@ -31,7 +33,7 @@ def entries(docstring, section):
     return dict(zip(names, map(str.strip, lines[1::2]), strict=True))
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("cls", [*ESTIMATORS, *LAYERS])
 def test_every_parameter_of_a_class_is_documented(cls):
     documented = entries(inspect.getdoc(cls), "Parameters")
     assert sorted(documented) == sorted(inspect.signature(cls).parameters)
@@ -47,12 +49,17 @@ def test_every_parameter_of_a_method_is_documented(method):
     assert "Returns\n-------\n" in inspect.getdoc(method)
 
 
-@pytest.mark.parametrize("what", [*ESTIMATORS, *METHODS])
+@pytest.mark.parametrize("what", [*ESTIMATORS, *LAYERS, *METHODS])
 def test_no_part_is_left_out(what):
     assert not re.search(r"^ *<[\w ]+>$", inspect.getdoc(what), flags=re.MULTILINE)
 
 
-def test_every_part_is_used():
-    texts = "\n".join(inspect.getdoc(each) for each in [*ESTIMATORS, *(param.values[0] for param in METHODS)])
-    unused = [name for name, part in PARTS.items() if part.splitlines()[0] not in texts]
-    assert unused == []
+@pytest.mark.parametrize(
+    ("parts", "classes"),
+    [(fastnn.estimators.docstrings.PARTS, ESTIMATORS), (fastnn.layers.docstrings.PARTS, LAYERS)],
+    ids=["estimators", "layers"],
+)
+def test_every_part_is_used(parts, classes):
+    methods_of_classes = [parameter.values[0] for cls in classes for parameter in methods(cls)]
+    texts = "\n".join(inspect.getdoc(each) for each in [*classes, *methods_of_classes])
+    assert [name for name, part in parts.items() if part.splitlines()[0] not in texts] == []

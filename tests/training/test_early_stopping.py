@@ -144,25 +144,6 @@ def test_the_best_epochs_place_in_the_curves(data):
     assert model.best_validation_score_ == np.nanmax(model.validation_scores_)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"X_val": np.zeros((4, 5))}, "X_val and y_val must both be given, .*, got [Xy]_val=None"),
-        ({"y_val": np.zeros(4)}, "X_val and y_val must both be given, .*, got [Xy]_val=None"),
-        ({"sample_weight_val": np.ones(4)}, "X_val and y_val must both be given, .*, got [Xy]_val=None"),
-        ({"X_val": np.zeros((4, 3)), "y_val": np.zeros(4)}, "X has 3 features"),
-        (
-            {"X_val": np.zeros((4, 5)), "y_val": np.full(4, 9)},
-            "y must have no other classes than",
-        ),
-        ({"X_val": np.full((4, 5), np.nan), "y_val": np.zeros(4)}, "contains NaN"),
-    ],
-)
-def test_bad_validation(arguments, message, data):
-    with pytest.raises(ValueError, match=message):
-        classifier().fit(*data, **arguments)
-
-
 def test_too_few_samples_to_hold_out(data):
     X, _ = data
     with pytest.raises(ValueError, match="validation_fraction must hold out at least 2 samples, got"):

@@ -14,6 +14,24 @@ class Parser(argparse.ArgumentParser):
         raise CommandError(re.sub(r"^argument (--[\w-]+): must", r"\1 must", message))
 
 
+def named(arguments, names, what):
+    """The name that the arguments begin with, and the arguments after it.
+
+    Without a name it is the first of those there are. `what` they are names of is for the message.
+
+    Raises
+    ------
+    CommandError
+        For another name.
+    """
+    if not arguments or arguments[0].startswith("-"):
+        return next(iter(names)), arguments
+    name, *others = arguments
+    if name not in names:
+        raise CommandError(f"{what} must be one of {', '.join(names)}, got {name!r}")
+    return name, others
+
+
 def integer(least, most=2**31 - 1):
     """A converter for argparse: text to an integer within bounds."""
 

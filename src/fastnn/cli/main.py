@@ -5,23 +5,19 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 
-from fastnn.cli.arguments import CommandError
+from fastnn.cli.arguments import CommandError, named
 
 EXIT_NO_READER = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
 
-#: Each command is a module of this folder, with a function `run`.
+#: Each command is a module of this folder, with a function `run`. The first one is run where none is named.
 COMMANDS = ("train", "bench", "info")
 
 
 def run(arguments):
     """Run the command that the arguments name, or `train` if they name none."""
-    command = "train"
-    if arguments and not arguments[0].startswith("-"):
-        command, *arguments = arguments
-        if command not in COMMANDS:
-            raise CommandError(f"the command must be one of {', '.join(COMMANDS)}, got {command!r}")
+    command, arguments = named(arguments, COMMANDS, "the command")
     import_module(f"fastnn.cli.{command}").run(arguments)
 
 

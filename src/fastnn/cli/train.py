@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 import fastnn
-from fastnn.cli.arguments import CommandError, Parser, integer, one_of
+from fastnn.cli.arguments import CommandError, Parser, integer, named, one_of
 from fastnn.cli.mnist_files import IdxError, read_mnist
 from fastnn.cli.timing import OtherWork, Times, busy_note
 from fastnn.cli.trainable import LEARNING_RATES, NETWORKS
@@ -251,11 +251,7 @@ def demonstrate(kind, options):
 
 def run(arguments):
     """Train the network that the arguments name, or mlp if they name none."""
-    name = "mlp"
-    if arguments and not arguments[0].startswith("-"):
-        name, *arguments = arguments
-        if name not in NETWORKS:
-            raise CommandError(f"the network to train must be one of {', '.join(NETWORKS)}, got {name!r}")
+    name, arguments = named(arguments, NETWORKS, "the network to train")
     kind = NETWORKS[name]
     options = with_defaults(parser(kind).parse_args(arguments), kind)
     try:

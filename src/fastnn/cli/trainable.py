@@ -152,4 +152,5 @@ class Conv:
         return training_flops([*multiply_adds, height * width * channels * self.n_classes])
 
 
+#: By their names; the first one is trained where none is named.
 NETWORKS = {"mlp": Mlp, "conv": Conv}

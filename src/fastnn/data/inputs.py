@@ -1,6 +1,7 @@
 """Samples, numbers and weights, from what users give to what the engine reads: rarely a copy."""
 
 import math
+import re
 from contextlib import contextmanager, suppress
 from numbers import Integral, Real
 
@@ -29,6 +30,25 @@ def refusing(what, *named, errors=(OverflowError, TypeError)):
         if not isinstance(error, errors) and not str(error).startswith("could not convert"):  # NumPy's; others name it
             raise
         raise ValueError(f"{what.format(*(quoted(each, str) for each in named))}: {quoted(error, str)}") from error
+
+
+# What is in quotes is a user's: a class, or the name of a column.
+_PARAMETERS = re.compile(r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)|\b(X|y|sample_weight)\b""")
+
+
+@contextmanager
+def named_as_validation():
+    """Let errors about X, y and sample_weight speak of X_val, y_val and sample_weight_val, which are checked alike."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if error.args and isinstance(error.args[0], str):
+            text, line_break, rest = error.args[0].partition("\n")  # scikit-learn lists values in further lines
+            named = _PARAMETERS.sub(lambda found: f"{found[0]}_val" if found[1] else found[0], text)
+            if named == text:
+                named = f"X_val, y_val and sample_weight_val: {text}"
+            error.args = (named + line_break + rest, *error.args[1:])
+        raise
 
 
 def validated(estimator, X, y="no_validation", **checks):

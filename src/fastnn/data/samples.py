@@ -38,7 +38,7 @@ class Samples:
         weights = self._own_weights()
         return float(weights.sum(dtype=np.float64)) / (1 if weights.ndim == 1 else weights.shape[1])
 
-    def check_weights(self, dtype, what):
+    def check_weights(self, dtype, what, name="sample_weight"):
         """Refuse weights whose sum is 0 or infinite in the type that a network computes in.
 
         The engine flushes subnormal numbers to zero, and divides by the sum of the weights.
@@ -49,6 +49,8 @@ class Samples:
             The network's type.
         what : str
             Which samples these are, for the message.
+        name : str, default="sample_weight"
+            The parameter that their weights are given as.
 
         Raises
         ------
@@ -62,5 +64,5 @@ class Samples:
         if not least <= total <= 1 / float(least):
             raise ValueError(
                 f"the weights of the samples {what} must add up to a number from {least:.2g} to {1 / float(least):.2g} "
-                f"in {dtype}, got {total:.2g}: change sample_weight or class_weight"
+                f"in {dtype}, got {total:.2g}: change {name} or class_weight"
             )

@@ -8,12 +8,13 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
+from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from fastnn._sklearn import _fit_context, set_label_binarizer
+from fastnn._sklearn import _fit_context, set_label_binarizer, target_type
 from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
 from fastnn.data.inputs import check_not_balanced, checked_epochs, scored
 from fastnn.data.quoted import quoted
@@ -38,31 +39,8 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
     _y_checks: ClassVar[dict] = {}
+    _sklearn_class: ClassVar[type] = SklearnClassifier
     loss: ClassVar[str] = "log_loss"  # not a parameter; scikit-learn's classifier has the attribute, too
-
-    @advising_on_parameters
-    @_fit_context(prefer_skip_nested_validation=True)
-    @documented
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
-        """Train the network.
-
-        Parameters
-        ----------
-        <X>
-        y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Class labels of any type; for multilabel targets an indicator matrix of zeros and ones; or several columns
-            of classes. If there is a single class, it is always predicted.
-        <sample_weight>
-        <samples to watch>
-
-        Returns
-        -------
-        self : BaseClassifier
-            The estimator itself, fitted.
-
-        <raises and warns of fit>
-        """
-        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @available_if(BaseNetwork._check_stochastic)
     @advising_on_parameters
@@ -84,8 +62,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
 
         Returns
         -------
-        self : BaseClassifier
-            The estimator itself, fitted.
+        <the fitted estimator>
 
         Raises
         ------
@@ -130,13 +107,21 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
             raise ValueError(message)
         return targets
 
-    def _set_sklearn_labels(self, estimator):
-        """Give a network of scikit-learn's the classes, and what it decodes them with."""
+    @staticmethod
+    def _targets_like_sklearn(fitted):
+        return Labels.of_type(target_type(fitted), fitted.classes_)
+
+    def _set_sklearn_targets(self, estimator):
+        """Set the classes, and what scikit-learn decodes them with; refuse a type of targets that it does not have."""
+        if self._targets.groups:
+            raise ValueError(
+                "y must be one column of classes for a network of scikit-learn's, "
+                f"got {len(self._targets.groups)} columns"
+            )
         estimator.classes_ = self.classes_
         is_multilabel = self._targets.target_type == "multilabel-indicator"
         labels = np.eye(len(self.classes_), dtype=int) if is_multilabel else self.classes_
         set_label_binarizer(estimator, LabelBinarizer().fit(labels))
-        return estimator
 
     def _make_targets(self, y, classes, resumes, partial):
         if resumes:
@@ -239,8 +224,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         <samples to predict>
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
             The true labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each sample counts for. None is 1 for each.
+        <sample_weight of scores>
 
         Returns
         -------

@@ -1,15 +1,29 @@
-"""The weights of dense layers, as scikit-learn's networks have them."""
+"""What networks have in common with scikit-learn's: weights of dense layers, and the conversion of either."""
 
 from itertools import pairwise
 
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn.estimators.sklearn_bridge import check_shapes, checked_layers, joined, parted
+from fastnn.estimators.sklearn_bridge import (
+    check_is_sklearn,
+    check_shapes,
+    checked_layers,
+    fill_from_sklearn,
+    fill_sklearn,
+    joined,
+    parted,
+    sklearn_estimator,
+)
 from fastnn.training.transaction import being_changed
 
 
 class DenseWeights:
-    """`coefs_` and `intercepts_` of a network all of whose weights are those of dense layers with biases."""
+    """`coefs_` and `intercepts_`, where all layers are dense and have biases; `from_sklearn` and `to_sklearn`.
+
+    A subclass says what scikit-learn's class is (`_sklearn_class`), makes a model of its estimator's parameters
+    (`_like_sklearn`) and targets (`_targets_like_sklearn`), and gives its own to an estimator (`_set_sklearn_layers`,
+    `_set_sklearn_targets`).
+    """
 
     @property
     def coefs_(self):
@@ -53,6 +67,52 @@ class DenseWeights:
             parts = {"coefs": coefs, "intercepts": intercepts, name: layers}
             check_shapes(_sizes(self._network), **parts)
             self._replace_weights(joined(**parts))
+
+    @classmethod
+    def from_sklearn(cls, fitted):
+        """The network of a fitted estimator of scikit-learn's, as a model of fastnn.
+
+        Parameters
+        ----------
+        fitted : sklearn.neural_network.MLPClassifier or MLPRegressor
+            A fitted classifier for a classifier of fastnn's, a fitted regressor for a regressor.
+
+        Returns
+        -------
+        BaseNetwork
+            It has the parameters and weights of `fitted`, predicts the same, and can be trained further, with a fresh
+            optimizer. Where layers are a parameter, they are of the class `Dense`.
+
+        Raises
+        ------
+        TypeError
+            For an estimator of another class.
+        NotFittedError
+            For an estimator that is not fitted.
+        """
+        check_is_sklearn(fitted, cls._sklearn_class)
+        model = cls._like_sklearn(fitted)
+        return fill_from_sklearn(model, model._targets_like_sklearn(fitted), fitted)
+
+    def to_sklearn(self):
+        """This network as a fitted estimator of scikit-learn's.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier or MLPRegressor
+            It predicts the same. Parameters that scikit-learn does not have, and values that it does not know, keep
+            scikit-learn's defaults.
+
+        Raises
+        ------
+        ValueError
+            For layers, activations, losses and types of targets that scikit-learn does not have.
+        """
+        check_is_fitted(self)
+        estimator = sklearn_estimator(self, self._sklearn_class)
+        self._set_sklearn_targets(estimator)
+        self._set_sklearn_layers(estimator)
+        return fill_sklearn(self, estimator)
 
 
 def _sizes(network):

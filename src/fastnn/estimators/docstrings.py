@@ -1,13 +1,9 @@
-"""What several docstrings say, written once: each class and method then has it whole, as numpydoc wants it.
+"""What the docstrings of several estimators say, written once: see `fastnn._docstrings`."""
 
-A docstring names a part in angle brackets, on a line of its own. What a class alone has stays in its docstring.
-"""
-
-import inspect
-import re
-
+from fastnn._docstrings import documenting
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.parameters import (
+    CLASSIFIER_ATTRIBUTES,
     CLASSIFIER_PARAMETERS,
     LAYERS_ATTRIBUTES,
     LAYERS_PARAMETERS,
@@ -16,6 +12,7 @@ from fastnn.estimators.parameters import (
     MLP_PARAMETERS,
     REFERENCES,
     REGRESSOR_PARAMETERS,
+    REGRESSOR_REFERENCES,
     SHARED_ATTRIBUTES,
     SHARED_PARAMETERS,
 )
@@ -37,8 +34,10 @@ PARTS = {
     "loss of regressors": LOSS_PARAMETER,
     "parameters of regressors": REGRESSOR_PARAMETERS,
     "attributes of every network": SHARED_ATTRIBUTES,
+    "attributes of classifiers": CLASSIFIER_ATTRIBUTES,
     "coefs and intercepts": MLP_ATTRIBUTES,
     "references": REFERENCES,
+    "references of regressors": REGRESSOR_REFERENCES,
     "X": """\
 X : array-like or sparse matrix of shape (n_samples, n_features)
     Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of layers
@@ -48,6 +47,14 @@ X : array-like or sparse matrix of shape (n_samples, n_features)
     "sample_weight": """\
 sample_weight : array-like of shape (n_samples,), default=None
     What each sample's loss is multiplied by. None is 1 for each.
+""",
+    "sample_weight of updates": """\
+sample_weight : array-like of shape (n_samples,), default=None
+    What each sample's updates are multiplied by, besides the weight of its class. None is 1 for each.
+""",
+    "sample_weight of scores": """\
+sample_weight : array-like of shape (n_samples,), default=None
+    What each sample counts for. None is 1 for each.
 """,
     "samples to watch": """\
 X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
@@ -61,6 +68,10 @@ sample_weight_val : array-like of shape (n_val,), default=None
     "epochs": """\
 epochs : int, default=1
     How often to go through the samples.
+""",
+    "the fitted estimator": """\
+self : BaseNetwork
+    The estimator itself, fitted.
 """,
     "raises and warns of fit": """\
 Raises
@@ -97,6 +108,12 @@ Warns
 UserWarning
     When Ctrl-C is pressed once: the estimator keeps what it has learnt.
 """,
+    "other errors of perceptrons": """\
+RuntimeError
+    When another thread is fitting this very estimator.
+KeyboardInterrupt
+    When Ctrl-C is pressed. The estimator is then as it was before.
+""",
     "weights": """\
 coefs : sequence of array-like of shape (fan_in, fan_out)
     The weights of each layer, the output layer's last.
@@ -114,21 +131,31 @@ input_shape : tuple of int, default=None
     The shape of a sample, which layers of images and of sequences need. None: the number of columns follows from the
     first weights, or from a `Reshape` before them.
 """,
+    "outputs of classifiers": """\
+classes : array-like of shape (n_classes,), or a list of such, default=None
+    The classes that the outputs stand for, sorted. None is 0, 1, ...; a list of arrays is several columns of
+    classes.
+multilabel : bool, default=False
+    Whether each output is a label of its own.
+**parameters
+    Other parameters of the constructor.
+""",
+    "outputs of regressors": """\
+**parameters
+    Other parameters of the constructor. `loss`, `quantile` and `output_activation` say what the outputs are.
+""",
     "samples to predict": """\
 X : array-like or sparse matrix of shape (n_samples, n_features)
     Samples, of any real type; in the shape that `fit` was given.
 """,
+    "raises for a wrong layer": """\
+Raises
+------
+ValueError
+    When the network does not have such a layer.
+TypeError
+    When `layer` is not an integer.
+""",
 }
 
-
-def documented(what):
-    """Put the parts that a class's or a function's docstring names into it."""
-    if what.__doc__:  # python -OO removes docstrings
-        text = inspect.cleandoc(what.__doc__)
-        what.__doc__ = re.sub(r"^( *)<([\w ]+)>$", _part, text, flags=re.MULTILINE)
-    return what
-
-
-def _part(match):
-    indent, name = match.groups()
-    return "\n".join(indent + line if line else line for line in PARTS[name].rstrip("\n").split("\n"))
+documented = documenting(PARTS)

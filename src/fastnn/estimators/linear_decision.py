@@ -58,8 +58,7 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         <samples to predict>
         y : array-like of shape (n_samples,)
             The true labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each sample counts for. None is 1 for each.
+        <sample_weight of scores>
 
         Returns
         -------

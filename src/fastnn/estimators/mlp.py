@@ -74,6 +74,13 @@ class BaseMLP(DenseWeights, BaseNetwork):
                 )
         return activations
 
+    @classmethod
+    def _like_sklearn(cls, fitted):
+        return cls(**fitted.get_params())
+
+    def _set_sklearn_layers(self, estimator):
+        """Nothing: they are parameters of both."""
+
     def _initial_gain(self, chain):
         """The gain of the initial weights of all layers, as in scikit-learn, where one activation decides it."""
         names = {self.activation} if isinstance(self.activation, str) else set(self.activation)

@@ -4,22 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sklearn.neural_network import MLPClassifier as SklearnClassifier
-from sklearn.utils.validation import check_is_fitted
-
-from fastnn._sklearn import target_type
-from fastnn.data.class_targets import Labels
 from fastnn.estimators.classifier import BaseClassifier
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.mlp import BaseMLP
-from fastnn.estimators.sklearn_bridge import (
-    check_is_sklearn,
-    checked_network,
-    fill_from_sklearn,
-    fill_from_weights,
-    fill_sklearn,
-    sklearn_estimator,
-)
+from fastnn.estimators.sklearn_bridge import checked_network, fill_from_weights
 from fastnn.estimators.suggestions import with_advice
 
 
@@ -42,8 +30,7 @@ class MLPClassifier(BaseClassifier, BaseMLP):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,), or a list of such
-        The labels, sorted; for several columns of classes, a list with the labels of each column.
+    <attributes of classifiers>
     <coefs and intercepts>
     <attributes of every network>
 
@@ -81,13 +68,7 @@ class MLPClassifier(BaseClassifier, BaseMLP):
         Parameters
         ----------
         <weights>
-        classes : array-like of shape (n_classes,), or a list of such, default=None
-            The classes that the outputs stand for, sorted. None is 0, 1, ...; a list of arrays is several columns of
-            classes.
-        multilabel : bool, default=False
-            Whether each output is a label of its own.
-        **parameters
-            Other parameters of the constructor.
+        <outputs of classifiers>
 
         Returns
         -------
@@ -113,47 +94,3 @@ class MLPClassifier(BaseClassifier, BaseMLP):
         model._validate_params()
         targets = cls._targets_of(classes, multilabel, n_outputs, ("coefs[-1]", "intercepts[-1]"))
         return fill_from_weights(model, targets, coefs, intercepts)
-
-    @classmethod
-    def from_sklearn(cls, fitted):
-        """The network of a fitted `sklearn.neural_network.MLPClassifier`, as a model of fastnn.
-
-        Parameters
-        ----------
-        fitted : sklearn.neural_network.MLPClassifier
-            A fitted one.
-
-        Returns
-        -------
-        MLPClassifier
-            It has the parameters and weights of `fitted`, predicts the same, and can be trained further, with a fresh
-            optimizer.
-
-        Raises
-        ------
-        TypeError
-            For an estimator of another class.
-        NotFittedError
-            For an estimator that is not fitted.
-        """
-        check_is_sklearn(fitted, SklearnClassifier)
-        targets = Labels.of_type(target_type(fitted), fitted.classes_)
-        return fill_from_sklearn(cls(**fitted.get_params()), targets, fitted)
-
-    def to_sklearn(self):
-        """This network as a fitted `sklearn.neural_network.MLPClassifier`.
-
-        Returns
-        -------
-        sklearn.neural_network.MLPClassifier
-            It predicts the same. Parameters that scikit-learn does not have, and values that it does not know, keep
-            scikit-learn's defaults.
-
-        Raises
-        ------
-        ValueError
-            For activations and types of targets that scikit-learn does not have.
-        """
-        check_is_fitted(self)
-        estimator = fill_sklearn(self, sklearn_estimator(self, SklearnClassifier))
-        return self._set_sklearn_labels(estimator)

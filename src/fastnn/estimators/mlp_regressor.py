@@ -4,19 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sklearn.neural_network import MLPRegressor as SklearnRegressor
-from sklearn.utils.validation import check_is_fitted
-
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.mlp import BaseMLP
 from fastnn.estimators.regressor import BaseRegressor
-from fastnn.estimators.sklearn_bridge import (
-    check_is_sklearn,
-    checked_network,
-    fill_from_sklearn,
-    fill_from_weights,
-    fill_sklearn,
-)
+from fastnn.estimators.sklearn_bridge import checked_network, fill_from_weights
 from fastnn.estimators.suggestions import with_advice
 
 
@@ -46,8 +37,7 @@ class MLPRegressor(BaseRegressor, BaseMLP):
     References
     ----------
     <references>
-    .. [10] P. Huber: "Robust estimation of a location parameter", Annals of Mathematical Statistics 35 (1964).
-    .. [11] R. Koenker, G. Bassett: "Regression quantiles", Econometrica 46 (1978).
+    <references of regressors>
 
     Examples
     --------
@@ -80,8 +70,7 @@ class MLPRegressor(BaseRegressor, BaseMLP):
         Parameters
         ----------
         <weights>
-        **parameters
-            Other parameters of the constructor. `loss`, `quantile` and `output_activation` say what the outputs are.
+        <outputs of regressors>
 
         Returns
         -------
@@ -97,46 +86,3 @@ class MLPRegressor(BaseRegressor, BaseMLP):
         model = cls(hidden_layer_sizes=tuple(hidden_sizes), activation=activation, **parameters)
         model._validate_params()
         return fill_from_weights(model, model._targets_of(n_outputs, "intercepts[-1]"), coefs, intercepts)
-
-    @classmethod
-    def from_sklearn(cls, fitted):
-        """The network of a fitted `sklearn.neural_network.MLPRegressor`, as a model of fastnn.
-
-        Parameters
-        ----------
-        fitted : sklearn.neural_network.MLPRegressor
-            A fitted one.
-
-        Returns
-        -------
-        MLPRegressor
-            It has the parameters and weights of `fitted`, predicts the same, and can be trained further, with a fresh
-            optimizer.
-
-        Raises
-        ------
-        TypeError
-            For an estimator of another class.
-        NotFittedError
-            For an estimator that is not fitted.
-        """
-        check_is_sklearn(fitted, SklearnRegressor)
-        model = cls(**fitted.get_params())
-        return fill_from_sklearn(model, model._numbers(fitted.n_outputs_), fitted)
-
-    def to_sklearn(self):
-        """This network as a fitted `sklearn.neural_network.MLPRegressor`.
-
-        Returns
-        -------
-        sklearn.neural_network.MLPRegressor
-            It predicts the same. Parameters that scikit-learn does not have, and values that it does not know, keep
-            scikit-learn's defaults.
-
-        Raises
-        ------
-        ValueError
-            For activations and losses that scikit-learn does not have.
-        """
-        check_is_fitted(self)
-        return fill_sklearn(self, self._sklearn_estimator())

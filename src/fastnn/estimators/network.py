@@ -9,8 +9,17 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn._sklearn import CallbackSupportMixin
-from fastnn.data.inputs import check_range, checked_weights, is_plain, is_plain_column, native, readable, validated
+from fastnn._sklearn import CallbackSupportMixin, _fit_context
+from fastnn.data.inputs import (
+    check_range,
+    checked_weights,
+    is_plain,
+    is_plain_column,
+    named_as_validation,
+    native,
+    readable,
+    validated,
+)
 from fastnn.data.quoted import quoted
 from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
@@ -19,6 +28,7 @@ from fastnn.estimators.docstrings import documented
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.parameter_names import CachedParameterNames
 from fastnn.estimators.parameters import NetworkParameters
+from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.runtime.threads import effective_n_threads
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.callbacks import Callbacks
@@ -63,6 +73,30 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
 
     # -- training -----------------------------------------------------------------------------------------------------
 
+    @advising_on_parameters
+    @_fit_context(prefer_skip_nested_validation=True)
+    @documented
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        <X>
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            What to predict. A regressor takes numbers. A classifier takes class labels of any type; for multilabel
+            targets an indicator matrix of zeros and ones; or several columns of classes. If there is a single class,
+            it is always predicted.
+        <sample_weight>
+        <samples to watch>
+
+        Returns
+        -------
+        <the fitted estimator>
+
+        <raises and warns of fit>
+        """
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
     def _fit(self, X, y, sample_weight, *, validation=(None, None, None), n_epochs=None, classes=None):
         """Fit; or, if n_epochs is given, train for this number of further epochs."""
         partial = n_epochs is not None
@@ -80,9 +114,10 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
                 samples = draft._samples(targets, X, y, sample_weight)
                 network = draft._network_to_train(resumes, targets, samples, state)
                 held_out = None if partial else draft._hold_out(targets, samples, y, sample_weight, validation, state)
-                for part, what in ((samples, "to train on"), (held_out and held_out.samples, "held out")):
-                    if part is not None:
-                        part.check_weights(network.dtype, what)
+                samples.check_weights(network.dtype, "to train on")
+                if held_out is not None:
+                    name = "sample_weight" if validation[0] is None else "sample_weight_val"
+                    held_out.samples.check_weights(network.dtype, "held out", name)
                 warn_of_ineffective(draft, held_out is not None)
                 fit = Fit(draft, network, targets, samples, held_out, state, callbacks, n_epochs)
                 fit.run()
@@ -107,7 +142,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         held_out = state.validation_scores is not None
         self.best_validation_score_ = state.best_score if held_out else None
 
-    def _validated(self, X, y, reset):
+    def _validated(self, X, y, reset, y_name="y"):
         if is_plain(X) and is_plain_column(y, len(X)) and not hasattr(self, "feature_names_in_"):
             if reset:
                 self.n_features_in_ = X.shape[1]
@@ -117,8 +152,8 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y)
             warn_user(
-                "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
-                "(n_samples, ), for example using ravel().",
+                f"A column-vector {y_name} was passed when a 1d array was expected. Please change the shape of "
+                f"{y_name} to (n_samples, ), for example using ravel().",
                 DataConversionWarning,
             )
         return readable(X), native(y)
@@ -200,10 +235,11 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             raise ValueError(
                 f"X_val and y_val must both be given, and sample_weight_val only with them, got {lacking}=None"
             )
-        X, y = self._validated(X, y, reset=False)
-        if sample_weight is not None:
-            sample_weight = checked_weights(sample_weight, X)
-        held_out = self._samples(targets, X, y, sample_weight, counted)
+        with named_as_validation():
+            X, y = self._validated(X, y, reset=False, y_name="y_val")
+            if sample_weight is not None:
+                sample_weight = checked_weights(sample_weight, X)
+            held_out = self._samples(targets, X, y, sample_weight, counted)
         return Holdout(held_out, y, sample_weight, self, targets)
 
     def _trainer_for(self, network, targets, samples, state, n_threads):
@@ -266,12 +302,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         ndarray of shape (n_samples, n_units)
             In the type that the network computes in.
 
-        Raises
-        ------
-        ValueError
-            When the network does not have such a layer.
-        TypeError
-            When `layer` is not an integer.
+        <raises for a wrong layer>
         """
         check_is_fitted(self)
         return self._outputs(X, depth=checked_layer(layer, len(self._network.layers) - 1) + 1)
@@ -309,6 +340,10 @@ def checked_layer(layer, n_hidden):
     """
     if not isinstance(layer, Integral):
         raise TypeError(f"layer must be an integer, got {quoted(layer)}")
+    if not n_hidden:
+        raise ValueError(
+            f"layer must be the number of a hidden layer, but the network has only the output layer, got {layer}"
+        )
     if not -n_hidden <= layer < n_hidden:
         raise ValueError(
             f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "

@@ -172,6 +172,11 @@ REFERENCES = """\
    AISTATS (2010).
 """
 
+REGRESSOR_REFERENCES = """\
+.. [10] P. Huber: "Robust estimation of a location parameter", Annals of Mathematical Statistics 35 (1964).
+.. [11] R. Koenker, G. Bassett: "Regression quantiles", Econometrica 46 (1978).
+"""
+
 SHARED_ATTRIBUTES = """\
 loss_ : float
     The mean loss of the last epoch, penalty included; NaN if Ctrl-C came before an epoch was complete.
@@ -203,6 +208,11 @@ n_outputs_ : int
     The number of units of the output layer.
 out_activation_ : str
     The activation of the output layer.
+"""
+
+CLASSIFIER_ATTRIBUTES = """\
+classes_ : ndarray of shape (n_classes,), or a list of such
+    The labels, sorted; for several columns of classes, a list with the labels of each column.
 """
 
 LAYERS_ATTRIBUTES = """\

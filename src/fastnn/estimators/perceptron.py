@@ -190,8 +190,7 @@ class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstima
             The weights to start from. None is zeros, or with `warm_start` the weights of the last fit.
         intercept_init : array-like of shape (n_classes,) or (1,), default=None
             The intercepts to start from. None is zeros, or with `warm_start` the intercepts of the last fit.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each sample's updates are multiplied by, besides the weight of its class. None is 1 for each.
+        <sample_weight of updates>
 
         Returns
         -------
@@ -202,10 +201,7 @@ class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstima
         ValueError
             For input that scikit-learn refuses too, for a sparse matrix whose indices lead out of its arrays, and when
             weights overflow. The estimator is then as it was before.
-        RuntimeError
-            When another thread is fitting this very estimator.
-        KeyboardInterrupt
-            When Ctrl-C is pressed. The estimator is then as it was before.
+        <other errors of perceptrons>
 
         Warns
         -----
@@ -247,8 +243,7 @@ class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstima
             Class labels of any type. Not every class need be among them.
         classes : array-like of shape (n_classes,), default=None
             All classes there will ever be. Required in the first call.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each sample's updates are multiplied by, besides the weight of its class. None is 1 for each.
+        <sample_weight of updates>
 
         Returns
         -------
@@ -259,10 +254,7 @@ class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstima
         ValueError
             As for `fit`; also in the first call without `classes`, for labels that are not among the classes, with
             `early_stopping`, and with ``class_weight="balanced"``. The estimator is then as it was before.
-        RuntimeError
-            When another thread is fitting this very estimator.
-        KeyboardInterrupt
-            When Ctrl-C is pressed. The estimator is then as it was before.
+        <other errors of perceptrons>
         """
         if self.early_stopping:
             raise ValueError("early_stopping must be False for partial_fit, got True")

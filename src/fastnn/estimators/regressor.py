@@ -21,7 +21,6 @@ from fastnn.engine.loss import loss_links
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.network import BaseNetwork
-from fastnn.estimators.sklearn_bridge import sklearn_estimator
 from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.training.transaction import snapshot
 
@@ -45,29 +44,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
         "output_activation": [None, StrOptions(activation_names)],
     }
     _y_checks: ClassVar[dict] = {"y_numeric": True}
-
-    @advising_on_parameters
-    @_fit_context(prefer_skip_nested_validation=True)
-    @documented
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
-        """Train the network.
-
-        Parameters
-        ----------
-        <X>
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The numbers to predict.
-        <sample_weight>
-        <samples to watch>
-
-        Returns
-        -------
-        self : BaseRegressor
-            The estimator itself, fitted.
-
-        <raises and warns of fit>
-        """
-        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+    _sklearn_class: ClassVar[type] = SklearnRegressor
 
     @available_if(BaseNetwork._check_stochastic)
     @advising_on_parameters
@@ -86,8 +63,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
 
         Returns
         -------
-        self : BaseRegressor
-            The estimator itself, fitted.
+        <the fitted estimator>
 
         Raises
         ------
@@ -106,15 +82,11 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
             )
         return self._numbers(n_outputs // n_quantiles)
 
-    def _sklearn_estimator(self):
-        """A new regressor of scikit-learn's with this one's parameters.
+    def _targets_like_sklearn(self, fitted):
+        return self._numbers(fitted.n_outputs_)
 
-        Raises
-        ------
-        ValueError
-            For outputs that scikit-learn's does not have.
-        """
-        estimator = sklearn_estimator(self, SklearnRegressor)
+    def _set_sklearn_targets(self, estimator):
+        """Nothing: they are parameters of both. Refuse outputs that scikit-learn does not have."""
         expected = "exp" if estimator.loss == "poisson" else "identity"
         if len(self._targets.quantiles) > 1:
             raise ValueError(
@@ -125,7 +97,6 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
                 f"output_activation must be {expected!r} for a network of scikit-learn's with "
                 f"loss={estimator.loss!r}, got {self.out_activation_!r}"
             )
-        return estimator
 
     def _make_targets(self, y, classes, resumes, partial):
         targets = self._numbers(1 if y.ndim == 1 else y.shape[1])
@@ -186,8 +157,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
         <samples to predict>
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The true numbers.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each sample counts for. None is 1 for each.
+        <sample_weight of scores>
 
         Returns
         -------

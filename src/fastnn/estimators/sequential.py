@@ -16,7 +16,7 @@ from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
 from fastnn.estimators.network import BaseNetwork, checked_layer
 from fastnn.estimators.sklearn_bridge import checked_array
 from fastnn.estimators.summary import as_html, as_text, rows_of
-from fastnn.layers import BatchNormalization, Dropout
+from fastnn.layers import BatchNormalization, Dense, Dropout
 from fastnn.layers.chain import chain_of, check_layers, sample_shape
 from fastnn.layers.rules import SHAPE, plain
 from fastnn.training.transaction import being_changed, snapshot
@@ -72,13 +72,13 @@ class BaseSequential(DenseWeights, BaseNetwork):
 
     # -- training -----------------------------------------------------------------------------------------------------
 
-    def _validated(self, X, y, reset):
+    def _validated(self, X, y, reset, y_name="y"):
         X, shape = as_rows(X)
         if reset:
             check_layers(self.layers)
         else:
             self._check_shape(X, shape)
-        X, y = super()._validated(X, y, reset)
+        X, y = super()._validated(X, y, reset, y_name)
         if reset:
             self._set_input_shape(X.shape[1:] if shape is None else shape)
             if shape is not None:
@@ -158,6 +158,30 @@ class BaseSequential(DenseWeights, BaseNetwork):
         with being_changed(self):
             self._replace_weights(checked_weights(weights, self._chain, self._network.dtype))
 
+    @classmethod
+    def _like_sklearn(cls, fitted):
+        parameters = fitted.get_params()
+        activation = parameters.pop("activation")
+        del parameters["hidden_layer_sizes"]
+        model = cls([Dense(len(bias), activation) for bias in fitted.intercepts_[:-1]], **parameters)
+        model.input_shape_ = (fitted.n_features_in_,)
+        return model
+
+    def _set_sklearn_layers(self, estimator):
+        """Set the sizes of layers, and refuse a layer that scikit-learn does not have."""
+        chain = self._chain
+        for i, layer in enumerate(chain.layers):
+            if not isinstance(layer, (Dense, Dropout, type(None))) or (isinstance(layer, Dense) and not layer.use_bias):
+                raise ValueError(
+                    f"layers[{i}] must be a Dense with biases, or a Dropout, for a network of scikit-learn's, "
+                    f"got {quoted(layer)}"
+                )
+        if chain.description[0][0] != "dense":  # dropout of X itself
+            raise ValueError(
+                f"layers[0] must be a Dense for a network of scikit-learn's, got {quoted(chain.layers[0])}"
+            )
+        estimator.set_params(hidden_layer_sizes=self._network.sizes[1:-1])
+
     # -- what it is made of -------------------------------------------------------------------------------------------
 
     def summary(self):
@@ -208,12 +232,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
         ndarray of shape (n_samples, ...)
             In the shape that the layer makes of a sample, and in the type that the network computes in.
 
-        Raises
-        ------
-        ValueError
-            When the network does not have such a layer.
-        TypeError
-            When `layer` is not an integer.
+        <raises for a wrong layer>
         """
         check_is_fitted(self)
         fitted = snapshot(self)

@@ -1,4 +1,4 @@
-"""Fitted networks of layers made from weights and from scikit-learn's estimators, and scikit-learn's made from them."""
+"""Fitted networks of layers made from weights."""
 
 import math
 
@@ -8,8 +8,8 @@ from fastnn.data.quoted import quoted
 from fastnn.engine.network import Network
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.sequential import checked_shape, checked_weights
-from fastnn.estimators.sklearn_bridge import checked_array, fill_from_sklearn, fill_sklearn
-from fastnn.layers import Dense, Dropout, Reshape
+from fastnn.estimators.sklearn_bridge import checked_array
+from fastnn.layers import Reshape
 from fastnn.layers.chain import check_layers, deciding_layer, named
 from fastnn.training.state import TrainingState
 
@@ -91,34 +91,3 @@ def fill_from_layers(model, targets, weights):
     model.n_features_in_ = network.sizes[0]
     model._set_fitted(network, targets, None, TrainingState.starting(model.random_state), 0)
     return model
-
-
-def from_sklearn_network(cls, fitted, make_targets):
-    """A new model of this class, with the weights and the training of a fitted estimator of scikit-learn's."""
-    parameters = fitted.get_params()
-    activation = parameters.pop("activation")
-    del parameters["hidden_layer_sizes"]
-    model = cls([Dense(len(bias), activation) for bias in fitted.intercepts_[:-1]], **parameters)
-    model.input_shape_ = (fitted.n_features_in_,)
-    return fill_from_sklearn(model, make_targets(model), fitted)
-
-
-def to_sklearn_network(model, estimator):
-    """Give a model's network, and what it keeps of its training, to a new estimator of scikit-learn's.
-
-    Raises
-    ------
-    ValueError
-        For a layer that scikit-learn does not have. The message names it.
-    """
-    chain = model._chain
-    for i, layer in enumerate(chain.layers):
-        if not isinstance(layer, (Dense, Dropout, type(None))) or (isinstance(layer, Dense) and not layer.use_bias):
-            raise ValueError(
-                f"layers[{i}] must be a Dense with biases, or a Dropout, for a network of scikit-learn's, "
-                f"got {quoted(layer)}"
-            )
-    if chain.description[0][0] != "dense":  # dropout of X itself
-        raise ValueError(f"layers[0] must be a Dense for a network of scikit-learn's, got {quoted(chain.layers[0])}")
-    estimator.set_params(hidden_layer_sizes=model._network.sizes[1:-1])
-    return fill_sklearn(model, estimator)

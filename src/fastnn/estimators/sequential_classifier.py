@@ -4,22 +4,10 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from sklearn.neural_network import MLPClassifier as SklearnClassifier
-from sklearn.utils.validation import check_is_fitted
-
-from fastnn._sklearn import target_type
-from fastnn.data.class_targets import Labels
 from fastnn.estimators.classifier import BaseClassifier
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.sequential import BaseSequential
-from fastnn.estimators.sequential_bridge import (
-    fill_from_layers,
-    from_sklearn_network,
-    last_names,
-    n_outputs_of,
-    to_sklearn_network,
-)
-from fastnn.estimators.sklearn_bridge import check_is_sklearn, sklearn_estimator
+from fastnn.estimators.sequential_bridge import fill_from_layers, last_names, n_outputs_of
 from fastnn.estimators.suggestions import with_advice
 from fastnn.layers import Dense
 
@@ -41,8 +29,7 @@ class SequentialClassifier(BaseClassifier, BaseSequential):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,), or a list of such
-        The labels, sorted; for several columns of classes, a list with the labels of each column.
+    <attributes of classifiers>
     <weights of layers>
     <attributes of every network>
 
@@ -101,13 +88,7 @@ class SequentialClassifier(BaseClassifier, BaseSequential):
         Parameters
         ----------
         <weights of given layers>
-        classes : array-like of shape (n_classes,), or a list of such, default=None
-            The classes that the outputs stand for, sorted. None is 0, 1, ...; a list of arrays is several columns of
-            classes.
-        multilabel : bool, default=False
-            Whether each output is a label of its own.
-        **parameters
-            Other parameters of the constructor.
+        <outputs of classifiers>
 
         Returns
         -------
@@ -134,46 +115,3 @@ class SequentialClassifier(BaseClassifier, BaseSequential):
         model._validate_params()
         targets = cls._targets_of(classes, multilabel, n_outputs_of(weights), last_names(weights))
         return fill_from_layers(model, targets, weights)
-
-    @classmethod
-    def from_sklearn(cls, fitted):
-        """The network of a fitted `sklearn.neural_network.MLPClassifier`, as a model of fastnn.
-
-        Parameters
-        ----------
-        fitted : sklearn.neural_network.MLPClassifier
-            A fitted one.
-
-        Returns
-        -------
-        SequentialClassifier
-            Its layers are dense. It has the parameters and weights of `fitted`, predicts the same, and can be trained
-            further, with a fresh optimizer.
-
-        Raises
-        ------
-        TypeError
-            For an estimator of another class.
-        NotFittedError
-            For an estimator that is not fitted.
-        """
-        check_is_sklearn(fitted, SklearnClassifier)
-        targets = Labels.of_type(target_type(fitted), fitted.classes_)
-        return from_sklearn_network(cls, fitted, lambda model: targets)
-
-    def to_sklearn(self):
-        """This network as a fitted `sklearn.neural_network.MLPClassifier`.
-
-        Returns
-        -------
-        sklearn.neural_network.MLPClassifier
-            It predicts the same. Parameters that scikit-learn does not have, and values that it does not know, keep
-            scikit-learn's defaults.
-
-        Raises
-        ------
-        ValueError
-            For layers, activations and types of targets that scikit-learn does not have.
-        """
-        check_is_fitted(self)
-        return self._set_sklearn_labels(to_sklearn_network(self, sklearn_estimator(self, SklearnClassifier)))

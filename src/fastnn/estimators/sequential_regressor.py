@@ -4,20 +4,10 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from sklearn.neural_network import MLPRegressor as SklearnRegressor
-from sklearn.utils.validation import check_is_fitted
-
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.regressor import BaseRegressor
 from fastnn.estimators.sequential import BaseSequential
-from fastnn.estimators.sequential_bridge import (
-    fill_from_layers,
-    from_sklearn_network,
-    last_names,
-    n_outputs_of,
-    to_sklearn_network,
-)
-from fastnn.estimators.sklearn_bridge import check_is_sklearn
+from fastnn.estimators.sequential_bridge import fill_from_layers, last_names, n_outputs_of
 from fastnn.estimators.suggestions import with_advice
 from fastnn.layers import Dense
 
@@ -46,8 +36,7 @@ class SequentialRegressor(BaseRegressor, BaseSequential):
     References
     ----------
     <references>
-    .. [10] P. Huber: "Robust estimation of a location parameter", Annals of Mathematical Statistics 35 (1964).
-    .. [11] R. Koenker, G. Bassett: "Regression quantiles", Econometrica 46 (1978).
+    <references of regressors>
 
     Examples
     --------
@@ -79,8 +68,7 @@ class SequentialRegressor(BaseRegressor, BaseSequential):
         Parameters
         ----------
         <weights of given layers>
-        **parameters
-            Other parameters of the constructor. `loss`, `quantile` and `output_activation` say what the outputs are.
+        <outputs of regressors>
 
         Returns
         -------
@@ -94,45 +82,3 @@ class SequentialRegressor(BaseRegressor, BaseSequential):
         model = cls(layers, input_shape=input_shape, **parameters)
         model._validate_params()
         return fill_from_layers(model, model._targets_of(n_outputs_of(weights), last_names(weights)[1]), weights)
-
-    @classmethod
-    def from_sklearn(cls, fitted):
-        """The network of a fitted `sklearn.neural_network.MLPRegressor`, as a model of fastnn.
-
-        Parameters
-        ----------
-        fitted : sklearn.neural_network.MLPRegressor
-            A fitted one.
-
-        Returns
-        -------
-        SequentialRegressor
-            Its layers are dense. It has the parameters and weights of `fitted`, predicts the same, and can be trained
-            further, with a fresh optimizer.
-
-        Raises
-        ------
-        TypeError
-            For an estimator of another class.
-        NotFittedError
-            For an estimator that is not fitted.
-        """
-        check_is_sklearn(fitted, SklearnRegressor)
-        return from_sklearn_network(cls, fitted, lambda model: model._numbers(fitted.n_outputs_))
-
-    def to_sklearn(self):
-        """This network as a fitted `sklearn.neural_network.MLPRegressor`.
-
-        Returns
-        -------
-        sklearn.neural_network.MLPRegressor
-            It predicts the same. Parameters that scikit-learn does not have, and values that it does not know, keep
-            scikit-learn's defaults.
-
-        Raises
-        ------
-        ValueError
-            For layers, activations and losses that scikit-learn does not have.
-        """
-        check_is_fitted(self)
-        return to_sklearn_network(self, self._sklearn_estimator())

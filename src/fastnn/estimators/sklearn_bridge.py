@@ -211,10 +211,6 @@ def fill_sklearn(model, estimator):
             f"activation must be one of {', '.join(SKLEARN_ACTIVATIONS)} for all hidden layers of a network of "
             f"scikit-learn's, got {quoted(list(network.activations))}"
         )
-    if model._targets.groups:
-        raise ValueError(
-            f"y must be one column of classes for a network of scikit-learn's, got {len(model._targets.groups)} columns"
-        )
     estimator.coefs_, estimator.intercepts_ = parted(network.weights())
     for name in ("n_features_in_", "feature_names_in_", "n_iter_", "t_", "loss_", "best_loss_", "loss_curve_"):
         if hasattr(model, name):

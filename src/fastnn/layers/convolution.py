@@ -6,14 +6,28 @@ from typing import ClassVar
 import numpy as np
 
 from fastnn.layers.activation import ACTIVATION, engine_activation
+from fastnn.layers.docstrings import documented
 from fastnn.layers.initializers import INITIALIZER, INITIALIZERS
 from fastnn.layers.rules import BOOL, COUNT, counts, one_of
 from fastnn.layers.spec import Operation
 from fastnn.layers.windows import Windowed
 
 
+@dataclass(frozen=True, repr=False)
 class _Convolution(Windowed):
     """What convolutions along any number of axes share."""
+
+    filters: int
+    kernel_size: int | tuple
+    _: KW_ONLY
+    strides: int | tuple = 1
+    padding: str = "valid"
+    dilation_rate: int | tuple = 1
+    groups: int = 1
+    activation: str | None = "relu"
+    use_bias: bool = True
+    kernel_initializer: str = "glorot_uniform"
+    trainable: bool = True
 
     most_positions: ClassVar[int] = 2**20  # each of which the engine plans for
 
@@ -71,6 +85,7 @@ def _rules(n_axes, paddings):
     }
 
 
+@documented
 @dataclass(frozen=True, repr=False)
 class Conv2D(_Convolution):
     """Filters over images: each output is a function of a weighted sum of a window of the map, and a bias [1]_.
@@ -93,15 +108,12 @@ class Conv2D(_Convolution):
     groups : int, default=1
         The number of parts of the channels, each of which has filters of its own. As many groups as channels make a
         depthwise convolution.
-    activation : str or None, default="relu"
-        The function of the sum: see `Activation`. Keras's default is None.
-    use_bias : bool, default=True
-        Whether each filter has a bias.
+    <activation>
+    <biases of filters>
     kernel_initializer : str, default="glorot_uniform"
         The distribution of the initial weights: "glorot_uniform", "glorot_normal" [2]_, "he_uniform", "he_normal"
         [3]_, "lecun_uniform", "lecun_normal", "orthogonal", "zeros" or "ones". The biases are 0.
-    trainable : bool, default=True
-        Whether training changes the weights.
+    <trainable>
 
     References
     ----------
@@ -119,23 +131,12 @@ class Conv2D(_Convolution):
     (28, 28, 32)
     """
 
-    filters: int
-    kernel_size: int | tuple
-    _: KW_ONLY
-    strides: int | tuple = 1
-    padding: str = "valid"
-    dilation_rate: int | tuple = 1
-    groups: int = 1
-    activation: str | None = "relu"
-    use_bias: bool = True
-    kernel_initializer: str = "glorot_uniform"
-    trainable: bool = True
-
     n_axes: ClassVar[int] = 2
     reads: ClassVar[str] = "map"
     rules: ClassVar[dict] = _rules(2, ["valid", "same"])
 
 
+@documented
 @dataclass(frozen=True, repr=False)
 class Conv1D(_Convolution):
     """Filters over sequences: each output is a function of a weighted sum of a window of steps, and a bias.
@@ -158,14 +159,11 @@ class Conv1D(_Convolution):
         The distance between the steps of a window that are read.
     groups : int, default=1
         The number of parts of the channels, each of which has filters of its own.
-    activation : str or None, default="relu"
-        The function of the sum: see `Activation`. Keras's default is None.
-    use_bias : bool, default=True
-        Whether each filter has a bias.
+    <activation>
+    <biases of filters>
     kernel_initializer : str, default="glorot_uniform"
         The distribution of the initial weights, as in `Conv2D`. The biases are 0.
-    trainable : bool, default=True
-        Whether training changes the weights.
+    <trainable>
 
     References
     ----------
@@ -177,18 +175,6 @@ class Conv1D(_Convolution):
     >>> Conv1D(8, 5, strides=2).output_shape((100, 3))
     (48, 8)
     """
-
-    filters: int
-    kernel_size: int | tuple
-    _: KW_ONLY
-    strides: int | tuple = 1
-    padding: str = "valid"
-    dilation_rate: int | tuple = 1
-    groups: int = 1
-    activation: str | None = "relu"
-    use_bias: bool = True
-    kernel_initializer: str = "glorot_uniform"
-    trainable: bool = True
 
     n_axes: ClassVar[int] = 1
     reads: ClassVar[str] = "sequence"

@@ -6,11 +6,13 @@ from typing import ClassVar
 import numpy as np
 
 from fastnn.layers.activation import ACTIVATION, engine_activation
+from fastnn.layers.docstrings import documented
 from fastnn.layers.initializers import INITIALIZERS
 from fastnn.layers.rules import BOOL, COUNT, one_of
 from fastnn.layers.spec import Layer, Operation
 
 
+@documented
 @dataclass(frozen=True, repr=False)
 class Dense(Layer):
     """A dense layer: each unit is a function of a weighted sum of all its inputs and a bias.
@@ -21,8 +23,7 @@ class Dense(Layer):
     ----------
     units : int
         The number of outputs.
-    activation : str or None, default="relu"
-        The function of the sum: see `Activation`. Keras's default is None.
+    <activation>
     use_bias : bool, default=True
         Whether a bias is added to the sum.
     kernel_initializer : str or None, default=None
@@ -30,8 +31,7 @@ class Dense(Layer):
         variance 2 / (fan_in + fan_out), or a third of it where all of the network's activations are logistic. With
         "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal",
         "zeros" and "ones" the biases are 0.
-    trainable : bool, default=True
-        Whether training changes the weights.
+    <trainable>
 
     References
     ----------

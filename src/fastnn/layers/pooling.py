@@ -3,13 +3,20 @@
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
+from fastnn.layers.docstrings import documented
 from fastnn.layers.rules import MOST, Rule, counts, one_of
 from fastnn.layers.spec import Layer, Operation
 from fastnn.layers.windows import Windowed
 
 
+@dataclass(frozen=True, repr=False)
 class _Pooling(Windowed):
     """What pooling along any number of axes shares."""
+
+    pool_size: int | tuple = 2
+    _: KW_ONLY
+    strides: int | tuple | None = None
+    padding: str = "valid"
 
     kind: ClassVar[str]
     most_positions: ClassVar[int] = MOST  # numbered in 32 bits
@@ -30,19 +37,20 @@ def _rules(n_axes):
     return {"pool_size": size, "strides": strides, "padding": one_of(["valid", "same"])}
 
 
+class _Pooling2D(_Pooling):
+    n_axes: ClassVar[int] = 2
+    reads: ClassVar[str] = "map"
+    rules: ClassVar[dict] = _rules(2)
+
+
+@documented
 @dataclass(frozen=True, repr=False)
-class MaxPooling2D(_Pooling):
+class MaxPooling2D(_Pooling2D):
     """The largest number of each window of a map, for each channel.
 
     Parameters
     ----------
-    pool_size : int or (int, int), default=2
-        The height and width of the window.
-    strides : int or (int, int) or None, default=None
-        The distance from one window to the next. None is `pool_size`.
-    padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the map. "same": they may reach over its edges, so that height and width are
-        divided by the strides, rounded up.
+    <windows over maps>
 
     Examples
     --------
@@ -51,30 +59,17 @@ class MaxPooling2D(_Pooling):
     (14, 14, 32)
     """
 
-    pool_size: int | tuple = 2
-    _: KW_ONLY
-    strides: int | tuple | None = None
-    padding: str = "valid"
-
     kind: ClassVar[str] = "max_pooling"
-    n_axes: ClassVar[int] = 2
-    reads: ClassVar[str] = "map"
-    rules: ClassVar[dict] = _rules(2)
 
 
+@documented
 @dataclass(frozen=True, repr=False)
-class AveragePooling2D(_Pooling):
+class AveragePooling2D(_Pooling2D):
     """The mean of each window of a map, for each channel. What lies beyond an edge is not counted.
 
     Parameters
     ----------
-    pool_size : int or (int, int), default=2
-        The height and width of the window.
-    strides : int or (int, int) or None, default=None
-        The distance from one window to the next. None is `pool_size`.
-    padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the map. "same": they may reach over its edges, so that height and width are
-        divided by the strides, rounded up.
+    <windows over maps>
 
     Examples
     --------
@@ -83,30 +78,23 @@ class AveragePooling2D(_Pooling):
     (14, 14, 32)
     """
 
-    pool_size: int | tuple = 2
-    _: KW_ONLY
-    strides: int | tuple | None = None
-    padding: str = "valid"
-
     kind: ClassVar[str] = "average_pooling"
-    n_axes: ClassVar[int] = 2
-    reads: ClassVar[str] = "map"
-    rules: ClassVar[dict] = _rules(2)
 
 
+class _Pooling1D(_Pooling):
+    n_axes: ClassVar[int] = 1
+    reads: ClassVar[str] = "sequence"
+    rules: ClassVar[dict] = _rules(1)
+
+
+@documented
 @dataclass(frozen=True, repr=False)
-class MaxPooling1D(_Pooling):
+class MaxPooling1D(_Pooling1D):
     """The largest number of each window of a sequence, for each channel.
 
     Parameters
     ----------
-    pool_size : int, default=2
-        The number of steps of the window.
-    strides : int or None, default=None
-        The distance from one window to the next. None is `pool_size`.
-    padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the sequence. "same": they may reach over its ends, so that the steps are
-        divided by the strides, rounded up.
+    <windows over sequences>
 
     Examples
     --------
@@ -115,30 +103,17 @@ class MaxPooling1D(_Pooling):
     (33, 8)
     """
 
-    pool_size: int | tuple = 2
-    _: KW_ONLY
-    strides: int | tuple | None = None
-    padding: str = "valid"
-
     kind: ClassVar[str] = "max_pooling"
-    n_axes: ClassVar[int] = 1
-    reads: ClassVar[str] = "sequence"
-    rules: ClassVar[dict] = _rules(1)
 
 
+@documented
 @dataclass(frozen=True, repr=False)
-class AveragePooling1D(_Pooling):
+class AveragePooling1D(_Pooling1D):
     """The mean of each window of a sequence, for each channel. What lies beyond an end is not counted.
 
     Parameters
     ----------
-    pool_size : int, default=2
-        The number of steps of the window.
-    strides : int or None, default=None
-        The distance from one window to the next. None is `pool_size`.
-    padding : {"valid", "same"}, default="valid"
-        "valid": the windows stay inside the sequence. "same": they may reach over its ends, so that the steps are
-        divided by the strides, rounded up.
+    <windows over sequences>
 
     Examples
     --------
@@ -147,15 +122,7 @@ class AveragePooling1D(_Pooling):
     (50, 8)
     """
 
-    pool_size: int | tuple = 2
-    _: KW_ONLY
-    strides: int | tuple | None = None
-    padding: str = "valid"
-
     kind: ClassVar[str] = "average_pooling"
-    n_axes: ClassVar[int] = 1
-    reads: ClassVar[str] = "sequence"
-    rules: ClassVar[dict] = _rules(1)
 
 
 class _GlobalPooling(Layer):

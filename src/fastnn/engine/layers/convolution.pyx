@@ -24,7 +24,7 @@ from fastnn.engine.layers.convolution_shape cimport (
 from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.signal cimport (
-    Signal, Step, finish_delta, finish_values, memo_of, n_panels, row_of, sample_of, sums_of,
+    Signal, Step, finish_sample_deltas, finish_sample_values, memo_of, row_of, sample_of, sums_of,
 )
 from fastnn.engine.products cimport packed_size
 
@@ -129,18 +129,17 @@ cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *ab
     cdef const Convolution *shape = shape_of(layer)
     cdef const fastnn_kernels *kernels = layer.kernels
     cdef fastnn_grid grid = grid_onto(&shape.grid, above.ld)
-    cdef size_t sample, row
+    cdef size_t sample
     cdef const char *x
     cdef char *sums
     for sample in range(first, last):
-        row = sample * above.positions
         x = with_border(layer, &shape.x, below, below.values, sample, layer.scratch)
-        sums = row_of(kernels, above, sums_of(above), row)
+        sums = sample_of(kernels, above, sums_of(above), sample)
         if shape.pools:
             forward_and_pool(layer, x, sums, above.ld, memo_of(kernels, above, sample))
         else:
             all_groups_forward(layer, &grid, x, sums)
-        finish_values(kernels, above, row, above.positions, 0, n_panels(kernels, above.channels), step)
+        finish_sample_values(kernels, above, sample, sample + 1, step)
 
 
 cdef void grad_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
@@ -188,11 +187,10 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
                     size_t last) noexcept nogil:
     cdef const Convolution *shape = shape_of(layer)
     cdef const fastnn_kernels *kernels = layer.kernels
-    cdef size_t sample, i, row
+    cdef size_t sample, i
     cdef const char *delta
     cdef char *delta_in
     for sample in range(first, last):
-        row = sample * below.positions
         if shape.pools:
             clear_border(&shape.delta, delta_scratch(layer), kernels.itemsize)
             unpool(layer, above, sample)
@@ -200,9 +198,9 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
         else:
             delta = with_border(layer, &shape.delta, above, above.delta, sample, delta_scratch(layer))
         for i in range(shape.n_classes):
-            delta_in = row_of(kernels, below, below.delta, row + shape.classes[i].first)
+            delta_in = row_of(kernels, below, below.delta, sample * below.positions + shape.classes[i].first)
             back_to_class(layer, i, delta, delta_in, below.ld)
-        finish_delta(kernels, below, row, below.positions, 0, n_panels(kernels, below.channels))
+        finish_sample_deltas(kernels, below, sample, sample + 1)
 
 
 cdef void refresh(const Layer *layer, size_t parameter, size_t panel) noexcept nogil:

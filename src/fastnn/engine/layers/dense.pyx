@@ -6,7 +6,7 @@ from fastnn.engine.arrays cimport Workspace
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient, fastnn_batch, fastnn_matrix
 from fastnn.engine.layers.layer import ParameterShape
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
-from fastnn.engine.layers.signal cimport Signal, Step, finish_delta, n_panels, row_of, signal_rows
+from fastnn.engine.layers.signal cimport Signal, Step, finish_sample_deltas, n_panels, row_of, signal_rows
 from fastnn.engine.products cimport (
     dense_back, dense_forward, dense_forward_rows, dense_step, packed_size, transpose_weights,
 )
@@ -42,7 +42,7 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
     delta.values = row_of(layer.kernels, above, above.delta, row)
     layer.kernels.dense_forward(transposed, &delta, 0, n_panels(layer.kernels, transposed.fan_out), 0,
                                 row_of(layer.kernels, below, below.delta, row), below.ld)
-    finish_delta(layer.kernels, below, row, rows, 0, n_panels(layer.kernels, below.channels))
+    finish_sample_deltas(layer.kernels, below, first, last)
 
 
 cdef void back_shared(const Layer *layer, const Signal *below, const Signal *above, size_t n_samples,
