@@ -15,6 +15,7 @@ __all__ = [
     "layers",
     "load",
     "save",
+    "sequences",
     "show_config",
 ]
 __version__ = installed_version()
@@ -34,8 +35,8 @@ _LAZY = {
 
 def __getattr__(name):
     """A public name that has not been used before."""
-    if name == "layers":
-        return import_module("fastnn.layers")
+    if name in ("layers", "sequences"):
+        return import_module(f"fastnn.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_LAZY[name]), name)

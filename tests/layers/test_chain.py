@@ -200,8 +200,6 @@ def test_valid_windows_are_those_that_fit(n, stride, dilation, size):
         ([Conv2D(5, 3, groups=2)], (8, 8, 4), r"layers\[0\].groups must divide the 5 filters of Conv2D"),
         ([Reshape((4, 5))], (8, 3), r"layers\[0\].target_shape must have 24 numbers for Reshape of shape \(24,\), got "
          r"\(4, 5\)"),
-        ([Conv1D(4, 3), None, Dropout(0.1)], (8, 2), r"the last layer must give one vector for each sample, got a "
-         r"sequence of shape \(6, 4\) by layers\[2\], Dropout\(0.1\): add GlobalMaxPooling1D\(\) or Flatten\(\)"),
         ([Conv2D(2**31 - 1, 3)], (8, 8, 1), r"layers\[0\] must have at most 2\*\*31 - 1 numbers .*, got shape \(6, "),
         ([Conv1D(2, 2**20 + 1, padding="causal")], (8, 1), r"layers\[0\].kernel_size must have at most 1048576 "
          r"positions, got 1048577"),

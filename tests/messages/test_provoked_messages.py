@@ -8,6 +8,7 @@ import provoke_engine
 import provoke_estimators
 import provoke_layers
 import provoke_persistence
+import provoke_sequences
 import provoke_training
 import pytest
 from messages import faults_of, provoke
@@ -17,6 +18,7 @@ TABLES = (
     provoke_estimators,
     provoke_layers,
     provoke_data,
+    provoke_sequences,
     provoke_training,
     provoke_persistence,
     provoke_engine,

@@ -1,4 +1,7 @@
-"""A network's layers as parameters: ``layers__0`` is a layer, ``layers__0__units`` a setting of it."""
+"""A network's layers as parameters: ``layers__0`` is a layer, ``layers__0__units`` a setting of it.
+
+A setting that is a layer has settings, too: ``layers__0__layer__units``.
+"""
 
 from dataclasses import fields, replace
 
@@ -21,9 +24,16 @@ def layer_parameters(layers):
     parameters = {}
     for i, layer in enumerate(layers if isinstance(layers, (list, tuple)) else ()):
         parameters[f"layers__{i}"] = layer
-        if isinstance(layer, Layer):
-            parameters |= {f"layers__{i}__{field.name}": getattr(layer, field.name) for field in fields(layer)}
+        parameters |= _settings(layer, f"layers__{i}")
     return parameters
+
+
+def _settings(layer, prefix):
+    settings = {}
+    for field in fields(layer) if isinstance(layer, Layer) else ():
+        name, value = f"{prefix}__{field.name}", getattr(layer, field.name)
+        settings |= {name: value} | _settings(value, name)
+    return settings
 
 
 def with_parameters(layers, parameters):
@@ -50,22 +60,22 @@ def with_parameters(layers, parameters):
         )
     layers = list(layers)
     for name in sorted(parameters, key=lambda name: name.count("__")):  # whole layers first
-        _, number, *setting = name.split("__", 2)
+        _, number, *path = name.split("__")
         if not (number.isascii() and number.isdigit() and int(number) < len(layers)):
             raise ValueError(
                 f"{quoted(name, str)} must begin with layers__0 to layers__{len(layers) - 1}, got {quoted(number)}"
             )
-        i = int(number)
-        if not setting:
-            layers[i] = parameters[name]
-            continue
-        names = [field.name for field in fields(layers[i])] if isinstance(layers[i], Layer) else []
-        if setting[0] not in names:
-            rule = (
-                f"one of {', '.join(names)} of {quoted(layers[i])}"
-                if names
-                else f"a setting, which {quoted(layers[i])} lacks"
-            )
-            raise ValueError(f"{quoted(name, str)} must name {rule}, got {quoted(setting[0])}")
-        layers[i] = replace(layers[i], **{setting[0]: parameters[name]})
+        layers[int(number)] = _replaced(layers[int(number)], path, parameters[name], name)
     return layers
+
+
+def _replaced(layer, path, value, name):
+    """A layer with one of its settings, or of those of a layer in it, replaced: itself, where the path ends."""
+    if not path:
+        return value
+    names = [field.name for field in fields(layer)] if isinstance(layer, Layer) else []
+    if path[0] not in names or (len(path) > 1 and not isinstance(getattr(layer, path[0]), Layer)):
+        rule = f"one of {', '.join(names)} of {quoted(layer)}" if names else f"a setting, which {quoted(layer)} lacks"
+        raise ValueError(f"{quoted(name, str)} must name {rule}, got {quoted('__'.join(path))}")
+    setting = _replaced(getattr(layer, path[0]), path[1:], value, name)
+    return replace(layer, **{path[0]: setting})

@@ -15,7 +15,7 @@ from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
 from fastnn.estimators.network import BaseNetwork, checked_layer, with_layers_of
 from fastnn.estimators.sklearn_bridge import checked_array
 from fastnn.estimators.summary import as_html, as_text, rows_of
-from fastnn.layers import BatchNormalization, Dense, Dropout
+from fastnn.layers import Dense, Dropout
 from fastnn.layers.chain import chain_of, check_layers, sample_shape
 from fastnn.layers.folding import folded, foldings
 from fastnn.layers.rules import SHAPE, plain
@@ -118,8 +118,13 @@ class BaseSequential(DenseWeights, BaseNetwork):
 
     def _chain_for(self, shape, n_outputs):
         check_layers(self.layers)
-        self._chain = chain_of(tuple(self.layers), sample_shape(self.layers, self.input_shape_), n_outputs)
-        return self._chain
+        self._chain = chain = chain_of(tuple(self.layers), sample_shape(self.layers, self.input_shape_), n_outputs)
+        if chain.ends_in_sequence:
+            raise ValueError(
+                f"layers must make one vector of each sample, got a sequence of shape {chain.links[-1].input_shape}: "
+                f"{chain.sequence_advice()}"
+            )
+        return chain
 
     def _dropout_rates(self, n_hidden):
         return self._chain.dropout
@@ -127,7 +132,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
     def _check_for_lbfgs(self):
         super()._check_for_lbfgs()
         for i, layer in enumerate(self._chain.layers):
-            if isinstance(layer, BatchNormalization) or (isinstance(layer, Dropout) and layer.rate > 0):
+            if layer is not None and layer.couples:
                 raise ValueError(
                     f"layers[{i}] must be a layer that treats each sample for itself, and the same in each step, with "
                     f"solver='lbfgs', got {quoted(layer)}"

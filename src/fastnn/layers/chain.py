@@ -2,23 +2,33 @@
 
 The engine has fewer layers than the user, where it can do the work of two in one pass: dropout is a rate of the signal
 that it leaves numbers out of, and an activation belongs to the layer before. It has more, where a map is flattened.
+Where sequences differ in their numbers of steps, shapes have None in place of them.
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from functools import lru_cache
+
+import numpy as np
 
 from fastnn.data.quoted import quoted
 from fastnn.engine.layers.convolution import KEEP_ORDER
 from fastnn.layers.activation import Activation, engine_activation
 from fastnn.layers.dense import Dense
 from fastnn.layers.dropout import Dropout
+from fastnn.layers.embedding import Masking, embedding_of
+from fastnn.layers.normalization import BatchNormalization, LayerNormalization
 from fastnn.layers.pooling import MaxPooling1D, MaxPooling2D
+from fastnn.layers.recurrent import is_recurrent
+from fastnn.layers.rescaling import Rescaling
 from fastnn.layers.reshaping import copied
 from fastnn.layers.rules import MOST
 from fastnn.layers.spec import Layer
 from fastnn.layers.windows import SIGNALS
 
+# Layers that read a vector as they read each step of a sequence.
+_STEP_BY_STEP = Activation, BatchNormalization, Dense, Dropout, LayerNormalization, Rescaling
 # The axes of what layers read.
 _AXES = {"sequence": "(steps, channels)", "map": "(height, width, channels)"}
 
@@ -45,12 +55,13 @@ class Link:
 
 
 def check_layers(layers):
-    """Refuse what is not a layer, and settings that break a rule.
+    """Refuse what is not a layer, settings that break a rule, and what comes before a layer that reads X itself.
 
     Raises
     ------
     ValueError
     """
+    before = None
     for i, layer in enumerate(layers):
         if layer is None:
             continue
@@ -59,6 +70,13 @@ def check_layers(layers):
                 f"layers[{i}] must be a layer of fastnn.layers, such as Dense(100), or None, got {quoted(layer)}"
             )
         layer.check(f"layers[{i}]")
+        if layer.comes_after is not None and before is not None and not isinstance(layers[before], layer.comes_after):
+            but_for = "".join(f" but for a {cls.__name__}" for cls in layer.comes_after)
+            raise ValueError(
+                f"{named(layers, i)}, reads X, and must be the first layer{but_for}, got it after "
+                f"{named(layers, before)}"
+            )
+        before = i
 
 
 def deciding_layer(layers):
@@ -81,7 +99,7 @@ def sample_shape(layers, shape):
     ----------
     layers : sequence of Layer
     shape : tuple of int
-        The shape of a sample, as the user has it.
+        The shape of a sample, as the user has it; (None, channels) for sequences that differ in their steps.
 
     Returns
     -------
@@ -94,11 +112,19 @@ def sample_shape(layers, shape):
     """
     i = deciding_layer(layers)
     if i is None:
+        if None in shape:
+            for i, layer in enumerate(layers):
+                if layer is not None and layer.reshapes:
+                    layer.output_shape(shape, f"layers[{i}]")  # which says that it cannot
+            raise ValueError(
+                "layers must have one that reads sequences, such as GRU(64) or Conv1D(8, 3), for sequences that differ "
+                f"in their numbers of steps, got {quoted(list(layers))}"
+            )
         return shape
     reads = layers[i].reads
     missing = len(_AXES[reads].split(", ")) - len(shape)
-    if missing not in (0, 1):
-        advice = "" if missing < 0 else ": give X all of these axes, or set input_shape"
+    if missing not in (0, 1) or (reads == "map" and None in shape):
+        advice = "" if missing < 0 or None in shape else ": give X all of these axes, or set input_shape"
         raise ValueError(
             f"X must have shape (n_samples, {_AXES[reads][1:]} for {named(layers, i)}, got {_of(shape)}{advice}"
         )
@@ -135,11 +161,13 @@ class Chain:
     links : list of Link
         One for each of them, and one for the output layer.
     input_shape : tuple of int
-        The shape of a sample for the engine.
+        The shape of a sample for the engine: where steps are left out of sequences, their number is None.
     description : tuple of tuple
         The engine's layers.
     dropout : tuple of float
         The rate for each of the engine's hidden layers.
+    ends_in_sequence : bool
+        Whether the output layer makes a vector for each step of a sequence, and not one for each sample.
 
     Raises
     ------
@@ -151,16 +179,13 @@ class Chain:
         self.layers, self.sample_shape, self.n_outputs, self._fuses = tuple(layers), shape, n_outputs, fuses
         self.links, self._operations, self._rates = [], [], []
         self.input_shape = (math.prod(shape),) if deciding_layer(layers) is None else shape
+        if any(layer is not None and layer.removes_steps for layer in layers):
+            self.input_shape = (None, *shape[1:])
         self._check_size("X", self.input_shape)
         shape = self.input_shape
         for i, layer in enumerate(self.layers):
             shape = self._append(layer, shape, i)
-        if len(shape) == 2:
-            last = max(i for i, layer in enumerate(self.layers) if layer is not None)
-            raise ValueError(
-                f"the last layer must give one vector for each sample, got a sequence of shape {shape} by "
-                f"{named(self.layers, last)}: add GlobalMaxPooling1D() or Flatten()"
-            )
+        self.ends_in_sequence = len(shape) == 2
         self._append(Dense(n_outputs, "identity"), shape, len(self.layers))
         self.description = tuple(operation.description() for operation in self._operations)
         self.dropout = tuple(self._rates[:-1])
@@ -178,6 +203,74 @@ class Chain:
             for given, operation in zip(description, self._operations, strict=True)
         )
 
+    # -- sequences ----------------------------------------------------------------------------------------------------
+
+    def sequence_advice(self):
+        """What to do where the output is a sequence, and a target belongs to each sample: the end of a message."""
+        advice = "add GlobalMaxPooling1D()" + ("" if None in self.links[-1].output_shape else " or Flatten()")
+        others = [i for i, layer in enumerate(self.layers) if not isinstance(layer, (*_STEP_BY_STEP, type(None)))]
+        if others and is_recurrent(self.layers[others[-1]]):  # the layers after it take vectors as well
+            advice = f"set return_sequences=False on layers[{others[-1]}], or {advice}"
+        return f"the last layer gives a sequence: {advice}"
+
+    def output_lengths(self, lengths, n_layers=None):
+        """The number of steps of what the layers make of each sequence.
+
+        Parameters
+        ----------
+        lengths : array-like of int
+            The number of steps of each sequence, without those that layers leave out of X.
+        n_layers : int or None, default=None
+            The number of layers, from the first one on; None is all of them.
+
+        Returns
+        -------
+        ndarray of int or None
+            At least 0. None where no sequence is made.
+        """
+        return [np.asarray(lengths), *self._lengths(lengths)][len(self.links) if n_layers is None else n_layers]
+
+    def _lengths(self, lengths):
+        """For each link, the lengths of what it makes."""
+        steps = np.asarray(lengths)
+        for link in self.links:
+            made = link.output_shape
+            if len(made) != 2:
+                steps = None
+            elif made[0] is not None:
+                steps = np.full(len(lengths), made[0])
+            elif link.layer is not None:
+                steps = link.layer.output_steps(steps)
+            yield steps
+
+    def check_lengths(self, lengths):
+        """Refuse sequences of which a layer would leave no step.
+
+        Parameters
+        ----------
+        lengths : array-like of int
+            The number of steps of each sequence, without those that layers leave out of X.
+
+        Raises
+        ------
+        ValueError
+            With the first such sequence's number, its length, the layer, and the length that it needs.
+        """
+        if None not in self.input_shape:
+            return
+        for i, steps in enumerate([np.asarray(lengths), *self._lengths(lengths)]):
+            if steps is None or steps.all():
+                continue
+            least = bisect_left(range(MOST), 1, key=lambda n: int(self.output_lengths([n], i)[0]))
+            removing = [j for j, layer in enumerate(self.layers) if layer is not None and layer.removes_steps]
+            reader = f" for {named(self.layers, i - 1)}" if i else ""
+            left = f" that {named(self.layers, removing[0])}, does not leave out" if removing else ""
+            sequence = int(np.argmin(steps))
+            raise ValueError(
+                f"X must have at least {least} step{'s' if least > 1 else ''}{left} in each sequence{reader}, got "
+                f"{lengths[sequence]} in sequence {sequence}"
+            )
+
     # -- the engine's layers ------------------------------------------------------------------------------------------
 
     def _append(self, layer, shape, i):
@@ -188,8 +281,8 @@ class Chain:
             self._drop(layer.rate, shape)
         elif isinstance(layer, Activation):
             self._activate(engine_activation(layer.name), shape)
-        elif layer is None and not self._fuses:
-            self._do(copied(shape))
+        elif (layer is None or isinstance(layer, Masking)) and not self._fuses and not embedding_of(self.layers[i:]):
+            self._do(copied(shape))  # before an Embedding it would have tokens, which the engine cannot copy
         made = shape if layer is None else self._made(layer, shape, i)
         self.links.append(Link(layer, shape, made, len(self._operations)))
         return made
@@ -229,7 +322,7 @@ class Chain:
         self.links = [replace(link, depth=None) if link.depth == depth else link for link in self.links]
 
     def _check_size(self, what, shape):
-        if math.prod(shape) > MOST:
+        if math.prod(n for n in shape if n is not None) > MOST:
             raise ValueError(f"{what} must have at most 2**31 - 1 numbers for each sample or unit, got shape {shape}")
 
     def _do(self, operation):

@@ -30,6 +30,11 @@ class _Convolution(Windowed):
     trainable: bool = True
 
     most_positions: ClassVar[int] = 2**20  # each of which the engine plans for
+    size_setting: ClassVar[str] = "kernel_size"
+
+    def movement(self):
+        window, strides, _ = super().movement()
+        return window, strides, self.along(self.dilation_rate)
 
     def output_shape(self, shape, name="the layer"):
         for what in ("channels", "filters"):
@@ -39,11 +44,11 @@ class _Convolution(Windowed):
                     f"{name}.groups must divide the {n} {what} of {type(self).__name__}, which reads shape {shape}, "
                     f"got {self.groups}"
                 )
-        return *self.moved(shape, name, "kernel_size", self.strides, self.dilation_rate), self.filters
+        return *self.moved(shape, name), self.filters
 
     def operation(self, shape):
-        along = map(self.along, (self.kernel_size, self.strides))
-        settings = self.filters, *along, self.padding, self.along(self.dilation_rate), self.groups
+        window, strides, dilation = self.movement()
+        settings = self.filters, window, strides, self.padding, dilation, self.groups
         flags = self.use_bias, self.trainable
         return Operation("convolution", settings, engine_activation(self.activation), flags)
 

@@ -33,3 +33,7 @@ class Dropout(Layer):
     rate: float
 
     rules: ClassVar[dict] = {"rate": RATE}
+
+    @property
+    def couples(self):
+        return self.rate > 0

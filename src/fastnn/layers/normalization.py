@@ -43,6 +43,7 @@ class BatchNormalization(Layer):
     epsilon: float = 1e-3
     trainable: bool = True
 
+    couples: ClassVar[bool] = True
     rules: ClassVar[dict] = {"momentum": RATE, "epsilon": POSITIVE, "trainable": BOOL}
 
     def operation(self, shape):

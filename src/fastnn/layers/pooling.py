@@ -20,15 +20,18 @@ class _Pooling(Windowed):
 
     kind: ClassVar[str]
     most_positions: ClassVar[int] = MOST  # numbered in 32 bits
+    size_setting: ClassVar[str] = "pool_size"
 
-    def _strides(self):
-        return self.along(self.pool_size if self.strides is None else self.strides)
+    def movement(self):
+        window, strides, dilation = super().movement()
+        return window, window if self.strides is None else strides, dilation
 
     def output_shape(self, shape, name="the layer"):
-        return *self.moved(shape, name, "pool_size", self._strides()), shape[-1]
+        return *self.moved(shape, name), shape[-1]
 
     def operation(self, shape):
-        return Operation(self.kind, (self.along(self.pool_size), self._strides(), self.padding))
+        window, strides, _ = self.movement()
+        return Operation(self.kind, (window, strides, self.padding))
 
 
 def _rules(n_axes):
@@ -132,6 +135,9 @@ class _GlobalPooling(Layer):
 
     def output_shape(self, shape, name="the layer"):
         return shape[-1:]
+
+    def output_steps(self, steps):
+        return None
 
     def operation(self, shape):
         return Operation(self.kind)

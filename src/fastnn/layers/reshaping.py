@@ -4,13 +4,22 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from fastnn.data.quoted import quoted
 from fastnn.layers.rules import SHAPE
 from fastnn.layers.spec import Layer, Operation
 
 
 def copied(shape):
-    """The engine's copy of a signal in another shape, or in the same."""
-    return Operation("reshape", (shape,), "identity")
+    """The engine's copy of a signal in another shape, or in the same, which it has if sequences differ in steps."""
+    return Operation("reshape", (None if None in shape else shape,), "identity")
+
+
+def _check_size(shape, name, advice):
+    if None in shape:
+        raise ValueError(
+            f"{name} must read samples of one size, got sequences that differ in their numbers of steps, of shape "
+            f"{shape}: {advice}"
+        )
 
 
 class _Reshaping(Layer):
@@ -34,6 +43,7 @@ class Flatten(_Reshaping):
     """
 
     def output_shape(self, shape, name="the layer"):
+        _check_size(shape, f"{name}, {quoted(self)},", "use GlobalMaxPooling1D() instead")
         return (math.prod(shape),)
 
 
@@ -59,6 +69,7 @@ class Reshape(_Reshaping):
     rules: ClassVar[dict] = {"target_shape": SHAPE}
 
     def output_shape(self, shape, name="the layer"):
+        _check_size(shape, f"{name}, {quoted(self)},", "add GlobalMaxPooling1D() before it")
         if math.prod(self.target_shape) != math.prod(shape):
             raise ValueError(
                 f"{name}.target_shape must have {math.prod(shape)} numbers for Reshape of shape {shape}, got "

@@ -69,3 +69,10 @@ SHAPE = Rule(
     "a tuple of 1 to 3 integers from 1 to 2**31 - 1",
     lambda value: isinstance(value, tuple) and 1 <= len(value) <= 3 and all(map(is_count, value)),
 )
+
+
+def _is_ragged(value):
+    return isinstance(value, tuple) and len(value) == 2 and value[0] is None and is_count(value[1])
+
+
+SAMPLE_SHAPE = Rule(f"{SHAPE.text}, or (None, channels)", lambda value: SHAPE.holds(value) or _is_ragged(value))

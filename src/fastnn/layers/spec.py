@@ -55,7 +55,14 @@ class Layer:
     Attributes
     ----------
     reads : {"anything", "map", "sequence"}
-        What the layer takes: a map is (height, width, channels), a sequence (steps, channels).
+        What the layer takes: a map is (height, width, channels), a sequence (steps, channels). The number of steps
+        is None where sequences differ in it.
+    comes_after : tuple of type or None
+        Of a layer that reads X itself, the layers that may come before it; None for all other layers.
+    removes_steps : bool
+        Whether the layer leaves steps out of sequences where X is read.
+    couples : bool
+        Whether in training what the layer makes of a sample depends on other samples, or on chance.
     reshapes : bool
         Whether the layer makes another shape of anything, so that layers after it say nothing about X.
     rules : dict of str to Rule
@@ -63,6 +70,9 @@ class Layer:
     """
 
     reads: ClassVar[str] = "anything"
+    comes_after: ClassVar[tuple | None] = None
+    removes_steps: ClassVar[bool] = False
+    couples: ClassVar[bool] = False
     reshapes: ClassVar[bool] = False
     rules: ClassVar[dict] = {}
 
@@ -118,6 +128,21 @@ class Layer:
             If the layer cannot read this shape. The message has the layer's name, the rule and the shape.
         """
         return shape
+
+    def output_steps(self, steps):
+        """The number of steps that the layer makes of a sequence.
+
+        Parameters
+        ----------
+        steps : int or ndarray of int
+            The number of steps that it reads: of a sequence, or of each of several.
+
+        Returns
+        -------
+        int or ndarray of int or None
+            None if it makes no sequence.
+        """
+        return steps
 
     def operation(self, shape):
         """The Operation of this layer for what it reads; None if it only says something of the layer before."""

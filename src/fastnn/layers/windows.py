@@ -3,6 +3,8 @@
 import math
 from typing import ClassVar
 
+import numpy as np
+
 from fastnn.layers.spec import Layer
 
 SIGNALS = {"sequence": "a sequence", "map": "a map"}
@@ -17,40 +19,54 @@ class Windowed(Layer):
         The number of axes that the window moves along.
     most_positions : int
         The most positions of a window.
+    size_setting : str
+        The name of the setting that is the window's size.
     """
 
     n_axes: ClassVar[int]
     most_positions: ClassVar[int]
+    size_setting: ClassVar[str]
 
     def along(self, value):
         """A setting for each axis."""
         return value if isinstance(value, tuple) else (value,) * self.n_axes
 
-    def moved(self, shape, name, setting, strides, dilation=1):
-        """How often the window of this setting fits along each axis, as Keras counts it.
+    def movement(self):
+        """The size of the window, its strides, and the distance between its positions, along each axis."""
+        return self.along(getattr(self, self.size_setting)), self.along(self.strides), (1,) * self.n_axes
+
+    def _positions(self, n, size, stride, rate):
+        """How often the window fits into n positions, as Keras counts it; below 1 if it is larger than they are.
 
         With padding="valid" it stays inside; else there are as many positions as strides fit.
+        """
+        return (n - (size - 1) * rate - 1) // stride + 1 if self.padding == "valid" else -(-n // stride)
+
+    def output_steps(self, steps):
+        return np.maximum(self._positions(steps, *(along[0] for along in self.movement())), 0)
+
+    def moved(self, shape, name):
+        """How often the window fits along each axis; None where the size is None.
 
         Raises
         ------
         ValueError
             If the window is larger than what it moves over, or than any network's.
         """
-        sizes, strides, dilation = shape[:-1], self.along(strides), self.along(dilation)
-        window = self.along(getattr(self, setting))
+        sizes, (window, strides, dilation) = shape[:-1], self.movement()
         if math.prod(window) > self.most_positions:
             raise ValueError(
-                f"{name}.{setting} must have at most {self.most_positions} positions, got {getattr(self, setting)}"
+                f"{name}.{self.size_setting} must have at most {self.most_positions} positions, got "
+                f"{getattr(self, self.size_setting)}"
             )
-        if self.padding != "valid":
-            return tuple(-(-n // stride) for n, stride in zip(sizes, strides, strict=True))
+        if None in sizes:  # each sequence has its own steps: see Chain.check_lengths
+            return sizes
         largest = tuple((n - 1) // rate + 1 for n, rate in zip(sizes, dilation, strict=True))
-        if any(k > most for k, most in zip(window, largest, strict=True)):
+        if self.padding == "valid" and any(k > most for k, most in zip(window, largest, strict=True)):
             wide = f" with dilation_rate={self.dilation_rate}" if max(dilation) > 1 else ""
             raise ValueError(
-                f"{name}.{setting} must be at most {largest if self.n_axes > 1 else largest[0]} for "
+                f"{name}.{self.size_setting} must be at most {largest if self.n_axes > 1 else largest[0]} for "
                 f"{type(self).__name__}{wide} over {SIGNALS[self.reads]} of shape {shape}, got "
-                f"{getattr(self, setting)}"
+                f"{getattr(self, self.size_setting)}"
             )
-        each = zip(sizes, window, strides, dilation, strict=True)
-        return tuple((n - (k - 1) * rate - 1) // stride + 1 for n, k, stride, rate in each)
+        return tuple(map(self._positions, sizes, window, strides, dilation))

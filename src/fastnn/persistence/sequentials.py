@@ -7,13 +7,13 @@ import math
 
 from fastnn.layers import Layer
 from fastnn.layers.chain import Chain, check_layers, sample_shape
-from fastnn.layers.rules import SHAPE
+from fastnn.layers.rules import SAMPLE_SHAPE
 from fastnn.persistence.checks import COUNT, check, or_none, set_features
 from fastnn.persistence.networks import LAYERS, PARTS, fill, list_of, mlp_parts
 
 _RULES = PARTS | {
     "layers": list_of("layers, or None", lambda value: value is None or isinstance(value, Layer)),
-    "input_shape": SHAPE,
+    "input_shape": SAMPLE_SHAPE,
     "n_features": or_none(COUNT),
     "weights": LAYERS["weights"],
 }
@@ -54,7 +54,8 @@ def make_sequential(model, parts):
     check("the model", parts, _RULES)
     layers, shape, n_features = parts["layers"], parts["input_shape"], parts["n_features"]
     check_layers(layers)
-    if sample_shape(layers, shape) != shape or n_features not in (None, math.prod(shape)):
+    n_numbers = None if None in shape else math.prod(shape)
+    if sample_shape(layers, shape) != shape or n_features not in (None, n_numbers):
         raise ValueError(f"input_shape and n_features must be those of samples, got {shape} and {n_features}")
     last = parts["weights"][-1]
     if last.ndim != 1 or len(last) < 1:
