@@ -5,7 +5,8 @@ import pytest
 
 from fastnn.engine.activation import activation_names, keeps_input
 from fastnn.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN
-from fastnn.layers.recurrent import CELL_ACTIVATION, is_recurrent
+from fastnn.layers.bidirectional import is_recurrent
+from fastnn.layers.recurrent import CELL_ACTIVATION
 
 CHANNELS, UNITS = 5, 4
 GATES = {SimpleRNN: 1, GRU: 3, LSTM: 4}

@@ -65,6 +65,7 @@ def loaded(**parts):
 
 
 PROVOCATIONS = {
+    "a setting known elsewhere": lambda: GRU(hidden_size=3),
     "a setting": lambda: fit(Dense(0)),
     "a long setting": lambda: fit(Dense("a" * 10_000)),
     "no layer": lambda: fit(Dense(3), MANY),

@@ -15,12 +15,12 @@ import numpy as np
 from fastnn.data.quoted import quoted
 from fastnn.engine.layers.convolution import KEEP_ORDER
 from fastnn.layers.activation import Activation, engine_activation
+from fastnn.layers.bidirectional import is_recurrent
 from fastnn.layers.dense import Dense
 from fastnn.layers.dropout import Dropout
 from fastnn.layers.embedding import Masking, embedding_of
 from fastnn.layers.normalization import BatchNormalization, LayerNormalization
 from fastnn.layers.pooling import MaxPooling1D, MaxPooling2D
-from fastnn.layers.recurrent import is_recurrent
 from fastnn.layers.rescaling import Rescaling
 from fastnn.layers.reshaping import copied
 from fastnn.layers.rules import MOST

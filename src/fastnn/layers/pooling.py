@@ -1,10 +1,10 @@
 """Pooling: one number for each window, or for each channel."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 from fastnn.layers.rules import MOST, Rule, counts, one_of
-from fastnn.layers.spec import Layer, Operation
+from fastnn.layers.spec import Layer, Operation, layer
 from fastnn.layers.windows import Windowed
 
 
@@ -33,7 +33,7 @@ def _rules(n_axes):
     return {"pool_size": size, "strides": strides, "padding": one_of(["valid", "same"])}
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class MaxPooling2D(_Pooling):
     """The largest number of each window of a map, for each channel.
 
@@ -65,7 +65,7 @@ class MaxPooling2D(_Pooling):
     rules: ClassVar[dict] = _rules(2)
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class AveragePooling2D(_Pooling):
     """The mean of each window of a map, for each channel. What lies beyond an edge is not counted.
 
@@ -97,7 +97,7 @@ class AveragePooling2D(_Pooling):
     rules: ClassVar[dict] = _rules(2)
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class MaxPooling1D(_Pooling):
     """The largest number of each window of a sequence, for each channel.
 
@@ -129,7 +129,7 @@ class MaxPooling1D(_Pooling):
     rules: ClassVar[dict] = _rules(1)
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class AveragePooling1D(_Pooling):
     """The mean of each window of a sequence, for each channel. What lies beyond an end is not counted.
 
@@ -176,7 +176,7 @@ class _GlobalPooling(Layer):
         return Operation(self.kind)
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class GlobalMaxPooling2D(_GlobalPooling):
     """The largest number of each channel of a map.
 
@@ -191,7 +191,7 @@ class GlobalMaxPooling2D(_GlobalPooling):
     reads: ClassVar[str] = "map"
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class GlobalAveragePooling2D(_GlobalPooling):
     """The mean of each channel of a map [1]_.
 
@@ -210,7 +210,7 @@ class GlobalAveragePooling2D(_GlobalPooling):
     reads: ClassVar[str] = "map"
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class GlobalMaxPooling1D(_GlobalPooling):
     """The largest number of each channel of a sequence.
 
@@ -225,7 +225,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
     reads: ClassVar[str] = "sequence"
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class GlobalAveragePooling1D(_GlobalPooling):
     """The mean of each channel of a sequence.
 
