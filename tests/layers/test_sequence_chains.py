@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fastnn.estimators.summary import rows_of
 from fastnn.layers import (
     GRU,
     LSTM,
@@ -91,6 +92,13 @@ def test_descriptions_of_sequences(layers, description, dropout):
     made = chain(layers, (None, 1))
     assert made.description == (*description, ("dense", 3, "identity"))
     assert made.dropout == dropout
+
+
+def test_rates_of_dropout_may_change_from_fit_to_fit():
+    made = chain([GRU(4, dropout=0.1), Dense(3)], (None, 1))
+    assert made.has_layers_of(chain([GRU(4, recurrent_dropout=0.5, trainable=False), Dense(3)], (None, 1)).description)
+    for other in (GRU(5), GRU(4, "relu"), LSTM(4), GRU(4, go_backwards=True), GRU(4, use_bias=False)):
+        assert not made.has_layers_of(chain([other, Dense(3)], (None, 1)).description)
 
 
 @pytest.mark.parametrize("layers", [[Masking(), GRU(4)], [Embedding(9, 3, mask_zero=True), GRU(4)]])
@@ -204,3 +212,13 @@ def test_layers_that_do_not_fit_sequences(layers, shape, message):
 )  # fmt: skip
 def test_advice_where_one_vector_is_needed(layers, shape, advice):
     assert chain(layers, shape).sequence_advice() == f"the last layer gives a sequence: {advice}"
+
+
+def test_the_summary_of_sequences():
+    layers = [Embedding(9, 2), Bidirectional(LSTM(3, return_sequences=True, trainable=False)), GRU(4)]
+    rows, totals = rows_of(chain(layers, (None, 1)), "softmax")
+    n_lstm, n_gru = 2 * 4 * 3 * (2 + 3 + 1), 3 * 4 * (6 + 4 + 2)
+    assert [row[1:] for row in rows] == [
+        ("(None, 2)", "18"), ("(None, 6)", str(n_lstm)), ("(4,)", str(n_gru)), ("(3,)", "15")
+    ]  # fmt: skip
+    assert totals["Non-trainable params"] == n_lstm

@@ -195,11 +195,11 @@ class Chain:
         return Chain(self.layers, self.sample_shape, self.n_outputs, fuses=False)
 
     def has_layers_of(self, description):
-        """Whether a description is of these layers, though others of them may learn."""
+        """Whether a description is of these layers, though others may learn, and cells may drop out another part."""
         if len(description) != len(self._operations):
             return False
         return all(
-            given in [operation.with_trainable(trainable).description() for trainable in (False, True)]
+            _lasting(given) in [_lasting(operation.with_trainable(learns).description()) for learns in (False, True)]
             for given, operation in zip(description, self._operations, strict=True)
         )
 
@@ -380,6 +380,11 @@ class Chain:
         for link, of_layer in zip(self.links, weights, strict=True):
             arrays += [] if link.layer is None else link.layer.to_engine(of_layer)
         return arrays
+
+
+def _lasting(description):
+    """A description of a layer without the rates of dropout, which may change from fit to fit."""
+    return description[:7] + description[9:] if description[0] == "recurrent" else description
 
 
 @lru_cache(maxsize=64)
