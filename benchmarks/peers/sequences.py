@@ -1,7 +1,7 @@
 """Sequences of different lengths, from files or made: each data set as X, y, X_test, y_test.
 
-X is a list of arrays (n_steps, n_features) or of token numbers (n_steps,). Made ones are learnt nearly without errors,
-so that an accuracy says only that a peer has learnt.
+X is a list of arrays (n_steps, n_features) or of token numbers (n_steps,). With those that are made, an accuracy says
+only whether a peer has learnt.
 """
 
 import gzip
