@@ -87,7 +87,7 @@ def reviews(folder):
 
 
 def lengths(folder):
-    return _sequences("made waves of 10 to 1000 steps", *sequences.made_lengths())
+    return _sequences("made noise of 10 to 1000 steps", *sequences.made_lengths())
 
 
 def _sequences(name, X, y, X_test, y_test):
@@ -113,7 +113,7 @@ DATA = {
 }
 #: Those that are read from a folder: what must be in it.
 FILES = {
-    "mnist": "MNIST's four files (https://yann.lecun.org/exdb/mnist)",
+    "mnist": "MNIST's four files (http://yann.lecun.com/exdb/mnist)",
     "vowels": "JapaneseVowels_TRAIN.ts and _TEST.ts (https://timeseriesclassification.com)",
     "reviews": "rt-polarity.pos and .neg (https://www.cs.cornell.edu/people/pabo/movie-review-data)",
 }
