@@ -22,7 +22,7 @@ from fastnn.engine.layers.convolution_shape cimport (
 from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.signal cimport (
-    Signal, Step, finish_sample_deltas, finish_sample_values, memo_of, row_of, sample_of, sums_of,
+    Signal, Step, finish_sample_deltas, finish_sample_values, memo_of, row_of, rows_before, sample_of, sums_of,
 )
 from fastnn.engine.products cimport packed_size
 
