@@ -10,6 +10,7 @@ from fastnn.engine.layers.pooling import (
     GlobalMaxPoolingLayer,
     MaxPoolingLayer,
 )
+from fastnn.engine.layers.recurrent import RecurrentLayer
 from fastnn.engine.layers.rescaling import RescalingLayer
 from fastnn.engine.layers.reshape import ReshapeLayer
 
@@ -24,6 +25,7 @@ LAYER_KINDS = {
     "rescaling": RescalingLayer,
     "layer_normalization": LayerNormalizationLayer,
     "batch_normalization": BatchNormalizationLayer,
+    "recurrent": RecurrentLayer,
 }
 
 
