@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from recurrent_reference import RECURRENT_LAYERS
+from reference import recurrent_pass
 
 from fastnn.data.ragged import Sequences
 from fastnn.engine.isa import available_levels
@@ -13,8 +13,7 @@ from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.trainer import Trainer
 
-N_GATES = {"simple": 1, "gru": 3, "lstm": 4}
-REFERENCES = {"simple": "simple_rnn", "gru": "gru", "lstm": "lstm"}
+CELLS = ["simple", "gru", "lstm"]
 DIRECTIONS = ["forward", "backward", "concat", "sum", "ave", "mul"]
 LENGTHS = [4, 1, 7, 7, 2, 9, 1, 3]
 
@@ -40,50 +39,25 @@ def make(layers, n_channels=3, n_outputs=2, steps=None, dtype=np.float64, level=
     return network
 
 
-def in_keras_order(arrays, cell, n_directions, use_bias=True):
-    """Weights as the references take them, from the engine's."""
-    rest, weights = iter(arrays), []
-    for _ in range(n_directions):
-        biases = []
-        for has_bias in (use_bias, use_bias and cell == "gru"):
-            parts = [[next(rest) for _ in range(1 + has_bias)] for _ in range(N_GATES[cell])]
-            matrix, *bias = (np.concatenate(each, axis=-1) for each in zip(*parts, strict=True))
-            weights.append(matrix)
-            biases += bias
-        if use_bias:
-            weights.append(np.stack(biases) if cell == "gru" else biases[0])
-    return weights
-
-
-def reference_pass(batch, arrays, cell, activation, recurrent, sequences, direction, use_bias=True):
-    settings = {"activation": activation, "return_sequences": sequences}
-    if cell != "simple":
-        settings["recurrent_activation"] = recurrent
-    both = direction not in ("forward", "backward")
-    weights = in_keras_order(arrays, cell, 1 + both, use_bias)
-    if both:
-        return RECURRENT_LAYERS["bidirectional"](batch, weights, REFERENCES[cell], direction, **settings)
-    return RECURRENT_LAYERS[REFERENCES[cell]](batch, weights, go_backwards=direction == "backward", **settings)
-
-
 @pytest.mark.parametrize("level", available_levels())
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("cell", N_GATES)
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("units", [1, 4, 8, 16, 17, 35])
 @pytest.mark.parametrize("sequences", [False, True])
 def test_forward(cell, units, sequences, dtype, level):
     rng = np.random.default_rng(1)
     batch = random_sequences(rng, [3, 8, 1, 5] * 10)
     for direction in DIRECTIONS:
-        network = make([described(cell, units, sequences=sequences, direction=direction)], dtype=dtype, level=level)
-        expected = reference_pass(batch, network.weights()[:-2], cell, "tanh", "logistic", sequences, direction)
+        layer = described(cell, units, sequences=sequences, direction=direction)
+        network = make([layer], dtype=dtype, level=level)
+        expected = recurrent_pass(batch, network.weights()[:-2], *layer[1:])
         given = network.forward(ragged(batch), 1, 1)
         np.testing.assert_allclose(given, np.vstack(expected.values), atol=1e-5 if dtype == np.float32 else 1e-12)
         assert network.forward(ragged(batch), 2, 1).tobytes() == given.tobytes()
 
 
 @pytest.mark.parametrize("steps", [1, 6])
-@pytest.mark.parametrize("cell", N_GATES)
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("sequences", [False, True])
 def test_sequences_of_one_length_are_the_same_as_rows(cell, steps, sequences):
     rng = np.random.default_rng(2)
@@ -94,7 +68,7 @@ def test_sequences_of_one_length_are_the_same_as_rows(cell, steps, sequences):
         assert fixed.forward(X.reshape(70, -1), 1).tobytes() == any_length.forward(ragged(X), 1).tobytes()
 
 
-@pytest.mark.parametrize("cell", N_GATES)
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_a_prediction_depends_on_its_sequence_alone(cell, direction):
     rng = np.random.default_rng(3)
@@ -134,7 +108,7 @@ def differences(network, loss_of, step=1e-6):
     network.set_weights(weights)
 
 
-@pytest.mark.parametrize(("cell", "sequences", "direction"), list(product(N_GATES, [False, True], DIRECTIONS)))
+@pytest.mark.parametrize(("cell", "sequences", "direction"), list(product(CELLS, [False, True], DIRECTIONS)))
 def test_gradients(cell, sequences, direction):
     """Of a layer of each kind between two others, so that its own inputs' gradients are held to differences, too."""
     rng = np.random.default_rng(4)
@@ -153,7 +127,7 @@ def test_gradients(cell, sequences, direction):
         np.testing.assert_allclose(given, expected, atol=1e-7)
 
 
-@pytest.mark.parametrize("cell", N_GATES)
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("activation", ["relu", "identity", "elu", "softplus", "logistic"])
 def test_gradients_of_other_activations(cell, activation):
     rng = np.random.default_rng(5)
@@ -167,7 +141,7 @@ def test_gradients_of_other_activations(cell, activation):
         np.testing.assert_allclose(given, difference, atol=1e-7)
 
 
-@pytest.mark.parametrize("cell", N_GATES)
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_any_number_of_threads_gives_the_same_bits(cell, direction, dtype):
@@ -188,7 +162,7 @@ def test_any_number_of_threads_gives_the_same_bits(cell, direction, dtype):
     assert len(results) == 1
 
 
-@pytest.mark.parametrize("cell", N_GATES)
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("rates", [(0.4, 0.0), (0.0, 0.4), (0.3, 0.5)])
 @pytest.mark.parametrize("direction", ["forward", "concat"])
 def test_gradients_with_dropout(cell, rates, direction):
@@ -206,8 +180,10 @@ def test_gradients_with_dropout(cell, rates, direction):
     def loss_of(network):
         return gradient_of(network, batch, targets, seed=5)[0] / 3
 
-    assert abs(loss_of(network) - network.loss(ragged(batch), targets, None, Loss("squared_error", "identity", 2), 1)
-               / 3) > 1e-4
+    assert (
+        abs(loss_of(network) - network.loss(ragged(batch), targets, None, Loss("squared_error", "identity", 2), 1) / 3)
+        > 1e-4
+    )
     for given, expected in zip(gradients, differences(network, loss_of), strict=True):
         np.testing.assert_allclose(given, expected, atol=1e-7)
 
@@ -226,7 +202,8 @@ def test_frozen_layers_pass_the_error_on():
 def test_layers_without_biases():
     rng = np.random.default_rng(10)
     batch = random_sequences(rng)
-    for cell in N_GATES:
-        network = make([described(cell, use_bias=False)])
-        expected = reference_pass(batch, network.weights()[:-2], cell, "tanh", "logistic", False, "forward", False)
+    for cell in CELLS:
+        layer = described(cell, use_bias=False)
+        network = make([layer])
+        expected = recurrent_pass(batch, network.weights()[:-2], *layer[1:])
         np.testing.assert_allclose(network.forward(ragged(batch), 1, 1), np.vstack(expected.values), atol=1e-12)
