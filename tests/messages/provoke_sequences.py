@@ -26,7 +26,7 @@ OF_X = {
     "no steps": lambda: as_sequences([np.ones((1, 2)), np.ones((0, 2))]),
     "no features": lambda: as_sequences([np.ones((1, 0))]),
     "three axes": lambda: as_sequences([np.ones((1, 2, 3))]),
-    "steps of several lengths": lambda: as_sequences([[[1, 2], [3]]]),
+    "steps of several lengths": lambda: as_sequences([[[1, 2], [3]], [[1, 2]]]),
     "texts": lambda: as_sequences([["a" * 5000], ["b", "c"]]),
     "objects": lambda: as_sequences([[Thing()], [1, 2]]),
     "NaN": lambda: as_sequences([[1.0], [2, np.nan]]).check(),
