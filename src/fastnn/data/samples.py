@@ -46,11 +46,11 @@ class Samples:
         steps = None if self.steps is None else Steps(self.steps.lengths[samples])
         return Samples(self.X[samples], self.targets[of_targets], weights, steps=steps)
 
-    def n_targets(self):
-        """The number of rows of targets trained on: of samples, or of steps."""
+    def _n_targets(self):
         if self.steps is None:
             return len(self)
-        return int(self.steps.lengths.sum() if self.rows is None else self.steps.lengths[self.rows].sum())
+        lengths = self.steps.lengths
+        return (lengths if self.rows is None else lengths[self.rows]).sum()
 
     def _own_weights(self):
         return self.weights if self.rows is None else self.weights[self.target_rows(self.rows)]
@@ -58,7 +58,7 @@ class Samples:
     def total_weight(self):
         """The sum of the weights of the targets trained on, where a weight is the mean over outputs."""
         if self.weights is None:
-            return float(self.n_targets())
+            return float(self._n_targets())
         weights = self._own_weights()
         return float(weights.sum(dtype=np.float64)) / (1 if weights.ndim == 1 else weights.shape[1])
 

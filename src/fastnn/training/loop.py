@@ -107,7 +107,7 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
         When Ctrl-C is pressed twice within a second.
     """
     n_samples = len(samples)
-    n_batches, n_targets = -(-n_samples // trainer.batch_size), samples.n_targets()
+    n_batches = -(-n_samples // trainer.batch_size)
     resumes = parameters.shuffle and state.order is not None and len(state.order) == n_samples
     order = state.order if resumes else np.arange(n_samples, dtype=np.intp)
     if parameters.learning_rate in ENDING and first_epoch >= parameters.max_iter:
@@ -125,7 +125,7 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
                     order = shuffled(order, state.random_state)
                 state.order = order
                 rows = order if samples.rows is None else samples.rows[order]
-                loss = segments.run_epoch(samples, rows, rates(parameters, state, epoch, n_batches)) / n_targets
+                loss = segments.run_epoch(samples, rows, rates(parameters, state, epoch, n_batches)) / n_samples
                 if not math.isfinite(loss) or not all_finite(trainer.network.parameters):
                     monitor.diverged(_divergence(epoch - first_epoch + 1, loss, trainer))
                     return True
