@@ -55,6 +55,29 @@ class Convnets:
         self.train(1)
 
 
+class Normalized:
+    """Predictions of a network with batch normalization, which is folded into the convolutions, and of one without."""
+
+    param_names = ("normalization", "n_images")
+    params = (["batch", "none"], [2000, 1])
+
+    def setup(self, normalization, n_images):
+        from fastnn import SequentialClassifier, layers
+
+        def block(filters):
+            norm = [layers.BatchNormalization()] if normalization == "batch" else []
+            return [layers.Conv2D(filters, 3, activation=None), *norm, layers.Activation("relu"), layers.MaxPooling2D()]
+
+        rng = np.random.default_rng(0)
+        X, y = rng.random((2000, 28, 28), np.float32), rng.integers(0, 10, 2000)
+        self.model = SequentialClassifier([*block(16), *block(32)], max_iter=1, random_state=0).fit(X, y)
+        self.X = X[:n_images]
+        self.model.predict_proba(self.X)
+
+    def time_predict(self, normalization, n_images):
+        self.model.predict_proba(self.X)
+
+
 class Figures(_Tracked):
     """What an epoch comes to, on all threads: of the networks that NumPy has, too."""
 

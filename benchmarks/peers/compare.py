@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from data import DATA
+from data import DATA, FILES
 from measure import ARRAYS, N_ROWS, PEERS
 from workloads import WORKLOADS
 
@@ -39,9 +39,17 @@ def parser():
     parser = Parser(prog="compare.py", description="Time peers in turn on one workload. Ratios are to the first peer.")
     parser.add_argument("workload", metavar="WORKLOAD", type=one_of(WORKLOADS), help=f"one of {', '.join(WORKLOADS)}")
     parser.add_argument("peers", metavar="PEER", nargs="+", type=one_of(PEERS), help=f"of {', '.join(PEERS)}")
-    parser.add_argument("--data", metavar="DIR", help="folder with MNIST's four files; without it, images are made")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="folder with the workload's files; without it, data like them are made. Files: "
+        + "; ".join(f"{name}: {files}" for name, files in FILES.items()),
+    )
     parser.add_argument(
         "--rounds", metavar="N", type=integer(1), default=3, help="times that each peer is timed (%(default)s)"
+    )
+    parser.add_argument(
+        "--epochs", metavar="N", type=integer(1), help="epochs before the score is measured (the workload's)"
     )
     parser.add_argument("--samples", metavar="N", type=integer(1), help="samples to train on (the workload's)")
     parser.add_argument("--batch-size", metavar="N", type=integer(1), help="samples a step (the workload's)")
@@ -58,28 +66,30 @@ def parser():
 def chosen(options):
     """The workload and its data, with what the options change."""
     workload = WORKLOADS[options.workload]
-    if options.data and workload.data != "mnist":
-        raise CommandError(f"--data is for workloads of MNIST, and {options.workload} has data of its own")
+    if options.data and workload.data not in FILES:
+        raise CommandError(
+            f"--data is for the data sets {', '.join(FILES)}, and {options.workload} has data of its own"
+        )
     try:
         data = DATA[workload.data](options.data)
     except IdxError as error:
         raise CommandError(str(error)) from None
-    n_numbers, n_classes = data.X.shape[1], data.y.max() + 1
-    if n_numbers != math.prod(workload.input_shape) or n_classes > workload.n_classes:
+    # Numbers of a sample, or of each step where lengths differ
+    shape, is_ragged = workload.input_shape, workload.ragged
+    n_numbers, expected = math.prod(data.X[0].shape[is_ragged:]), math.prod(shape[is_ragged:])
+    n_classes = workload.n_classes and data.y.max() + 1
+    if n_numbers != expected or (n_classes or 0) > (workload.n_classes or 0):
         raise CommandError(
-            f"{data.name}: samples must have {math.prod(workload.input_shape)} numbers and at most "
-            f"{workload.n_classes} classes, got {n_numbers} and {n_classes}"
+            f"{data.name}: {'steps' if is_ragged else 'samples'} must have {expected} numbers, and there must be at "
+            f"most {workload.n_classes} classes, got {n_numbers} and {n_classes}"
         )
     n_samples = min(options.samples or workload.n_samples or len(data.X), len(data.X))
     batch_size = options.batch_size or workload.batch_size
-    return (
-        dataclasses.replace(workload, n_samples=n_samples, batch_size=batch_size),
-        data._replace(
-            X=data.X[:n_samples].reshape(-1, *workload.input_shape),
-            y=data.y[:n_samples],
-            X_test=data.X_test.reshape(-1, *workload.input_shape),
-        ),
-    )
+    epochs = options.epochs or workload.epochs
+    data = data._replace(X=data.X[:n_samples], y=data.y[:n_samples])
+    if not is_ragged:
+        data = data._replace(X=data.X.reshape(-1, *shape), X_test=data.X_test.reshape(-1, *shape))
+    return dataclasses.replace(workload, n_samples=n_samples, batch_size=batch_size, epochs=epochs), data
 
 
 def pin(n_threads):
@@ -142,7 +152,8 @@ def measure(peers, n_rounds, n_threads):
     measurements.ask("epoch", n_rounds)
     measurements.ask("many_rows", n_rounds)
     measurements.ask("one_row", n_rounds)
-    measurements.ask("accuracy")
+    measurements.ask("remaining_epochs")
+    measurements.ask("score")
     measurements.ask("memory")
     return measurements
 
@@ -159,16 +170,26 @@ def cpu_name():
 
 
 def described(name, workload, data):
-    layers = ", ".join(
-        f"{type(layer).__name__}({', '.join(map(str, vars(layer).values()))})" for layer, _ in workload.chain
-    )
+    clipped = f", clipped at {workload.clip_norm:g}" if workload.clip_norm else ""
     return (
-        f"{name}: {layers}\n{workload.solver}, batches of {workload.batch_size}, "
+        f"{name}: {', '.join(described_layer(layer) for layer, _ in workload.chain)}\n"
+        f"{workload.solver} at {workload.learning_rate:g}{clipped}, batches of {workload.batch_size}, "
         f"{workload.n_samples:,} samples of {data.name}, float32"
+        + (f"\n{n_steps(data):.1f} steps a sample on average" if workload.ragged else "")
     )
 
 
-def table(measurements, versions, epoch_flops):
+def described_layer(layer):
+    settings = (described_layer(value) if name == "layer" else str(value) for name, value in vars(layer).items())
+    return f"{type(layer).__name__}({', '.join(settings)})"
+
+
+def n_steps(data):
+    """The mean length of the sequences to train on."""
+    return np.mean([len(x) for x in data.X])
+
+
+def table(measurements, versions, workload, epoch_flops, epoch_steps=None):
     """Rows of text: the names of the columns, and the figures of each peer that has finished."""
     best, peers = measurements.best, [peer.name for peer in measurements.peers]
 
@@ -176,7 +197,9 @@ def table(measurements, versions, epoch_flops):
         ratio = best(question, peer) / best(question, peers[0])
         return duration(best(question, peer)) + (f" ({ratio:.2f} x)" if peer != peers[0] else "")
 
-    rows = [("", "version", "epoch", f"{N_ROWS:,} rows", "one row", "accuracy", "memory", "of the peak")]
+    score = "squared error" if workload.n_classes is None else "accuracy"
+    rows = [("", "version", "epoch", f"{N_ROWS:,} rows", "one row", score, "memory", "of the peak")]
+    rows[0] += ("a step",) if epoch_steps else ()
     for peer in peers:
         memory = best("memory", peer)
         fraction = epoch_flops / best("epoch", peer) / measurements.peak_flops()
@@ -185,9 +208,10 @@ def table(measurements, versions, epoch_flops):
                 peer,
                 versions[peer],
                 *(timed(question, peer) for question in ("epoch", "many_rows", "one_row")),
-                f"{best('accuracy', peer):.4f}",
+                f"{best('score', peer):.4f}",
                 "-" if memory is None else f"{memory:.1f} MB",
                 "-" if np.isnan(fraction) else f"{fraction:.2f}",
+                *([duration(best("epoch", peer) / epoch_steps)] if epoch_steps else []),
             )
         )
     return rows
@@ -210,7 +234,8 @@ def main(arguments=None):
         if not peers:
             raise CommandError("no peer could run this workload")
         measurements = measure(peers, options.rounds, len(cores))
-    epoch_flops = workload.flops() * workload.n_samples
+    steps = n_steps(data) if workload.ragged else None
+    epoch_flops = workload.flops(steps) * workload.n_samples
     peak = measurements.peak_flops()
     print(
         f"{cpu_name()}, {'core' if len(cores) == 1 else 'cores'} {', '.join(map(str, cores))}, Python "
@@ -218,9 +243,12 @@ def main(arguments=None):
         f"an epoch is {epoch_flops / 1e9:.3g} GFLOP, products with zeros included; the FMA peak "
         + ("was not measured: there is no C compiler\n" if np.isnan(peak) else f"was {peak / 1e9:.0f} GFLOP/s\n")
     )
-    print_table(table(measurements, versions, epoch_flops))
-    n_epochs = options.rounds * workload.epochs_at_once
-    print(f"\nepoch: the best of {options.rounds} rounds\naccuracy: on samples for testing, after {n_epochs} epochs")
+    print_table(table(measurements, versions, workload, epoch_flops, steps and steps * workload.n_samples))
+    n_epochs = max(options.rounds * workload.epochs_at_once, workload.epochs)
+    score = "squared error: the mean" if workload.n_classes is None else "accuracy:"
+    print(f"\nepoch: the best of {options.rounds} rounds\n{score} on samples for testing, after {n_epochs} epochs")
+    if steps:
+        print("a step: an epoch's time, divided by the number of steps that sequences have, without those of padding")
     print("memory: the highest, in addition to the data and the imported package")
     if workload.solver == "rmsprop" and "sklearn" in versions:
         print("sklearn: trained by adam, since it has no RMSprop")

@@ -1,8 +1,9 @@
-"""What the networks are trained on. Nothing is downloaded: MNIST is read from files, or images like it are made."""
+"""What the networks are trained on. Nothing is downloaded: data are read from files, or others like them are made."""
 
 from typing import NamedTuple
 
 import numpy as np
+import sequences
 from sklearn.datasets import load_digits, make_classification
 from sklearn.model_selection import train_test_split
 
@@ -12,7 +13,10 @@ SIZE = 28  # of MNIST's images
 
 
 class Data(NamedTuple):
-    """Samples to train on and to test with, float32 in rows, and their classes 0, 1, 2, ..."""
+    """Samples to train on and to test with, and their classes 0, 1, 2, ... or numbers.
+
+    Samples are float32 in rows, or sequences of different lengths: arrays in an array of objects.
+    """
 
     name: str
     X: np.ndarray
@@ -68,5 +72,48 @@ def table(folder):
     return _divided("made rows (make_classification)", 1, *made)
 
 
-#: What makes or reads each data set, given MNIST's folder or None, by the name that workloads have for it.
-DATA = {"mnist": mnist, "digits": digits, "table": table}
+def vowels(folder):
+    """Nine speakers' vowels, 12 numbers a step, or made sequences where the folder is None."""
+    if folder is None:
+        return _sequences("MADE sequences, not JapaneseVowels (--data reads those)", *sequences.made_vowels())
+    return _sequences(f"JapaneseVowels ({folder})", *sequences.read_ts(folder, "JapaneseVowels"))
+
+
+def reviews(folder):
+    """Sentences of film reviews, for or against, as numbers of words; or made ones where the folder is None."""
+    if folder is None:
+        return _sequences("MADE texts, not film reviews (--data reads those)", *sequences.made_reviews())
+    return _sequences(f"film reviews ({folder})", *sequences.read_reviews(folder))
+
+
+def lengths(folder):
+    return _sequences("made noise of 10 to 1000 steps", *sequences.made_lengths())
+
+
+def _sequences(name, X, y, X_test, y_test):
+    classes = np.unique(y)
+    y, y_test = (np.searchsorted(classes, part).astype(np.int64) for part in (y, y_test))
+    return Data(name, sequences.objects(X), y, sequences.objects(X_test), y_test)
+
+
+def adding(folder):
+    X, y, X_test, y_test = sequences.made_adding()
+    return Data("the adding problem", X.reshape(len(X), -1), y, X_test.reshape(len(X_test), -1), y_test)
+
+
+#: What makes or reads each data set, given a folder or None, by the name that workloads have for it.
+DATA = {
+    "mnist": mnist,
+    "digits": digits,
+    "table": table,
+    "vowels": vowels,
+    "reviews": reviews,
+    "lengths": lengths,
+    "adding": adding,
+}
+#: Those that are read from a folder: what must be in it.
+FILES = {
+    "mnist": "MNIST's four files (http://yann.lecun.com/exdb/mnist)",
+    "vowels": "JapaneseVowels_TRAIN.ts and _TEST.ts (https://timeseriesclassification.com)",
+    "reviews": "rt-polarity.pos and .neg (https://www.cs.cornell.edu/people/pabo/movie-review-data)",
+}

@@ -28,6 +28,7 @@ PEERS = {
     "jax": ("with_jax", {}),
     "torch": ("with_torch", {}),
     "torch_compile": ("with_torch", {"compiled": True}),
+    "torch_packed": ("with_torch", {"packed": True}),
     "keras_jax": ("with_keras", {"backend": "jax"}),
     "keras_tf": ("with_keras", {"backend": "tensorflow"}),
     "keras_torch": ("with_keras", {"backend": "torch"}),
@@ -64,15 +65,29 @@ class Measured:
         self.rows = self.X_test[np.arange(N_ROWS) % len(self.X_test)]
         self.megabytes_before = resident(forget_peak)
         self.train, self.predict = network(workload, X, self.y, **options)
-        self.n_epochs = workload.epochs_at_once
+        self.workload, self.n_trained = workload, 0
 
     def epoch(self):
+        n_epochs = self.workload.epochs_at_once
         start = time.perf_counter()
-        self.train(self.n_epochs)
-        return (time.perf_counter() - start) / self.n_epochs
+        self.train(n_epochs)
+        self.n_trained += n_epochs
+        return (time.perf_counter() - start) / n_epochs
 
-    def accuracy(self):
-        return float((self.predict(self.X_test) == self.y_test).mean())
+    def remaining_epochs(self):
+        """Train for those of the workload's epochs that were not timed; returns how many there were."""
+        n_epochs = max(self.workload.epochs - self.n_trained, 0)
+        if n_epochs:
+            self.train(n_epochs)
+        self.n_trained += n_epochs
+        return n_epochs
+
+    def score(self):
+        """The accuracy, or the mean squared error, on the samples for testing."""
+        predicted = self.predict(self.X_test)
+        if self.workload.n_classes is None:
+            return float(((predicted - self.y_test) ** 2).mean())
+        return float((predicted == self.y_test).mean())
 
     def many_rows(self):
         return best_seconds(lambda: self.predict(self.rows))
@@ -85,7 +100,7 @@ class Measured:
         return self.megabytes_before and resident(peak_megabytes) - self.megabytes_before
 
 
-QUESTIONS = "epoch", "accuracy", "many_rows", "one_row", "memory"
+QUESTIONS = "epoch", "remaining_epochs", "score", "many_rows", "one_row", "memory"
 
 
 def measured(workload, peer, folder, seed):
@@ -97,7 +112,7 @@ def measured(workload, peer, folder, seed):
         peer = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise CannotRun(f"{error.name} is not installed") from None
-    arrays = [np.load(folder / f"{name}.npy") for name in ARRAYS]
+    arrays = [np.load(folder / f"{name}.npy", allow_pickle=True) for name in ARRAYS]
     return peer.VERSION, Measured(peer.network, workload, arrays, {"seed": seed, **options})
 
 

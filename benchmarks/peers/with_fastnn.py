@@ -1,4 +1,4 @@
-"""fastnn: MLPClassifier for dense networks, SequentialClassifier for those with other layers."""
+"""fastnn: MLPClassifier for dense networks, a Sequential estimator for those with other layers."""
 
 import numpy as np
 import workloads
@@ -12,22 +12,26 @@ def network(workload, X, y, seed):
     parameters = {
         "solver": workload.solver,
         "batch_size": workload.batch_size,
-        "learning_rate_init": workloads.LEARNING_RATE,
+        "learning_rate_init": workload.learning_rate,
         "epsilon": workloads.EPSILON,
         "alpha": 0,
+        "clip_norm": workload.clip_norm,
         "random_state": seed,
     }
     if workload.sizes:
         model = fastnn.MLPClassifier(workload.sizes[1:-1], **parameters)
     else:
         model = sequential(workload, parameters)
-    classes = np.arange(workload.n_classes)
-    return lambda n_epochs: model.partial_fit(X, y, classes=classes, epochs=n_epochs), model.predict
+    options = {} if workload.n_classes is None else {"classes": np.arange(workload.n_classes)}
+    return lambda n_epochs: model.partial_fit(X, y, epochs=n_epochs, **options), model.predict
 
 
 def sequential(workload, parameters):
+    estimator = "SequentialRegressor" if workload.n_classes is None else "SequentialClassifier"
     try:
-        from fastnn import SequentialClassifier, layers
-    except ImportError:
-        raise workloads.CannotRun("not in this version: SequentialClassifier") from None
-    return SequentialClassifier([workloads.named_in(layers, layer) for layer in workload.layers], **parameters)
+        from fastnn import layers
+
+        made = [workloads.named_in(layers, layer) for layer in workload.layers]
+        return getattr(fastnn, estimator)(made, **parameters)
+    except (ImportError, AttributeError) as error:
+        raise workloads.CannotRun(f"not in this version: {error.name}") from None

@@ -9,9 +9,9 @@ import numpy as np
 from workloads import (
     ADAM_DECAYS,
     EPSILON,
-    LEARNING_RATE,
     RMSPROP_DECAY,
     AveragePooling2D,
+    CannotRun,
     Conv2D,
     Dense,
     Dropout,
@@ -21,6 +21,7 @@ from workloads import (
 VERSION = jax.__version__
 ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "softmax": lambda z: z}  # softmax is a part of the loss
 
+LAYERS = Dense, Conv2D, MaxPooling2D, AveragePooling2D, Dropout
 
 # -- layers -----------------------------------------------------------------------------------------------------------
 
@@ -72,20 +73,20 @@ def averaged(decay, averages, new):
     return jax.tree.map(lambda average, each: decay * average + (1 - decay) * each, averages, new)
 
 
-def rmsprop(state, grads):
+def rmsprop(learning_rate, state, grads):
     square = averaged(RMSPROP_DECAY, state["square"], jax.tree.map(jnp.square, grads))
     moved = jax.tree.map(
-        lambda w, g, s: w - LEARNING_RATE * g / (jnp.sqrt(s) + EPSILON), state["parameters"], grads, square
+        lambda w, g, s: w - learning_rate * g / (jnp.sqrt(s) + EPSILON), state["parameters"], grads, square
     )
     return state | {"parameters": moved, "square": square}
 
 
-def adam(state, grads):
+def adam(learning_rate, state, grads):
     decay_1, decay_2 = ADAM_DECAYS
     number = state["number"] + 1
     mean = averaged(decay_1, state["mean"], grads)
     square = averaged(decay_2, state["square"], jax.tree.map(jnp.square, grads))
-    rate = LEARNING_RATE * jnp.sqrt(1 - decay_2**number) / (1 - decay_1**number)
+    rate = learning_rate * jnp.sqrt(1 - decay_2**number) / (1 - decay_1**number)
     moved = jax.tree.map(lambda w, m, s: w - rate * m / (jnp.sqrt(s) + EPSILON), state["parameters"], mean, square)
     return {"parameters": moved, "mean": mean, "square": square, "number": number}
 
@@ -94,6 +95,9 @@ def adam(state, grads):
 
 
 def network(workload, X, y, seed):
+    for layer in workload.layers:
+        if not isinstance(layer, LAYERS):
+            raise CannotRun(f"JAX has no layers, and {type(layer).__name__} is not written out for it")
     rng = np.random.default_rng(seed)
     layers = [layer for layer, _ in workload.chain]
     parameters = [initial(layer, shape, rng) for layer, shape in workload.chain]
@@ -102,7 +106,7 @@ def network(workload, X, y, seed):
         return jax.tree.map(jnp.zeros_like, parameters)
 
     state = {"parameters": parameters, "mean": memory(), "square": memory(), "number": jnp.zeros(())}
-    moved = {"rmsprop": rmsprop, "adam": adam}[workload.solver]
+    moved = functools.partial({"rmsprop": rmsprop, "adam": adam}[workload.solver], workload.learning_rate)
     X, y = jnp.asarray(X), jnp.asarray(y)
 
     def logits(parameters, x, key=None):

@@ -1,19 +1,25 @@
-"""The NumPy networks that fastnn's own benchmarks are beside: dense layers, or convolutions with max pooling."""
+"""The NumPy networks that fastnn's own benchmarks are beside: dense layers, convolutions with max pooling, or a GRU."""
 
 import numpy as np
 import workloads
-from workloads import Conv2D, Dropout, MaxPooling2D
+from workloads import GRU, Conv2D, Dropout, MaxPooling2D
 
 from fastnn.cli.numpy_convnet import KERNEL_SIZE, POOL_SIZE, NumpyConvnet
 from fastnn.cli.numpy_network import NumpyNetwork
+from fastnn.cli.numpy_recurrent import NumpyRecurrent
 
 VERSION = np.__version__
 
 
 def network(workload, X, y, seed):
-    training = workload.solver, workloads.LEARNING_RATE, workload.batch_size, np.float32, seed
+    if workload.ragged or workload.n_classes is None or workload.clip_norm:
+        raise workloads.CannotRun("the NumPy networks have samples of one shape, classes, and no clipping")
+    training = workload.solver, workload.learning_rate, workload.batch_size, np.float32, seed
     if workload.sizes:
         made, samples = NumpyNetwork(workload.sizes, *training), np.asarray
+    elif len(workload.layers) == 1 and isinstance(workload.layers[0], GRU):
+        made = NumpyRecurrent(workload.input_shape[1], workload.layers[0].units, workload.n_classes, *training)
+        samples = np.asarray
     else:
         filters, rate = convolutions(workload)
         made = NumpyConvnet(workload.input_shape[:2], filters, workload.n_classes, "valid", rate, *training)
@@ -34,5 +40,5 @@ def convolutions(workload):
     filters = [layer.filters for layer in layers if isinstance(layer, Conv2D)]
     network = [layer for n in filters for layer in (Conv2D(n, KERNEL_SIZE), MaxPooling2D(POOL_SIZE))]
     if layers != network or workload.input_shape[2:] != (1,):
-        raise workloads.CannotRun("the NumPy networks have dense layers only, or convolutions with max pooling")
+        raise workloads.CannotRun("the NumPy networks have dense layers only, convolutions with max pooling, or a GRU")
     return filters, rate

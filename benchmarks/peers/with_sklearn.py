@@ -17,7 +17,7 @@ def network(workload, X, y, seed):
         workload.sizes[1:-1],
         solver="adam" if workload.solver == "rmsprop" else workload.solver,
         batch_size=workload.batch_size,
-        learning_rate_init=workloads.LEARNING_RATE,
+        learning_rate_init=workload.learning_rate,
         epsilon=workloads.EPSILON,
         alpha=0,
         tol=0,

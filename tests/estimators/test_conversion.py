@@ -301,7 +301,7 @@ def test_hidden_activations(estimator, X):
     for layer in (1.0, "first", None):
         with pytest.raises(TypeError, match=f"layer must be an integer, got {layer!r}"):
             model.hidden_activations(X, layer)
-    with pytest.raises(ValueError, match="the network has 0 hidden layers"):
+    with pytest.raises(ValueError, match="but the network has only the output layer, got -1"):
         estimator(hidden_layer_sizes=(), max_iter=2).fit(X, X[:, 0] > 0).hidden_activations(X)
     with pytest.raises(NotFittedError):
         estimator().hidden_activations(X)

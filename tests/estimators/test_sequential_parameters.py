@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastnn import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor
-from fastnn.layers import Conv1D, Conv2D, Dense, Dropout, Flatten
+from fastnn.layers import GRU, LSTM, Bidirectional, Conv1D, Conv2D, Dense, Dropout, Flatten
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -74,6 +74,21 @@ def test_whole_layers(model):
 def test_the_order_is_from_the_whole_to_the_part(model):
     model.set_params(layers__0__units=7, layers__0=Dense(6, "tanh"), layers=[Dense(5), Dense(4)])
     assert model.layers == [Dense(7, "tanh"), Dense(4)]
+
+
+def test_a_layer_in_a_layer():
+    model = SequentialClassifier([Bidirectional(GRU(4)), Dense(3)])
+    parameters = model.get_params()
+    assert parameters["layers__0__layer"] == GRU(4)
+    assert parameters["layers__0__layer__units"] == 4
+    model.set_params(layers__0__layer__units=6, layers__0__layer__dropout=0.1, layers__0__merge_mode="sum")
+    assert model.layers == [Bidirectional(GRU(6, dropout=0.1), "sum"), Dense(3)]
+    model.set_params(layers__0__layer__units=5, layers__0__layer=LSTM(2))
+    assert model.layers[0] == Bidirectional(LSTM(5), "sum")
+    message = r"layers__0__layer__filters must name one of units, .* of LSTM\(5\), got 'filters'"
+    with pytest.raises(ValueError, match=message):
+        model.set_params(layers__0__layer__filters=3)
+    assert clone(model).layers == model.layers
 
 
 @pytest.mark.parametrize(

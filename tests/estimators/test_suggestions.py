@@ -5,15 +5,16 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor, layers
 from fastnn._sklearn import StrOptions
 from fastnn.engine.activation import activation_names
-from fastnn.estimators.suggestions import ADVICE, PARAMETERS, VALUES, value_advice
+from fastnn.estimators.suggestions import ADVICE, PARAMETERS, SETTINGS, SETTINGS_ADVICE, VALUES, value_advice
 
 ESTIMATORS = MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor, Perceptron
 X, y = np.arange(40.0).reshape(-1, 2), np.arange(20) % 2
@@ -156,6 +157,39 @@ def test_a_subclass_has_its_own_parameters():
 def test_values_known_elsewhere(model, advice):
     with pytest.raises(ValueError, match=rf"The '\w+' parameter of \w+ must be .* {advice}$"):
         model.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("make", "advice"),
+    [
+        (lambda: layers.LSTM(hidden_size=64), r"'hidden_size'\. Use units instead of hidden_size\."),
+        (lambda: layers.Embedding(9, embedding_dim=3), "Use output_dim instead of embedding_dim."),
+        (lambda: layers.Dense(9, activations="relu"), "Use activation instead of activations."),
+        (lambda: layers.Conv2D(8, 3, stride=2), "Use strides instead of stride."),
+        (lambda: layers.Dropout(p=0.5), "Use rate instead of p."),
+        (lambda: layers.GRU(3, return_sequnces=True), "Use return_sequences instead of return_sequnces."),
+        (lambda: layers.GRU(3, num_layers=2), "Use a layer for each, with return_sequences=True for all but the last"),
+        (lambda: layers.GRU(3, bidirectional=True), r"Use Bidirectional\(layer\) instead\."),
+        (lambda: layers.Conv1D(8, 3, in_channels=2), "Leave it out: what a layer reads follows from X."),
+    ],
+)
+def test_settings_known_elsewhere(make, advice):
+    with pytest.raises(TypeError, match=rf"__init__\(\) got an unexpected keyword argument .*{advice}"):
+        make()
+
+
+def test_other_errors_of_layers_stay_python_s():
+    for make, message in [(lambda: layers.GRU(zzz=1), "unexpected keyword argument 'zzz'$"), (layers.GRU, "missing 1")]:
+        with pytest.raises(TypeError, match=message):
+            make()
+    assert [*inspect.signature(layers.Dense).parameters][:2] == ["units", "activation"]
+
+
+def test_advice_names_settings_that_there_are():
+    classes = [getattr(layers, name) for name in layers.__all__ if name != "Layer"]
+    settings = {field.name for cls in classes for field in fields(cls)}
+    assert set(SETTINGS) <= settings
+    assert not {*SETTINGS_ADVICE} & settings
 
 
 def test_activations_in_a_list():

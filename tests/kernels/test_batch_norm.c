@@ -25,16 +25,18 @@ static void test_moments(size_t cols, size_t part_rows, double far)
     const size_t n_parts = (ROWS + part_rows - 1) / part_rows;
     matrix x = random_matrix(ROWS, cols, 2), means = new_matrix(n_parts, cols, 3);
     matrix squares = new_matrix(n_parts, cols, 3), mean = new_matrix(1, cols, 0), variance = new_matrix(1, cols, 0);
+    size_t rows[ROWS];
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < cols; j++)
             set(x, i, j, far + at(x, i, j));
     for (size_t part = 0; part < n_parts; part++) {
         const size_t first = part * part_rows, n = ROWS - first < part_rows ? ROWS - first : part_rows;
         void *of_part = (void *)row(means, part), *squares_of_part = (void *)row(squares, part);
+        rows[part] = n;
         K->batch_moments((n + 1) / 2, cols, row(x, first), x.ld, 0, of_part, squares_of_part);
         K->batch_moments(n / 2, cols, row(x, first + (n + 1) / 2), x.ld, (n + 1) / 2, of_part, squares_of_part);
     }
-    K->batch_moments_of_parts(ROWS, part_rows, cols, means.values, squares.values, means.ld, mean.values,
+    K->batch_moments_of_parts(n_parts, rows, cols, means.values, squares.values, means.ld, mean.values,
                               variance.values);
     for (size_t j = 0; j < cols; j++) {
         const moments all = moments_of(x, j, ROWS);

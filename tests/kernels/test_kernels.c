@@ -163,6 +163,7 @@ static const struct {
     TEST(layer_norm),
     TEST(rescale),
     TEST(batch_norm),
+    TEST(recurrent_cells),
 };
 
 /* vmath_accuracy.c's main, compiled as each table's kernels are. */

@@ -5,16 +5,22 @@ import numpy as np
 from fastnn import SequentialClassifier, SequentialRegressor
 from fastnn.engine.layers.registry import make_layers
 from fastnn.layers import (
+    GRU,
     BatchNormalization,
+    Bidirectional,
     Conv1D,
     Conv2D,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GlobalMaxPooling1D,
+    Masking,
     MaxPooling2D,
     Reshape,
 )
+from fastnn.layers.chain import Chain, check_layers, sample_shape
+from fastnn.layers.embedding import check_tokens
 from fastnn.persistence.json_values import Reader
 from fastnn.persistence.sequentials import make_sequential, sequential_parts
 
@@ -30,6 +36,12 @@ def model(*layers, **parameters):
 
 def fit(*layers, **parameters):
     return model(*layers, **parameters).fit(X, Y)
+
+
+def chained(*layers, shape=(None, 2)):
+    """A chain over sequences that differ in their numbers of steps."""
+    check_layers(layers)
+    return Chain(layers, sample_shape(layers, shape), 3)
 
 
 def assign(change, *layers):
@@ -53,6 +65,7 @@ def loaded(**parts):
 
 
 PROVOCATIONS = {
+    "a setting known elsewhere": lambda: GRU(hidden_size=3),
     "a setting": lambda: fit(Dense(0)),
     "a long setting": lambda: fit(Dense("a" * 10_000)),
     "no layer": lambda: fit(Dense(3), MANY),
@@ -92,6 +105,23 @@ PROVOCATIONS = {
     "set_params: a number": lambda: model(Dense(3)).set_params(layers__1=None),
     "set_params: a setting": lambda: model(Dense(3)).set_params(layers__0__filters=3),
     "set_params: a long name": lambda: model(None).set_params(**{"layers__0__" + "a" * 10_000: 3}),
+    "set_params: a setting of a setting": lambda: model(Bidirectional(GRU(3))).set_params(layers__0__layer__filters=3),
+    "sequences: no layer that reads them": lambda: chained(Dense(3)),
+    "sequences: many layers": lambda: chained(*[Dense(3)] * 5000),
+    "sequences: images": lambda: chained(Conv2D(3, 3)),
+    "sequences: Flatten": lambda: chained(Flatten()),
+    "sequences: Reshape": lambda: chained(GRU(3, return_sequences=True), Reshape((3, 4))),
+    "sequences: too few steps": lambda: chained(Masking(), Conv1D(3, 5)).check_lengths([5, 4]),
+    "cells: an activation": lambda: fit(GRU(3, "gelu")),
+    "cells: too many units": lambda: fit(GRU(2**16 + 1)),
+    "Bidirectional: another layer": lambda: fit(Bidirectional(Dense(3))),
+    "Bidirectional: something long": lambda: fit(Bidirectional("a" * 10_000)),
+    "Bidirectional: go_backwards": lambda: fit(Bidirectional(GRU(3, go_backwards=True))),
+    "Bidirectional: merge_mode": lambda: fit(Bidirectional(GRU(3), None)),
+    "Masking: its place": lambda: fit(Dense(3), Masking()),
+    "Embedding: its place": lambda: fit(Dense(3), Embedding(9, 3)),
+    "Embedding: channels": lambda: model(Embedding(9, 3), GRU(3)).fit(IMAGES, Y),
+    "Embedding: a token": lambda: check_tokens(X, None, 9, "layers[0], Embedding(9, 3)"),
     "the engine: a dense layer": lambda: make_layers([("dense", 3)], (4,)),
     "a file: a layer": lambda: Reader({}).read({"layer": [3]}),
     "a file: a layer's dict": lambda: Reader({}).read({"layer": ["Dense", 3]}),

@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
-from fastnn.layers import Activation, Conv2D, Dense, Dropout, Flatten
+from fastnn.layers import GRU, LSTM, Activation, Bidirectional, Conv2D, Dense, Dropout, Flatten, Masking
 from fastnn.training.curve import Curve
 from fastnn.training.state import TrainingState
 
@@ -189,6 +189,12 @@ def test_parameters_set_since(data, path):
     model = MLPRegressor("quantile", 3, quantile=[0.1, 0.5], max_iter=2).fit(*data)
     model.set_params(loss="poisson", quantile=0.5)
     assert_array_equal(through_a_file(model, path).predict(data[0]), model.predict(data[0]))
+
+
+def test_a_layer_in_a_layer(data, path):
+    layers = [Masking(-1), Bidirectional(LSTM(4, return_sequences=True), "sum"), GRU(3)]
+    model = SequentialClassifier([Dense(3)], max_iter=2).fit(*data).set_params(layers=layers)
+    assert through_a_file(model, path).layers == layers
 
 
 def test_weights_given(data, path):

@@ -1,6 +1,6 @@
 """Layers of every kind, with settings in and out of range, for tests/support/fuzz.py."""
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 
 import numpy as np
 
@@ -28,6 +28,31 @@ VALUES = {
     "offset": [0, -3, np.inf],
     "momentum": [0.9, 0, 1, -1],
     "epsilon": [1e-3, 0, HUGE],
+    "recurrent_activation": ["sigmoid", "relu", None, "tanh", "gelu", 3],
+    "return_sequences": [True, False, 0],
+    "go_backwards": [True, False, None],
+    "dropout": [0.0, 0.5, 1, -0.1],
+    "recurrent_dropout": [0.0, 0.25, np.float32(0.5), HUGE],
+    "recurrent_initializer": ["orthogonal", "glorot_uniform", "zeros", "nope"],
+    "unit_forget_bias": [True, False, 1],
+    "layer": [
+        layers.GRU(3),
+        layers.LSTM(2, return_sequences=True),
+        layers.SimpleRNN(3, "relu"),
+        layers.GRU(2, dropout=0.5),
+        layers.GRU(3, go_backwards=True),
+        layers.Dense(3),
+        layers.GRU(0),
+        layers.GRU,
+        None,
+        5,
+    ],
+    "merge_mode": ["concat", "sum", "mul", "ave", None, 3],
+    "input_dim": [9, 100, 3, 2, *COUNTS],
+    "output_dim": COUNTS,
+    "mask_zero": [True, False, 1],
+    "embeddings_initializer": ["uniform", "glorot_uniform", "nope", None],
+    "mask_value": [0.0, 1, -3, np.nan, HUGE],
 }
 KINDS = [getattr(layers, name) for name in layers.__all__ if name != "Layer"]
 INPUT_SHAPES = [None, None, (5, 1), (1, 5, 1), [5], 5, (), (2, 3), (5, 0), (HUGE,), "a", (5, 1, 1, 1), np.int64(5)]
@@ -40,10 +65,7 @@ def any_layer(rng):
     cls = layers.Dense if rng.random() < 0.4 else KINDS[rng.integers(len(KINDS))]
     settings = {}
     for field in fields(cls):
-        if (
-            field.name in ("units", "filters", "kernel_size", "target_shape", "rate", "scale", "name")
-            or rng.random() < 0.2
-        ):
+        if field.default is MISSING or rng.random() < 0.2:
             values = VALUES[field.name]
             settings[field.name] = values[rng.integers(min(len(values), 4) if rng.random() < 0.9 else len(values))]
     return cls(**settings)

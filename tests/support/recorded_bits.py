@@ -19,12 +19,30 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from processes import run_python
+from sklearn.base import is_classifier
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
 from fastnn.engine import isa
 from fastnn.engine.activation import activation_names
 from fastnn.engine.threads import team
 from fastnn.estimators.regressor import LOSSES
+from fastnn.layers import (
+    Activation,
+    AveragePooling1D,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
+    LayerNormalization,
+    MaxPooling1D,
+    MaxPooling2D,
+    Rescaling,
+)
 
 RECORD = Path(__file__).with_suffix(".json")
 N_THREADS = 1, 2, 3
@@ -52,6 +70,13 @@ def images(n_samples=150, n_features=64, dtype="float32"):
     return X
 
 
+def signals(*shape, n_samples=150, dtype="float32"):
+    """Sequences (steps, channels), or maps (height, width, channels)."""
+    if dtype == "uint8":
+        return integers((n_samples, *shape), 0, 256).astype(dtype)
+    return (integers((n_samples, *shape), -32, 33) / 32).astype(dtype)
+
+
 def sparse(n_samples=150, n_features=29, dtype="float32", indices="int32"):
     shape = n_samples, n_features
     X = sp.csr_matrix((integers(shape, -32, 33) / 32 * (integers(shape, 0, 5, seed=1) == 0)).astype(dtype))
@@ -61,7 +86,7 @@ def sparse(n_samples=150, n_features=29, dtype="float32", indices="int32"):
 
 def targets(X, kind):
     """Classes (kind is how many), an indicator matrix, columns of classes, numbers, or counts."""
-    X = np.asarray(X.todense()) if sp.issparse(X) else X
+    X = np.asarray(X.todense()) if sp.issparse(X) else X.reshape(len(X), -1)
     score = np.rint(32 * X.sum(axis=1, dtype=np.float64)).astype(np.int64)
     if kind == 2:
         return (score > np.sort(score)[len(score) // 2]).astype(int)
@@ -113,7 +138,7 @@ def twice(model, p):
 
 def in_parts(model, p):
     """With a part of its own size in each call, the last of one sample."""
-    classes = {} if isinstance(model, MLPRegressor) else {"classes": np.unique(p.y)}
+    classes = {"classes": np.unique(p.y)} if is_classifier(model) else {}
     for part in (slice(0, 64), slice(64, 149), slice(149, 150)):
         model.partial_fit(p.X[part], p.y[part], sample_weight=p.weights[part], **classes)
 
@@ -143,7 +168,8 @@ class Case(NamedTuple):
 
 
 CASES = {}
-NETWORK = {"hidden_layer_sizes": (50, 33), "batch_size": 64, "max_iter": 2, "learning_rate_init": 0.01}
+SHORT = {"batch_size": 64, "max_iter": 2, "learning_rate_init": 0.01, "random_state": 0}
+NETWORK = {"hidden_layer_sizes": (50, 33)}
 BY_ROWS = {"hidden_layer_sizes": (12,), "batch_size": 100}
 # Too many weights in the last layers for a thread to take its rows through them by itself.
 WIDE = {"hidden_layer_sizes": (300, 200), "batch_size": 40}
@@ -151,13 +177,16 @@ WIDE = {"hidden_layer_sizes": (300, 200), "batch_size": 40}
 
 def add(estimator, name, problem, train=fit, exact=True, **settings):
     if estimator is not Perceptron:
-        settings = {**NETWORK, "random_state": 0, **settings}
+        settings = {**({} if "layers" in settings else NETWORK), **SHORT, **settings}
     name = f"{estimator.__name__}: {name}"
     assert name not in CASES
     CASES[name] = Case(estimator, settings, problem, train, exact)
 
 
-classifier, regressor, perceptron = (partial(add, estimator) for estimator in (MLPClassifier, MLPRegressor, Perceptron))
+classifier, regressor, perceptron, sequential_classifier, sequential_regressor = (
+    partial(add, estimator)
+    for estimator in (MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor)
+)
 
 SOLVERS = {
     "sgd": {"solver": "sgd", "momentum": 0},
@@ -278,6 +307,51 @@ for name, make in {
     perceptron(f"twice, {name}", two, twice, fit_intercept=False, max_iter=3)
     perceptron(f"from given weights, {name}", several, from_given, shuffle=False, max_iter=3)
 
+# In convolutions with 21 and 9 filters, tiles of every instruction set are cut; where 64 samples are cut into parts,
+# too. Positions are odd in number, so that pooling leaves some out.
+for dtype in ("float32", "float64"):
+    maps, steps = (partial(signals, *shape, dtype=dtype) for shape in ((11, 9, 2), (13, 3)))
+    for name, layers in {
+        "Conv2D, pooling and Dropout": [
+            Conv2D(21, 3, padding="same"), MaxPooling2D(), Dropout(0.25), Conv2D(9, (2, 3), strides=(1, 2)),
+            Dropout(0.5), Flatten(), Dense(12),
+        ],
+        "Conv2D, depthwise and pointwise": [
+            Conv2D(6, 3, groups=2, padding="same", activation=None), Conv2D(21, 1, use_bias=False), MaxPooling2D(3),
+        ],
+        "AveragePooling2D": [Conv2D(9, 3, activation="tanh"), AveragePooling2D((2, 3), strides=(2, 1))],
+        "BatchNormalization of maps": [
+            Conv2D(21, 3), BatchNormalization(momentum=0.5), MaxPooling2D(), Conv2D(9, 2), BatchNormalization(),
+            Activation("silu"), Dropout(0.25),
+        ],
+        "BatchNormalization after sums": [
+            Conv2D(21, 3, activation=None, use_bias=False), BatchNormalization(momentum=0.5), Activation("relu"),
+            MaxPooling2D(), Dense(12, None), BatchNormalization(momentum=0.5), Activation("relu"),
+        ],
+        "LayerNormalization of maps": [Conv2D(21, 3, activation=None), LayerNormalization(), Activation("gelu")],
+    }.items():  # fmt: skip
+        sequential_classifier(f"{name}, {dtype}", problem(3, maps), weighted, layers=layers, clip_norm=1.0)
+    for name, layers in {
+        "Conv1D, same": [
+            Conv1D(21, 3, padding="same", strides=2), Conv1D(9, 2, dilation_rate=2, padding="same"),
+            GlobalAveragePooling1D(),
+        ],
+        "Conv1D, causal": [
+            Conv1D(21, 3, padding="causal"), MaxPooling1D(2, strides=1), Conv1D(9, 3, padding="causal", groups=3),
+            GlobalMaxPooling1D(),
+        ],
+        "AveragePooling1D": [Dense(9), AveragePooling1D(3), Flatten(), Dropout(0.25)],
+        "normalization of vectors": [
+            BatchNormalization(), Flatten(), Dense(50), LayerNormalization(), Dense(33), BatchNormalization(),
+        ],
+    }.items():  # fmt: skip
+        sequential_regressor(f"{name}, {dtype}", problem("three numbers", steps), layers=layers, alpha=0.125)
+    sequential_classifier(f"Rescaling of uint8, {dtype}", problem(10, signals, 11, 9, 1, dtype="uint8"), dtype=dtype,
+                          layers=[Rescaling(1 / 256, -0.5), Conv2D(9, 3), MaxPooling2D()])  # fmt: skip
+    for method in (twice, in_parts):
+        layers = [Conv1D(9, 3), BatchNormalization(), Dropout(0.25), GlobalMaxPooling1D()]
+        sequential_regressor(f"{method.__name__}, {dtype}", problem("numbers", steps), method, layers=layers)
+
 # -- what they come to ------------------------------------------------------------------------------------------------
 
 
@@ -290,16 +364,21 @@ def results(case, n_threads):
         case.train(model, case.problem)
     if is_perceptron:  # it predicts by a product of NumPy's
         return [model.coef_, model.intercept_, model.n_mistakes_, np.array([model.n_iter_, model.t_])]
-    X = case.problem.X
-    arrays = [*model.coefs_, *model.intercepts_, np.array(model.loss_curve_)]
+    X, has_layers = case.problem.X, "layers" in case.settings
+    if has_layers:
+        arrays = [array for of_layer in model.weights_ for array in of_layer.values()]
+    else:
+        arrays = [*model.coefs_, *model.intercepts_]
+    arrays += [np.array(model.loss_curve_)]
     arrays += [np.array([model.n_iter_, model.t_, model.best_epoch_])]
     if model.validation_scores_ is not None:
         arrays += [np.array(model.validation_scores_), np.array(model.validation_loss_curve_)]
-    predict = model.predict if isinstance(model, MLPRegressor) else model.predict_proba
+    predict = model.predict_proba if is_classifier(model) else model.predict
     for samples in (X, X[:3]):
         predicted = predict(samples)
         arrays += predicted if isinstance(predicted, list) else [predicted]
-    return arrays + [model.hidden_activations(X, layer) for layer in range(len(model.coefs_) - 1)]
+    n_hidden = len(model.layers) if has_layers else len(model.coefs_) - 1
+    return arrays + [model.hidden_activations(X, layer) for layer in range(n_hidden)]
 
 
 def digest(arrays):

@@ -77,26 +77,17 @@ cdef book_operations(Plan *plan, list phases, Workspace space):
         (operation - 1).ends_phase = True
 
 
-cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple dropout, list phases, int n_threads,
-                                 Workspace space) except NULL:
-    """The layers, what each needs for itself, and the signals that they make. Returns the terms of any sum.
-
-    Each thread has a view of them. They differ in what is the thread's own: scratch memory, and signals of which it
-    needs only a few samples at a time.
-    """
-    cdef const uint32_t *all_terms
+cdef book_layers(Plan *plan, Network network, list phases, int n_threads, Workspace space):
+    """The layers, and what each needs for itself, as each thread sees them: it has scratch memory of its own."""
     cdef EngineLayer engine_layer
     cdef View *view
     cdef Layer *layer
-    cdef Signal *signal
-    cdef size_t i, first = 0
+    cdef size_t i, first = 0, most_parts = n_parts(plan, plan.batch_size)
     cdef int thread
-    layers, dtype, batch_size = network.layers, network.dtype, <object> plan.batch_size
+    layers, dtype = network.layers, network.dtype
     operations = schedule.by_name(phases)
     own = schedule.signals_of_rows(phases, len(layers))
-    n_rows = batch_size * max(math.prod(layer.input_shape[:-1]) for layer in layers)
-    depth = (<object> n_parts(plan, plan.batch_size)).bit_length()  # at least that of the tree of parts
-    all_terms = space.terms(max(*network.sizes, n_rows))
+    depth = (<object> most_parts).bit_length()  # at least that of the tree of parts
     plan.views = <View *> space.zeros(n_threads * sizeof(View), np.uint8)
     for thread in range(n_threads):
         view = &plan.views[thread]
@@ -105,36 +96,60 @@ cdef const uint32_t *book_layers(Plan *plan, Network network, Loss loss, tuple d
         view.own = <bint *> space.zeros(plan.n_layers * sizeof(bint), np.uint8)
         view.has_own = any(own)
     for i in range(plan.n_layers):
-        engine_layer, layer, signal = layers[i], &plan.views[0].layers[i], &plan.views[0].signals[i]
+        engine_layer, layer = layers[i], &plan.views[0].layers[i]
         layer[0] = network.layer_list[i]
         layer.parameters = plan.gradients + first
         first += layer.n_parameters
-        layer.workspace = engine_layer.book(layer, batch_size, ("back", i) in operations["rows"], space)
+        layer.workspace = engine_layer.book(layer, plan.batch_size, ("back", i) in operations["rows"], space)
         if ("grad", i) in operations["rows"]:
             layer.part_size = round_up(packed_size_of(layer), CACHE_LINE)
-            layer.parts = space.zeros(n_parts(plan, plan.batch_size) * layer.part_size, dtype)
+            layer.parts = space.zeros(most_parts * layer.part_size, dtype)
         if layer.coupling != NULL:
             layer.sums_size = round_up(engine_layer.sums_size(), CACHE_LINE)
-            layer.sums = space.zeros(n_parts(plan, plan.batch_size) * layer.sums_size, dtype)
-        signal[0] = network.signal_list[i]  # its shape
-        signal.columns = signal.samples = every_term(all_terms)
-        signal.number = i
-        if i < plan.n_layers - 1 and dropout:
-            signal.dropout = dropout[i]
+            layer.sums = space.zeros(most_parts * layer.sums_size, dtype)
         scratch = engine_layer.scratch_size()
         for thread in range(n_threads if i >= plan.first_layer else 0):
             view = &plan.views[thread]
-            view.layers[i], view.signals[i], view.own[i] = layer[0], signal[0], own[i]
+            view.layers[i], view.own[i] = layer[0], own[i]
             view.layers[i].scratch = space.zeros(scratch, dtype) if scratch > 0 else NULL
             if layer.coupling != NULL:
+                view.layers[i].part_rows = <size_t *> space.zeros(most_parts, np.uintp)
                 view.layers[i].all_sums = space.zeros(layer.sums_size, dtype)
                 view.layers[i].all_gradients = space.zeros((1 + depth) * layer.part_size, dtype)
-            if thread == 0 or own[i]:
-                book_signal(plan, &view.signals[i], engine_layer, network, loss, operations,
-                            plan.chunk_samples if own[i] else plan.batch_size, space)
-            else:
-                view.signals[i] = plan.views[0].signals[i]
-            if layer.coupling != NULL and ("back", i) in operations["rows"]:
+
+
+cdef const uint32_t *book_signals(Plan *plan, Network network, Loss loss, tuple dropout, list phases, int n_threads,
+                                  list batch_rows, list chunk_rows, Workspace space) except NULL:
+    """The signals that the layers make. Returns the terms of any sum.
+
+    A thread has signals of its own where it needs only a few samples at a time. batch_rows and chunk_rows are the most
+    rows of a batch, and of a chunk, in what each layer reads and, at their end, in the outputs.
+    """
+    cdef const uint32_t *all_terms
+    cdef View *view
+    cdef Signal *signal
+    cdef size_t i
+    cdef int thread
+    layers = network.layers
+    operations = schedule.by_name(phases)
+    all_terms = space.terms(max(*network.sizes, *(layer.output_shape[-1] for layer in layers), *batch_rows))
+    for i in range(plan.first_layer, plan.n_layers):
+        for thread in range(n_threads):
+            view = &plan.views[thread]
+            signal = &view.signals[i]
+            if thread > 0 and not view.own[i]:
+                signal[0] = plan.views[0].signals[i]
+                continue
+            rows = chunk_rows if view.own[i] else batch_rows
+            signal[0] = network.signal_list[i]  # its shape
+            signal.columns = signal.samples = every_term(all_terms)
+            signal.number = i
+            if i < plan.n_layers - 1 and dropout:
+                signal.dropout = dropout[i]
+            book_signal(plan, signal, layers[i], network, loss, operations, rows[i], rows[i + 1], space)
+        for thread in range(n_threads):
+            view = &plan.views[thread]
+            if view.layers[i].coupling != NULL and ("back", i) in operations["rows"]:
                 share_delta(&view.signals[i - 1], &view.signals[i])
     return all_terms
 
@@ -149,15 +164,15 @@ cdef share_delta(const Signal *below, Signal *above):
 
 
 cdef book_signal(const Plan *plan, Signal *signal, EngineLayer layer, Network network, Loss loss, dict operations,
-                 n_samples, Workspace space):
-    """The arrays of the signal that a layer makes of so many samples."""
+                 rows_below, n_rows, Workspace space):
+    """The arrays of so many rows of the signal that a layer makes."""
     cdef const fastnn_kernels *kernels = plan.kernels
     dtype, i = network.dtype, signal.number
     is_last = i == plan.n_layers - 1
     # A loss of logits is computed from the last layer's sums, before the head.
     activation = network.head if is_last and not loss.from_logits else layer.activation
     signal.activation = number(activation)
-    n_rows = round_up(n_samples, kernels.tile_cols) * signal.positions
+    n_rows = round_up(n_rows, kernels.tile_cols)  # whole tiles are written
     size = n_rows * <object> signal.ld + <object> kernels.tile_cols  # vectors may be read that end past the last row
     signal.kept = signal.values = space.zeros(size, dtype)
     if is_last and loss.from_logits:
@@ -169,7 +184,7 @@ cdef book_signal(const Plan *plan, Signal *signal, EngineLayer layer, Network ne
             signal.kept = signal.sums = space.zeros(size, dtype)
     if layer.memo_size() > 0 and any((name, i) in operations["rows"] for name in ("grad", "back")):
         signal.memo_size = layer.memo_size()
-        signal.memo = space.zeros(n_samples * signal.memo_size, dtype)
+        signal.memo = space.zeros((rows_below if layer.notes_inputs() else n_rows) * signal.memo_size, dtype)
     if signal.dropout > 0:
         signal.mask = space.zeros(size, dtype)
         if signal.sums == NULL:
@@ -186,11 +201,11 @@ cdef size_t packed_size_of(const Layer *layer) noexcept:
     return size
 
 
-cdef book_targets(Segment *segment, Network network, Loss loss, Workspace space):
-    """The targets and weights of a batch and of the next one, and the losses of a batch's parts."""
+cdef book_targets(Segment *segment, Network network, Loss loss, n_rows, Workspace space):
+    """The targets and weights of a batch's rows and of the next one's, and the losses of a batch's parts."""
     cdef TargetRows *targets
     cdef size_t i
-    n_rows = round_up(segment.plan.batch_size, segment.plan.kernels.tile_cols)
+    n_rows = round_up(n_rows, segment.plan.kernels.tile_cols)
     for i in range(2):
         targets = &segment.gathered[i].targets
         targets.weights = space.zeros(n_rows * loss.n_targets, network.dtype)
@@ -201,7 +216,7 @@ cdef book_targets(Segment *segment, Network network, Loss loss, Workspace space)
     segment.progress.losses = <double *> space.zeros(n_parts(&segment.plan, segment.plan.batch_size), np.float64)
 
 
-cdef Workspace book_dense_input(Segment *segment, Network network, const uint32_t *all_terms):
+cdef Workspace book_dense_input(Segment *segment, Network network, batch_rows, const uint32_t *all_terms):
     """A batch of X as dense rows, and the next one, with the terms that are not zero throughout a tile."""
     cdef Signal inputs[2]  # copies: if there is not enough memory, the segment stays as it is
     cdef Signal *signal
@@ -210,13 +225,13 @@ cdef Workspace book_dense_input(Segment *segment, Network network, const uint32_
     cdef Workspace space = Workspace()
     n_features, batch_size = network.sizes[0], <object> segment.plan.batch_size
     row_tiles, column_tiles = n_tiles(kernels, batch_size), n_tiles(kernels, n_features)
-    n_rows = round_up(batch_size, kernels.tile_cols)
+    n_rows = round_up(batch_rows, kernels.tile_cols)
     for i in range(2):
         signal = &inputs[i]
         signal[0] = segment.gathered[i].signal
         network.shape_input(signal)
         signal.columns = signal.samples = every_term(all_terms)
-        signal.values = space.zeros(n_rows * signal.positions * <object> signal.ld, network.dtype)
+        signal.values = space.zeros(n_rows * <object> signal.ld, network.dtype)
         signal.entries.starts, signal.entries.capacity = NULL, 0
     if inputs[0].positions == 1:
         inputs[0].columns.terms = <uint32_t *> space.zeros(row_tiles * n_features, np.uint32)

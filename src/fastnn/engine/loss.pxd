@@ -36,16 +36,17 @@ cdef class Loss:
 
 # The targets or labels, and the weights, of all samples, as the caller has them.
 cdef struct TargetSamples:
-    const int32_t *labels  # (n_samples, n_groups)
+    const int32_t *labels  # (n_rows, n_groups)
     fastnn_samples targets
     fastnn_samples weights
+    const intptr_t *starts  # (n_samples + 1) where each sample's rows begin; NULL: each has one
 
 
 cdef class Targets:
     cdef TargetRows rows  # without memory for targets, labels and weights
     cdef TargetSamples samples
     cdef tuple arrays  # kept alive
-    cdef _set_weights(self, weights, n_samples)
+    cdef _set_weights(self, weights, n_rows, each)
     cdef _set_labels(self, Loss loss, labels, cnp.ndarray order)
 
 

@@ -108,11 +108,9 @@ cdef class Loss:
 
     def check(self, network):
         """Raise ValueError unless the network has the head and the outputs of this loss."""
-        if network.layers[-1].n_positions() > 1:
-            raise ValueError(
-                f"the last layer must make a vector of each sample, got shape {network.layers[-1].output_shape}")
-        if (self.head, self.n_outputs) != (network.head, network.sizes[-1]):
-            raise ValueError(f"loss must have {network.sizes[-1]} outputs with the head {network.head!r}, as the "
+        n_outputs = network.layers[-1].output_shape[-1]
+        if (self.head, self.n_outputs) != (network.head, n_outputs):
+            raise ValueError(f"loss must have {n_outputs} outputs with the head {network.head!r}, as the "
                              f"network has, got {self.n_outputs} with {self.head!r}")
         if self.name == "softmax" and self.groups != network.groups:
             raise ValueError(f"loss must have the network's groups of outputs, {network.groups}, got {self.groups}")
@@ -141,21 +139,23 @@ cdef class Targets:
     dtype : dtype
         The network's type.
     targets : ndarray
-        For the loss softmax, int32 classes of shape (n_samples,) or (n_samples, n_groups); for another loss, numbers
-        of any real type, of shape (n_samples, n_outputs).
-    weights : ndarray of shape (n_samples,) or (n_samples, n_targets), or None
-        The factors of the losses of samples, or of each target of each sample. None: all are 1.
-    n_samples : int
+        For the loss softmax, int32 classes of shape (n_rows,) or (n_rows, n_groups); for another loss, numbers of any
+        real type, of shape (n_rows, n_outputs). A sample has one row, or one for each step.
+    weights : ndarray of shape (n_rows,) or (n_rows, n_targets), or None
+        The factors of the losses of rows, or of each target of each row. None: all are 1.
+    n_rows : int
     order : ndarray of intp, default=None
-        The samples that will be read. None: all.
+        The rows that will be read. None: all.
+    starts : ndarray of intp of shape (n_samples + 1,), default=None
+        Where each sample's rows begin. None: each sample has one row.
 
     Raises
     ------
     ValueError
-        If targets or weights do not fit the loss or the number of samples.
+        If targets or weights do not fit the loss or the number of rows.
     """
 
-    def __init__(self, Loss loss, dtype, targets, weights, n_samples, order=None):
+    def __init__(self, Loss loss, dtype, targets, weights, n_rows, order=None, cnp.ndarray starts=None):
         cdef cnp.ndarray settings = np.array(loss.settings, dtype)
         cdef TargetRows *rows = &self.rows
         softmax = loss.name == "softmax"
@@ -165,23 +165,25 @@ cdef class Targets:
         rows.n_outputs, rows.n_groups, rows.group_starts = loss.n_outputs, len(loss.groups), &loss.starts[0]
         rows.n_weights = loss.n_targets
 
-        if len(targets) != n_samples:
-            raise ValueError(f"len(targets) must be {n_samples}, one for each sample, got {len(targets)}")
+        each = "sample" if starts is None else "step of the outputs"
+        if len(targets) != n_rows:
+            raise ValueError(f"len(targets) must be {n_rows}, one for each {each}, got {len(targets)}")
         if softmax:
             targets = self._set_labels(loss, targets, order)
         else:
             self.samples.targets = samples_of(targets, "targets")
             if self.samples.targets.n_features != loss.n_outputs:
-                raise ValueError(f"targets must have shape ({n_samples}, {loss.n_outputs}), got {targets.shape}")
-        self.arrays = loss, settings, targets, self._set_weights(weights, n_samples)
+                raise ValueError(f"targets must have shape ({n_rows}, {loss.n_outputs}), got {targets.shape}")
+        self.samples.starts = NULL if starts is None else <const intptr_t *> cnp.PyArray_DATA(starts)
+        self.arrays = loss, settings, targets, self._set_weights(weights, n_rows, each), starts
 
-    cdef _set_weights(self, weights, n_samples):
+    cdef _set_weights(self, weights, n_rows, each):
         """Let the weights be read. One that holds for several samples or targets is not copied: its stride is 0."""
         cdef fastnn_samples *samples = &self.samples.weights
         if weights is None:
             weights = ONE
-        elif len(weights) != n_samples:
-            raise ValueError(f"len(weights) must be {n_samples}, one for each sample, got {len(weights)}")
+        elif len(weights) != n_rows:
+            raise ValueError(f"len(weights) must be {n_rows}, one for each {each}, got {len(weights)}")
         elif weights.ndim == 1:
             weights = weights[:, None]
         samples[0] = samples_of(weights, "weights")
@@ -191,7 +193,7 @@ cdef class Targets:
             samples.n_features, samples.col_stride = self.rows.n_weights, 0
         if samples.n_features != self.rows.n_weights:
             raise ValueError(
-                f"weights must have shape ({n_samples},) or ({n_samples}, {self.rows.n_weights}), got {weights.shape}")
+                f"weights must have shape ({n_rows},) or ({n_rows}, {self.rows.n_weights}), got {weights.shape}")
         return weights
 
     cdef _set_labels(self, Loss loss, labels, cnp.ndarray order):
@@ -225,25 +227,37 @@ cdef class Targets:
 
 cdef void gather_targets(const fastnn_kernels *kernels, const TargetSamples *samples, const intptr_t *order,
                          size_t first, size_t n, const TargetRows *rows, size_t row) noexcept nogil:
-    """Gather the targets and weights of n samples into rows row ... row + n - 1.
+    """Gather the targets and weights of n samples into row `row` and those that follow.
 
     The samples are order[first] and those after it in the order; if order is NULL, first and those after it.
     """
-    cdef size_t i, group, sample, itemsize = kernels.itemsize, n_groups = rows.n_groups
+    cdef size_t i, sample
+    if samples.starts == NULL:
+        gather_rows(kernels, samples, order + first if order != NULL else NULL, first, n, rows, row)
+        return
+    for i in range(first, first + n):
+        sample = i if order == NULL else <size_t> order[i]
+        gather_rows(kernels, samples, NULL, samples.starts[sample], samples.starts[sample + 1] - samples.starts[sample],
+                    rows, row)
+        row += samples.starts[sample + 1] - samples.starts[sample]
+
+
+cdef void gather_rows(const fastnn_kernels *kernels, const TargetSamples *samples, const intptr_t *numbers,
+                      size_t first, size_t n, const TargetRows *rows, size_t row) noexcept nogil:
+    """Gather n rows of these numbers; if numbers is NULL, from `first` on."""
+    cdef size_t i, group, source, itemsize = kernels.itemsize, n_groups = rows.n_groups
     cdef fastnn_samples targets = samples.targets, weights = samples.weights
-    if order == NULL:
+    if numbers == NULL:
         skip_samples(&targets, first)
         skip_samples(&weights, first)
-    else:
-        order += first
-    kernels.gather(&weights, order, n, rows.weights + row * rows.n_weights * itemsize, rows.n_weights)
+    kernels.gather(&weights, numbers, n, rows.weights + row * rows.n_weights * itemsize, rows.n_weights)
     if rows.loss != SOFTMAX_LOSS:
-        kernels.gather(&targets, order, n, rows.targets + row * rows.n_outputs * itemsize, rows.n_outputs)
+        kernels.gather(&targets, numbers, n, rows.targets + row * rows.n_outputs * itemsize, rows.n_outputs)
         return
     for i in range(n):
-        sample = first + i if order == NULL else <size_t> order[i]
+        source = first + i if numbers == NULL else <size_t> numbers[i]
         for group in range(n_groups):
-            rows.labels[(row + i) * n_groups + group] = samples.labels[sample * n_groups + group]
+            rows.labels[(row + i) * n_groups + group] = samples.labels[source * n_groups + group]
 
 
 cdef double total_weight(const fastnn_kernels *kernels, const TargetRows *targets, size_t rows) noexcept nogil:

@@ -6,7 +6,7 @@ import numpy as np
 
 cimport numpy as cnp
 from libc.stddef cimport size_t
-from libc.stdint cimport uint32_t
+from libc.stdint cimport intptr_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
@@ -18,11 +18,13 @@ from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport FASTNN_IDENTITY, fastnn_matrix, fastnn_rescaling, fastnn_samples
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
+from fastnn.engine.layers.layer import n_numbers
 from fastnn.engine.layers.registry import make_layers, weight_shapes
 from fastnn.engine.layers.signal cimport Signal, signal_size
 from fastnn.engine.loss cimport Loss, Targets
 from fastnn.engine.prediction cimport Forward, divide_space, forward_blocks
 from fastnn.engine.products cimport every_term, packed_size
+from fastnn.engine.steps import cut_by_rows, starts_of, steps_by_layer
 from fastnn.engine.threads.team cimport affordable_team, run_team, team_seconds
 
 cnp.import_array()
@@ -48,7 +50,7 @@ cdef class Network:
         The kind and the settings of each layer, as ``("dense", units, activation)``: see the file of each kind in
         ``engine/layers``. The last layer's activation must be identity, since `head` follows it.
     input_shape : tuple of int
-        The shape of one sample: (n_features,), or (positions, channels).
+        The shape of one sample: (n_features,), or (positions, channels). Sequences of any length are (None, channels).
     head : str
         The function of the last layer's sums that gives the outputs: one of `heads`.
     dtype : float32 or float64
@@ -63,7 +65,10 @@ cdef class Network:
     ----------
     layers : tuple of EngineLayer
     sizes : tuple of int
-        How many numbers a sample has: in X, and in what each layer makes of it.
+        How many numbers a sample has: in X, and in what each layer makes of it. A sequence of any length counts as one
+        step.
+    is_ragged : bool
+        Whether X is sequences of any length.
     activations : tuple of str
         The activation of each layer but the last.
     shapes : tuple of tuple of int
@@ -73,7 +78,12 @@ cdef class Network:
         Which of these arrays have a penalty: the matrices.
     parameters : ndarray of shape (n_packed,)
         All weights and biases, packed as the kernels read them, in one block that is aligned to a cache line. The
-        layout depends on the instruction set. Copy the array to keep a state, and write into it to restore one.
+        layout depends on the instruction set. Copy the array to keep a state, which `restore` restores.
+    version : int
+        It grows when a trainer, `set_weights` or `restore` has changed the parameters.
+    predictor : tuple of (int, object), or None
+        What the network's owner has made of its weights to predict with, after the version that it was made of.
+        Neither a copy nor a pickle has it.
 
     Raises
     ------
@@ -100,14 +110,19 @@ cdef class Network:
         self.head, self.dtype, self.kernels = head, np.dtype(dtype), kernels_for(dtype, level)
         if head not in heads:
             raise ValueError(f"head must be one of {', '.join(heads)}, got {head!r}")
-        self.description, self.input_shape = tuple(map(tuple, description)), tuple(map(int, input_shape))
+        self.description = tuple(map(tuple, description))
+        self.input_shape = tuple(None if size is None else int(size) for size in input_shape)
+        self.is_ragged = None in self.input_shape
         # Columns are counted in 32 bits, and matrices of 2^31 rows or columns have more numbers than memory.
-        if not self.input_shape or not 1 <= min(self.input_shape) or not math.prod(self.input_shape) < 2**31:
-            raise ValueError(f"input_shape must be positive, with a product below 2**31, got {self.input_shape}")
+        known = self.input_shape[self.is_ragged:]
+        if not known or not 1 <= min(known) or not math.prod(known) < 2**31 or self.is_ragged and len(known) != 1:
+            raise ValueError(f"input_shape must be positive, with a product below 2**31, or (None, channels), "
+                             f"got {self.input_shape}")
         self._lay_out()
-        self.groups = self.sizes[-1:] if groups is None else tuple(map(int, groups))
-        if sum(self.groups) != self.sizes[-1] or min(self.groups) < 1:
-            raise ValueError(f"groups must be positive and add up to {self.sizes[-1]} outputs, got {self.groups}")
+        n_outputs = self.layers[-1].output_shape[-1]
+        self.groups = (n_outputs,) if groups is None else tuple(map(int, groups))
+        if sum(self.groups) != n_outputs or min(self.groups) < 1:
+            raise ValueError(f"groups must be positive and add up to {n_outputs} outputs, got {self.groups}")
         self.group_starts = np.cumsum((0, *self.groups)).astype(np.uintp)
         if weights is not None:
             self.set_weights(weights)
@@ -123,7 +138,7 @@ cdef class Network:
         if layers[-1].activation != "identity":
             raise ValueError(
                 f"the last layer's activation must be 'identity', got {layers[-1].activation!r}: the head follows it")
-        longest = math.prod(self.input_shape)
+        longest = n_numbers(self.input_shape)
         for i in range(len(layers)):
             engine_layer, signal = layers[i], &self.signal_list[i]
             engine_layer.kernels = self.kernels
@@ -133,14 +148,15 @@ cdef class Network:
             if signal.positions == 1 or any(layer.reads_whole_vectors() for layer in layers[i : i + 2]):
                 signal.ld = row_length(signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
             signal.activation = number(engine_layer.activation)
-            longest = max(longest, signal.channels)
+            longest, self.widest = max(longest, signal.channels), max(self.widest, signal.ld)
             if signal.positions > 1:
                 largest = max(largest, signal_size(signal))
-        self.block_samples = min(FORWARD_SAMPLES, max(LEAST_FORWARD_SAMPLES, FORWARD_NUMBERS // largest))
+        least = max(LEAST_FORWARD_SAMPLES, *(layer.least_chunk() for layer in layers))
+        self.block_samples = min(FORWARD_SAMPLES, max(least, FORWARD_NUMBERS // largest))
         if schedule.first_layer(layers) > 0:
             self.input_rescaling = <const fastnn_rescaling *> (<EngineLayer> layers[0]).shape
         self.layers = tuple(layers)
-        self.sizes = (math.prod(self.input_shape), *(math.prod(layer.output_shape) for layer in layers))
+        self.sizes = (n_numbers(self.input_shape), *(n_numbers(layer.output_shape) for layer in layers))
         self.activations = tuple(layer.activation for layer in layers[:-1])
 
         shapes = [layer.parameter_shapes() for layer in layers]
@@ -182,10 +198,43 @@ cdef class Network:
     cdef void shape_input(self, Signal *signal) noexcept:
         """Give a signal the shape of the samples that the first layer reads."""
         signal.channels = self.input_shape[-1]
-        signal.positions = math.prod(self.input_shape[:-1])
+        signal.positions = 0 if self.is_ragged else math.prod(self.input_shape[:-1])
         # The rows of several positions are gathered as one.
-        signal.ld = signal.channels if signal.positions > 1 else row_length(
+        signal.ld = signal.channels if signal.positions != 1 else row_length(
             signal.channels, self.kernels.tile_cols, self.kernels.itemsize)
+
+    def makes_sequences(self, depth=None):
+        """Whether what so many layers make of a sample has several rows: if all do, it has an output for each step."""
+        return len(self.layers[len(self.layers) - 1 if depth is None else depth - 1].output_shape) == 2
+
+    def output_steps(self, steps, depth=None):
+        """The numbers of steps of what so many layers make of sequences of any length; None if it has none.
+
+        Parameters
+        ----------
+        steps : ndarray of intp of shape (n_samples,)
+        depth : int, default=None
+            None: all layers.
+        """
+        for layer in self.layers[:depth]:
+            steps = layer.output_steps(steps)
+            if steps is None:
+                return None
+        return steps
+
+    def row_starts(self, X, depth=None):
+        """Where each sample's rows begin in what so many layers make of samples; None: each has one.
+
+        Returns
+        -------
+        ndarray of intp of shape (n_samples + 1,), or None
+        """
+        if not self.makes_sequences(depth):
+            return None
+        if self.is_ragged:
+            return starts_of(self.output_steps(X.lengths, depth))
+        n_steps = self.layers[len(self.layers) - 1 if depth is None else depth - 1].n_positions()
+        return np.arange(X.shape[0] + 1, dtype=np.intp) * n_steps
 
     cdef check_samples(self, const fastnn_samples *samples):
         """Refuse samples that the first layer cannot read."""
@@ -218,6 +267,7 @@ cdef class Network:
         cdef size_t i, first = 0, n_layers = len(self.layers)
         copied.kernels, copied.dtype, copied.head, copied.groups = self.kernels, self.dtype, self.head, self.groups
         copied.description, copied.input_shape, copied.layers = self.description, self.input_shape, self.layers
+        copied.is_ragged, copied.widest = self.is_ragged, self.widest
         copied.sizes, copied.activations, copied.shapes = self.sizes, self.activations, self.shapes
         copied.sample_flops, copied.scratch_size = self.sample_flops, self.scratch_size
         copied.block_samples = self.block_samples
@@ -244,6 +294,12 @@ cdef class Network:
     def set_weights(self, weights):
         """Set all weights from arrays as `shapes` lists them, of any real type."""
         self.pack(weights, self.parameters)
+        self.version += 1
+
+    def restore(self, parameters):
+        """Set all parameters from an array that is laid out as `parameters` is."""
+        self.parameters[:] = parameters
+        self.version += 1
 
     def pack(self, weights, cnp.ndarray packed):
         """Write arrays, as `shapes` lists them, into one array that is laid out as `parameters` is."""
@@ -298,7 +354,10 @@ cdef class Network:
     # -- prediction ----------------------------------------------------------------------------------------------------
 
     def worth_sharing(self, size_t n_samples):
-        """Whether so many samples are enough work for several threads. If not, `forward` uses one."""
+        """Whether so many samples are enough work for several threads. If not, `forward` uses one.
+
+        Of sequences of any length, n_samples is the number of all steps.
+        """
         return n_samples > self.block_samples and n_samples * self.sample_flops > PARALLEL_FLOPS
 
     def forward(self, X, int n_threads, depth=None):
@@ -306,7 +365,7 @@ cdef class Network:
 
         Parameters
         ----------
-        X : ndarray or CSR matrix of shape (n_samples, n_features)
+        X : ndarray or CSR matrix of shape (n_samples, n_features), or Sequences
             Of any real type and any strides. It is converted block by block.
         n_threads : int
             The most threads to use.
@@ -317,16 +376,22 @@ cdef class Network:
         Returns
         -------
         ndarray of shape (n_samples, n_outputs)
-            The same bits for any number of threads.
+            The same bits for any number of threads. Of layers that make sequences of any length, and of a last layer
+            that makes sequences, the rows of all steps, one sequence after the other.
         """
         cdef Forward job
         cdef cnp.ndarray out
-        depth = len(self.layers) if depth is None else depth
-        if not 1 <= depth <= len(self.layers):
-            raise ValueError(f"depth must be from 1 to {len(self.layers)}, got {depth}")
-        out = np.empty((n_rows(X), self.sizes[depth]), self.dtype)
+        n_layers = len(self.layers)
+        depth = n_layers if depth is None else depth
+        if not 1 <= depth <= n_layers:
+            raise ValueError(f"depth must be from 1 to {n_layers}, got {depth}")
+        starts = self.row_starts(X, depth) if self.is_ragged or depth == n_layers else None
+        if starts is None:
+            out = np.empty((n_rows(X), self.sizes[depth]), self.dtype)
+        else:
+            out = np.empty((starts[-1], self.layers[depth - 1].output_shape[-1]), self.dtype)
         job.n_layers, job.out, job.losses = depth, <char *> cnp.PyArray_DATA(out), NULL
-        job.head = FASTNN_IDENTITY if depth < len(self.layers) else heads.index(self.head)
+        job.head = FASTNN_IDENTITY if depth < n_layers else heads.index(self.head)
         self._run(&job, X, n_threads)
         return out
 
@@ -347,22 +412,30 @@ cdef class Network:
             The same bits for any number of threads.
         """
         cdef Forward job
-        cdef cnp.ndarray losses = np.zeros(-(-n_rows(X) // <object> self.block_samples))
+        cdef cnp.ndarray losses
         loss.check(self)
-        cdef Targets all_targets = Targets(loss, self.dtype, targets, weights, X.shape[0])
+        starts = self.row_starts(X)
+        cdef Targets all_targets = Targets(
+            loss, self.dtype, targets, weights, X.shape[0] if starts is None else starts[-1], starts=starts)
+        losses = np.zeros(-(-X.shape[0] // <object> self.block_samples) if not self.is_ragged else len(self._cuts(X)) - 1)
         job.n_layers, job.out, job.losses = len(self.layers), NULL, <double *> cnp.PyArray_DATA(losses)
         job.head = FASTNN_IDENTITY if loss.from_logits else heads.index(self.head)
         job.targets, job.target_rows = &all_targets.samples, all_targets.rows
         self._run(&job, X, n_threads)
         return float(np.add.accumulate(losses)[-1]) if len(losses) else 0.0  # in order, not pairwise
 
+    def _cuts(self, X):
+        """Where sequences of any length are cut into blocks that go through all layers together."""
+        return cut_by_rows(X.starts, FORWARD_NUMBERS // self.widest, self.block_samples)
+
     cdef _run(self, Forward *job, X, int n_threads):
         """Take all samples through the layers. The job says how many layers, and where the outputs or losses go."""
-        arrays = sample_arrays(X)
+        rows = X.values if self.is_ragged else X
+        arrays = sample_arrays(rows)
         cdef fastnn_samples samples = samples_of(arrays, "X")
-        cdef cnp.ndarray space
-        cdef size_t n_blocks
-        cdef double patience = patience_for(self.block_samples * self.sample_flops)
+        cdef cnp.ndarray space, cuts, level, pointers
+        cdef size_t i, n_runs = X.shape[0]  # how often the matrices are read; of sequences of any length once a step
+        cdef double patience
         cdef Signal *signals = self.signal_list
         self.check_samples(&samples)
         if n_threads < 1:
@@ -370,7 +443,6 @@ cdef class Network:
         job.kernels, job.layers, job.signals = self.kernels, self.layer_list, signals
         job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
-        job.block_samples = min(self.block_samples, job.n_samples)
         job.first_layer = self.first_layer(job.n_layers)
         if job.first_layer > 0:
             samples.rescaling = self.input_rescaling
@@ -378,14 +450,30 @@ cdef class Network:
         job.reads_entries = self.reads_entries(&samples, job.n_layers)
         if job.n_samples == 0:
             return
-        n_blocks = (job.n_samples + job.block_samples - 1) // job.block_samples
-        n_threads = min(n_threads, n_blocks) if self.worth_sharing(job.n_samples) else 1
+        job.block_samples = min(self.block_samples, job.n_samples)
+        job.n_blocks = (job.n_samples + job.block_samples - 1) // job.block_samples
+        job.cuts, job.starts, job.block_rows = NULL, NULL, 0
+        if self.is_ragged:
+            cuts, n_runs = self._cuts(X), X.starts[-1] - X.starts[0]
+            job.cuts, job.n_blocks = <const intptr_t *> cnp.PyArray_DATA(cuts), len(cuts) - 1
+            levels = [None if steps is None else starts_of(steps)
+                      for steps in steps_by_layer(self.layers[: job.n_layers], X.lengths)]
+            levels[0] = np.ascontiguousarray(X.starts, np.intp)
+            pointers = np.zeros(len(levels), np.uintp)
+            for i in range(len(levels)):
+                if levels[i] is not None:
+                    level = levels[i]
+                    pointers[i] = <size_t> cnp.PyArray_DATA(level)
+                    job.block_rows = max(job.block_rows, np.diff(level[cuts]).max())
+            job.starts = <const size_t **> cnp.PyArray_DATA(pointers)
+        patience = patience_for(self.sample_flops * (n_runs / job.n_blocks if self.is_ragged else self.block_samples))
+        n_threads = min(n_threads, job.n_blocks) if self.worth_sharing(n_runs) else 1
         n_threads = affordable_team(uncontended_team(n_threads, patience))
         job.input = signals[0]
         self.shape_input(&job.input)
-        unchanged = samples.starts == NULL and X.dtype == self.dtype and samples.rescaling == NULL
-        job.in_place = unchanged and has_contiguous_rows(X) and (
-            job.input.positions == 1 or X.shape[0] == 1 or X.strides[0] == X.shape[1] * X.itemsize)
+        unchanged = samples.starts == NULL and rows.dtype == self.dtype and samples.rescaling == NULL
+        job.in_place = unchanged and has_contiguous_rows(rows) and (
+            job.input.positions == 1 or rows.shape[0] == 1 or rows.strides[0] == rows.shape[1] * rows.itemsize)
         job.n_entries = most_entries(arrays, None, job.block_samples) if job.reads_entries else 0
         divide_space(job)
         space = aligned_zeros(n_threads * job.thread_bytes, np.uint8)

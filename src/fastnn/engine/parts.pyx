@@ -5,7 +5,7 @@ from libc.string cimport memcpy, memset
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient
 from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.layers.signal cimport n_panels
-from fastnn.engine.threads.team cimport Share, my_share, share_of
+from fastnn.engine.threads.team cimport Share, my_share
 
 
 cdef char *part_of(const Layer *layer, size_t part) noexcept nogil:
@@ -27,63 +27,60 @@ cdef void add_parts(const Layer *layer, size_t onto, size_t part, size_t first, 
     layer.kernels.add(n, part_of(layer, part) + skipped, part_of(layer, onto) + skipped)
 
 
-cdef void add_own_parts(const Layer *layer, size_t n_parts, const Team *team) noexcept nogil:
+cdef bint has_one_owner(const Parts *parts, size_t first, size_t last, const Team *team) noexcept nogil:
+    """Whether parts first ... last - 1 are one thread's, which then adds them before the others read their sum."""
+    return owner_of(parts, first, team) == owner_of(parts, last - 1, team)
+
+
+cdef void add_own_parts(const Layer *layer, const Parts *parts, const Team *team) noexcept nogil:
     """Add the subtrees whose parts are all the calling thread's."""
-    add_subtrees(layer, 0, n_parts, my_share(team, n_parts))
+    add_subtrees(layer, parts, 0, parts.n, team)
 
 
-cdef void add_subtrees(const Layer *layer, size_t first, size_t last, Share mine) noexcept nogil:
+cdef void add_subtrees(const Layer *layer, const Parts *parts, size_t first, size_t last,
+                       const Team *team) noexcept nogil:
     """Likewise below the node that has the sum of parts first ... last - 1, and at it."""
     cdef size_t cut
-    if last - first < 2 or last <= mine.first or mine.last <= first:
+    if last - first < 2 or owner_of(parts, last - 1, team) < team.rank or owner_of(parts, first, team) > team.rank:
         return
     cut = middle(first, last)
-    add_subtrees(layer, first, cut, mine)
-    add_subtrees(layer, cut, last, mine)
-    if mine.first <= first and last <= mine.last:
+    add_subtrees(layer, parts, first, cut, team)
+    add_subtrees(layer, parts, cut, last, team)
+    if has_one_owner(parts, first, last, team):
         add_parts(layer, first, cut, 0, layer.part_size)
 
 
-cdef bint has_one_owner(size_t first, size_t last, size_t n_parts, const Team *team) noexcept nogil:
-    """Whether parts first ... last - 1 are one thread's, so that it has added them already."""
-    cdef size_t rank
-    for rank in range(team.size):
-        if share_of(rank, team.size, n_parts).first <= first and last <= share_of(rank, team.size, n_parts).last:
-            return True
-    return False
-
-
-cdef void add_rest(const Layer *layer, size_t first, size_t last, size_t n_parts, const Team *team, size_t number,
+cdef void add_rest(const Layer *layer, const Parts *parts, size_t first, size_t last, const Team *team, size_t number,
                    size_t n) noexcept nogil:
     """Complete the sum of parts first ... last - 1: of n of their numbers."""
     cdef size_t cut
-    if last - first < 2 or has_one_owner(first, last, n_parts, team):
+    if last - first < 2 or has_one_owner(parts, first, last, team):
         return
     cut = middle(first, last)
-    add_rest(layer, first, cut, n_parts, team, number, n)
-    add_rest(layer, cut, last, n_parts, team, number, n)
+    add_rest(layer, parts, first, cut, team, number, n)
+    add_rest(layer, parts, cut, last, team, number, n)
     add_parts(layer, first, cut, number, n)
 
 
-cdef void add_all_parts(const Layer *layer, size_t n_parts, const Team *team) noexcept nogil:
+cdef void add_all_parts(const Layer *layer, const Parts *parts, const Team *team) noexcept nogil:
     """Make the calling thread's own copy of the gradients of the whole batch, and leave the parts as they are."""
-    copy_sum(layer, 0, n_parts, n_parts, team, layer.all_gradients)
+    copy_sum(layer, parts, 0, parts.n, team, layer.all_gradients)
 
 
-cdef void copy_sum(const Layer *layer, size_t first, size_t last, size_t n_parts, const Team *team,
+cdef void copy_sum(const Layer *layer, const Parts *parts, size_t first, size_t last, const Team *team,
                    char *out) noexcept nogil:
     """The sum of parts first ... last - 1, in the tree's order. Behind it is space for the sums of subtrees."""
     cdef size_t cut, n_bytes = layer.part_size * layer.kernels.itemsize
-    if last - first < 2 or has_one_owner(first, last, n_parts, team):
+    if last - first < 2 or has_one_owner(parts, first, last, team):
         memcpy(out, part_of(layer, first), n_bytes)
         return
     cut = middle(first, last)
-    copy_sum(layer, first, cut, n_parts, team, out)
-    copy_sum(layer, cut, last, n_parts, team, out + n_bytes)
+    copy_sum(layer, parts, first, cut, team, out)
+    copy_sum(layer, parts, cut, last, team, out + n_bytes)
     layer.kernels.add(layer.part_size, out + n_bytes, out)
 
 
-cdef void step_with_parts(const Layer *layer, size_t n_parts, const fastnn_update *update,
+cdef void step_with_parts(const Layer *layer, const Parts *parts, const fastnn_update *update,
                           const Team *team) noexcept nogil:
     """Complete the sums of this thread's share of the panels, and make the optimizer's step with them."""
     cdef bint changes = update.optimizer != FASTNN_gradient and update.optimizer != FASTNN_accumulate
@@ -99,7 +96,7 @@ cdef void step_with_parts(const Layer *layer, size_t n_parts, const fastnn_updat
         size = (1 + parameter.matrix.fan_in) * layer.kernels.tile_cols
         for panel in range(n_panels(layer.kernels, parameter.matrix.fan_out)):
             if mine.first <= task < mine.last and parameter.learnt:
-                add_rest(layer, 0, n_parts, n_parts, team, first + panel * size, size)
+                add_rest(layer, parts, 0, parts.n, team, first + panel * size, size)
                 sums = part_of(layer, 0) + first * layer.kernels.itemsize
                 if not parameter.biased:  # then no step changes the biases, which are the panel's first row
                     memset(sums + panel * size * layer.kernels.itemsize, 0,

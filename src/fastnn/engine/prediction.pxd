@@ -1,7 +1,7 @@
 """Samples taken through a network outside of training, as Network lays the work out and prediction.pyx does it."""
 
 from libc.stddef cimport size_t
-from libc.stdint cimport uint32_t
+from libc.stdint cimport intptr_t, uint32_t
 
 from fastnn.engine.kernels cimport FASTNN_N_ACTIVATIONS, fastnn_kernels, fastnn_samples
 from fastnn.engine.layers.layer cimport Layer
@@ -23,12 +23,18 @@ cdef struct Forward:
     size_t n_layers, first_layer  # the first one that makes a signal
     Signal input  # the shape of a block of X
     const fastnn_samples *X
-    size_t n_samples, block_samples
+    size_t n_samples, n_blocks, block_samples  # block_samples: of each block but the last, or the most of any
+    # Of sequences of any length, else NULL: the first sample of each block, and the number of all samples; and for X and
+    # what each layer makes, where each sample begins among all rows, or NULL where each has one. block_rows is the most
+    # rows of a block in any of them.
+    const intptr_t *cuts  # (n_blocks + 1)
+    const size_t **starts  # (1 + n_layers) of (n_samples + 1)
+    size_t block_rows
     size_t next_block  # the counter that the team's threads take blocks from
     int head
     const size_t *group_starts  # (n_groups + 1)
     size_t n_groups
-    char *out  # (n_samples, n_outputs) the outputs; NULL where the losses are computed
+    char *out  # (rows, n_outputs) the outputs; NULL where the losses are computed
     double *losses  # (n_blocks) each block's loss; NULL where the outputs are written
     const TargetSamples *targets  # of all samples; for the losses, as is the rest
     TargetRows target_rows  # of one block, whose arrays are in the thread's own space

@@ -7,21 +7,26 @@ from libc.string cimport memcpy
 from fastnn.engine.arrays cimport round_up, skip_samples
 from fastnn.engine.kernels cimport FASTNN_IDENTITY, fastnn_entries, fastnn_kernels, fastnn_samples, fastnn_terms
 from fastnn.engine.layers.layer cimport Layer
-from fastnn.engine.layers.signal cimport Signal, n_tiles, signal_size
+from fastnn.engine.layers.signal cimport Signal, n_tiles, rows_of, signal_size
 from fastnn.engine.loss cimport TargetRows, gather_targets, rows_loss
 from fastnn.engine.threads.team cimport Team, team_next, team_seconds
 
 cdef size_t CACHE_LINE = 64  # bytes: no two threads write to one
 
 
+cdef inline size_t block_size(const Forward *job, const Signal *signal) noexcept nogil:
+    """The most numbers of a block in a signal."""
+    return job.block_rows * signal.ld if signal.positions == 0 else job.block_samples * signal_size(signal)
+
+
 cdef void divide_space(Forward *job) noexcept nogil:
     """How many bytes each thread needs, and for which of its arrays."""
     cdef size_t i, itemsize = job.kernels.itemsize
-    cdef size_t most = 0 if job.reads_entries else signal_size(&job.input)
+    cdef size_t most = 0 if job.reads_entries else block_size(job, &job.input)
     for i in range(job.n_layers):
-        most = max(most, signal_size(&job.signals[i]))
+        most = max(most, block_size(job, &job.signals[i]))
     # Vectors may be read that end past the last row.
-    job.matrix_bytes = round_up((job.block_samples * most + job.kernels.tile_cols) * itemsize, CACHE_LINE)
+    job.matrix_bytes = round_up((most + job.kernels.tile_cols) * itemsize, CACHE_LINE)
     job.thread_bytes = 2 * job.matrix_bytes + job.scratch_bytes
     if job.reads_entries:
         job.thread_bytes += round_up((job.block_samples + 1) * sizeof(size_t)
@@ -30,8 +35,9 @@ cdef void divide_space(Forward *job) noexcept nogil:
         job.thread_bytes += round_up(
             n_tiles(job.kernels, job.block_samples) * (1 + job.X.n_features) * sizeof(uint32_t), CACHE_LINE)
     if job.losses != NULL:
-        job.label_bytes = round_up(job.block_samples * job.target_rows.n_groups * sizeof(int32_t), CACHE_LINE)
-        job.target_bytes = round_up(job.block_samples * job.target_rows.n_outputs * itemsize, CACHE_LINE)
+        most = block_size(job, &job.signals[job.n_layers - 1]) // job.signals[job.n_layers - 1].ld
+        job.label_bytes = round_up(most * job.target_rows.n_groups * sizeof(int32_t), CACHE_LINE)
+        job.target_bytes = round_up(most * job.target_rows.n_outputs * itemsize, CACHE_LINE)
         job.thread_bytes += job.label_bytes + 2 * job.target_bytes
 
 
@@ -40,7 +46,7 @@ cdef void forward_blocks(void *forward, const Team *team) noexcept nogil:
     cdef Forward *job = <Forward *> forward
     cdef char *space = job.space + team.rank * job.thread_bytes
     cdef size_t block = team_next(&job.next_block)
-    while block * job.block_samples < job.n_samples:
+    while block < job.n_blocks:
         forward_block(job, block, space)
         block = team_next(&job.next_block)
     if team_next(&job.n_finished) == 0:
@@ -50,7 +56,7 @@ cdef void forward_blocks(void *forward, const Team *team) noexcept nogil:
 cdef void forward_block(const Forward *job, size_t block, char *space) noexcept nogil:
     """Take one block through all layers and the head, or to its loss, in the calling thread's space."""
     cdef const fastnn_kernels *kernels = job.kernels
-    cdef size_t first = block * job.block_samples, n = min(job.block_samples, job.n_samples - first)
+    cdef size_t first = block * job.block_samples, n = min(job.block_samples, job.n_samples - first), rows
     cdef fastnn_samples X = job.X[0]
     cdef Signal below = job.input, above
     cdef Layer layer
@@ -58,33 +64,46 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
     cdef char *values[2]
     cdef char *scratch = space + 2 * job.matrix_bytes
     values[0], values[1] = space, space + job.matrix_bytes
+    if job.cuts != NULL:
+        first, n = job.cuts[block], job.cuts[block + 1] - job.cuts[block]
 
-    skip_samples(&X, first)
+    place_block(job, 0, first, &below)
+    skip_samples(&X, first if job.starts == NULL else below.first_row)
     if job.reads_entries:
         read_sparse_block(job, &X, n, &below, scratch + job.scratch_bytes)
     else:
         read_dense_block(job, &X, n, &below, values[0], scratch + job.scratch_bytes)
     for i in range(job.first_layer, job.n_layers):
         above = job.signals[i]
+        place_block(job, 1 + i, first, &above)
         above.values = values[1 - (i - job.first_layer) % 2]
         layer = job.layers[i]
         layer.scratch = scratch
         layer.kind.forward_rows(&layer, &below, &above, 0, n, NULL)
         below = above
 
+    rows = rows_of(&above, 0, n)
     if job.head == SOFTMAX_HEAD:
         for i in range(job.n_groups):
             start = job.group_starts[i]
-            kernels.softmax(n, job.group_starts[i + 1] - start, above.values + start * kernels.itemsize, above.ld)
+            kernels.softmax(rows, job.group_starts[i + 1] - start, above.values + start * kernels.itemsize, above.ld)
     elif job.head != FASTNN_IDENTITY:
-        kernels.activate(job.head, n, above.channels, above.values, above.ld, above.values, above.ld)
+        kernels.activate(job.head, rows, above.channels, above.values, above.ld, above.values, above.ld)
     if job.losses != NULL:
         job.losses[block] = block_loss(job, first, n, &above, space + job.thread_bytes)
         return
     row_bytes = above.channels * kernels.itemsize
-    first *= above.positions
-    for i in range(n * above.positions):
+    first = above.first_row if above.starts != NULL else first * above.positions
+    for i in range(rows):
         memcpy(job.out + (first + i) * row_bytes, above.values + i * above.ld * kernels.itemsize, row_bytes)
+
+
+cdef void place_block(const Forward *job, size_t i, size_t first, Signal *signal) noexcept nogil:
+    """Let a signal have the rows of a block's samples, which are numbered from 0, as in all of what layer i - 1 makes.
+    """
+    if job.starts != NULL and job.starts[i] != NULL:
+        signal.starts = job.starts[i] + first
+        signal.first_row = signal.starts[0]
 
 
 cdef void read_dense_block(const Forward *job, const fastnn_samples *X, size_t n, Signal *x, char *values,
@@ -97,6 +116,8 @@ cdef void read_dense_block(const Forward *job, const fastnn_samples *X, size_t n
         x.values = <char *> X.data
         if x.positions == 1:
             x.ld = X.row_stride // job.kernels.itemsize
+    elif x.starts != NULL:
+        job.kernels.gather(X, NULL, rows_of(x, 0, n), x.values, x.ld)
     else:
         job.kernels.gather(X, NULL, n, x.values, x.ld * x.positions)
     if x.positions == 1:
@@ -128,4 +149,4 @@ cdef double block_loss(const Forward *job, size_t first, size_t n, const Signal 
     targets.targets = targets.weights - job.target_bytes
     targets.labels = <int32_t *> (targets.targets - job.label_bytes)
     gather_targets(job.kernels, job.targets, NULL, first, n, &targets, 0)
-    return rows_loss(job.kernels, &targets, 0, n, outputs.values, outputs.ld, outputs.values, outputs.ld)
+    return rows_loss(job.kernels, &targets, 0, rows_of(outputs, 0, n), outputs.values, outputs.ld, outputs.values, outputs.ld)

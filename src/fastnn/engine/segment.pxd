@@ -7,6 +7,7 @@ from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples, fastnn_update
 from fastnn.engine.layers.layer cimport Layer, Parameter
 from fastnn.engine.layers.signal cimport Signal, Step
 from fastnn.engine.loss cimport TargetRows, TargetSamples
+from fastnn.engine.parts cimport Parts
 from fastnn.engine.threads.team cimport Team, team_barrier
 
 
@@ -62,6 +63,10 @@ cdef struct BatchSource:
     const fastnn_samples *X
     const intptr_t *order  # (n_rows) the samples' numbers
     size_t n_rows
+    # Of sequences of any length: where each begins among the rows of X, and for X and what each layer makes, by the
+    # batch, where each of its samples begins among its rows; NULL: all have as many rows.
+    const intptr_t *sequence_starts  # (n_samples + 1)
+    const size_t **starts  # (1 + n_layers) of (n_batches, batch_size + 1)
     const TargetSamples *targets
     const double *rates  # (n_batches) the learning rate's factors; NULL: all are 1
 
@@ -110,3 +115,5 @@ cdef Work operation_work(str name) except NULL
 cdef RowWork row_work(str name) except NULL
 cdef void run_segment(void *job, const Team *team) noexcept nogil
 cdef size_t n_parts(const Plan *plan, size_t n_samples) noexcept nogil
+cdef Parts parts_of(const Segment *segment, const Batch *batch) noexcept nogil
+cdef double summed(const double *results, size_t n_tasks) noexcept nogil

@@ -4,16 +4,18 @@ schedule.py works out the phases. Every thread of a team calls every function he
 part. What one thread does for all is done by the one of rank 0.
 """
 
-from libc.math cimport INFINITY, NAN, sqrt
 from libc.stddef cimport size_t
-from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
-from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient
-from fastnn.engine.layers.signal cimport finish_delta, n_panels, n_tiles, row_of
-from fastnn.engine.loss cimport gather_targets, rows_loss, total_weight
+from fastnn.engine.clipping cimport clipped_step, find_norm
+from fastnn.engine.gathering cimport find_used_samples, gather_batch, gather_next, n_output_rows, starts_of
+from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient, fastnn_kernels
+from fastnn.engine.layers.signal cimport Signal, finish_sample_deltas, n_tiles, row_of, rows_before, rows_of, sample_of
+from fastnn.engine.loss cimport rows_loss, total_weight
 from fastnn.engine.optimizer cimport update_at
-from fastnn.engine.parts cimport add_all_parts, add_own_parts, part_of, step_with_parts
+from fastnn.engine.parts cimport (
+    Parts, add_all_parts, add_own_parts, owner_of, part_begin, part_of, step_with_parts,
+)
 from fastnn.engine.products cimport n_weight_tasks
 from fastnn.engine.threads.contention cimport MOST_STALLS
 from fastnn.engine.threads.team cimport Share, Team, fp_state, my_share, team_count, team_enter, team_leave, team_wait
@@ -49,6 +51,7 @@ cdef bint train_batch(Segment *segment, const Batch *batch, const Team *team) no
     cdef const Operation *operation = segment.plan.operations
     cdef const Operation *end = operation + segment.plan.n_operations
     cdef bint resumes = True
+    place_samples(segment, batch, &segment.plan.views[team.rank])
     while operation < end:
         operation.work(segment, batch, operation, team)
         if operation.ends_phase:
@@ -60,6 +63,14 @@ cdef bint train_batch(Segment *segment, const Batch *batch, const Team *team) no
         segment.progress.loss += segment.progress.loss_scale * 0.5 * segment.stepping.hyperparameters.l2 * penalty(
             &segment.plan)
     return resumes
+
+
+cdef void place_samples(const Segment *segment, const Batch *batch, View *view) noexcept nogil:
+    """Tell the signals, as one thread sees them, where this batch's samples are."""
+    cdef size_t i
+    if segment.source.starts != NULL:
+        for i in range(segment.plan.n_layers):
+            view.signals[i].starts = starts_of(segment, batch.first, 1 + i)
 
 
 cdef inline const Signal *below(Segment *segment, const Batch *batch, const View *view, size_t layer) noexcept nogil:
@@ -109,56 +120,7 @@ cdef RowWork row_work(str name) except NULL:
     raise ValueError(f"an operation by rows must be sums, forward, loss, grad or back, got {name!r}")
 
 
-# -- gathering ---------------------------------------------------------------------------------------------------------
-
-cdef void gather_next(Segment *segment, const Batch *batch, const Operation *operation,
-                      const Team *team) noexcept nogil:
-    """Gather the next batch, beside this one."""
-    gather_batch(segment, batch.first + segment.plan.batch_size, 1 - batch.parity, team)
-
-
-cdef void gather_batch(Segment *segment, size_t first, size_t parity, const Team *team) noexcept nogil:
-    """Gather this thread's share of a batch's samples, in whole tiles, and their targets; and find the columns used.
-    """
-    cdef const fastnn_kernels *kernels = segment.plan.kernels
-    cdef const BatchSource *source = &segment.source
-    cdef GatheredBatch *gathered = &segment.gathered[parity]
-    cdef Signal *signal = &gathered.signal
-    cdef size_t row, n, n_features = source.X.n_features
-    cdef Share mine
-    cdef char *x
-    if first >= source.n_rows:
-        return
-    n = min(segment.plan.batch_size, source.n_rows - first)
-    mine = my_share(team, n_tiles(kernels, n))
-    row = mine.first * kernels.tile_rows
-    n = min(mine.last * kernels.tile_rows, n) - row
-    if signal.entries.starts != NULL:
-        kernels.gather_entries(source.X, source.order + first, row, row + n, &signal.entries)
-    else:
-        x = row_of(kernels, signal, signal.values, row * signal.positions)
-        kernels.gather(source.X, source.order + first + row, n, x, signal.ld * signal.positions)
-        if signal.columns.counts != NULL:
-            kernels.used_columns(
-                n, n_features, x, signal.ld, <uint32_t *> signal.columns.terms + mine.first * n_features,
-                <uint32_t *> signal.columns.counts + mine.first, n_features)
-    gather_targets(kernels, source.targets, source.order, first + row, n, &gathered.targets, row)
-
-
-cdef void find_used_samples(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:
-    """Find the samples that use this thread's share of the tiles of columns, for the gradient of the weights."""
-    cdef const fastnn_kernels *kernels = segment.plan.kernels
-    cdef const Signal *x = &segment.gathered[batch.parity].signal
-    cdef size_t n_features = segment.source.X.n_features
-    cdef Share mine = my_share(team, n_tiles(kernels, n_features))
-    cdef size_t column = mine.first * kernels.tile_rows, end = min(mine.last * kernels.tile_rows, n_features)
-    if x.entries.starts != NULL:
-        kernels.link_entries(&x.entries, batch.n_samples, column, end)
-    elif x.samples.counts != NULL:
-        kernels.used_rows(batch.n_samples, end - column, x.values + column * kernels.itemsize, x.ld,
-                          <uint32_t *> x.samples.terms + mine.first * segment.plan.batch_size,
-                          <uint32_t *> x.samples.counts + mine.first, segment.plan.batch_size)
-
+# -- the begin of a step ------------------------------------------------------------------------------------------------
 
 cdef void begin(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
     """Work out the constants of this batch's step, on one thread for all."""
@@ -168,7 +130,8 @@ cdef void begin(Segment *segment, const Batch *batch, const Operation *operation
     find_used_samples(segment, batch, team)
     if team.rank != 0:
         return
-    total = total_weight(segment.plan.kernels, &segment.gathered[batch.parity].targets, batch.n_samples)
+    total = total_weight(segment.plan.kernels, &segment.gathered[batch.parity].targets,
+                         n_output_rows(segment, batch))
     if segment.source.rates != NULL:
         rate = segment.source.rates[batch.first // segment.plan.batch_size]
     progress.step_count = batch.step.number
@@ -216,8 +179,10 @@ cdef void back(Segment *segment, const Batch *batch, const Operation *operation,
 cdef void make_step(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
     cdef const View *view = &segment.plan.views[team.rank]
     cdef const Layer *layer = &view.layers[operation.layer]
+    cdef Parts parts
     if layer.kind.grad_rows != NULL:
-        step_with_parts(layer, n_parts(&segment.plan, batch.n_samples), &segment.stepping.step.update, team)
+        parts = parts_of(segment, batch)
+        step_with_parts(layer, &parts, &segment.stepping.step.update, team)
     else:
         layer.kind.make_step(layer, below(segment, batch, view, operation.layer), &view.signals[operation.layer],
                              batch.n_samples, &segment.stepping.step, team)
@@ -227,15 +192,20 @@ cdef void add_sums(Segment *segment, const Batch *batch, const Operation *operat
     """Complete the sums over the batch, each thread for itself: it has no other one to wait for."""
     cdef const View *view = &segment.plan.views[team.rank]
     cdef Layer *layer = &view.layers[operation.layer]
-    layer.n_coupled = batch.n_samples
-    layer.coupling.add_sums(layer, below(segment, batch, view, operation.layer), segment.plan.part_samples,
-                            team.rank == 0)
+    cdef const Signal *reads = below(segment, batch, view, operation.layer)
+    cdef Parts parts = parts_of(segment, batch)
+    cdef size_t part
+    layer.n_parts = parts.n
+    for part in range(parts.n):
+        layer.part_rows[part] = rows_of(reads, part_begin(&parts, part), part_begin(&parts, part + 1))
+    layer.coupling.add_sums(layer, team.rank == 0)
 
 
 cdef void add_gradients(Segment *segment, const Batch *batch, const Operation *operation,
                         const Team *team) noexcept nogil:
     """Likewise the gradients that the error depends on."""
-    add_all_parts(&segment.plan.views[team.rank].layers[operation.layer], n_parts(&segment.plan, batch.n_samples), team)
+    cdef Parts parts = parts_of(segment, batch)
+    add_all_parts(&segment.plan.views[team.rank].layers[operation.layer], &parts, team)
 
 
 cdef Share my_samples(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:
@@ -252,12 +222,18 @@ cdef size_t n_parts(const Plan *plan, size_t n_samples) noexcept nogil:
     return (n_samples + plan.part_samples - 1) // plan.part_samples
 
 
+cdef Parts parts_of(const Segment *segment, const Batch *batch) noexcept nogil:
+    return Parts(n_parts(&segment.plan, batch.n_samples), segment.plan.part_samples, batch.n_samples,
+                 starts_of(segment, batch.first, 0))
+
+
 cdef void move_own_signals(const Plan *plan, const View *view, size_t first) noexcept nogil:
     """Let the thread's own signals begin with a sample."""
     cdef size_t i
     for i in range(plan.n_layers):
         if view.own[i]:
-            view.signals[i].first_row = first * view.signals[i].positions
+            view.signals[i].first_sample = first
+            view.signals[i].first_row = rows_before(&view.signals[i], first)
 
 
 cdef void rows(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
@@ -268,11 +244,12 @@ cdef void rows(Segment *segment, const Batch *batch, const Operation *operation,
     """
     cdef const Plan *plan = &segment.plan
     cdef View *view = &plan.views[team.rank]
-    cdef size_t n = n_parts(plan, batch.n_samples), i, part, first, last, end
-    cdef Share mine = my_share(team, n)
-    for part in range(mine.first, mine.last):
-        first = part * plan.part_samples
-        end = min(first + plan.part_samples, batch.n_samples)
+    cdef Parts parts = parts_of(segment, batch)
+    cdef size_t i, part, first, last, end
+    for part in range(parts.n):
+        if owner_of(&parts, part, team) != team.rank:
+            continue
+        first, end = part_begin(&parts, part), part_begin(&parts, part + 1)
         view.part, view.part_begins = part, True
         while first < end:
             last = min(first + plan.chunk_samples, end)
@@ -283,14 +260,14 @@ cdef void rows(Segment *segment, const Batch *batch, const Operation *operation,
             first, view.part_begins = last, False
     for i in range(operation.n_row_operations):
         if operation.row_operations[i].work == grad_rows:
-            add_own_parts(&view.layers[operation.row_operations[i].layer], n, team)
+            add_own_parts(&view.layers[operation.row_operations[i].layer], &parts, team)
 
 
 cdef void sum_rows(Segment *segment, const Batch *batch, const View *view, size_t i, size_t first,
                    size_t last) noexcept nogil:
     cdef const Layer *layer = &view.layers[i]
-    layer.coupling.sum_rows(layer, below(segment, batch, view, i), first, last,
-                            first - view.part * segment.plan.part_samples,
+    cdef const Signal *reads = below(segment, batch, view, i)
+    layer.coupling.sum_rows(layer, reads, first, last, rows_of(reads, view.part * segment.plan.part_samples, first),
                             layer.sums + view.part * layer.sums_size * layer.kernels.itemsize)
 
 
@@ -322,10 +299,10 @@ cdef void loss_rows(Segment *segment, const Batch *batch, const View *view, size
     if view.part_begins:
         loss[0] = 0
     loss[0] += rows_loss(
-        kernels, &segment.gathered[batch.parity].targets, first, last - first,
-        row_of(kernels, outputs, outputs.values, first), outputs.ld, row_of(kernels, outputs, outputs.delta, first),
-        outputs.ld)
-    finish_delta(kernels, outputs, first, last - first, 0, n_panels(kernels, outputs.channels))
+        kernels, &segment.gathered[batch.parity].targets, rows_before(outputs, first), rows_of(outputs, first, last),
+        sample_of(kernels, outputs, outputs.values, first), outputs.ld,
+        sample_of(kernels, outputs, outputs.delta, first), outputs.ld)
+    finish_sample_deltas(kernels, outputs, first, last)
 
 
 cdef void add_losses(Segment *segment, const Batch *batch, const Operation *operation,
@@ -347,55 +324,6 @@ cdef double penalty(const Plan *plan) noexcept nogil:
         for task in range(n_weight_tasks(plan.kernels, &plan.parameters[i].matrix)):
             total += plan.parameters[i].squares[task]
     return total
-
-
-# -- clipping ----------------------------------------------------------------------------------------------------------
-
-cdef size_t n_all_panels(const Plan *plan) noexcept nogil:
-    """The number of panels of all parameters."""
-    cdef size_t i, n = 0
-    for i in range(plan.n_parameters):
-        n += n_panels(plan.kernels, plan.parameters[i].matrix.fan_out)
-    return n
-
-
-cdef void find_norm(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
-    """Sum up the squares of this thread's share of the gradient's panels."""
-    cdef const Plan *plan = &segment.plan
-    cdef size_t i, panel, size, task = 0
-    cdef Share mine = my_share(team, n_all_panels(plan))
-    for i in range(plan.n_parameters):
-        size = (1 + plan.parameters[i].matrix.fan_in) * plan.kernels.tile_cols
-        for panel in range(n_panels(plan.kernels, plan.parameters[i].matrix.fan_out)):
-            if mine.first <= task < mine.last:
-                segment.stepping.norms[task] = plan.kernels.sum_of_squares(
-                    size, <const char *> plan.gradients[i].matrix.state + panel * size * plan.kernels.itemsize)
-            task += 1
-
-
-cdef void clipped_step(Segment *segment, const Batch *batch, const Operation *operation,
-                       const Team *team) noexcept nogil:
-    """Make the optimizer's step with the whole gradient, scaled down if its norm is too large."""
-    cdef const Plan *plan = &segment.plan
-    cdef const Layer *layers = plan.views[team.rank].layers
-    cdef size_t i, layer = 0, first = 0, panel, task = 0, n_tasks = n_all_panels(plan)
-    cdef double norm = sqrt(summed(segment.stepping.norms, n_tasks))
-    cdef Share mine = my_share(team, n_tasks)
-    cdef fastnn_update update = segment.stepping.clipped_update
-    update.scale = 1
-    if norm > segment.stepping.clip_norm:
-        # An infinite gradient scaled by 0 would change no weight, and the fit would not be seen to diverge.
-        update.scale = segment.stepping.clip_norm / norm if norm < INFINITY else NAN
-    for layer in range(plan.n_layers):
-        for i in range(first, first + layers[layer].n_parameters):
-            for panel in range(n_panels(plan.kernels, plan.parameters[i].matrix.fan_out)):
-                if mine.first <= task < mine.last and plan.parameters[i].learnt:
-                    plan.kernels.matrix_step(
-                        &plan.parameters[i].matrix, panel, plan.gradients[i].matrix.state, &update, NULL)
-                    if layers[layer].kind.refresh != NULL:
-                        layers[layer].kind.refresh(&layers[layer], i - first, panel)
-                task += 1
-        first += layers[layer].n_parameters
 
 
 cdef double summed(const double *results, size_t n_tasks) noexcept nogil:

@@ -15,7 +15,8 @@ from fastnn.engine import schedule
 from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays, span
 from fastnn.engine.arrays cimport Workspace, names_rows, round_up, samples_of
 from fastnn.engine.booking cimport (
-    book_dense_input, book_layers, book_operations, book_parameters, book_sparse_input, book_targets, packed_size_of,
+    book_dense_input, book_layers, book_operations, book_parameters, book_signals, book_sparse_input, book_targets,
+    packed_size_of,
 )
 from fastnn.engine.kernels cimport fastnn_samples
 from fastnn.engine.layers.layer cimport Layer, Parameter
@@ -25,6 +26,7 @@ from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
 from fastnn.engine.products cimport packed_size
 from fastnn.engine.segment cimport Plan, Segment, run_segment
+from fastnn.engine.steps import by_batch, chunk_firsts, most_rows, sorted_by_length, starts_of, steps_by_layer
 from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
 from fastnn.engine.threads.team cimport affordable_team, run_team
 
@@ -103,8 +105,10 @@ cdef class Trainer:
     cdef readonly list schedule
     cdef readonly double step_flops
     cdef public bint in_use
-    cdef Workspace space, input_space  # input_space has a batch of X: a dense or a sparse one, as in the last run
+    cdef Workspace space, signal_space, input_space  # input_space has a batch of X: a dense or a sparse one, as in the last run
     cdef const uint32_t *all_terms  # 0, 1, 2, ...
+    cdef list batch_rows, chunk_rows  # what is booked: the most rows in what each layer reads, and in the outputs
+    cdef tuple placed  # arrays that the segment reads, kept alive
     cdef bint running
     cdef Segment segment
     cdef int n_threads, given_threads  # n_threads is 1 for a small network, whatever was given
@@ -163,9 +167,20 @@ cdef class Trainer:
         if os.environ.get("FASTNN_SHOW_SCHEDULE") == "1":
             print(f"fastnn: the phases of a step\n{schedule.text(self.schedule)}", file=sys.stderr)
         book_operations(plan, self.schedule, self.space)
-        self.all_terms = book_layers(plan, network, loss, self.dropout, self.schedule, self.n_threads,
-                                     self.space)
-        book_targets(&self.segment, network, loss, self.space)
+        book_layers(plan, network, self.schedule, self.n_threads, self.space)
+        self.batch_rows = self.chunk_rows = [0] * (1 + len(network.layers))
+        if not network.is_ragged:
+            positions = [math.prod(network.input_shape[:-1]), *(layer.n_positions() for layer in network.layers)]
+            self._book_rows([n * batch_size for n in positions], [n * plan.chunk_samples for n in positions])
+
+    cdef _book_rows(self, batch_rows, chunk_rows):
+        """Book the memory for batches and chunks with so many rows in X and in what each layer makes."""
+        self.signal_space = space = Workspace()
+        self.all_terms = book_signals(&self.segment.plan, self.network, self.loss, self.dropout, self.schedule,
+                                      self.n_threads, batch_rows, chunk_rows, space)
+        book_targets(&self.segment, self.network, self.loss, batch_rows[-1], space)
+        self.batch_rows, self.chunk_rows = batch_rows, chunk_rows
+        self.segment.gathered[0].signal.values = NULL  # to be booked by the run
 
     cdef _cut_batches(self, batch_size):
         """Decide on the parts and chunks of a batch: by shapes alone, so that sums are the same for all threads."""
@@ -179,10 +194,16 @@ cdef class Trainer:
             return
         largest = max(packed_size_of(&self.network.layer_list[i]) for i in summed)
         most_parts = max(LEAST_PARTS, min(MOST_PARTS, MOST_NUMBERS_OF_PARTS // largest))
-        maps = any(layers[i].n_positions() > 1 for i in summed)
+        maps = self.network.is_ragged or any(layers[i].n_positions() > 1 for i in summed)
         plan.part_samples = max(LEAST_PART_WITH_MAPS if maps else LEAST_PART, -(-batch_size // most_parts))
-        numbers = sum(signal_size(&self.network.signal_list[i]) for i in range(len(layers)))
+        least_chunk = max(layer.least_chunk() for layer in layers)
+        if least_chunk > 1:
+            enough = round_up(max(1, batch_size // LEAST_PARTS), tile_rows)
+            plan.part_samples = max(plan.part_samples, min(least_chunk, enough))
+        numbers = max(1, sum(signal_size(&self.network.signal_list[i]) for i in range(len(layers))))
         plan.chunk_samples = max(1, min(plan.part_samples, CHUNK_NUMBERS // (2 * numbers)))  # values and errors
+        if least_chunk > 1 or self.network.is_ragged:
+            plan.chunk_samples = plan.part_samples
         if math.prod(self.network.input_shape[:-1]) == 1:  # the terms of X are found for whole tiles
             plan.part_samples = round_up(plan.part_samples, tile_rows)
             plan.chunk_samples = round_up(plan.chunk_samples, tile_rows)
@@ -276,17 +297,18 @@ cdef class Trainer:
 
         Parameters
         ----------
-        X : ndarray or CSR matrix of shape (n_samples, n_features)
+        X : ndarray or CSR matrix of shape (n_samples, n_features), or Sequences
             Of any real type and any strides. Rows are converted as they are gathered.
         targets : ndarray
-            For the loss softmax, int32 classes of shape (n_samples,) or (n_samples, n_groups); for another loss,
-            numbers of any real type, of shape (n_samples, n_outputs).
+            For the loss softmax, int32 classes of shape (n_rows,) or (n_rows, n_groups); for another loss, numbers of
+            any real type, of shape (n_rows, n_outputs). A row is a sample or, where the last layer makes sequences, a
+            step of what it makes, one sample's after the other's.
         order : ndarray of intp of shape (n_rows,)
             The numbers of the samples to train on.
         loss : float, default=0
             What the epoch's earlier segments returned. So an epoch's loss has the same bits however it is cut.
-        weights : ndarray of shape (n_samples,) or (n_samples, n_targets), default=None
-            The factors of the losses of samples, or of each target of each sample. A batch's gradient is divided by
+        weights : ndarray of shape (n_rows,) or (n_rows, n_targets), default=None
+            The factors of the losses of rows, or of each target of each row. A batch's gradient is divided by
             their sum. None: all are 1.
         rates : ndarray of float64 of shape (n_batches,), default=None
             The learning rate's factor in each batch. None: all are 1.
@@ -315,12 +337,12 @@ cdef class Trainer:
 
     cdef double _run(self, X, targets, cnp.ndarray order, double loss, weights, rates) except? -1:
         cdef Segment *segment = &self.segment
-        arrays = sample_arrays(X)
+        arrays = sample_arrays(X.values if self.network.is_ragged else X)
         cdef fastnn_samples samples = samples_of(arrays, "X")
         cdef Targets all_targets
         cdef cnp.ndarray rate_array
         cdef int n_threads
-        n_samples = n_rows(X)
+        n_samples = X.shape[0] if self.network.is_ragged else n_rows(X)
         self.network.check_samples(&samples)
         samples.rescaling = self.network.input_rescaling
         if order.dtype != np.intp or order.ndim != 1 or not cnp.PyArray_ISCARRAY_RO(order):
@@ -331,7 +353,14 @@ cdef class Trainer:
         segment.source.order, segment.source.n_rows = <const intptr_t *> cnp.PyArray_DATA(order), len(order)
         if not names_rows(segment.source.order, segment.source.n_rows, n_samples):
             raise ValueError(f"order must be from 0 to below {n_samples}, the number of samples, got {span(order)}")
-        all_targets = Targets(self.loss, self.network.dtype, targets, weights, n_samples, order)
+        starts = self.network.row_starts(X)
+        if starts is None:
+            all_targets = Targets(self.loss, self.network.dtype, targets, weights, n_samples, order)
+        else:
+            all_targets = Targets(self.loss, self.network.dtype, targets, weights, starts[-1], None, starts)
+        if self.network.is_ragged:
+            order = self._place_sequences(X, order)
+            segment.source.order = <const intptr_t *> cnp.PyArray_DATA(order)
         self._read_targets(all_targets)
         segment.source.rates = NULL
         if rates is not None:
@@ -346,20 +375,57 @@ cdef class Trainer:
             if segment.gathered[0].signal.entries.capacity < max(1, n_entries):
                 self.input_space = book_sparse_input(segment, self.network, max(1, n_entries))
         elif segment.gathered[0].signal.values == NULL:
-            self.input_space = book_dense_input(segment, self.network, self.all_terms)
+            self.input_space = book_dense_input(segment, self.network, self.batch_rows[0], self.all_terms)
         self._refresh_layers()
         segment.source.X = &samples
         segment.progress.steps_before = segment.progress.step_count = self.optimizer.step_count
         segment.progress.loss, segment.progress.n_done = loss, 0
         n_threads = affordable_team(uncontended_team(self.n_threads, self.patience))
+        if self.network.is_ragged and self._batch_flops(X, order) < PARALLEL_FLOPS:
+            n_threads = 1
         while segment.progress.n_done < segment.source.n_rows:
             segment.barrier.stalls = 0 if n_threads == 1 else recent_stalls()
             with nogil:
                 run_team(n_threads, run_segment, segment, &segment.barrier)
+            self.network.version += 1  # after it: another thread may have read weights meanwhile
             if n_threads > 1 and note_stalls(segment.barrier.stalls):
                 n_threads = 1
         self.optimizer.step_count = segment.progress.step_count
         return segment.progress.loss
+
+    def _batch_flops(self, X, order):
+        """Floating-point operations of a batch's step, on average, where they depend on X."""
+        return 3 * self.network.sample_flops * X.lengths[order].mean() * min(len(order), self.batch_size)
+
+    def _place_sequences(self, X, order):
+        """Tell the segment where the steps of each batch's sequences are, and book memory for as many.
+
+        Returns the order that the batches are taken in: within each, longer sequences come first.
+        """
+        cdef cnp.ndarray starts, level, pointers
+        cdef size_t i
+        order = sorted_by_length(order, X.lengths, self.batch_size)
+        steps = steps_by_layer(self.network.layers, X.lengths[order])
+        starts = np.ascontiguousarray(X.starts, np.intp)
+        pointers = np.zeros(len(steps), np.uintp)
+        chunks = chunk_firsts(self.batch_size, self.segment.plan.part_samples, self.segment.plan.chunk_samples)
+        levels, batch_rows, chunk_rows = [], [], []
+        for i in range(len(steps)):
+            if steps[i] is None:
+                batch_rows.append(self.batch_size)
+                chunk_rows.append(self.segment.plan.chunk_samples)
+                continue
+            level = starts_of(by_batch(steps[i], self.batch_size))
+            pointers[i] = <size_t> cnp.PyArray_DATA(level)
+            levels.append(level)
+            batch_rows.append(int(level[:, -1].max()))
+            chunk_rows.append(most_rows(level, chunks))
+        self.placed = starts, levels, pointers
+        self.segment.source.sequence_starts = <const intptr_t *> cnp.PyArray_DATA(starts)
+        self.segment.source.starts = <const size_t **> cnp.PyArray_DATA(pointers)
+        if any(needed > booked for needed, booked in zip(batch_rows + chunk_rows, self.batch_rows + self.chunk_rows)):
+            self._book_rows(list(map(max, batch_rows, self.batch_rows)), list(map(max, chunk_rows, self.chunk_rows)))
+        return order
 
     cdef _read_targets(self, Targets targets):
         """Gather the batches' targets from these from now on, into the memory booked for them."""

@@ -37,7 +37,7 @@ from fastnn.training.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.training.loop import all_finite
 from fastnn.training.solvers import optimizer_for
 from fastnn.training.state import TrainingState
-from fastnn.training.transaction import SnapshotMixin, all_or_nothing, resuming
+from fastnn.training.transaction import SnapshotMixin, all_or_nothing, resuming, snapshot
 from fastnn.training.validation import Holdout, split
 
 
@@ -202,10 +202,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
                 f"{network.head}, got {_text(chain.description)} and {targets.head}"
             )
         if network.description != chain.description:  # other layers learn than before
-            network = Network(
-                chain.description, network.input_shape, network.head, network.dtype, None, network.groups,
-                network.weights(),
-            )  # fmt: skip
+            network = with_layers_of(chain, network, network.weights())
             self._trainer = None if self._trainer is None else self._trainer.copy_for(network)
         elif self._trainer is not None:
             self._trainer.move_to(network)
@@ -312,7 +309,8 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         <raises for a wrong layer>
         """
         check_is_fitted(self)
-        return self._outputs(X, depth=checked_layer(layer, len(self._network.layers) - 1) + 1)
+        fitted = snapshot(self)
+        return fitted._outputs(X, depth=checked_layer(layer, len(fitted._network.layers) - 1) + 1)
 
     def _outputs(self, X, depth=None):
         network = getattr(self, "_network", None)
@@ -328,6 +326,8 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
     def _forward(self, X, depth=None):
         """The outputs of checked samples: of sequences of any length, one row for each step."""
         network, rows = self._network, getattr(X, "values", X)
+        if depth is None:
+            network = self._predictor(network)
         n_threads = effective_n_threads(self.n_threads) if network.worth_sharing(rows.shape[0]) else 1
         outputs = network.forward(X, n_threads, depth)
         if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):
@@ -343,6 +343,10 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         """The model, y and weights that a score of scikit-learn's takes."""
         return self, y, sample_weight
 
+    def _predictor(self, network):
+        """The network that makes the same outputs as this one, perhaps with less work."""
+        return network
+
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")
 
@@ -350,6 +354,11 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def with_layers_of(chain, network, weights):
+    """A network with the layers of a chain, and all else of another network but its weights."""
+    return Network(chain.description, chain.input_shape, network.head, network.dtype, None, network.groups, weights)
 
 
 def checked_layer(layer, n_hidden):

@@ -12,11 +12,10 @@ from fastnn.data.inputs import is_plain, readable, validated, validated_y
 from fastnn.data.per_step import Concatenating, is_per_step
 from fastnn.data.quoted import quoted
 from fastnn.data.ragged import Sequences, as_list, in_form_of, starts_of
-from fastnn.engine.network import Network
 from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
-from fastnn.estimators.network import BaseNetwork, checked_layer
+from fastnn.estimators.network import BaseNetwork, checked_layer, with_layers_of
 from fastnn.estimators.sequence_reading import (
     any_length,
     arranged,
@@ -31,7 +30,9 @@ from fastnn.estimators.summary import as_html, as_text, rows_of
 from fastnn.layers import Dense, Dropout
 from fastnn.layers.chain import chain_of, check_layers, sample_shape
 from fastnn.layers.embedding import embedding_of
+from fastnn.layers.folding import folded, foldings
 from fastnn.layers.rules import SHAPE, plain
+from fastnn.training.loop import all_finite
 from fastnn.training.transaction import being_changed, snapshot
 
 
@@ -307,12 +308,9 @@ class BaseSequential(DenseWeights, BaseNetwork):
         n_layers = len(fitted._chain.layers)
         link = fitted._chain.links[checked_layer(layer, n_layers)]
         if not link.depth:  # the engine does not make this output
-            chain, network = fitted._chain.unfused(), fitted._network
+            chain = fitted._chain.unfused()
             link = chain.links[layer % n_layers]
-            fitted._network = Network(
-                chain.description, chain.input_shape, network.head, network.dtype, None, network.groups,
-                network.weights(),
-            )  # fmt: skip
+            fitted._network = with_layers_of(chain, fitted._network, fitted._network.weights())
         read, _, lengths = fitted._read_X(X)
         outputs = fitted._forward(read, link.depth)
         if None not in link.output_shape:
@@ -343,6 +341,27 @@ class BaseSequential(DenseWeights, BaseNetwork):
             return self, y, sample_weight
         weights = None if sample_weight is None else steps.flat_weights(sample_weight)
         return Concatenating(self), steps.flat(y), weights
+
+    def _predictor(self, network):
+        """The network with batch normalization folded into the layers before it, made once for each of its states.
+
+        A network in training has a state after each epoch.
+        """
+        kept = network.predictor
+        if kept is None or kept[0] != network.version:
+            version = network.version  # first: weights that change from here on make what is kept invalid
+            kept = network.predictor = version, self._folded(network)
+        return kept[1] or network
+
+    def _folded(self, network):
+        """The network with layers folded, or None if there are no such, or if their weights are out of range."""
+        chain = self._chain
+        if not foldings(chain.layers):
+            return None
+        layers, weights = folded(chain.layers, chain.by_layer(network.weights()))
+        chain = chain_of(layers, chain.sample_shape, chain.n_outputs)
+        made = with_layers_of(chain, network, chain.to_engine(weights))
+        return made if all_finite(made.parameters) else None
 
 
 def checked_shape(input_shape):

@@ -46,6 +46,47 @@ PARAMETERS = {
     "warmup_fraction": "pct_start warmup warmup_epochs warmup_ratio warmup_steps",
 }
 
+#: The names that each setting of a layer has elsewhere.
+SETTINGS = {
+    "activation": PARAMETERS["activation"] + " nonlinearity",
+    "dilation_rate": "dilation",
+    "dropout": PARAMETERS["dropout"],
+    "embeddings_initializer": "init initializer kernel_initializer weight_init",
+    "epsilon": "eps",
+    "filters": "channels channels_out n_filters num_filters out_channels",
+    "input_dim": "n_tokens n_vocab num_embeddings vocab_size",
+    "kernel_initializer": "init initializer weight_init",
+    "kernel_size": "filter_size kernel",
+    "layer": "cell rnn",
+    "mask_zero": "padding_idx",
+    "merge_mode": "merge mode",
+    "output_dim": "dim embed_dim embedding_dim embedding_size",
+    "pool_size": "kernel_size pool",
+    "rate": "drop_prob drop_rate dropout dropout_rate p",
+    "recurrent_dropout": "hidden_dropout state_dropout",
+    "return_sequences": "return_sequence",
+    "strides": "stride",
+    "target_shape": "new_shape shape",
+    "units": "hidden hidden_dim hidden_size hidden_units n_units num_units out_features output_size size",
+    "use_bias": "bias",
+}
+
+#: What to do about names that no setting has.
+SETTINGS_ADVICE = {
+    **dict.fromkeys(
+        ["in_channels", "in_features", "input_length", "input_shape", "input_size"],
+        "Leave it out: what a layer reads follows from X.",
+    ),
+    "batch_first": "Leave it out: sequences are (n_samples, steps, channels).",
+    "bidirectional": "Use Bidirectional(layer) instead.",
+    "kernel_regularizer": "Set alpha of the estimator.",
+    "num_layers": "Use a layer for each, with return_sequences=True for all but the last one.",
+    "reset_after": "Leave it out: the reset gate multiplies the product, as with reset_after=True.",
+    "return_state": "Leave it out: a layer makes no state.",
+    "seed": "Set random_state of the estimator.",
+    "stateful": "Leave it out: each sequence begins with a state of zeros.",
+}
+
 #: What to do about names that no parameter has.
 ADVICE = {
     "criterion": "The loss is fixed.",
@@ -92,6 +133,34 @@ def parameter_advice(name, known, of_constructor=()):
     if not same:
         return None
     return f"Use {same[0]} instead of {name}." if same[0] in known else f"Set {same[0]} in the constructor."
+
+
+def with_setting_advice(cls):
+    """Add advice to the errors of a class of layers about settings known from elsewhere."""
+    make = cls.__init__
+
+    @wraps(make)
+    def advising(self, *args, **settings):
+        try:
+            make(self, *args, **settings)
+        except TypeError as error:
+            known = [name for name in inspect.signature(make).parameters if name != "self"]
+            advice = [_setting_advice(name, known) for name in settings if name not in known]
+            if not any(advice):
+                raise
+            text = " ".join([str(error).removesuffix(".") + ".", *filter(None, advice)])
+            raise type(error)(text) from None
+
+    cls.__init__ = advising
+    return cls
+
+
+def _setting_advice(name, known):
+    same = [ours for ours, others in SETTINGS.items() if ours in known and name in others.split()]
+    if not same and name in SETTINGS_ADVICE:
+        return SETTINGS_ADVICE[name]
+    same = same or get_close_matches(name, known, n=1, cutoff=0.75)
+    return f"Use {same[0]} instead of {name}." if same else None
 
 
 def _plain(name):

@@ -94,29 +94,30 @@ void KERNEL(batch_moments)(size_t rows, size_t cols, const void *x, size_t ldx, 
 }
 
 /* Since all parts' means are at hand, the squares are taken from the mean of all. */
-INLINE void moments_of_parts(size_t col, size_t n, size_t rows, size_t part_rows, const real *means,
+INLINE void moments_of_parts(size_t col, size_t n, size_t n_parts, const size_t *part_rows, const real *means,
                              const real *squares, size_t ld, real *mean, real *variance)
 {
-    const size_t n_parts = (rows + part_rows - 1) / part_rows;
-    const real last_rows = (real)(rows - (n_parts - 1) * part_rows);
+    size_t rows = 0;
+    for (size_t i = 0; i < n_parts; i++)
+        rows += part_rows[i];
     vreal sum = {0}, square = {0};
     means += col, squares += col;
     const vreal first = load_columns(means, n);
     for (size_t i = 1; i < n_parts; i++)
-        sum += (load_columns(means + i * ld, n) - first) * (i + 1 < n_parts ? (real)part_rows : last_rows);
+        sum += (load_columns(means + i * ld, n) - first) * (real)part_rows[i];
     const vreal total = first + sum / (real)rows;
     for (size_t i = 0; i < n_parts; i++) {
         const vreal apart = load_columns(means + i * ld, n) - total;
-        square += load_columns(squares + i * ld, n) + apart * apart * (i + 1 < n_parts ? (real)part_rows : last_rows);
+        square += load_columns(squares + i * ld, n) + apart * apart * (real)part_rows[i];
     }
     store_columns(mean + col, n, total);
     store_columns(variance + col, n, square / (real)rows);
 }
 
-void KERNEL(batch_moments_of_parts)(size_t rows, size_t part_rows, size_t cols, const void *means, const void *squares,
-                                    size_t ld, void *mean, void *variance)
+void KERNEL(batch_moments_of_parts)(size_t n_parts, const size_t *part_rows, size_t cols, const void *means,
+                                    const void *squares, size_t ld, void *mean, void *variance)
 {
-    FOR_COLUMNS(cols, moments_of_parts, rows, part_rows, means, squares, ld, mean, variance);
+    FOR_COLUMNS(cols, moments_of_parts, n_parts, part_rows, means, squares, ld, mean, variance);
 }
 
 void KERNEL(moving_average)(size_t n, double momentum, const void *x, void *average)

@@ -82,6 +82,17 @@ typedef struct {
     double epsilon;
 } fastnn_batch_norm;
 
+/* The cells of a recurrent layer. In a row that has several numbers of each unit, such as its gates, these are
+ * sections, each with the units side by side: `section` numbers, a multiple of the vector, from one section to the
+ * next. Kernels read and write whole vectors; what they find beyond the units may be any finite numbers. The
+ * activations' derivatives must be computed from their output: activations.def. The simple cell has no recurrent
+ * activation.
+ */
+typedef struct {
+    size_t units, section;
+    int activation, recurrent_activation;
+} fastnn_cell;
+
 /* How one step changes a weight, given its gradient: see optimizer.h. */
 typedef struct {
     int optimizer;
@@ -297,10 +308,10 @@ typedef struct {
      * rows_before others, whose means and squares (cols) are there. */
     void (*batch_moments)(size_t rows, size_t cols, const void *x, size_t ldx, size_t rows_before, void *means,
                           void *squares);
-    /* The mean and the variance (cols) of all rows, of those of parts of part_rows each, the last of which may be
-     * smaller: means and squares (n_parts, cols) are ld apart. */
-    void (*batch_moments_of_parts)(size_t rows, size_t part_rows, size_t cols, const void *means, const void *squares,
-                                   size_t ld, void *mean, void *variance);
+    /* The mean and the variance (cols) of all rows, of those of parts of part_rows[i] rows: means and squares (n_parts,
+     * cols) are ld apart. */
+    void (*batch_moments_of_parts)(size_t n_parts, const size_t *part_rows, size_t cols, const void *means,
+                                   const void *squares, size_t ld, void *mean, void *variance);
     /* average = momentum * average + (1 - momentum) * x, n numbers of each. */
     void (*moving_average)(size_t n, double momentum, const void *x, void *average);
     /* z (rows, norm->cols) of x; what the rows add to the gradients of gamma and beta, or these added to what is there;
@@ -313,6 +324,32 @@ typedef struct {
     void (*batch_norm_grad_input)(const fastnn_batch_norm *norm, size_t rows, const void *x, size_t ldx,
                                   const void *delta, size_t ldd, size_t batch_rows, const void *grad_gamma,
                                   const void *grad_beta, void *delta_in, size_t ldi);
+
+    /* One step of a recurrent layer's cells, a sequence in each row. gates and `before` are ld apart.
+     * gates has a section x W + b for each gate; recurrent (ldr apart) a section h U for each gate, for the GRU with
+     * the recurrent bias; before, the state: a section h and, for the LSTM, a section c. after (lda apart) gets the
+     * state after the step, gates what the error needs on its way back. after may be before.
+     * simple: h = f(gates + recurrent), which gates gets too.
+     * gru:    z, r = s(gates + recurrent); q = recurrent of the third gate; g = f(its gate + r * q);
+     *         h = z * h + (1 - z) * g. gates gets z, r, g and, as its fourth section, q.
+     * lstm:   i, f, g, o = the gates + recurrent, g by the activation, the others by the recurrent one;
+     *         c = f * c + i * g; h = o * activation(c). gates gets i, f, g, o. */
+    void (*simple_cell_forward)(const fastnn_cell *cell, size_t rows, void *gates, const void *recurrent, size_t ldr,
+                                const void *before, void *after, size_t lda, size_t ld);
+    void (*gru_cell_forward)(const fastnn_cell *cell, size_t rows, void *gates, const void *recurrent, size_t ldr,
+                             const void *before, void *after, size_t lda, size_t ld);
+    void (*lstm_cell_forward)(const fastnn_cell *cell, size_t rows, void *gates, const void *recurrent, size_t ldr,
+                              const void *before, void *after, size_t lda, size_t ld);
+    /* Back through one step, from the gates that forward left. delta has sections as the state has: the gradient by the
+     * state after the step becomes that by the state before it, without what goes through `recurrent`. gates gets the
+     * gradient by the sums. They are those of x W + b and of h U alike, but for the GRU's third gate: of its h U the
+     * gradient is in the fourth section. */
+    void (*simple_cell_grad)(const fastnn_cell *cell, size_t rows, void *gates, const void *before, size_t ld,
+                             void *delta, size_t ldd);
+    void (*gru_cell_grad)(const fastnn_cell *cell, size_t rows, void *gates, const void *before, size_t ld, void *delta,
+                          size_t ldd);
+    void (*lstm_cell_grad)(const fastnn_cell *cell, size_t rows, void *gates, const void *before, size_t ld,
+                           void *delta, size_t ldd);
 
     /* The loss of z (rows, n_outputs), times its weights, summed; delta gets its gradient by z, and may be z itself.
      * softmax_loss: of logits z, with a class (rows, at distance ldl) and a weight (rows, at distance ldw) a row;

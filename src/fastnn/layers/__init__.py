@@ -1,6 +1,7 @@
 """The layers of networks, as users write them."""
 
 from fastnn.layers.activation import Activation
+from fastnn.layers.bidirectional import Bidirectional
 from fastnn.layers.convolution import Conv1D, Conv2D
 from fastnn.layers.dense import Dense
 from fastnn.layers.dropout import Dropout
@@ -16,7 +17,7 @@ from fastnn.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
-from fastnn.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
+from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 from fastnn.layers.rescaling import Rescaling
 from fastnn.layers.reshaping import Flatten, Reshape
 from fastnn.layers.spec import Layer

@@ -1,11 +1,10 @@
 """Activations of layers by their names, and the layer that is an activation alone."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from fastnn.engine.activation import activation_names
 from fastnn.layers.rules import one_of
-from fastnn.layers.spec import Layer
+from fastnn.layers.spec import Layer, layer
 
 #: The names that Keras has for some of the engine's activations.
 ALIASES = {None: "identity", "linear": "identity", "sigmoid": "logistic", "swish": "silu"}
@@ -17,7 +16,7 @@ def engine_activation(name):
     return ALIASES.get(name, name)
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class Activation(Layer):
     """A function of each number that the layer before makes.
 

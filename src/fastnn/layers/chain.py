@@ -15,12 +15,12 @@ import numpy as np
 from fastnn.data.quoted import quoted
 from fastnn.engine.layers.convolution import KEEP_ORDER
 from fastnn.layers.activation import Activation, engine_activation
+from fastnn.layers.bidirectional import is_recurrent
 from fastnn.layers.dense import Dense
 from fastnn.layers.dropout import Dropout
 from fastnn.layers.embedding import Masking, embedding_of
 from fastnn.layers.normalization import BatchNormalization, LayerNormalization
 from fastnn.layers.pooling import MaxPooling1D, MaxPooling2D
-from fastnn.layers.recurrent import is_recurrent
 from fastnn.layers.rescaling import Rescaling
 from fastnn.layers.reshaping import copied
 from fastnn.layers.rules import MOST
@@ -195,11 +195,11 @@ class Chain:
         return Chain(self.layers, self.sample_shape, self.n_outputs, fuses=False)
 
     def has_layers_of(self, description):
-        """Whether a description is of these layers, though others of them may learn."""
+        """Whether a description is of these layers, though others may learn, and cells may drop out another part."""
         if len(description) != len(self._operations):
             return False
         return all(
-            given in [operation.with_trainable(trainable).description() for trainable in (False, True)]
+            _lasting(given) in [_lasting(operation.with_trainable(learns).description()) for learns in (False, True)]
             for given, operation in zip(description, self._operations, strict=True)
         )
 
@@ -380,6 +380,11 @@ class Chain:
         for link, of_layer in zip(self.links, weights, strict=True):
             arrays += [] if link.layer is None else link.layer.to_engine(of_layer)
         return arrays
+
+
+def _lasting(description):
+    """A description of a layer without the rates of dropout, which may change from fit to fit."""
+    return description[:7] + description[9:] if description[0] == "recurrent" else description
 
 
 @lru_cache(maxsize=64)

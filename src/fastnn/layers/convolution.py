@@ -1,6 +1,6 @@
 """Convolutional layers."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 import numpy as np
@@ -9,11 +9,11 @@ from fastnn.layers.activation import ACTIVATION, engine_activation
 from fastnn.layers.docstrings import documented
 from fastnn.layers.initializers import INITIALIZER, INITIALIZERS
 from fastnn.layers.rules import BOOL, COUNT, counts, one_of
-from fastnn.layers.spec import Operation
+from fastnn.layers.spec import Operation, layer
 from fastnn.layers.windows import Windowed
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class _Convolution(Windowed):
     """What convolutions along any number of axes share."""
 
@@ -91,7 +91,7 @@ def _rules(n_axes, paddings):
 
 
 @documented
-@dataclass(frozen=True, repr=False)
+@layer
 class Conv2D(_Convolution):
     """Filters over images: each output is a function of a weighted sum of a window of the map, and a bias [1]_.
 
@@ -142,7 +142,7 @@ class Conv2D(_Convolution):
 
 
 @documented
-@dataclass(frozen=True, repr=False)
+@layer
 class Conv1D(_Convolution):
     """Filters over sequences: each output is a function of a weighted sum of a window of steps, and a bias.
 

@@ -1,6 +1,6 @@
 """The dense layer."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 import numpy as np
@@ -9,11 +9,11 @@ from fastnn.layers.activation import ACTIVATION, engine_activation
 from fastnn.layers.docstrings import documented
 from fastnn.layers.initializers import INITIALIZERS
 from fastnn.layers.rules import BOOL, COUNT, one_of
-from fastnn.layers.spec import Layer, Operation
+from fastnn.layers.spec import Layer, Operation, layer
 
 
 @documented
-@dataclass(frozen=True, repr=False)
+@layer
 class Dense(Layer):
     """A dense layer: each unit is a function of a weighted sum of all its inputs and a bias.
 

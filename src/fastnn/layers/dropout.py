@@ -1,13 +1,12 @@
 """Dropout."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from fastnn.layers.rules import RATE
-from fastnn.layers.spec import Layer
+from fastnn.layers.spec import Layer, layer
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class Dropout(Layer):
     """Replaces numbers by 0 at random in training, and divides the others by 1 - rate [1]_.
 

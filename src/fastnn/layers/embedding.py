@@ -1,19 +1,19 @@
 """Layers that read X itself: vectors for tokens, and steps that are left out."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 import numpy as np
 
 from fastnn.layers.initializers import INITIALIZERS
 from fastnn.layers.rules import BOOL, COUNT, NUMBER, one_of
-from fastnn.layers.spec import Layer, Operation
+from fastnn.layers.spec import Layer, Operation, layer
 
 _INITIALIZERS = {"uniform": lambda shape, random_state: random_state.uniform(-0.05, 0.05, shape), **INITIALIZERS}
 _BLOCK = 2**16  # tokens that are looked at at a time, so that little memory is needed beside X
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class Masking(Layer):
     """Leaves out the steps of which all numbers are a certain one, such as padding.
 
@@ -44,7 +44,7 @@ class Masking(Layer):
         return (values != self.mask_value).any(axis=-1)
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class Embedding(Layer):
     """A vector for each token: a row of a matrix that is learnt [1]_.
 

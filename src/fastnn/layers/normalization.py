@@ -1,19 +1,21 @@
 """Normalization: layers that shift and scale what they read to a mean of 0 and a variance of 1."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 import numpy as np
 
 from fastnn.layers.rules import BOOL, POSITIVE, RATE
-from fastnn.layers.spec import Layer, Operation
+from fastnn.layers.spec import Layer, Operation, layer
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class BatchNormalization(Layer):
     """Each channel with the mean 0 and the variance 1 over a batch, then scaled by gamma and shifted by beta [1]_.
 
     Each position of each sample counts once. Predictions use moving averages of the batches' means and variances.
+    Where the layer before is a Dense or a convolution without an activation, predictions fold this layer into its
+    kernel and bias.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ class BatchNormalization(Layer):
         return [np.ones(n), np.zeros(n), np.zeros(n), np.ones(n)]
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class LayerNormalization(Layer):
     """Gives the channels of each position the mean 0 and the variance 1, scales them by gamma and adds beta [1]_.
 

@@ -1,15 +1,15 @@
 """Pooling: one number for each window, or for each channel."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 from fastnn.layers.docstrings import documented
 from fastnn.layers.rules import MOST, Rule, counts, one_of
-from fastnn.layers.spec import Layer, Operation
+from fastnn.layers.spec import Layer, Operation, layer
 from fastnn.layers.windows import Windowed
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class _Pooling(Windowed):
     """What pooling along any number of axes shares."""
 
@@ -47,7 +47,7 @@ class _Pooling2D(_Pooling):
 
 
 @documented
-@dataclass(frozen=True, repr=False)
+@layer
 class MaxPooling2D(_Pooling2D):
     """The largest number of each window of a map, for each channel.
 
@@ -66,7 +66,7 @@ class MaxPooling2D(_Pooling2D):
 
 
 @documented
-@dataclass(frozen=True, repr=False)
+@layer
 class AveragePooling2D(_Pooling2D):
     """The mean of each window of a map, for each channel. What lies beyond an edge is not counted.
 
@@ -91,7 +91,7 @@ class _Pooling1D(_Pooling):
 
 
 @documented
-@dataclass(frozen=True, repr=False)
+@layer
 class MaxPooling1D(_Pooling1D):
     """The largest number of each window of a sequence, for each channel.
 
@@ -110,7 +110,7 @@ class MaxPooling1D(_Pooling1D):
 
 
 @documented
-@dataclass(frozen=True, repr=False)
+@layer
 class AveragePooling1D(_Pooling1D):
     """The mean of each window of a sequence, for each channel. What lies beyond an end is not counted.
 
@@ -143,7 +143,7 @@ class _GlobalPooling(Layer):
         return Operation(self.kind)
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class GlobalMaxPooling2D(_GlobalPooling):
     """The largest number of each channel of a map.
 
@@ -158,7 +158,7 @@ class GlobalMaxPooling2D(_GlobalPooling):
     reads: ClassVar[str] = "map"
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class GlobalAveragePooling2D(_GlobalPooling):
     """The mean of each channel of a map [1]_.
 
@@ -177,7 +177,7 @@ class GlobalAveragePooling2D(_GlobalPooling):
     reads: ClassVar[str] = "map"
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class GlobalMaxPooling1D(_GlobalPooling):
     """The largest number of each channel of a sequence.
 
@@ -192,7 +192,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
     reads: ClassVar[str] = "sequence"
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class GlobalAveragePooling1D(_GlobalPooling):
     """The mean of each channel of a sequence.
 

@@ -1,6 +1,6 @@
 """Recurrent layers: cells that take one step of a sequence after the other, and remember."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +9,7 @@ from fastnn.engine.activation import activation_names, keeps_input
 from fastnn.layers.activation import ALIASES, engine_activation
 from fastnn.layers.initializers import INITIALIZER, INITIALIZERS
 from fastnn.layers.rules import BOOL, RATE, Rule, one_of
-from fastnn.layers.spec import Layer, Operation
+from fastnn.layers.spec import Layer, Operation, layer
 
 MOST_UNITS = 2**16  # the square of which are weights
 
@@ -30,11 +30,10 @@ _RULES = {
     "recurrent_initializer": INITIALIZER,
     "trainable": BOOL,
 }
-_WAYS = "forward", "backward"  # the order of the weights of both layers of a Bidirectional
 _GATED_RULES = _RULES | {"recurrent_activation": CELL_ACTIVATION}
 
 
-class _Recurrent(Layer):
+class Recurrent(Layer):
     """What cells of all kinds share.
 
     Attributes
@@ -119,8 +118,8 @@ class _Recurrent(Layer):
         return [np.concatenate(parts, axis=-1) for parts in zip(*gates, strict=True)]
 
 
-@dataclass(frozen=True, repr=False)
-class SimpleRNN(_Recurrent):
+@layer
+class SimpleRNN(Recurrent):
     """Units that read each step of a sequence together with their own outputs at the step before [1]_.
 
     It reads sequences (steps, channels) and makes the units' outputs at the last step, or at all of them.
@@ -184,8 +183,8 @@ class SimpleRNN(_Recurrent):
     rules: ClassVar[dict] = _RULES
 
 
-@dataclass(frozen=True, repr=False)
-class GRU(_Recurrent):
+@layer
+class GRU(Recurrent):
     """Gated recurrent units: gates say what of the state each step replaces [1]_.
 
     It reads sequences (steps, channels) and makes the state after the last step, or after all of them. The reset gate
@@ -249,8 +248,8 @@ class GRU(_Recurrent):
     rules: ClassVar[dict] = _GATED_RULES
 
 
-@dataclass(frozen=True, repr=False)
-class LSTM(_Recurrent):
+@layer
+class LSTM(Recurrent):
     """Long short-term memory: gates say what each step adds to a memory, forgets of it and makes an output of [1]_.
 
     It reads sequences (steps, channels) and makes the outputs at the last step, or at all of them.
@@ -319,92 +318,3 @@ class LSTM(_Recurrent):
         if self.unit_forget_bias:
             bias[self.units : 2 * self.units] = 1
         return bias
-
-
-@dataclass(frozen=True, repr=False)
-class Bidirectional(Layer):
-    """Two recurrent layers of the same settings, of which one reads a sequence forward and the other backward [1]_.
-
-    Where all outputs are passed on, those of both layers for a step belong together. The weights have the names of
-    the recurrent layer's, as ``forward_kernel`` and ``backward_kernel``.
-
-    Parameters
-    ----------
-    layer : SimpleRNN, GRU or LSTM
-        The layer that reads forward. The other one has the same settings, and weights of its own.
-    merge_mode : {"concat", "sum", "mul", "ave"}, default="concat"
-        What becomes of the outputs of both: one after the other, their sum, their product, or their mean.
-
-    References
-    ----------
-    .. [1] M. Schuster, K. Paliwal: "Bidirectional recurrent neural networks", IEEE Transactions on Signal Processing
-       45 (1997).
-
-    Examples
-    --------
-    >>> from fastnn.layers import GRU, Bidirectional
-    >>> Bidirectional(GRU(64)).output_shape((100, 3))
-    (128,)
-    """
-
-    layer: Layer
-    merge_mode: str = "concat"
-
-    reads: ClassVar[str] = "sequence"
-    rules: ClassVar[dict] = {
-        "layer": Rule("a SimpleRNN, GRU or LSTM", lambda value: isinstance(value, _Recurrent)),
-        "merge_mode": one_of(["concat", "sum", "mul", "ave"]),
-    }
-
-    @property
-    def trainable(self):
-        return self.layer.trainable
-
-    @property
-    def couples(self):
-        return self.layer.couples
-
-    @property
-    def return_sequences(self):
-        return self.layer.return_sequences
-
-    def check(self, name):
-        super().check(name)
-        self.layer.check(f"{name}.layer")
-        if self.layer.go_backwards:
-            raise ValueError(f"{name}.layer.go_backwards must be False in Bidirectional, got True")
-
-    def output_shape(self, shape, name="the layer"):
-        *steps, units = self.layer.output_shape(shape, name)
-        return *steps, 2 * units if self.merge_mode == "concat" else units
-
-    def output_steps(self, steps):
-        return self.layer.output_steps(steps)
-
-    def operation(self, shape):
-        return self.layer.operation_along(self.merge_mode)
-
-    def weight_shapes(self, shape):
-        shapes = self.layer.weight_shapes(shape)
-        return {f"{way}_{name}": its_shape for way in _WAYS for name, its_shape in shapes.items()}
-
-    def initial_weights(self, shape, random_state, gain):
-        return [array for _ in _WAYS for array in self.layer.initial_weights(shape, random_state, gain)]
-
-    def to_engine(self, weights):
-        arrays = []
-        for way in _WAYS:
-            arrays += self.layer.to_engine(
-                {name.removeprefix(f"{way}_"): array for name, array in weights.items() if name.startswith(f"{way}_")}
-            )
-        return arrays
-
-    def from_engine(self, arrays, shape):
-        return {
-            f"{way}_{name}": array for way in _WAYS for name, array in self.layer.from_engine(arrays, shape).items()
-        }
-
-
-def is_recurrent(layer):
-    """Whether a layer is recurrent, in one direction or in both."""
-    return isinstance(layer, (_Recurrent, Bidirectional))

@@ -1,13 +1,12 @@
 """Rescaling of inputs."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from fastnn.layers.rules import NUMBER
-from fastnn.layers.spec import Layer, Operation
+from fastnn.layers.spec import Layer, Operation, layer
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class Rescaling(Layer):
     """Multiplies each number, and adds to the product.
 

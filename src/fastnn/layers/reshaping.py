@@ -1,12 +1,11 @@
 """Other shapes of the same numbers."""
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from fastnn.data.quoted import quoted
 from fastnn.layers.rules import SHAPE
-from fastnn.layers.spec import Layer, Operation
+from fastnn.layers.spec import Layer, Operation, layer
 
 
 def copied(shape):
@@ -29,7 +28,7 @@ class _Reshaping(Layer):
         return copied(self.output_shape(shape))
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class Flatten(_Reshaping):
     """All numbers of a map or a sequence in one vector, in the order of rows, columns and channels.
 
@@ -47,7 +46,7 @@ class Flatten(_Reshaping):
         return (math.prod(shape),)
 
 
-@dataclass(frozen=True, repr=False)
+@layer
 class Reshape(_Reshaping):
     """The same numbers, in the same order, in another shape.
 

@@ -1,9 +1,10 @@
 """What every layer has: settings that never change, the shapes that follow from them, and its initial weights."""
 
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import ClassVar
+from typing import ClassVar, dataclass_transform
 
 from fastnn.data.quoted import quoted
+from fastnn.estimators.suggestions import with_setting_advice
 from fastnn.layers.rules import plain
 
 
@@ -44,6 +45,12 @@ class Operation:
         while flags and flags[-1]:
             flags.pop()
         return self.kind, *self.settings, *activation, *flags
+
+
+@dataclass_transform(frozen_default=True)
+def layer(cls):
+    """Make a class of layers: a frozen dataclass, whose errors know what its settings are called elsewhere."""
+    return with_setting_advice(dataclass(frozen=True, repr=False)(cls))
 
 
 class Layer:

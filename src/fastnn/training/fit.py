@@ -118,7 +118,8 @@ class Fit:
         estimator._set_fitted(network, self.targets, self.trainer, state, n_epochs)
 
     def _evaluate(self):
-        return self.held_out.evaluate(self.network, self.trainer.loss, self.n_threads, self._unnamed)
+        predictor = self.estimator._predictor(self.network)
+        return self.held_out.evaluate(predictor, self.trainer.loss, self.n_threads, self._unnamed)
 
     def _unnamed(self):
         """The model to score, without feature names: the samples held out are arrays, which have none."""

@@ -85,7 +85,7 @@ def minimize(trainer, samples, parameters, monitor):
             raise
         monitor.warn("Training interrupted by user.")
     finally:
-        network.parameters[:] = accepted
+        network.restore(accepted)
     if not all_finite(network.parameters):
         monitor.diverged("Training diverged: weights are no longer finite. Scale the input.")
 
@@ -105,14 +105,14 @@ class _Objective:
         if not self.in_step:
             self.monitor.epoch_begins()
             self.in_step = True
-        parameters, memories = self.trainer.network.parameters, self.trainer.memories
-        parameters[:] = x
+        network, memories = self.trainer.network, self.trainer.memories
+        network.restore(x)
         memories[:] = 0
         summed = self.segments.run_epoch(self.samples, self.order)
         self.segments.interruption.check()
         # In place, of one type, and without np.dot: without memory NumPy crashes when it inspects the references to a
         # large temporary and when it has no buffer to convert in, and OpenBLAS when it starts threads.
-        weights = parameters.astype(np.float64)
+        weights = network.parameters.astype(np.float64)
         weights *= self.is_weight
         loss = float((summed + 0.5 * self.alpha * np.square(weights).sum()) / self.total)
         if self.x is None:
@@ -129,7 +129,7 @@ class _Objective:
     def step_ended(self, x):
         """Note that SciPy accepts the point x, mostly the last one evaluated; returns whether training is to end."""
         loss = self.loss if np.array_equal(x, self.x) else self(x)[0]
-        self.trainer.network.parameters[:] = x
+        self.trainer.network.restore(x)
         self.in_step = False
         return self.monitor.epoch_ended(loss, n_samples=0)  # scikit-learn's t_ does not count lbfgs's
 

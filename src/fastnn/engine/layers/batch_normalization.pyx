@@ -14,7 +14,9 @@ from libc.stddef cimport size_t
 from fastnn.engine.kernels cimport fastnn_batch_norm
 from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport Coupling, EngineLayer, Layer, LayerKind
-from fastnn.engine.layers.signal cimport Signal, Step, finish_delta, finish_values, n_panels, row_of, sums_of
+from fastnn.engine.layers.signal cimport (
+    Signal, Step, finish_delta, finish_values, n_panels, row_of, rows_before, rows_of, sums_of,
+)
 from fastnn.engine.products cimport packed_size
 
 # A block of rows has about so many numbers, which stay in the first-level cache while its values are finished.
@@ -45,6 +47,14 @@ cdef inline char *second(const Layer *layer, char *vectors) noexcept nogil:
     return vectors + (layer.parameters[1].offset - layer.parameters[0].offset) * layer.kernels.itemsize
 
 
+cdef inline size_t n_rows(const Layer *layer) noexcept nogil:
+    """The rows of a batch."""
+    cdef size_t part, rows = 0
+    for part in range(layer.n_parts):
+        rows += layer.part_rows[part]
+    return rows
+
+
 cdef fastnn_batch_norm norm_of(const Layer *layer, bint by_batch) noexcept nogil:
     """With the mean and the variance of the batch, or with the moving averages."""
     cdef fastnn_batch_norm norm
@@ -64,7 +74,7 @@ cdef inline size_t block_rows(const Signal *signal) noexcept nogil:
 cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                        const Step *step) noexcept nogil:
     cdef fastnn_batch_norm norm = norm_of(layer, step != NULL and shape_of(layer).learns)
-    cdef size_t row = first * above.positions, end = last * above.positions, n
+    cdef size_t row = rows_before(above, first), end = rows_before(above, last), n
     while row < end:
         n = min(block_rows(above), end - row)
         layer.kernels.batch_norm_forward(
@@ -77,9 +87,9 @@ cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *ab
 cdef void grad_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                     char *gradient, bint onto) noexcept nogil:
     cdef fastnn_batch_norm norm = norm_of(layer, True)
-    cdef size_t row = first * below.positions
+    cdef size_t row = rows_before(below, first)
     layer.kernels.batch_norm_grad_weights(
-        &norm, last * below.positions - row, row_of(layer.kernels, below, below.values, row), below.ld,
+        &norm, rows_of(below, first, last), row_of(layer.kernels, below, below.values, row), below.ld,
         row_of(layer.kernels, above, above.delta, row), above.ld, onto, gradient, second(layer, gradient))
 
 
@@ -90,9 +100,9 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
     cdef size_t batch_rows = 0  # without any the error depends on no gradients
     cdef char *grad_gamma = NULL
     cdef char *grad_beta = NULL
-    cdef size_t row = first * below.positions, end = last * below.positions, n
+    cdef size_t row = rows_before(below, first), end = rows_before(below, last), n
     if learns:
-        batch_rows = layer.n_coupled * below.positions
+        batch_rows = n_rows(layer)
         grad_gamma, grad_beta = layer.all_gradients, second(layer, layer.all_gradients)
     while row < end:
         n = min(block_rows(below), end - row)
@@ -104,12 +114,12 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
         row += n
 
 
-cdef void sum_rows(const Layer *layer, const Signal *below, size_t first, size_t last, size_t n_before,
-                   char *sums) noexcept nogil:
-    cdef size_t row = first * below.positions
+cdef void sum_rows(const Layer *layer, const Signal *below, size_t first, size_t last,
+                   size_t rows_earlier, char *sums) noexcept nogil:
     layer.kernels.batch_moments(
-        last * below.positions - row, channels_of(layer), row_of(layer.kernels, below, below.values, row), below.ld,
-        n_before * below.positions, sums, second(layer, sums))
+        rows_of(below, first, last), channels_of(layer),
+        row_of(layer.kernels, below, below.values, rows_before(below, first)), below.ld,
+        rows_earlier, sums, second(layer, sums))
 
 
 cdef void move_average(const Layer *layer, size_t parameter, const char *of_batch) noexcept nogil:
@@ -117,12 +127,12 @@ cdef void move_average(const Layer *layer, size_t parameter, const char *of_batc
                                  layer.parameters[parameter].matrix.weights)
 
 
-cdef void add_sums(const Layer *layer, const Signal *below, size_t part_samples, bint changes_state) noexcept nogil:
+cdef void add_sums(const Layer *layer, bint changes_state) noexcept nogil:
     cdef size_t channels = channels_of(layer)
     cdef char *variance = second(layer, layer.all_sums)
     layer.kernels.batch_moments_of_parts(
-        layer.n_coupled * below.positions, part_samples * below.positions, channels, layer.sums,
-        second(layer, layer.sums), layer.sums_size, layer.all_sums, variance)
+        layer.n_parts, layer.part_rows, channels, layer.sums, second(layer, layer.sums), layer.sums_size,
+        layer.all_sums, variance)
     if changes_state:
         move_average(layer, MOVING_MEAN, layer.all_sums)
         move_average(layer, MOVING_VARIANCE, variance)

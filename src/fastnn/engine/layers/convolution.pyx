@@ -11,8 +11,6 @@ Max pooling that follows with windows side by side is done by the same layer, ba
 cache: what is kept of a sample is what the next layer reads.
 """
 
-import math
-
 from libc.stddef cimport size_t
 from libc.string cimport memcpy, memset
 
@@ -24,7 +22,7 @@ from fastnn.engine.layers.convolution_shape cimport (
 from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.signal cimport (
-    Signal, Step, finish_sample_deltas, finish_sample_values, memo_of, row_of, sample_of, sums_of,
+    Signal, Step, finish_sample_deltas, finish_sample_values, memo_of, row_of, rows_before, sample_of, sums_of,
 )
 from fastnn.engine.products cimport packed_size
 
@@ -83,7 +81,7 @@ cdef void unpool(const Layer *layer, const Signal *above, size_t sample) noexcep
     cdef const fastnn_windows *windows = &shape.windows
     layer.kernels.max_pool_grad_input(
         windows, 0, windows.rows, sample_of(layer.kernels, above, above.delta, sample), windows.out_cols * above.ld,
-        above.ld, memo_of(layer.kernels, above, sample),
+        above.ld, memo_of(layer.kernels, above, above, sample),
         inside(&shape.delta, delta_scratch(layer), layer.kernels.itemsize), shape.delta.columns * shape.delta.channels,
         shape.delta.channels)
 
@@ -136,7 +134,7 @@ cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *ab
         x = with_border(layer, &shape.x, below, below.values, sample, layer.scratch)
         sums = sample_of(kernels, above, sums_of(above), sample)
         if shape.pools:
-            forward_and_pool(layer, x, sums, above.ld, memo_of(kernels, above, sample))
+            forward_and_pool(layer, x, sums, above.ld, memo_of(kernels, above, above, sample))
         else:
             all_groups_forward(layer, &grid, x, sums)
         finish_sample_values(kernels, above, sample, sample + 1, step)
@@ -198,7 +196,7 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
         else:
             delta = with_border(layer, &shape.delta, above, above.delta, sample, delta_scratch(layer))
         for i in range(shape.n_classes):
-            delta_in = row_of(kernels, below, below.delta, sample * below.positions + shape.classes[i].first)
+            delta_in = row_of(kernels, below, below.delta, rows_before(below, sample) + shape.classes[i].first)
             back_to_class(layer, i, delta, delta_in, below.ld)
         finish_sample_deltas(kernels, below, sample, sample + 1)
 
@@ -257,7 +255,7 @@ cdef class ConvolutionLayer(EngineLayer):
         self.kind, self.shape = &CONVOLUTION, &self.geometry.convolution
 
     def memo_size(self):
-        return math.prod(self.output_shape) if self.geometry.convolution.pools else 0
+        return self.output_shape[-1] if self.geometry.convolution.pools else 0
 
     def n_products(self):
         return self.geometry.convolution.grid.height * self.geometry.convolution.grid.width  # before the pooling

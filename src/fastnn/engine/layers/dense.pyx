@@ -6,7 +6,9 @@ from fastnn.engine.arrays cimport Workspace
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient, fastnn_batch, fastnn_matrix
 from fastnn.engine.layers.layer import ParameterShape
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
-from fastnn.engine.layers.signal cimport Signal, Step, finish_sample_deltas, n_panels, row_of, signal_rows
+from fastnn.engine.layers.signal cimport (
+    Signal, Step, finish_sample_deltas, n_panels, row_of, rows_before, rows_of, signal_rows,
+)
 from fastnn.engine.products cimport (
     dense_back, dense_forward, dense_forward_rows, dense_step, packed_size, transpose_weights,
 )
@@ -24,20 +26,20 @@ cdef inline fastnn_matrix *transposed_of(const Layer *layer) noexcept nogil:
 
 cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                        const Step *step) noexcept nogil:
-    dense_forward_rows(layer.kernels, weights_of(layer), below, first * below.positions, last * below.positions, above,
+    dense_forward_rows(layer.kernels, weights_of(layer), below, rows_before(below, first), rows_before(below, last), above,
                        step)
 
 
 cdef void forward_shared(const Layer *layer, const Signal *below, const Signal *above, size_t n_samples,
                          const Step *step, const Team *team) noexcept nogil:
-    dense_forward(layer.kernels, weights_of(layer), below, n_samples * below.positions, above, step, team)
+    dense_forward(layer.kernels, weights_of(layer), below, rows_before(below, n_samples), above, step, team)
 
 
 cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first,
                     size_t last) noexcept nogil:
     """By the forward product with W^T. Keeping W^T costs little, since such layers are small."""
     cdef fastnn_matrix *transposed = transposed_of(layer)
-    cdef size_t row = first * below.positions, rows = last * below.positions - row
+    cdef size_t row = rows_before(below, first), rows = rows_of(below, first, last)
     cdef fastnn_batch delta = signal_rows(layer.kernels, above, row, row + rows)
     delta.values = row_of(layer.kernels, above, above.delta, row)
     layer.kernels.dense_forward(transposed, &delta, 0, n_panels(layer.kernels, transposed.fan_out), 0,
@@ -47,12 +49,12 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
 
 cdef void back_shared(const Layer *layer, const Signal *below, const Signal *above, size_t n_samples,
                       const Team *team) noexcept nogil:
-    dense_back(layer.kernels, weights_of(layer), n_samples * below.positions, above.delta_t, below, team)
+    dense_back(layer.kernels, weights_of(layer), rows_before(below, n_samples), above.delta_t, below, team)
 
 
 cdef void make_step(const Layer *layer, const Signal *below, const Signal *above, size_t n_samples, const Step *step,
                     const Team *team) noexcept nogil:
-    cdef fastnn_batch x = signal_rows(layer.kernels, below, 0, n_samples * below.positions)
+    cdef fastnn_batch x = signal_rows(layer.kernels, below, 0, rows_before(below, n_samples))
     cdef bint changes = step.update.optimizer != FASTNN_gradient and step.update.optimizer != FASTNN_accumulate
     dense_step(layer.kernels, &layer.parameters[0], &x, above.delta, above.ld, &step.update,
                transposed_of(layer) if changes else NULL, team)

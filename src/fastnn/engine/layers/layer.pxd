@@ -39,7 +39,8 @@ cdef struct Layer:
     const Coupling *coupling
     char *sums  # (n_parts, sums_size) what `sum_rows` makes of each part
     size_t sums_size
-    size_t n_coupled  # the number of samples in the batch
+    size_t n_parts
+    size_t *part_rows  # (n_parts) how many rows of the batch each part has
     char *all_sums  # (sums_size) the calling thread's own copy of what `add_sums` makes of all parts
     char *all_gradients  # (depth, part_size) its own copy of the gradients of all parts; space for subtrees follows
 
@@ -59,10 +60,9 @@ ctypedef void (*BackShared)(const Layer *layer, const Signal *below, const Signa
 ctypedef void (*MakeStep)(const Layer *layer, const Signal *below, const Signal *above, size_t n_samples,
                           const Step *step, const Team *team) noexcept nogil
 ctypedef void (*Refresh)(const Layer *layer, size_t parameter, size_t panel) noexcept nogil
-ctypedef void (*SumRows)(const Layer *layer, const Signal *below, size_t first, size_t last, size_t n_before,
+ctypedef void (*SumRows)(const Layer *layer, const Signal *below, size_t first, size_t last, size_t rows_before,
                          char *sums) noexcept nogil
-ctypedef void (*AddSums)(const Layer *layer, const Signal *below, size_t part_samples,
-                         bint changes_state) noexcept nogil
+ctypedef void (*AddSums)(const Layer *layer, bint changes_state) noexcept nogil
 
 
 cdef struct LayerKind:
@@ -86,10 +86,9 @@ cdef struct LayerKind:
 # The samples of a batch depend on each other by sums over all of them. In training `forward_rows` reads all_sums, and
 # `back_rows` the complete gradients of the layer's parameters, all_gradients. Each of these needs a barrier.
 cdef struct Coupling:
-    # The sums of samples first ... last - 1, or these added to those of n_before samples of the same part.
+    # The sums of samples first ... last - 1, or these added to those of the rows before them in the same part.
     SumRows sum_rows
-    # Makes all_sums of those of all parts, which have part_samples samples each, but for the last one. changes_state:
-    # the calling thread is the one that changes the layer's state.
+    # Makes all_sums of those of all parts. changes_state: the calling thread is the one that changes the layer's state.
     AddSums add_sums
 
 

@@ -4,6 +4,11 @@ import math
 from typing import NamedTuple
 
 
+def n_numbers(shape):
+    """How many numbers a sample of a shape has; of sequences of any length, whose number of steps is None, a step."""
+    return math.prod(size for size in shape if size is not None)
+
+
 class ParameterShape(NamedTuple):
     """A matrix of weights with its biases; without rows, a vector."""
 
@@ -42,7 +47,8 @@ cdef class EngineLayer:
     description : tuple
         The kind's name and its settings, as they are in the network's description.
     input_shape : tuple of int
-        The shape of one sample of what the layer reads: (channels,), or (positions, channels).
+        The shape of one sample of what the layer reads: (channels,), or (positions, channels). Sequences of any
+        length are (None, channels).
 
     Attributes
     ----------
@@ -56,12 +62,19 @@ cdef class EngineLayer:
         self.activation = "identity"
 
     def n_positions(self):
-        """The number of rows that the layer makes of each sample."""
-        return math.prod(self.output_shape[:-1])
+        """The number of rows that the layer makes of each sample; 0 where samples differ in it."""
+        return 0 if self.output_shape[0] is None else math.prod(self.output_shape[:-1])
 
     def n_products(self):
-        """How often the matrices are multiplied by a row for one sample."""
-        return self.n_positions()
+        """How often the matrices are multiplied by a row for one sample; for a step of sequences of any length."""
+        return self.n_positions() or 1
+
+    def output_steps(self, steps):
+        """The numbers of steps that the layer makes of sequences of any length, from an array of theirs.
+
+        None if it makes a vector of each sequence.
+        """
+        return steps if self.output_shape[0] is None else None
 
     def parameter_shapes(self):
         """A list of the ParameterShapes of what the layer learns, and of its state, in their order."""
@@ -107,8 +120,16 @@ cdef class EngineLayer:
         return 0
 
     def memo_size(self):
-        """The numbers that the layer notes for each sample on its way forward, for the way back: `Signal.memo`."""
+        """The numbers that the layer notes for each row on its way forward, for the way back: `Signal.memo`."""
         return 0
+
+    def notes_inputs(self):
+        """Whether these rows are those that the layer reads, and not those that it makes."""
+        return False
+
+    def least_chunk(self):
+        """The number of samples that the layer should take at a time, if there are so many: 1 if it does not matter."""
+        return 1
 
     def needs_transposed_delta(self):
         """Whether `back_shared` reads the transpose of the error."""

@@ -10,7 +10,8 @@ from libc.string cimport memset
 from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.signal cimport (
-    Signal, Step, finish_sample_deltas, finish_sample_values, memo_of, n_panels, row_of, sums_of,
+    Signal, Step, finish_sample_deltas, finish_sample_values, memo_of, n_panels, row_of, rows_before, rows_of,
+    sums_of,
 )
 
 
@@ -20,20 +21,20 @@ cdef inline double epsilon_of(const Layer *layer) noexcept nogil:
 
 cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                        const Step *step) noexcept nogil:
-    cdef size_t row = first * below.positions, rows = (last - first) * below.positions
+    cdef size_t row = rows_before(below, first), rows = rows_of(below, first, last)
     layer.kernels.layer_norm_forward(
         rows, below.channels, epsilon_of(layer), row_of(layer.kernels, below, below.values, row), below.ld,
         layer.parameters[0].matrix.weights, layer.parameters[1].matrix.weights,
-        row_of(layer.kernels, above, sums_of(above), row), above.ld, memo_of(layer.kernels, above, first))
+        row_of(layer.kernels, above, sums_of(above), row), above.ld, memo_of(layer.kernels, above, above, first))
     finish_sample_values(layer.kernels, above, first, last, step)
 
 
 cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first,
                     size_t last) noexcept nogil:
-    cdef size_t row = first * below.positions, rows = (last - first) * below.positions
+    cdef size_t row = rows_before(below, first), rows = rows_of(below, first, last)
     layer.kernels.layer_norm_grad_input(
         rows, below.channels, row_of(layer.kernels, below, below.values, row), below.ld,
-        memo_of(layer.kernels, above, first), layer.parameters[0].matrix.weights,
+        memo_of(layer.kernels, above, above, first), layer.parameters[0].matrix.weights,
         row_of(layer.kernels, above, above.delta, row), above.ld,
         row_of(layer.kernels, below, below.delta, row), below.ld)
     finish_sample_deltas(layer.kernels, below, first, last)
@@ -41,13 +42,13 @@ cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above
 
 cdef void grad_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                     char *gradient, bint onto) noexcept nogil:
-    cdef size_t row = first * below.positions, rows = (last - first) * below.positions
+    cdef size_t row = rows_before(below, first), rows = rows_of(below, first, last)
     cdef size_t size = n_panels(layer.kernels, below.channels) * layer.kernels.tile_cols * layer.kernels.itemsize
     if not onto:
         memset(gradient, 0, 2 * size)
     layer.kernels.layer_norm_grad_weights(
         rows, below.channels, row_of(layer.kernels, below, below.values, row), below.ld,
-        memo_of(layer.kernels, above, first), row_of(layer.kernels, above, above.delta, row), above.ld, gradient,
+        memo_of(layer.kernels, above, above, first), row_of(layer.kernels, above, above.delta, row), above.ld, gradient,
         gradient + size)
 
 
@@ -75,4 +76,4 @@ cdef class LayerNormalizationLayer(EngineLayer):
         return False
 
     def memo_size(self):
-        return 2 * self.n_positions()
+        return 2

@@ -28,7 +28,7 @@ cdef void max_forward_rows(const Layer *layer, const Signal *below, const Signal
         layer.kernels.max_pool_forward(
             windows, 0, windows.out_rows, sample_of(layer.kernels, below, below.values, sample), 0,
             windows.cols * below.ld, below.ld, sample_of(layer.kernels, above, sums_of(above), sample),
-            windows.out_cols * above.ld, above.ld, memo_of(layer.kernels, above, sample))
+            windows.out_cols * above.ld, above.ld, memo_of(layer.kernels, above, above, sample))
     finish_sample_values(layer.kernels, above, first, last, step)
 
 
@@ -39,7 +39,7 @@ cdef void max_back_rows(const Layer *layer, const Signal *below, const Signal *a
     for sample in range(first, last):
         layer.kernels.max_pool_grad_input(
             windows, 0, windows.rows, sample_of(layer.kernels, above, above.delta, sample),
-            windows.out_cols * above.ld, above.ld, memo_of(layer.kernels, above, sample),
+            windows.out_cols * above.ld, above.ld, memo_of(layer.kernels, above, above, sample),
             sample_of(layer.kernels, below, below.delta, sample), windows.cols * below.ld, below.ld)
     finish_sample_deltas(layer.kernels, below, first, last)
 
@@ -138,7 +138,7 @@ cdef class MaxPoolingLayer(PoolingLayer):
         self.kind = &MAX_POOLING
 
     def memo_size(self):
-        return math.prod(self.output_shape)
+        return self.output_shape[-1]
 
 
 cdef class AveragePoolingLayer(PoolingLayer):

@@ -10,13 +10,13 @@ from fastnn.engine.kernels cimport fastnn_rescaling
 from fastnn.engine.layers.layer import settings_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.signal cimport (
-    Signal, Step, finish_sample_deltas, finish_sample_values, row_of, sums_of,
+    Signal, Step, finish_sample_deltas, finish_sample_values, row_of, rows_before, rows_of, sums_of,
 )
 
 
 cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                        const Step *step) noexcept nogil:
-    cdef size_t row = first * below.positions, rows = (last - first) * below.positions
+    cdef size_t row = rows_before(below, first), rows = rows_of(below, first, last)
     layer.kernels.rescale(rows, below.channels, <const fastnn_rescaling *> layer.shape,
                           row_of(layer.kernels, below, below.values, row), below.ld,
                           row_of(layer.kernels, above, sums_of(above), row), above.ld)
@@ -25,7 +25,7 @@ cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *ab
 
 cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first,
                     size_t last) noexcept nogil:
-    cdef size_t row = first * below.positions, rows = (last - first) * below.positions
+    cdef size_t row = rows_before(below, first), rows = rows_of(below, first, last)
     cdef fastnn_rescaling scaling = (<const fastnn_rescaling *> layer.shape)[0]
     scaling.offset = 0
     layer.kernels.rescale(rows, below.channels, &scaling,

@@ -13,16 +13,18 @@ cdef struct Step:
     uint64_t dropout_seed
 
 
-# A matrix whose rows are the samples' positions: each sample has `positions` rows of `channels` numbers. Rows are `ld`
-# numbers apart. A thread may have a signal of its own, with the rows of a few samples at a time: `first_row` is then
-# the number of the first of them.
+# A matrix whose rows are the samples' positions, one sample's after the other's: of `channels` numbers, `ld` numbers
+# apart. Sequences of any length have each their own number of positions, and then `starts` says where they begin. A
+# thread may have a signal of its own, with the rows of a few samples at a time: the first of them are `first_sample` and
+# `first_row`.
 #
 # The layer below makes a signal: it writes the sums, and calls finish_values() to make values of them. The layer above
 # carries the error back: it writes the loss's gradient by the values, and calls finish_delta() to make of it the
 # gradient by the sums. So neither layer depends on the kind of the other.
 cdef struct Signal:
-    size_t positions, channels, ld
-    size_t first_row
+    size_t positions, channels, ld  # positions is 0 where samples differ in it
+    const size_t *starts  # (n_samples + 1) the row with which each sample begins; NULL: each has `positions` rows
+    size_t first_sample, first_row
     int activation
     char *values  # (rows, channels) what the layer above reads; before the activation its sums, where `sums` is NULL
     char *sums  # (rows, channels) the activation's input, where its derivative is computed from that; else NULL
@@ -32,10 +34,20 @@ cdef struct Signal:
     size_t number  # of this signal among the network's: dropout draws other numbers for each
     char *delta  # (rows, channels) the loss's gradient; NULL: no layer needs it
     char *delta_t  # (n_tiles, channels, tile_cols) delta's transpose, tile_cols rows at a time; NULL: no layer needs it
-    char *memo  # (samples, memo_size) what the layer below has to know again when the error goes back; NULL: nothing
+    char *memo  # (rows, memo_size) what the layer below has to know again when the error goes back; NULL: nothing
     size_t memo_size  # in numbers, or in what is as wide
     fastnn_terms columns, samples  # the terms of sums over the values: all terms, except in a batch of X
     fastnn_entries entries  # a batch of a sparse X, which has no values
+
+
+cdef inline size_t rows_before(const Signal *signal, size_t sample) noexcept nogil:
+    """The row with which a sample begins."""
+    return signal.starts[sample] if signal.starts != NULL else sample * signal.positions
+
+
+cdef inline size_t rows_of(const Signal *signal, size_t first, size_t last) noexcept nogil:
+    """The number of rows of samples first ... last - 1."""
+    return rows_before(signal, last) - rows_before(signal, first)
 
 
 cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signal, size_t first,
@@ -43,7 +55,8 @@ cdef fastnn_batch signal_rows(const fastnn_kernels *kernels, const Signal *signa
 cdef size_t signal_size(const Signal *signal) noexcept nogil
 cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t row) noexcept nogil
 cdef char *sample_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t sample) noexcept nogil
-cdef char *memo_of(const fastnn_kernels *kernels, const Signal *signal, size_t sample) noexcept nogil
+cdef char *memo_of(const fastnn_kernels *kernels, const Signal *signal, const Signal *by,
+                   size_t sample) noexcept nogil
 cdef char *sums_of(const Signal *signal) noexcept nogil
 cdef void finish_sample_values(const fastnn_kernels *kernels, const Signal *signal, size_t first, size_t last,
                                const Step *step) noexcept nogil

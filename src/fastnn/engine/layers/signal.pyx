@@ -25,14 +25,18 @@ cdef char *row_of(const fastnn_kernels *kernels, const Signal *signal, char *mat
 
 cdef char *sample_of(const fastnn_kernels *kernels, const Signal *signal, char *matrix, size_t sample) noexcept nogil:
     """Where a sample's rows of one of the signal's matrices begin; NULL if there is no such matrix."""
-    return row_of(kernels, signal, matrix, sample * signal.positions)
+    return row_of(kernels, signal, matrix, rows_before(signal, sample))
 
 
-cdef char *memo_of(const fastnn_kernels *kernels, const Signal *signal, size_t sample) noexcept nogil:
-    """Where a sample's memo begins; NULL if the signal has no memo."""
+cdef char *memo_of(const fastnn_kernels *kernels, const Signal *signal, const Signal *by,
+                   size_t sample) noexcept nogil:
+    """Where a sample's memo begins; NULL if the signal has no memo.
+
+    by: the signal whose rows it has a row for: the same one, or that which the layer reads.
+    """
     if signal.memo == NULL:
         return NULL
-    return signal.memo + (sample - signal.first_row // signal.positions) * signal.memo_size * kernels.itemsize
+    return signal.memo + rows_of(by, signal.first_sample, sample) * signal.memo_size * kernels.itemsize
 
 
 cdef char *sums_of(const Signal *signal) noexcept nogil:
@@ -43,14 +47,14 @@ cdef char *sums_of(const Signal *signal) noexcept nogil:
 cdef void finish_sample_values(const fastnn_kernels *kernels, const Signal *signal, size_t first, size_t last,
                                const Step *step) noexcept nogil:
     """`finish_values` for all rows and columns of samples first ... last - 1."""
-    finish_values(kernels, signal, first * signal.positions, (last - first) * signal.positions, 0,
+    finish_values(kernels, signal, rows_before(signal, first), rows_of(signal, first, last), 0,
                   n_panels(kernels, signal.channels), step)
 
 
 cdef void finish_sample_deltas(const fastnn_kernels *kernels, const Signal *signal, size_t first,
                                size_t last) noexcept nogil:
     """`finish_delta` likewise."""
-    finish_delta(kernels, signal, first * signal.positions, (last - first) * signal.positions, 0,
+    finish_delta(kernels, signal, rows_before(signal, first), rows_of(signal, first, last), 0,
                  n_panels(kernels, signal.channels))
 
 

@@ -1,0 +1,21 @@
+"""Batches of X and of the targets, gathered from the samples of a run."""
+
+from libc.stddef cimport size_t
+
+from fastnn.engine.segment cimport Batch, Operation, Segment
+from fastnn.engine.threads.team cimport Team
+
+
+cdef inline const size_t *starts_of(const Segment *segment, size_t first, size_t signal) noexcept nogil:
+    """Where each sample of the batch that begins with sample `first` of the order has its rows, in what the layer of
+    this number reads; of the number after the last layer, in the outputs. NULL: all samples have as many rows."""
+    if segment.source.starts == NULL or segment.source.starts[signal] == NULL:
+        return NULL
+    return segment.source.starts[signal] + first // segment.plan.batch_size * (segment.plan.batch_size + 1)
+
+
+cdef size_t n_output_rows(const Segment *segment, const Batch *batch) noexcept nogil
+cdef void gather_batch(Segment *segment, size_t first, size_t parity, const Team *team) noexcept nogil
+cdef void gather_next(Segment *segment, const Batch *batch, const Operation *operation,
+                      const Team *team) noexcept nogil
+cdef void find_used_samples(Segment *segment, const Batch *batch, const Team *team) noexcept nogil

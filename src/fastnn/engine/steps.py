@@ -1,0 +1,108 @@
+"""Where the steps of sequences of any length are: in X, and in what each layer makes of it."""
+
+import numpy as np
+
+
+def starts_of(lengths):
+    """Where each sequence begins among the rows of all, and where the last one ends.
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (..., n_samples)
+        The numbers of steps.
+
+    Returns
+    -------
+    ndarray of intp of shape (..., n_samples + 1)
+    """
+    starts = np.zeros((*lengths.shape[:-1], lengths.shape[-1] + 1), np.intp)
+    np.cumsum(lengths, axis=-1, out=starts[..., 1:])
+    return starts
+
+
+def steps_by_layer(layers, lengths):
+    """The numbers of steps of sequences in X, and in what each layer makes of them; None where it makes vectors.
+
+    Parameters
+    ----------
+    layers : sequence of EngineLayer
+    lengths : ndarray of intp of shape (n_samples,)
+
+    Returns
+    -------
+    list of ndarray or None
+
+    Raises
+    ------
+    ValueError
+        If a sequence would have no step left.
+    """
+    steps = [lengths]
+    for i, layer in enumerate(layers):
+        steps.append(None if steps[-1] is None else layer.output_steps(steps[-1]))
+        if steps[-1] is not None and len(lengths) and steps[-1].min() < 1:
+            sample = int(steps[-1].argmin())
+            raise ValueError(
+                f"each layer must make at least 1 step of a sequence, got {steps[-1][sample]} by layer {i}, "
+                f"{layer.description[0]}, of sequence {sample} with {lengths[sample]} steps"
+            )
+    return steps
+
+
+def cut_by_rows(starts, most_rows, most_samples):
+    """Cut samples into blocks, each of as many samples as have at most so many rows, and at least one.
+
+    Parameters
+    ----------
+    starts : ndarray of intp of shape (n_samples + 1,)
+    most_rows, most_samples : int
+
+    Returns
+    -------
+    ndarray of intp of shape (n_blocks + 1,)
+        The first sample of each block, and the number of all samples.
+    """
+    cuts, n_samples = [0], len(starts) - 1
+    while cuts[-1] < n_samples:
+        first = cuts[-1]
+        fitting = int(np.searchsorted(starts, starts[first] + most_rows, side="right")) - 1
+        cuts.append(min(n_samples, max(first + 1, min(fitting, first + most_samples))))
+    return np.array(cuts, np.intp)
+
+
+def sorted_by_length(order, lengths, batch_size):
+    """The same batches, in each of which longer sequences come first; equal ones stay in their order.
+
+    Neighbours are then about as long, so that recurrent layers have many samples in most steps.
+    """
+    batches = np.arange(len(order)) // batch_size
+    return np.ascontiguousarray(order[np.lexsort((-lengths[order], batches))])
+
+
+def by_batch(steps, batch_size):
+    """Numbers of steps as rows of a batch each, the last of which is filled with zeros."""
+    filled = np.zeros(-(-len(steps) // batch_size) * batch_size, np.intp)
+    filled[: len(steps)] = steps
+    return filled.reshape(-1, batch_size)
+
+
+def chunk_firsts(batch_size, part_samples, chunk_samples):
+    """The first sample of each chunk of a batch, of which each part begins one; and the number of a batch's samples."""
+    firsts = [
+        first
+        for part in range(0, batch_size, part_samples)
+        for first in range(part, min(part + part_samples, batch_size), chunk_samples)
+    ]
+    return [*firsts, batch_size]
+
+
+def most_rows(starts, firsts):
+    """The most rows of any chunk, in any batch.
+
+    Parameters
+    ----------
+    starts : ndarray of intp of shape (n_batches, batch_size + 1)
+    firsts : sequence of int
+        The first sample of each chunk of a batch, and the number of a batch's samples.
+    """
+    return int(np.diff(starts[:, firsts], axis=1).max())
