@@ -176,6 +176,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_columns)
             The labels; for multilabel targets an indicator matrix.
+        <results for steps>
         """
         return snapshot(self)._decoded(X, Labels.decode)
 
@@ -191,6 +192,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         -------
         ndarray of shape (n_samples, n_classes), or a list of such
             In the type that the network computes in; for several columns of classes, a list with those of each column.
+        <results for steps>
         """
         return snapshot(self)._decoded(X, Labels.probabilities)
 

@@ -85,7 +85,9 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
             What to predict. A regressor takes numbers. A classifier takes class labels of any type; for multilabel
             targets an indicator matrix of zeros and ones; or several columns of classes. If there is a single class,
-            it is always predicted.
+            it is always predicted. Where the last layer of a network of layers gives a sequence, there is a target for
+            each of its steps: y is a list or an object array of arrays (n_steps,) or (n_steps, n_columns), or an array
+            (n_samples, n_steps) or (n_samples, n_steps, n_columns).
         <sample_weight>
         <samples to watch>
 

@@ -144,6 +144,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             In the type that the network computes in. Several quantiles lie along a further axis, the last.
+        <results for steps>
         """
         return snapshot(self)._decoded(X, Numbers.decode)
 
