@@ -321,7 +321,10 @@ class BaseSequential(DenseWeights, BaseNetwork):
         """X as the network reads it, the Steps of its outputs, and the lengths of sequences of any length."""
         check_is_fitted(self)
         X, shape = self._arranged(X, reset=False)
-        if not (is_plain(X) and X.shape[1] == self._network.sizes[0]) or hasattr(self, "feature_names_in_"):
+        is_fixed = None not in self._chain.input_shape
+        if not (is_fixed and is_plain(X) and X.shape[1] == self._network.sizes[0]) or hasattr(
+            self, "feature_names_in_"
+        ):
             X = self._validated_X(X, reset=False)
         if not may_read_sequences(self._chain.layers):
             return X, None, None
