@@ -316,13 +316,13 @@ def keras_weights(arrays, cell, n_directions, use_bias=True):
 
 def recurrent_pass(
     batch, arrays, cell, units, activation, recurrent_activation, return_sequences, direction, dropout,
-    recurrent_dropout, use_bias=True, trainable=True,
+    recurrent_dropout, use_bias=True, trainable=True, **states,
 ):  # fmt: skip
     """What a recurrent layer of the engine makes of sequences, without dropout: a Pass of recurrent_reference.py."""
     from recurrent_reference import RECURRENT_LAYERS  # which needs this module
 
     kind = {"simple": "simple_rnn"}.get(cell, cell)
-    settings = {"activation": activation, "return_sequences": return_sequences}
+    settings = {"activation": activation, "return_sequences": return_sequences, **states}
     if cell != "simple":
         settings["recurrent_activation"] = recurrent_activation
     if direction in ("forward", "backward"):

@@ -77,8 +77,11 @@ cdef book_operations(Plan *plan, list phases, Workspace space):
         (operation - 1).ends_phase = True
 
 
-cdef book_layers(Plan *plan, Network network, list phases, int n_threads, Workspace space):
-    """The layers, and what each needs for itself, as each thread sees them: it has scratch memory of its own."""
+cdef book_layers(Plan *plan, Network network, list phases, int n_threads, bint carries, Workspace space):
+    """The layers, and what each needs for itself, as each thread sees them: it has scratch memory of its own.
+
+    carries: recurrent layers carry their states from batch to batch.
+    """
     cdef EngineLayer engine_layer
     cdef View *view
     cdef Layer *layer
@@ -107,6 +110,9 @@ cdef book_layers(Plan *plan, Network network, list phases, int n_threads, Worksp
         if layer.coupling != NULL:
             layer.sums_size = round_up(engine_layer.sums_size(), CACHE_LINE)
             layer.sums = space.zeros(most_parts * layer.sums_size, dtype)
+        if carries and engine_layer.carried_size() > 0:
+            layer.carried_size = engine_layer.carried_size()
+            layer.carried = space.zeros(<object> plan.batch_size * layer.carried_size, dtype)
         scratch = engine_layer.scratch_size()
         for thread in range(n_threads if i >= plan.first_layer else 0):
             view = &plan.views[thread]

@@ -106,3 +106,57 @@ def most_rows(starts, firsts):
         The first sample of each chunk of a batch, and the number of a batch's samples.
     """
     return int(np.diff(starts[:, firsts], axis=1).max())
+
+
+# As `Window` in segment.pxd.
+WINDOW = np.dtype([*((name, np.uintp) for name in ("first", "n_samples", "nth", "first_step")), ("counted", float)], True)
+
+
+def cut_in_windows(steps, n_samples, n_steps):
+    """Cut the steps of each batch's sequences into windows, which are batches themselves.
+
+    Parameters
+    ----------
+    steps : ndarray of shape (n_batches, batch_size)
+        The numbers of steps, in each batch the largest first, and zeros behind the last one.
+    n_samples : int
+        The number of sequences.
+    n_steps : int
+        The most steps of a window.
+
+    Returns
+    -------
+    windows : ndarray of WINDOW of shape (n_windows,)
+    steps : ndarray of shape (n_windows, batch_size)
+    """
+    windows, of_windows = [], []
+    for batch, lengths in enumerate(steps):
+        first = batch * len(lengths)
+        per_step = min(len(lengths), n_samples - first) / lengths.sum()
+        for nth, first_step in enumerate(range(0, lengths[0], n_steps)):
+            left = np.clip(lengths - first_step, 0, n_steps)
+            windows.append((first, np.count_nonzero(left), nth, first_step, per_step * left.sum()))
+            of_windows.append(left)
+    return np.array(windows, WINDOW), np.array(of_windows, np.intp)
+
+
+def check_for_windows(network, truncate_steps):
+    """Refuse networks that cannot be trained on windows of their sequences.
+
+    Raises
+    ------
+    ValueError
+    """
+    if truncate_steps < 1:
+        raise ValueError(f"truncate_steps must be at least 1, got {truncate_steps}")
+    if not network.is_ragged or not network.makes_sequences():
+        raise ValueError(
+            "truncate_steps must be None for a network without sequences of any length, and targets for their steps, "
+            f"got {truncate_steps}"
+        )
+    for i, layer in enumerate(network.layers):
+        if layer.carried_size() is None:
+            raise ValueError(
+                f"truncate_steps must be None with a layer that looks ahead or skips steps, got {truncate_steps} with "
+                f"layer {i}, {layer.description[0]}"
+            )

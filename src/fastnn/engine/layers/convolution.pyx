@@ -257,6 +257,10 @@ cdef class ConvolutionLayer(EngineLayer):
     def memo_size(self):
         return self.output_shape[-1] if self.geometry.convolution.pools else 0
 
+    def carried_size(self):
+        shape = self.geometry.convolution
+        return 0 if shape.n_taps == 1 and shape.grid.x_col == shape.x.channels and not shape.pools else None
+
     def n_products(self):
         return self.geometry.convolution.grid.height * self.geometry.convolution.grid.width  # before the pooling
 

@@ -131,6 +131,13 @@ cdef class EngineLayer:
         """The number of samples that the layer should take at a time, if there are so many: 1 if it does not matter."""
         return 1
 
+    def carried_size(self):
+        """The numbers of the state that goes from step to step of a sequence; 0: each step is by itself.
+
+        None if a step depends on later ones, or on other ones than by such a state.
+        """
+        return 0
+
     def needs_transposed_delta(self):
         """Whether `back_shared` reads the transpose of the error."""
         return False

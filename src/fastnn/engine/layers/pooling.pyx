@@ -130,6 +130,10 @@ cdef class PoolingLayer(EngineLayer):
         return False
 
 
+    def carried_size(self):
+        return None
+
+
 cdef class MaxPoolingLayer(PoolingLayer):
     """A layer of the largest number of each window: see `PoolingLayer`."""
 

@@ -134,6 +134,11 @@ cdef class RecurrentLayer(EngineLayer):
     def notes_inputs(self):
         return True
 
+    def carried_size(self):
+        if self.recurrent.n_directions > 1 or self.recurrent.begins_at_end:
+            return None
+        return self.recurrent.n_states * self.recurrent.units
+
     def least_chunk(self):
         return GROUP
 
