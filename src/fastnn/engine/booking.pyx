@@ -4,8 +4,6 @@ A network, a loss, an optimizer and a batch size decide on all of it but a batch
 on a dense X, and on a sparse X whose entries are read by each run whose batches store more numbers than before.
 """
 
-import math
-
 import numpy as np
 
 cimport numpy as cnp

@@ -97,10 +97,10 @@ cdef void unpool(const Layer *layer, const Convolution *shape, const Signal *abo
 
 cdef inline fastnn_grid grid_onto(const fastnn_grid *grid, size_t ld) noexcept nogil:
     """A grid whose positions, counted so far, are rows of ld numbers."""
-    cdef fastnn_grid placed = grid[0]
-    placed.z_row *= ld
-    placed.z_col *= ld
-    return placed
+    cdef fastnn_grid onto = grid[0]
+    onto.z_row *= ld
+    onto.z_col *= ld
+    return onto
 
 
 cdef inline void all_groups_forward(const Layer *layer, const Convolution *shape, const fastnn_grid *grid,
