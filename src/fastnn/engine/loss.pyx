@@ -108,7 +108,10 @@ cdef class Loss:
 
     def check(self, network):
         """Raise ValueError unless the network has the head and the outputs of this loss."""
-        n_outputs = network.layers[-1].output_shape[-1]
+        *sizes, n_outputs = network.layers[-1].output_shape
+        if len(sizes) > 1 and network.layers[-1].n_positions() > 1:
+            raise ValueError("the last layer must make a vector of each sample, or of each step, got shape "
+                             f"{network.layers[-1].output_shape}")
         if (self.head, self.n_outputs) != (network.head, n_outputs):
             raise ValueError(f"loss must have {n_outputs} outputs with the head {network.head!r}, as the "
                              f"network has, got {self.n_outputs} with {self.head!r}")

@@ -12,7 +12,7 @@ from fastnn.engine.gathering cimport (
     find_used_samples, gather_batch, gather_next, n_output_rows, starts_of, window_of,
 )
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient, fastnn_kernels
-from fastnn.engine.layers.signal cimport Signal, finish_sample_deltas, n_tiles, row_of, rows_before, rows_of, sample_of
+from fastnn.engine.layers.signal cimport Signal, finish_sample_deltas, n_tiles, rows_before, rows_of, sample_of
 from fastnn.engine.loss cimport rows_loss, total_weight
 from fastnn.engine.optimizer cimport update_at
 from fastnn.engine.parts cimport (

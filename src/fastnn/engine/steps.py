@@ -20,13 +20,15 @@ def starts_of(lengths):
     return starts
 
 
-def steps_by_layer(layers, lengths):
+def steps_by_layer(layers, lengths, numbers=None):
     """The numbers of steps of sequences in X, and in what each layer makes of them; None where it makes vectors.
 
     Parameters
     ----------
     layers : sequence of EngineLayer
     lengths : ndarray of intp of shape (n_samples,)
+    numbers : ndarray of intp of shape (n_samples,), default=None
+        The sequences' numbers, for the message. None: 0, 1, 2, ...
 
     Returns
     -------
@@ -44,9 +46,20 @@ def steps_by_layer(layers, lengths):
             sample = int(steps[-1].argmin())
             raise ValueError(
                 f"each layer must make at least 1 step of a sequence, got {steps[-1][sample]} by layer {i}, "
-                f"{layer.description[0]}, of sequence {sample} with {lengths[sample]} steps"
+                f"{layer.description[0]}, of sequence {sample if numbers is None else numbers[sample]} with "
+                f"{lengths[sample]} steps"
             )
     return steps
+
+
+def most_steps(steps):
+    """The most steps of any sequence in X, and in what each layer makes, as `steps_by_layer` has them; else 0."""
+    return [0 if of_all is None else int(of_all.max()) for of_all in steps]
+
+
+def most_scratch(layers, longest):
+    """The most numbers that any of these layers needs for the time of one call: `longest` is of `most_steps`."""
+    return max(layer.scratch_size(n_steps) for layer, n_steps in zip(layers, longest, strict=False))
 
 
 def cut_by_rows(starts, most_rows, most_samples):

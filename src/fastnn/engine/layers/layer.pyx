@@ -115,8 +115,11 @@ cdef class EngineLayer:
         """Whether the kernels read and write whole vectors of the rows, so that these have to be padded."""
         return True
 
-    def scratch_size(self):
-        """The numbers of the memory that each thread needs for the time of one call."""
+    def scratch_size(self, steps):
+        """The numbers of the memory that each thread needs for the time of one call.
+
+        steps: the most that the layer reads of a sequence, if these may be of any length; else 0.
+        """
         return 0
 
     def memo_size(self):

@@ -125,7 +125,7 @@ cdef class RecurrentLayer(EngineLayer):
     def reads_whole_vectors(self):
         return False
 
-    def scratch_size(self):
+    def scratch_size(self, steps):
         return scratch_numbers(self.kernels, &self.recurrent)
 
     def memo_size(self):
