@@ -296,6 +296,12 @@ def _batch_normalization(x, weights, momentum, epsilon, activation="identity", t
     return f((x - mean) / np.sqrt(variance + epsilon) * gamma + beta), predicted, [gamma, beta, *moved]
 
 
+def _embedding(x, weights, input_dim, output_dim, trainable=True):
+    (vectors,) = weights
+    made = vectors[x[..., 0].astype(int)]
+    return made, made, weights
+
+
 LAYERS = {
     "batch_normalization": (
         _batch_normalization,
@@ -472,6 +478,25 @@ LAYERS = {
             ),
         ],
     ),
+    "embedding": (
+        _embedding,
+        [
+            ((4, 1), [("embedding", 9, 3), ("global_average_pooling",), ("dense", 2, "identity")]),
+            # More tokens than one task of a step has, and more channels than a panel.
+            ((1, 1), [("embedding", 140, 35), ("reshape", (35,), "tanh"), ("dense", 2, "identity")]),
+            (
+                (5, 1),
+                [
+                    ("embedding", 7, 20),
+                    ("convolution", 3, (3,), (1,), "valid", (1,), 1, "tanh"),
+                    ("reshape", (9,)),
+                    ("dense", 2, "identity"),
+                ],
+            ),
+            ((3, 1), [("embedding", 5, 4, False), ("dense", 3, "tanh"), ("reshape", (9,))]),
+            ((2, 1), [("embedding", 6, 4), ("reshape", (8,))]),
+        ],
+    ),
     "layer_normalization": (
         _layer_normalization,
         [
@@ -491,6 +516,14 @@ LAYERS = {
         ],
     ),
 }
+
+
+def random_samples(input_shape, description, rng, n):
+    """Rows that the first layer can read."""
+    n_features, (kind, *settings) = math.prod(input_shape), description[0]
+    if kind == "embedding":
+        return rng.integers(0, settings[0], (n, n_features)).astype(float)
+    return rng.normal(size=(n, n_features))
 
 
 def through_layers(description, weights, x, training=True, masks=None):
