@@ -177,6 +177,9 @@ OF_KINDS_OF_LAYERS = {
     "a pool_size of another rank": lambda: network_of("max_pooling", (2, 2)),
     "a pool_size of 2**31": lambda: network_of("max_pooling", (2**16, 2**15), shape=(4, 4, 1)),
     "a pool_size beyond the input": lambda: network_of("average_pooling", (7,)),
+    "no vectors": lambda: network_of("embedding", 9, 0, shape=(6, 1)),
+    "two tokens at a step": lambda: network_of("embedding", 9, 3),
+    "more tokens than float32 counts": lambda: Network([("embedding", 2**24 + 1, 1)], (6, 1), "identity", "float32"),
     "an unknown padding of windows": lambda: network_of("average_pooling", (2,), None, "full"),
 }
 

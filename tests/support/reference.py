@@ -334,6 +334,11 @@ def recurrent_pass(
 
 def _recurrent(x, weights, *settings):
     made = np.array(recurrent_pass(list(x), weights, *settings).values)
+
+
+def _embedding(x, weights, input_dim, output_dim, trainable=True):
+    (vectors,) = weights
+    made = vectors[x[..., 0].astype(int)]
     return made, made, weights
 
 
@@ -537,6 +542,25 @@ LAYERS = {
             ),
         ],
     ),
+    "embedding": (
+        _embedding,
+        [
+            ((4, 1), [("embedding", 9, 3), ("global_average_pooling",), ("dense", 2, "identity")]),
+            # More tokens than one task of a step has, and more channels than a panel.
+            ((1, 1), [("embedding", 140, 35), ("reshape", (35,), "tanh"), ("dense", 2, "identity")]),
+            (
+                (5, 1),
+                [
+                    ("embedding", 7, 20),
+                    ("convolution", 3, (3,), (1,), "valid", (1,), 1, "tanh"),
+                    ("reshape", (9,)),
+                    ("dense", 2, "identity"),
+                ],
+            ),
+            ((3, 1), [("embedding", 5, 4, False), ("dense", 3, "tanh"), ("reshape", (9,))]),
+            ((2, 1), [("embedding", 6, 4), ("reshape", (8,))]),
+        ],
+    ),
     "layer_normalization": (
         _layer_normalization,
         [
@@ -556,6 +580,14 @@ LAYERS = {
         ],
     ),
 }
+
+
+def random_samples(input_shape, description, rng, n):
+    """Rows that the first layer can read."""
+    n_features, (kind, *settings) = math.prod(input_shape), description[0]
+    if kind == "embedding":
+        return rng.integers(0, settings[0], (n, n_features)).astype(float)
+    return rng.normal(size=(n, n_features))
 
 
 def through_layers(description, weights, x, training=True, masks=None):

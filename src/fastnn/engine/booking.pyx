@@ -194,7 +194,8 @@ cdef book_signal(const Plan *plan, Signal *signal, EngineLayer layer, Network ne
             signal.delta = space.zeros(size, dtype)
         if keeps_input(activation):
             signal.kept = signal.sums = space.zeros(size, dtype)
-    if layer.memo_size() > 0 and any((name, i) in operations["rows"] for name in ("grad", "back")):
+    going_back = {("grad", i), ("back", i)} & operations["rows"] | {("step", i)} & operations["team"]
+    if layer.memo_size() > 0 and going_back:
         signal.memo_size = layer.memo_size()
         signal.memo = space.zeros((rows_below if layer.notes_inputs() else n_rows) * signal.memo_size, dtype)
     if signal.dropout > 0:

@@ -142,6 +142,7 @@ cdef class Network:
         for i in range(len(layers)):
             engine_layer, signal = layers[i], &self.signal_list[i]
             engine_layer.kernels = self.kernels
+            engine_layer.check_type()
             signal.positions, signal.channels = engine_layer.n_positions(), engine_layer.output_shape[-1]
             # Positions follow each other without padding where no neighbour minds.
             signal.ld = signal.channels
@@ -172,6 +173,7 @@ cdef class Network:
             self.layer_list[i].shape, self.layer_list[i].coupling = engine_layer.shape, engine_layer.coupling
             self.layer_list[i].parameters = &self.parameter_list[j]
             self.layer_list[i].n_parameters = len(shapes[i])
+            self.update_flops += engine_layer.update_flops()
             for shape in shapes[i]:
                 parameter = &self.parameter_list[j]
                 parameter.matrix.fan_in, parameter.matrix.fan_out, parameter.learnt, parameter.biased = shape
@@ -270,7 +272,8 @@ cdef class Network:
         copied.description, copied.input_shape, copied.layers = self.description, self.input_shape, self.layers
         copied.is_ragged, copied.widest = self.is_ragged, self.widest
         copied.sizes, copied.activations, copied.shapes = self.sizes, self.activations, self.shapes
-        copied.sample_flops, copied.scratch_size = self.sample_flops, self.scratch_size
+        copied.sample_flops, copied.update_flops = self.sample_flops, self.update_flops
+        copied.scratch_size = self.scratch_size
         copied.block_samples = self.block_samples
         copied.input_rescaling = self.input_rescaling
         copied.penalised, copied.all_terms, copied.group_starts = self.penalised, self.all_terms, self.group_starts

@@ -122,7 +122,10 @@ def most_rows(starts, firsts):
 
 
 # As `Window` in segment.pxd.
-WINDOW = np.dtype([*((name, np.uintp) for name in ("first", "n_samples", "nth", "first_step")), ("counted", float)], True)
+WINDOW = np.dtype(
+    [("first", np.uintp), ("n_samples", np.uintp), ("nth", np.uintp), ("first_step", np.uintp), ("counted", float)],
+    align=True,
+)
 
 
 def cut_in_windows(steps, n_samples, n_steps):

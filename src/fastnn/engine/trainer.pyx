@@ -167,7 +167,7 @@ cdef class Trainer:
             optimizer.n_memories, n_parameters)
         for packed, memory in zip(self.memories, memories):
             network.pack(memory, packed)
-        self.step_flops = 3 * batch_size * network.sample_flops
+        self.step_flops = 3 * batch_size * network.sample_flops + network.update_flops
         self.batch_size, self.given_threads = batch_size, n_threads
         self.n_threads = n_threads if network.is_ragged or self.step_flops > PARALLEL_FLOPS else 1
         self.patience = patience_for(self.step_flops)
@@ -425,7 +425,8 @@ cdef class Trainer:
 
     def _batch_flops(self, X, order):
         """Floating-point operations of a batch's step, on average, where they depend on X."""
-        return 3 * self.network.sample_flops * X.lengths[order].mean() * min(len(order), self.batch_size)
+        n_steps = X.lengths[order].mean() * min(len(order), self.batch_size)
+        return 3 * self.network.sample_flops * n_steps + self.network.update_flops
 
     def _place_sequences(self, X, order):
         """Tell the segment where the steps of each batch's sequences are, and book memory for as many.

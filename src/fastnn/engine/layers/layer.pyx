@@ -69,12 +69,19 @@ cdef class EngineLayer:
         """How often the matrices are multiplied by a row for one sample; for a step of sequences of any length."""
         return self.n_positions() or 1
 
+    def update_flops(self):
+        """Floating-point operations of a step that do not depend on the batch, where they are more than the others."""
+        return 0
+
     def output_steps(self, steps):
         """The numbers of steps that the layer makes of sequences of any length, from an array of theirs.
 
         None if it makes a vector of each sequence.
         """
         return steps if self.output_shape[0] is None else None
+
+    def check_type(self):
+        """Refuse settings that numbers of the network's type do not suffice for."""
 
     def parameter_shapes(self):
         """A list of the ParameterShapes of what the layer learns, and of its state, in their order."""
