@@ -334,6 +334,7 @@ def recurrent_pass(
 
 def _recurrent(x, weights, *settings):
     made = np.array(recurrent_pass(list(x), weights, *settings).values)
+    return made, made, weights
 
 
 def _embedding(x, weights, input_dim, output_dim, trainable=True):
