@@ -69,6 +69,8 @@ cdef class Network:
         step.
     is_ragged : bool
         Whether X is sequences of any length.
+    state_size : int
+        How many numbers go from one step of a sequence to the next.
     activations : tuple of str
         The activation of each layer but the last.
     shapes : tuple of tuple of int
@@ -83,6 +85,8 @@ cdef class Network:
         It grows when a trainer, `set_weights` or `restore` has changed the parameters.
     predictor : tuple of (int, object), or None
         What the network's owner has made of its weights to predict with, after the version that it was made of.
+    stepper : tuple of (int, object), or None
+        Likewise to predict step by step.
         Neither a copy nor a pickle has it.
 
     Raises
@@ -171,6 +175,8 @@ cdef class Network:
             engine_layer = layers[i]
             self.layer_list[i].kind, self.layer_list[i].kernels = engine_layer.kind, self.kernels
             self.layer_list[i].shape, self.layer_list[i].coupling = engine_layer.shape, engine_layer.coupling
+            self.layer_list[i].carried_size = engine_layer.carried_size() or 0
+            self.state_size += self.layer_list[i].carried_size
             self.layer_list[i].parameters = &self.parameter_list[j]
             self.layer_list[i].n_parameters = len(shapes[i])
             self.update_flops += engine_layer.update_flops()
@@ -270,6 +276,7 @@ cdef class Network:
         cdef size_t i, first = 0, n_layers = len(self.layers)
         copied.kernels, copied.dtype, copied.head, copied.groups = self.kernels, self.dtype, self.head, self.groups
         copied.description, copied.input_shape, copied.layers = self.description, self.input_shape, self.layers
+        copied.state_size = self.state_size
         copied.is_ragged, copied.widest = self.is_ragged, self.widest
         copied.sizes, copied.activations, copied.shapes = self.sizes, self.activations, self.shapes
         copied.sample_flops, copied.update_flops = self.sample_flops, self.update_flops
@@ -394,10 +401,38 @@ cdef class Network:
             out = np.empty((X.shape[0] if self.is_ragged else n_rows(X), self.sizes[depth]), self.dtype)
         else:
             out = np.empty((starts[-1], self.layers[depth - 1].output_shape[-1]), self.dtype)
-        job.n_layers, job.out, job.losses = depth, <char *> cnp.PyArray_DATA(out), NULL
+        job.n_layers, job.out, job.losses, job.carried = depth, <char *> cnp.PyArray_DATA(out), NULL, NULL
         job.head = FASTNN_IDENTITY if depth < n_layers else heads.index(self.head)
         self._run(&job, X, n_threads)
         return out
+
+    def step(self, X, states, int n_threads):
+        """The outputs for one more step of each of several sequences.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            A step of each, of any real type.
+        states : ndarray of shape (n_samples, state_size) or None
+            In the network's type: what this method returned for the step before. None: this is the first step.
+        n_threads : int
+            The most threads to use.
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples, n_outputs)
+            The same bits as `forward` gives for the last of these steps.
+        states : ndarray of shape (n_samples, state_size)
+        """
+        cdef Forward job
+        cdef cnp.ndarray out = np.empty((n_rows(X), self.layers[len(self.layers) - 1].output_shape[-1]), self.dtype)
+        cdef cnp.ndarray carried
+        carried = np.empty((len(out), self.state_size), self.dtype) if states is None else np.array(states, self.dtype)
+        job.n_layers, job.out, job.losses = len(self.layers), <char *> cnp.PyArray_DATA(out), NULL
+        job.carried, job.state_size, job.begins = <char *> cnp.PyArray_DATA(carried), self.state_size, states is None
+        job.head = heads.index(self.head)
+        self._run(&job, X, n_threads)
+        return out, carried
 
     def loss(self, X, targets, weights, Loss loss not None, int n_threads):
         """The sum of the losses of samples, each multiplied by its weight.
@@ -423,6 +458,7 @@ cdef class Network:
             loss, self.dtype, targets, weights, X.shape[0] if starts is None else starts[-1], starts=starts)
         losses = np.zeros(-(-X.shape[0] // <object> self.block_samples) if not self.is_ragged else len(self._cuts(X)) - 1)
         job.n_layers, job.out, job.losses = len(self.layers), NULL, <double *> cnp.PyArray_DATA(losses)
+        job.carried = NULL
         job.head = FASTNN_IDENTITY if loss.from_logits else heads.index(self.head)
         job.targets, job.target_rows = &all_targets.samples, all_targets.rows
         self._run(&job, X, n_threads)

@@ -12,6 +12,7 @@ from fastnn.data.inputs import is_plain, readable, validated, validated_y
 from fastnn.data.per_step import Concatenating, is_per_step
 from fastnn.data.quoted import quoted
 from fastnn.data.ragged import Sequences, as_list, in_form_of, starts_of
+from fastnn.estimators.constraints import Interval
 from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
@@ -26,6 +27,7 @@ from fastnn.estimators.sequence_reading import (
     shape_of_rows,
 )
 from fastnn.estimators.sklearn_bridge import checked_array
+from fastnn.estimators.stepping import check_for_steps, check_for_windows, stepping_network, take_step
 from fastnn.estimators.summary import as_html, as_text, rows_of
 from fastnn.layers import Dense, Dropout
 from fastnn.layers.chain import chain_of, check_layers, sample_shape
@@ -43,6 +45,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
         **BaseNetwork._parameter_constraints,
         "layers": [list, tuple],
         "input_shape": [None, list, tuple, Integral],
+        "truncate_steps": [None, Interval(Integral, 1, None, closed="left")],
     }
 
     # -- layers as parameters -----------------------------------------------------------------------------------------
@@ -95,7 +98,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
             return X, y, None if sample_weight is None else checked_sample_weight(sample_weight, X), None
         X = self._validated_X(X, reset)
         self._note_shape(X, shape, reset)
-        chain = chain_of(tuple(self.layers), sample_shape(self.layers, self.input_shape_), 1)
+        chain = chain_of(tuple(self.layers), self._sample_shape(), 1)
         X, steps, _ = fed(X, shape or shape_of_rows(X.shape[1], self.input_shape_), chain)
         return X, *self._checked_targets(y, sample_weight, X, steps, chain, y_name), steps
 
@@ -179,8 +182,24 @@ class BaseSequential(DenseWeights, BaseNetwork):
 
     def _chain_for(self, shape, n_outputs):
         check_layers(self.layers)
-        self._chain = chain_of(tuple(self.layers), sample_shape(self.layers, self.input_shape_), n_outputs)
+        self._chain = chain_of(tuple(self.layers), self._sample_shape(), n_outputs)
+        if self.truncate_steps is not None:
+            check_for_windows(self.truncate_steps, self._chain, self.solver)
         return self._chain
+
+    def _sample_shape(self):
+        """The shape of a sample for the layers: where sequences are cut into windows, these have any length."""
+        shape = sample_shape(self.layers, self.input_shape_)
+        return shape if self.truncate_steps is None else any_length(shape)
+
+    def _trainer_settings(self, state, dropout):
+        settings = super()._trainer_settings(state, dropout)
+        if self.truncate_steps is not None:
+            settings["truncate_steps"] = int(self.truncate_steps)
+        return settings
+
+    def _drops(self, dropout):
+        return any(layer is not None and layer.drops for layer in self._chain.layers)
 
     def _compute_dtype(self, X, numbers=None):
         if self.dtype is None and embedding_of(self.layers) is not None:
@@ -355,6 +374,25 @@ class BaseSequential(DenseWeights, BaseNetwork):
             version = network.version  # first: weights that change from here on make what is kept invalid
             kept = network.predictor = version, self._folded(network)
         return kept[1] or network
+
+    def _stepper(self):
+        """The network for predictions step by step, made once for each state of the weights."""
+        network = self._network
+        kept = network.stepper
+        if kept is None or kept[0] != network.version:
+            check_for_steps(self._chain)
+            version = network.version  # first, as above
+            layers, weights = self._chain.layers, self._chain.by_layer(network.weights())
+            if self._predictor(network) is not network:
+                layers, weights = folded(layers, weights)
+            kept = network.stepper = version, stepping_network(self._chain, network, layers, weights)
+        return kept[1]
+
+    def _step(self, x, state, decode):
+        check_is_fitted(self)
+        fitted = snapshot(self)
+        outputs, state = take_step(fitted, x, state)
+        return decode(fitted._targets, outputs), state
 
     def _folded(self, network):
         """The network with layers folded, or None if there are no such, or if their weights are out of range."""
