@@ -68,18 +68,17 @@ def test_each_step_gives_what_predict_gives_for_the_steps_so_far(kind, name, dty
     long = [each for each in X if len(each) >= 6][:3]
     state = None
     for t in range(6):
-        x = np.array([each[t] for each in long])
-        predicted, state = model.predict_step(x, state)
+        x, before = np.array([each[t] for each in long]), state
+        predicted, state = model.predict_step(x, before)
         whole = model.predict([each[: t + 1] for each in long])
         expected = [each[-1] for each in whole] if isinstance(whole, list) else whole
         assert np.array_equal(predicted, expected)
         if kind is SequentialClassifier:
-            proba, its_state = model.predict_proba_step(x, before if t else None)
+            proba, its_state = model.predict_proba_step(x, before)
             whole = model.predict_proba([each[: t + 1] for each in long])
             expected = [each[-1] for each in whole] if isinstance(whole, list) else whole
             assert np.array_equal(proba, expected)
             assert np.array_equal(its_state, state)
-        before = state
 
 
 def test_models_of_sequences_of_one_length_step_as_well(rng):

@@ -389,8 +389,9 @@ class BaseSequential(DenseWeights, BaseNetwork):
         return kept[1]
 
     def _step(self, x, state, decode):
-        check_is_fitted(self)
         fitted = snapshot(self)
+        if not hasattr(fitted, "_network"):  # the check takes a third of a small step
+            check_is_fitted(self)
         outputs, state = take_step(fitted, x, state)
         return decode(fitted._targets, outputs), state
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from fastnn.estimators.docstrings import documented
 from fastnn.data.number_targets import Numbers
+from fastnn.estimators.docstrings import documented
 from fastnn.estimators.regressor import BaseRegressor
 from fastnn.estimators.sequential import BaseSequential
 from fastnn.estimators.sequential_bridge import fill_from_layers, last_names, n_outputs_of

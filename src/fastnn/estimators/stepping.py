@@ -23,8 +23,8 @@ def check_for_windows(truncate_steps, chain, solver):
         raise ValueError(f"truncate_steps must be None with solver='lbfgs', {given}")
     if not chain.ends_in_sequence:
         raise ValueError(
-            f"truncate_steps must be None where each sequence has one target, {given}: set return_sequences=True in the "
-            "last recurrent layer for a target for each step"
+            f"truncate_steps must be None where each sequence has one target, {given}: set return_sequences=True in "
+            "the last recurrent layer for a target for each step"
         )
     i = chain.looking_further()
     if i is not None:
