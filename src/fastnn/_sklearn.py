@@ -25,6 +25,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import (
     _check_sample_weight,  # takes one number for all samples, or one for each, as scikit-learn's estimators do
+    _check_y,  # checks y without X, of which targets for steps have another number
 )
 
 # The callbacks are public, but experimental, and scikit-learn has them from 1.9 on.
@@ -47,6 +48,7 @@ __all__ = [
     "Options",
     "StrOptions",
     "_check_sample_weight",
+    "_check_y",
     "_fit_context",
     "allows",
     "begin_callbacks",

@@ -393,7 +393,7 @@ class StepScorer:
         -------
         float
         """
-        if is_per_step(y):
+        if is_per_step(y) and not isinstance(estimator, Concatenating):  # in a fit, y is concatenated already
             y, lengths = concatenated(y, "y")
             sample_weight = None if sample_weight is None else Steps(lengths).flat_weights(sample_weight)
             estimator = Concatenating(estimator)

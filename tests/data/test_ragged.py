@@ -40,7 +40,19 @@ def test_sequences_of_one_length_are_sequences():
         assert as_sequences(form).lengths.tolist() == [2, 2, 2]
 
 
-@pytest.mark.parametrize("table", [[[1, 2], [3, 4]], [1, 2], [], ["a", "b"], np.ones((2, 3)), pd.DataFrame({"a": [1]})])
+@pytest.mark.parametrize(
+    "table",
+    [
+        [[1, 2], [3, 4]],
+        [[[1]], [[2]]],
+        [np.ones(2)] * 2,
+        [1, 2],
+        [],
+        ["a", "b"],
+        np.ones((2, 3)),
+        pd.DataFrame({"a": [1]}),
+    ],
+)
 def test_tables_are_not(table):
     assert as_sequences(table) is None
 

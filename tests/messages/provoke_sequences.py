@@ -7,8 +7,10 @@ from provoke_data import objects
 from provoke_estimators import MANY, Thing
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from fastnn import SequentialRegressor
 from fastnn.data.per_step import Steps
 from fastnn.data.ragged import Sequences, as_sequences
+from fastnn.layers import Conv1D, GlobalAveragePooling1D
 from fastnn.sequences import PerStep, from_frame, from_padded, make_scorer
 
 STEPS = Steps(np.array([2, 1]))
@@ -26,7 +28,7 @@ OF_X = {
     "no steps": lambda: as_sequences([np.ones((1, 2)), np.ones((0, 2))]),
     "no features": lambda: as_sequences([np.ones((1, 0))]),
     "three axes": lambda: as_sequences([np.ones((1, 2, 3))]),
-    "steps of several lengths": lambda: as_sequences([[[1, 2], [3]]]),
+    "steps of several lengths": lambda: as_sequences([[[1, 2], [3]], [[1, 2]]]),
     "texts": lambda: as_sequences([["a" * 5000], ["b", "c"]]),
     "objects": lambda: as_sequences([[Thing()], [1, 2]]),
     "NaN": lambda: as_sequences([[1.0], [2, np.nan]]).check(),
@@ -43,6 +45,10 @@ OF_STEPS = {
     "another number of steps": lambda: STEPS.flat([[1, 2], [3, 4, 5]]),
     "targets of sequences": lambda: STEPS.flat([1, 2]),
     "lists and numbers": lambda: STEPS.flat([1, [2, 3]]),
+    "targets of steps for vectors": lambda: SequentialRegressor([Conv1D(3, 1), GlobalAveragePooling1D()]).fit(
+        np.ones((3, 4, 3)), [[1], [1, 2], [3]]
+    ),
+    "targets of samples for steps": lambda: SequentialRegressor([Conv1D(3, 1)]).fit(np.ones((3, 4, 3)), [1, 2, 3]),
     "columns of weights": lambda: STEPS.flat_weights([np.ones((2, 2)), np.ones((1, 2))]),
     "weights of other sequences": lambda: STEPS.flat_weights([1, 2, 3]),
     "a negative weight": lambda: STEPS.flat_weights([1, -2]),

@@ -302,7 +302,72 @@ def _embedding(x, weights, input_dim, output_dim, trainable=True):
     return made, made, weights
 
 
+_N_GATES = {"simple": 1, "gru": 3, "lstm": 4}
+
+
+def keras_weights(arrays, cell, n_directions, use_bias=True):
+    """The weights of a recurrent layer as Keras lists them, from the engine's: a matrix of each gate, and its bias."""
+    rest, weights = iter(arrays), []
+    for _ in range(n_directions):
+        biases = []
+        for has_bias in (use_bias, use_bias and cell == "gru"):
+            gates = [[next(rest) for _ in range(1 + has_bias)] for _ in range(_N_GATES[cell])]
+            matrix, *bias = (np.concatenate(parts, axis=-1) for parts in zip(*gates, strict=True))
+            weights.append(matrix)
+            biases += bias
+        if use_bias:
+            weights.append(np.stack(biases) if cell == "gru" else biases[0])
+    return weights
+
+
+def recurrent_pass(
+    batch, arrays, cell, units, activation, recurrent_activation, return_sequences, direction, dropout,
+    recurrent_dropout, use_bias=True, trainable=True,
+):  # fmt: skip
+    """What a recurrent layer of the engine makes of sequences, without dropout: a Pass of recurrent_reference.py."""
+    from recurrent_reference import RECURRENT_LAYERS  # which needs this module
+
+    kind = {"simple": "simple_rnn"}.get(cell, cell)
+    settings = {"activation": activation, "return_sequences": return_sequences}
+    if cell != "simple":
+        settings["recurrent_activation"] = recurrent_activation
+    if direction in ("forward", "backward"):
+        weights = keras_weights(arrays, cell, 1, use_bias)
+        return RECURRENT_LAYERS[kind](batch, weights, go_backwards=direction == "backward", **settings)
+    weights = keras_weights(arrays, cell, 2, use_bias)
+    return RECURRENT_LAYERS["bidirectional"](batch, weights, kind, direction, **settings)
+
+
+def _recurrent(x, weights, *settings):
+    made = np.array(recurrent_pass(list(x), weights, *settings).values)
+    return made, made, weights
+
+
 LAYERS = {
+    "recurrent": (
+        _recurrent,
+        [
+            (
+                (4, 3),
+                [
+                    ("recurrent", "gru", 5, "tanh", "logistic", True, "concat", 0.0, 0.0),
+                    ("recurrent", "simple", 17, "elu", "identity", True, "backward", 0.0, 0.0, False),
+                    ("recurrent", "lstm", 4, "tanh", "logistic", False, "forward", 0.0, 0.0),
+                    ("dense", 2, "identity"),
+                ],
+            ),
+            (
+                (3, 2),
+                [
+                    ("dense", 3, "tanh"),
+                    ("recurrent", "lstm", 3, "tanh", "logistic", True, "mul", 0.0, 0.0, True, False),
+                    ("layer_normalization", 1e-3),
+                    ("recurrent", "gru", 6, "logistic", "tanh", False, "ave", 0.0, 0.0),
+                    ("dense", 2, "identity"),
+                ],
+            ),
+        ],
+    ),
     "batch_normalization": (
         _batch_normalization,
         [

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from fastnn._sklearn import _check_sample_weight
+from fastnn._sklearn import _check_sample_weight, _check_y
 from fastnn.data.quoted import quoted
 from fastnn.data.sparse import check_sparse
 from fastnn.engine.arrays import source_dtypes
@@ -64,6 +64,21 @@ def validated(estimator, X, y="no_validation", **checks):
         check_sparse(given, name)
     with refusing("X and y must be numbers that a float can hold", errors=(OverflowError,)):
         return validate_data(estimator, X, y, accept_sparse="csr", **checks)
+
+
+def validated_y(estimator, y, **checks):
+    """y as scikit-learn's `validate_data` returns it, without an X.
+
+    Raises
+    ------
+    ValueError
+        As for `validated`.
+    """
+    if y is None:
+        validate_data(estimator, y=None)  # which says that the estimator needs it
+    check_sparse(y, "y")
+    with refusing("y must be numbers that a float can hold", errors=(OverflowError,)):
+        return _check_y(y, estimator=estimator, **checks)
 
 
 def as_rows(X):

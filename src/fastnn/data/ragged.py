@@ -168,7 +168,8 @@ def joined(arrays):
 def as_sequences(X, name="X", numeric=True):
     """Whatever holds sequences, other than an array of numbers, as Sequences; None for anything else.
 
-    A list of lists of numbers, all of one length, is not one of sequences, but of the rows of a table.
+    A list of lists that could be an array is not one of sequences, but that array: a table, if they have numbers. So is
+    a list of arrays of numbers, all of one length.
 
     Parameters
     ----------
@@ -205,6 +206,12 @@ def as_list(X):
         if X.dtype == object and X.size and X.size == len(X) and _n_axes(X.flat[0]):
             return X.reshape(-1)
     return None
+
+
+def holds_ragged(X):
+    """Whether a list, or an object array, holds arrays of 1 or 2 axes with different lengths."""
+    listed = as_list(X)
+    return listed is not None and all(_n_axes(each) <= 2 for each in listed) and len(set(map(len, listed))) > 1
 
 
 def package_of(X):
@@ -262,9 +269,15 @@ def _n_axes(each):
 
 
 def _are_sequences(X):
-    """Whether a list has a sequence in each place: an array of several steps, or lists of different lengths."""
+    """Whether a list has a sequence in each place: an array of 2 axes, or anything of different lengths.
+
+    Lists in lists that could be an array are that array, as they are to scikit-learn.
+    """
     n_axes = set(map(_n_axes, X))
-    return len(X) > 0 and 0 not in n_axes and (max(n_axes) > 1 or len({len(each) for each in X}) > 1)
+    if not len(X) or 0 in n_axes:
+        return False
+    has_arrays = max(n_axes) > 1 and not all(isinstance(each, (list, tuple)) for each in X)
+    return has_arrays or len(set(map(len, X))) > 1
 
 
 def _steps(each, name, numeric):

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.data.per_step import Steps
+from fastnn.data.ragged import steps_at
+
 
 @dataclass
 class Samples:
@@ -12,29 +15,50 @@ class Samples:
 
     Attributes
     ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    X : ndarray or CSR matrix of shape (n_samples, n_features), or Sequences
     targets : ndarray
-    weights : ndarray of shape (n_samples,) or (n_samples, n_columns), or None
-        The weight of each sample, or of each output of each sample. None stands for weights of 1.
+        A row for each sample, or for each step of all sequences, one sequence after the other.
+    weights : ndarray of shape (n_rows,) or (n_rows, n_columns), or None
+        The weight of each row of targets, or of each output of it. None stands for weights of 1.
     rows : ndarray of intp, or None
         The samples that are trained on. None stands for all.
+    steps : Steps or None
+        The steps that the rows of targets are of. None: each sample has one row.
     """
 
     X: Any
     targets: np.ndarray
     weights: np.ndarray | None = None
     rows: np.ndarray | None = None
+    steps: Any = None
 
     def __len__(self):
         return self.X.shape[0] if self.rows is None else len(self.rows)
 
+    def target_rows(self, samples):
+        """The rows of targets and weights of some samples."""
+        return samples if self.steps is None else steps_at(self.steps.starts, samples)
+
+    def part(self, samples):
+        """These of the samples, with targets and weights of their own."""
+        of_targets = self.target_rows(samples)
+        weights = None if self.weights is None else self.weights[of_targets]
+        steps = None if self.steps is None else Steps(self.steps.lengths[samples])
+        return Samples(self.X[samples], self.targets[of_targets], weights, steps=steps)
+
+    def _n_targets(self):
+        if self.steps is None:
+            return len(self)
+        lengths = self.steps.lengths
+        return (lengths if self.rows is None else lengths[self.rows]).sum()
+
     def _own_weights(self):
-        return self.weights if self.rows is None else self.weights[self.rows]
+        return self.weights if self.rows is None else self.weights[self.target_rows(self.rows)]
 
     def total_weight(self):
-        """The sum of the weights of the samples trained on, where a sample's weight is the mean over its outputs."""
+        """The sum of the weights of the targets trained on, where a weight is the mean over outputs."""
         if self.weights is None:
-            return float(len(self))
+            return float(self._n_targets())
         weights = self._own_weights()
         return float(weights.sum(dtype=np.float64)) / (1 if weights.ndim == 1 else weights.shape[1])
 

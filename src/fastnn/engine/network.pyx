@@ -390,7 +390,7 @@ cdef class Network:
             raise ValueError(f"depth must be from 1 to {n_layers}, got {depth}")
         starts = self.row_starts(X, depth) if self.is_ragged or depth == n_layers else None
         if starts is None:
-            out = np.empty((n_rows(X), self.sizes[depth]), self.dtype)
+            out = np.empty((X.shape[0] if self.is_ragged else n_rows(X), self.sizes[depth]), self.dtype)
         else:
             out = np.empty((starts[-1], self.layers[depth - 1].output_shape[-1]), self.dtype)
         job.n_layers, job.out, job.losses = depth, <char *> cnp.PyArray_DATA(out), NULL

@@ -204,7 +204,7 @@ cdef class Trainer:
         plan.chunk_samples = max(1, min(plan.part_samples, CHUNK_NUMBERS // (2 * numbers)))  # values and errors
         if least_chunk > 1 or self.network.is_ragged:
             plan.chunk_samples = plan.part_samples
-        if math.prod(self.network.input_shape[:-1]) == 1:  # the terms of X are found for whole tiles
+        if not self.network.is_ragged and math.prod(self.network.input_shape[:-1]) == 1:  # the terms of X are found for whole tiles
             plan.part_samples = round_up(plan.part_samples, tile_rows)
             plan.chunk_samples = round_up(plan.chunk_samples, tile_rows)
 

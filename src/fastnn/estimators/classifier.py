@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from numbers import Real
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from fastnn._sklearn import _fit_context, set_label_binarizer, target_type
 from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
 from fastnn.data.inputs import check_not_balanced, checked_epochs, scored
 from fastnn.data.quoted import quoted
+from fastnn.data.ragged import as_objects
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.network import BaseNetwork
@@ -174,10 +176,9 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_columns)
             The labels; for multilabel targets an indicator matrix.
+        <results for steps>
         """
-        fitted = snapshot(self)
-        outputs = fitted._outputs(X)
-        return fitted._targets.decode(outputs)
+        return snapshot(self)._decoded(X, Labels.decode)
 
     @documented
     def predict_proba(self, X):
@@ -191,10 +192,9 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         -------
         ndarray of shape (n_samples, n_classes), or a list of such
             In the type that the network computes in; for several columns of classes, a list with those of each column.
+        <results for steps>
         """
-        fitted = snapshot(self)
-        outputs = fitted._outputs(X)
-        return fitted._targets.probabilities(outputs)
+        return snapshot(self)._decoded(X, Labels.probabilities)
 
     @documented
     def predict_log_proba(self, X):
@@ -211,9 +211,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
-            if isinstance(probabilities, list):
-                return [np.log(part) for part in probabilities]
-            return np.log(probabilities, out=probabilities)
+            return _logarithms(probabilities)
 
     @documented
     def score(self, X, y, sample_weight=None):
@@ -232,15 +230,16 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
             From 0 to 1.
         """
         check_is_fitted(self)
-        score = self._score_of_columns if self._targets.groups else super().score
-        return scored(score, X, y, sample_weight)
+        score = BaseClassifier._score_of_columns if self._targets.groups else ClassifierMixin.score
+        model, y, sample_weight = self._to_score(X, y, sample_weight)
+        return scored(partial(score, model), X, y, sample_weight)
 
     def _score_of_columns(self, X, y, sample_weight):
-        y = y.toarray() if issparse(y) else np.asarray(y)
-        check_consistent_length(X, y, sample_weight)
+        y, predicted = y.toarray() if issparse(y) else np.asarray(y), self.predict(X)
+        check_consistent_length(predicted, y, sample_weight)
         if y.ndim != 2 or y.shape[1] != len(self.classes_):
             raise ValueError(f"y must have {len(self.classes_)} columns of classes, got shape {y.shape}")
-        right = (self.predict(X) == y).all(axis=1)
+        right = (predicted == y).all(axis=1)
         return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self):
@@ -248,6 +247,15 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         tags.classifier_tags.multi_label = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def _logarithms(probabilities):
+    """The logarithms, in place, of probabilities of any form: an array, or a list or an object array of such."""
+    if isinstance(probabilities, list):
+        return list(map(_logarithms, probabilities))
+    if probabilities.dtype == object:
+        return as_objects(list(map(_logarithms, probabilities)))
+    return np.log(probabilities, out=probabilities)
 
 
 def _as_sequence(classes):

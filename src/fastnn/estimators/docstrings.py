@@ -42,11 +42,15 @@ PARTS = {
 X : array-like or sparse matrix of shape (n_samples, n_features)
     Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of layers
     also takes arrays of 3 or 4 axes: images (n_samples, height, width) or (n_samples, height, width, channels), and
-    sequences (n_samples, steps, features). It makes a sparse X dense batch by batch, unless its first layer is dense.
+    sequences (n_samples, n_steps, features). It makes a sparse X dense batch by batch, unless its first layer is dense.
+    If its layers read sequences, a list or an object array of arrays (n_steps, features) or (n_steps,), and a list
+    column of Arrow or polars, are sequences of any length; they are not padded. (Lists in lists that could be an array
+    are that array, as everywhere in scikit-learn.)
 """,
     "sample_weight": """\
 sample_weight : array-like of shape (n_samples,), default=None
-    What each sample's loss is multiplied by. None is 1 for each.
+    What each sample's loss is multiplied by. None is 1 for each. Where targets are of steps, also a weight for each
+    step, in the form of y.
 """,
     "sample_weight of updates": """\
 sample_weight : array-like of shape (n_samples,), default=None
@@ -54,7 +58,7 @@ sample_weight : array-like of shape (n_samples,), default=None
 """,
     "sample_weight of scores": """\
 sample_weight : array-like of shape (n_samples,), default=None
-    What each sample counts for. None is 1 for each.
+    What each sample counts for, and each of its steps where targets are of steps. None is 1 for each.
 """,
     "samples to watch": """\
 X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
@@ -64,6 +68,11 @@ y_val : array-like of shape (n_val,) or (n_val, n_columns), default=None
     Their targets: required with `X_val`.
 sample_weight_val : array-like of shape (n_val,), default=None
     What each of their losses is multiplied by. None is 1 for each.
+""",
+    "results for steps": """\
+    What is predicted for each step of sequences has the form of X: a list of arrays for a list, an object array for
+    one, and an array of shape (n_samples, n_steps, ...) for an array. Steps that layers leave out of X have no
+    predictions: where sequences then differ in their lengths, an object array stands for an array.
 """,
     "epochs": """\
 epochs : int, default=1

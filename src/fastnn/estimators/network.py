@@ -37,7 +37,7 @@ from fastnn.training.lbfgs import BATCH_SIZE as LBFGS_BATCH
 from fastnn.training.loop import all_finite
 from fastnn.training.solvers import optimizer_for
 from fastnn.training.state import TrainingState
-from fastnn.training.transaction import SnapshotMixin, all_or_nothing, resuming
+from fastnn.training.transaction import SnapshotMixin, all_or_nothing, resuming, snapshot
 from fastnn.training.validation import Holdout, split
 
 
@@ -85,7 +85,9 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
             What to predict. A regressor takes numbers. A classifier takes class labels of any type; for multilabel
             targets an indicator matrix of zeros and ones; or several columns of classes. If there is a single class,
-            it is always predicted.
+            it is always predicted. Where the last layer of a network of layers gives a sequence, there is a target for
+            each of its steps: y is a list or an object array of arrays (n_steps,) or (n_steps, n_columns), or an array
+            (n_samples, n_steps) or (n_samples, n_steps, n_columns).
         <sample_weight>
         <samples to watch>
 
@@ -103,15 +105,13 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         with all_or_nothing(self) as (draft, commit):
             resumes = hasattr(draft, "_network") and (partial or draft.warm_start)
             callbacks = Callbacks(self, X, y, sample_weight, n_epochs if partial else draft.max_iter)
-            X, y = draft._validated(X, y, reset=not resumes)
-            if sample_weight is not None:
-                sample_weight = checked_weights(sample_weight, X)
+            X, y, sample_weight, steps = draft._read(X, y, sample_weight, reset=not resumes)
             targets = draft._make_targets(y, classes, resumes, partial)
             state = draft._state.copy() if resumes else TrainingState.starting(draft.random_state)
             with resuming(self) if resumes else nullcontext():
                 if partial:
                     state.forget_weights()  # training continues from the model, not from the last epoch's weights
-                samples = draft._samples(targets, X, y, sample_weight)
+                samples = draft._samples(targets, X, y, sample_weight, steps)
                 network = draft._network_to_train(resumes, targets, samples, state)
                 held_out = None if partial else draft._hold_out(targets, samples, y, sample_weight, validation, state)
                 samples.check_weights(network.dtype, "to train on")
@@ -132,7 +132,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         self._network, self._targets, self._trainer, self._state = network, targets, trainer, state
         self.n_iter_ = n_epochs
         self.n_layers_ = len(network.layers) + 1
-        self.n_outputs_ = network.sizes[-1]
+        self.n_outputs_ = network.layers[-1].output_shape[-1]
         self.out_activation_ = network.head
         self.t_ = state.n_samples_seen
         self.loss_ = state.loss_curve[-1] if state.loss_curve else state.initial_loss
@@ -142,13 +142,25 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         held_out = state.validation_scores is not None
         self.best_validation_score_ = state.best_score if held_out else None
 
-    def _validated(self, X, y, reset, y_name="y"):
+    def _read(self, X, y, sample_weight, reset, y_name="y"):
+        """X, y and the weights of samples, checked, and the Steps that targets and outputs are of, if they are of any.
+
+        Targets and weights of steps are returned as those of all sequences, one after the other.
+        """
+        X, y = self._validated(X, y, reset, y_name)
+        return X, y, None if sample_weight is None else checked_weights(sample_weight, X), None
+
+    def _validated(self, X, y, reset, y_name):
         if is_plain(X) and is_plain_column(y, len(X)) and not hasattr(self, "feature_names_in_"):
             if reset:
                 self.n_features_in_ = X.shape[1]
             if X.shape[1] == getattr(self, "n_features_in_", X.shape[1]):
                 return X, y
         X, y = validated(self, X, y, dtype="numeric", multi_output=True, reset=reset, **self._y_checks)
+        return readable(X), self._column(y, y_name)
+
+    def _column(self, y, y_name):
+        """Targets as they are encoded: a single column as a vector."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y)
             warn_user(
@@ -156,9 +168,9 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
                 f"{y_name} to (n_samples, ), for example using ravel().",
                 DataConversionWarning,
             )
-        return readable(X), native(y)
+        return native(y)
 
-    def _samples(self, targets, X, y, sample_weight, counted=None):
+    def _samples(self, targets, X, y, sample_weight, steps, counted=None):
         """The samples to train on, or to watch.
 
         `counted` has the encoded targets and the sample weights of those trained on, which the weights of classes
@@ -170,7 +182,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             weights = sample_weight
         elif sample_weight is not None:
             weights = weights * (sample_weight if weights.ndim == 1 else sample_weight[:, None])
-        return Samples(X, encoded, weights)
+        return Samples(X, encoded, weights, steps=steps)
 
     def _network_to_train(self, resumes, targets, samples, state):
         """A copy of the fitted network, where training continues; else a new one."""
@@ -213,13 +225,12 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         n_samples = len(samples)
         sizes = n_samples - (n_held := int(np.ceil(self.validation_fraction * n_samples))), n_held
         if state.split is None or (len(state.split[0]), len(state.split[1])) != sizes:
-            strata = targets.strata(samples.targets)
+            strata = targets.strata(samples.targets) if samples.steps is None else None
             state.split = split(n_samples, self.validation_fraction, state.random_state, strata)
         samples.rows, rows = state.split
-        weights = None if samples.weights is None else samples.weights[rows]
-        held_out = Samples(samples.X[rows], samples.targets[rows], weights)
-        score_weight = None if sample_weight is None else sample_weight[rows]
-        return Holdout(held_out, y[rows], score_weight, self, targets)
+        held_out, of_targets = samples.part(rows), samples.target_rows(rows)
+        score_weight = None if sample_weight is None else sample_weight[of_targets]
+        return Holdout(held_out, y[of_targets], score_weight, self, targets)
 
     def _as_given(self, X):
         """Samples for a scorer, in the shape that users have them in."""
@@ -233,10 +244,8 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
                 f"X_val and y_val must both be given, and sample_weight_val only with them, got {lacking}=None"
             )
         with named_as_validation():
-            X, y = self._validated(X, y, reset=False, y_name="y_val")
-            if sample_weight is not None:
-                sample_weight = checked_weights(sample_weight, X)
-            held_out = self._samples(targets, X, y, sample_weight, counted)
+            X, y, sample_weight, steps = self._read(X, y, sample_weight, reset=False, y_name="y_val")
+            held_out = self._samples(targets, X, y, sample_weight, steps, counted)
         return Holdout(held_out, y, sample_weight, self, targets)
 
     def _trainer_for(self, network, targets, samples, state, n_threads):
@@ -302,7 +311,8 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         <raises for a wrong layer>
         """
         check_is_fitted(self)
-        return self._outputs(X, depth=checked_layer(layer, len(self._network.layers) - 1) + 1)
+        fitted = snapshot(self)
+        return fitted._outputs(X, depth=checked_layer(layer, len(fitted._network.layers) - 1) + 1)
 
     def _outputs(self, X, depth=None):
         network = getattr(self, "_network", None)
@@ -313,13 +323,27 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         ):
             check_is_fitted(self)
             X = readable(validated(self, X, dtype="numeric", reset=False))
+        return self._forward(X, depth)
+
+    def _forward(self, X, depth=None):
+        """The outputs of checked samples: of sequences of any length, one row for each step."""
+        network, rows = self._network, getattr(X, "values", X)
         if depth is None:
             network = self._predictor(network)
-        n_threads = effective_n_threads(self.n_threads) if network.worth_sharing(X.shape[0]) else 1
+        n_threads = effective_n_threads(self.n_threads) if network.worth_sharing(rows.shape[0]) else 1
         outputs = network.forward(X, n_threads, depth)
         if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):
-            check_range(X, outputs.dtype)
+            check_range(rows, outputs.dtype)
         return outputs
+
+    def _decoded(self, X, decode):
+        """What a function makes of the encoder of targets and of the outputs for X, in the form that X asks for."""
+        outputs = self._outputs(X)
+        return decode(self._targets, outputs)
+
+    def _to_score(self, X, y, sample_weight):
+        """The model, y and weights that a score of scikit-learn's takes."""
+        return self, y, sample_weight
 
     def _predictor(self, network):
         """The network that makes the same outputs as this one, perhaps with less work."""

@@ -26,7 +26,7 @@ alpha : float, default=0.0001
     The strength of the L2 penalty on weights, not on biases, which is divided by the size of the batch when it is added
     to the loss.
 batch_size : int or "auto", default="auto"
-    The number of samples in each step; "auto" is ``min(200, n_samples)``.
+    The number of samples in each step; "auto" is ``min(200, n_samples)``. A sequence is one sample, however long it is.
 learning_rate : {{{schedules}}} or callable, default="constant"
     How the step size changes from `learning_rate_init` on, with every solver but lbfgs:
 
@@ -121,9 +121,10 @@ LAYERS_PARAMETERS = """\
 layers : list of layers, default=(Dense(100),)
     The hidden layers, from `fastnn.layers`; the output layer follows from y. A place with None is left out. The first
     layer that takes only images or only sequences says what X is; if no layer says so, each sample is flattened. An
-    image is flattened before a `Dense` and before the output layer. A `Dense` works on each step of a sequence by
-    itself; the last layer must make a vector of a sequence, as `GlobalMaxPooling1D` and `Flatten` do. Parameters as
-    ``layers__0`` and ``layers__0__units`` are for `set_params` and grid searches.
+    image is flattened before a `Dense` and before the output layer. A `Dense`, and the output layer, work on each step
+    of a sequence by itself: where the last layer gives a sequence, each of its steps has a target. Layers such as
+    `GlobalMaxPooling1D` and `Flatten` make one vector of it. Parameters as ``layers__0`` and ``layers__0__units`` are
+    for `set_params` and grid searches.
 input_shape : tuple of int, default=None
     The shape of a sample where X has a row for each, as (28, 28, 1). None: the columns are features, or the steps of a
     series of single numbers. X of more axes must have this shape, or any if it is None.
@@ -223,7 +224,7 @@ weights_ : tuple of dict of str to ndarray
 coefs_, intercepts_ : tuple of ndarray
     The weights and the biases as `MLPClassifier` has them, where all layers are dense and have biases.
 input_shape_ : tuple of int
-    The shape of a sample.
+    The shape of a sample. The number of steps is None for sequences of any length.
 """
 
 MLP_ATTRIBUTES = """\

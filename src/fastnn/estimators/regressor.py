@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from numbers import Real
 from typing import ClassVar
 
@@ -143,10 +144,9 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             In the type that the network computes in. Several quantiles lie along a further axis, the last.
+        <results for steps>
         """
-        fitted = snapshot(self)
-        outputs = fitted._outputs(X)
-        return fitted._targets.decode(outputs)
+        return snapshot(self)._decoded(X, Numbers.decode)
 
     @documented
     def score(self, X, y, sample_weight=None):
@@ -165,8 +165,9 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
             At most 1.
         """
         check_is_fitted(self)
-        score = super().score if len(self._targets.quantiles) == 1 else self._d2_pinball_score
-        return scored(score, X, y, sample_weight)
+        score = RegressorMixin.score if len(self._targets.quantiles) == 1 else BaseRegressor._d2_pinball_score
+        model, y, sample_weight = self._to_score(X, y, sample_weight)
+        return scored(partial(score, model), X, y, sample_weight)
 
     def _d2_pinball_score(self, X, y, sample_weight):
         predicted = self.predict(X)

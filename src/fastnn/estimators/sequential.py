@@ -5,18 +5,31 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from fastnn.data.inputs import as_rows
+from fastnn.data.inputs import checked_weights as checked_sample_weight
+from fastnn.data.inputs import is_plain, readable, validated, validated_y
+from fastnn.data.per_step import Concatenating, is_per_step
 from fastnn.data.quoted import quoted
+from fastnn.data.ragged import Sequences, as_list, in_form_of, starts_of
 from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
 from fastnn.estimators.network import BaseNetwork, checked_layer, with_layers_of
+from fastnn.estimators.sequence_reading import (
+    any_length,
+    arranged,
+    fed,
+    may_read_sequences,
+    removes_steps,
+    samples_of,
+    shape_of_rows,
+)
 from fastnn.estimators.sklearn_bridge import checked_array
 from fastnn.estimators.summary import as_html, as_text, rows_of
 from fastnn.layers import Dense, Dropout
 from fastnn.layers.chain import chain_of, check_layers, sample_shape
+from fastnn.layers.embedding import embedding_of
 from fastnn.layers.folding import folded, foldings
 from fastnn.layers.rules import SHAPE, plain
 from fastnn.training.loop import all_finite
@@ -73,18 +86,60 @@ class BaseSequential(DenseWeights, BaseNetwork):
 
     # -- training -----------------------------------------------------------------------------------------------------
 
-    def _validated(self, X, y, reset, y_name="y"):
-        X, shape = as_rows(X)
+    def _read(self, X, y, sample_weight, reset, y_name="y"):
+        check_layers(self.layers)
+        X, shape = self._arranged(X, reset)
+        if not isinstance(X, Sequences) and not may_read_sequences(self.layers):
+            X, y = self._validated(X, y, reset, y_name)
+            self._note_shape(X, shape, reset)
+            return X, y, None if sample_weight is None else checked_sample_weight(sample_weight, X), None
+        X = self._validated_X(X, reset)
+        self._note_shape(X, shape, reset)
+        chain = chain_of(tuple(self.layers), sample_shape(self.layers, self.input_shape_), 1)
+        X, steps, _ = fed(X, shape or shape_of_rows(X.shape[1], self.input_shape_), chain)
+        return X, *self._checked_targets(y, sample_weight, X, steps, chain, y_name), steps
+
+    def _arranged(self, X, reset):
         if reset:
-            check_layers(self.layers)
-        else:
-            self._check_shape(X, shape)
-        X, y = super()._validated(X, y, reset, y_name)
-        if reset:
-            self._set_input_shape(X.shape[1:] if shape is None else shape)
-            if shape is not None:
-                del self.n_features_in_  # the columns are rows, steps and channels
-        return X, y
+            return arranged(X, self.layers, self.input_shape is None or removes_steps(self.layers))
+        X, shape = arranged(X, self._chain.layers, None in self._chain.input_shape)
+        self._check_shape(X, shape)
+        return X, shape
+
+    def _validated_X(self, X, reset):
+        if not isinstance(X, Sequences):
+            return readable(validated(self, X, dtype="numeric", reset=reset))
+        if reset:  # an earlier fit may have had a table
+            for name in ("n_features_in_", "feature_names_in_"):
+                vars(self).pop(name, None)
+        return X
+
+    def _note_shape(self, X, shape, reset):
+        if not reset:
+            return
+        self._set_input_shape(X.shape[1:] if shape is None else shape)
+        if shape is not None:
+            vars(self).pop("n_features_in_", None)  # the columns are rows, steps and channels
+
+    def _checked_targets(self, y, sample_weight, X, steps, chain, y_name):
+        """y and sample_weight, of each sample or of each of the steps, which are then one after the other."""
+        if steps is not None and y is not None:
+            if not is_per_step(y):
+                raise ValueError(
+                    f"y must have a target for each step, got one for each sample: {chain.sequence_advice()}"
+                )
+            y = steps.flat(y)
+            sample_weight = None if sample_weight is None else steps.flat_weights(sample_weight)
+        elif as_list(y) is not None:
+            raise ValueError(
+                "y must have one target for each sample, since the last layer gives one vector, got one for each step: "
+                "set return_sequences=True, and leave out layers that make a vector of all steps"
+            )
+        y = validated_y(self, y, multi_output=True, **self._y_checks)
+        if steps is None:
+            check_consistent_length(X, y)
+            sample_weight = None if sample_weight is None else checked_sample_weight(sample_weight, X)
+        return self._column(y, y_name), sample_weight
 
     def _set_input_shape(self, shape):
         """Set `input_shape_`, for samples of this shape."""
@@ -96,35 +151,41 @@ class BaseSequential(DenseWeights, BaseNetwork):
                     f"{math.prod(given)}"
                 )
             if len(shape) > 1 and _without_channel(given) != _without_channel(shape):
-                raise ValueError(
-                    f"X must have shape {_samples_of(given)}, as input_shape says, got {_samples_of(shape)}"
-                )
+                raise ValueError(f"X must have shape {samples_of(given)}, as input_shape says, got {samples_of(shape)}")
             shape = given
         self.input_shape_ = sample_shape(self.layers, shape)
 
     def _check_shape(self, X, shape):
         """Refuse samples of another shape than in fit, where that of rows is checked later."""
+        of_any_length = None in self._chain.input_shape
         if shape is None:
             if hasattr(self, "n_features_in_") or np.ndim(X) != 2:
                 return
             shape = np.shape(X)[1:]
             if self.input_shape is not None and shape[0] == math.prod(self.input_shape_):
                 return
-        if _without_channel(shape) != _without_channel(self.input_shape_):
-            fitted = _samples_of(self.input_shape_)
-            is_sample = _without_channel(np.shape(X)) == _without_channel(self.input_shape_)
-            advice = ": pass X[None] if this is one sample" if is_sample else ""
-            raise ValueError(f"X must have shape {fitted}, as in fit, got {_samples_of(shape)}{advice}")
+        fitted = _without_channel(self.input_shape_)
+        if of_any_length:
+            fitted, shape = any_length(fitted), any_length(shape)
+        if _without_channel(shape) != fitted:
+            given, advice = samples_of(shape), ""
+            if isinstance(X, Sequences) and not of_any_length:
+                given = f"sequences of {X.lengths.min()} to {X.lengths.max()} steps"
+                advice = ": fit on a list for sequences of any length"
+            elif _without_channel(any_length(np.shape(X)) if of_any_length else np.shape(X)) == fitted:
+                advice = ": pass X[None] if this is one sample"
+            shown = any_length(self.input_shape_) if of_any_length else self.input_shape_
+            raise ValueError(f"X must have shape {samples_of(shown)}, as in fit, got {given}{advice}")
 
     def _chain_for(self, shape, n_outputs):
         check_layers(self.layers)
-        self._chain = chain = chain_of(tuple(self.layers), sample_shape(self.layers, self.input_shape_), n_outputs)
-        if chain.ends_in_sequence:
-            raise ValueError(
-                f"layers must make one vector of each sample, got a sequence of shape {chain.links[-1].input_shape}: "
-                f"{chain.sequence_advice()}"
-            )
-        return chain
+        self._chain = chain_of(tuple(self.layers), sample_shape(self.layers, self.input_shape_), n_outputs)
+        return self._chain
+
+    def _compute_dtype(self, X, numbers=None):
+        if self.dtype is None and embedding_of(self.layers) is not None:
+            return np.dtype(np.float32)  # X has the numbers of rows, whose type says nothing
+        return super()._compute_dtype(X, numbers)
 
     def _dropout_rates(self, n_hidden):
         return self._chain.dropout
@@ -143,6 +204,8 @@ class BaseSequential(DenseWeights, BaseNetwork):
         self.n_layers_ = len(self._chain.links) + 1
 
     def _as_given(self, X):
+        if isinstance(X, Sequences):
+            return list(X)
         return X if hasattr(self, "n_features_in_") else X.reshape(len(X), *self.input_shape_)
 
     # -- weights ------------------------------------------------------------------------------------------------------
@@ -248,14 +311,39 @@ class BaseSequential(DenseWeights, BaseNetwork):
             chain = fitted._chain.unfused()
             link = chain.links[layer % n_layers]
             fitted._network = with_layers_of(chain, fitted._network, fitted._network.weights())
-        outputs = fitted._outputs(X, link.depth)
-        return outputs.reshape(len(outputs), *link.output_shape)
+        read, _, lengths = fitted._read_X(X)
+        outputs = fitted._forward(read, link.depth)
+        if None not in link.output_shape:
+            return outputs.reshape(len(outputs), *link.output_shape)
+        return in_form_of(X, outputs, starts_of(fitted._chain.output_lengths(lengths, layer % n_layers + 1)))
+
+    def _read_X(self, X):
+        """X as the network reads it, the Steps of its outputs, and the lengths of sequences of any length."""
+        check_is_fitted(self)
+        X, shape = self._arranged(X, reset=False)
+        is_fixed = None not in self._chain.input_shape
+        if not (is_fixed and is_plain(X) and X.shape[1] == self._network.sizes[0]) or hasattr(
+            self, "feature_names_in_"
+        ):
+            X = self._validated_X(X, reset=False)
+        if not may_read_sequences(self._chain.layers):
+            return X, None, None
+        return fed(X, shape or shape_of_rows(X.shape[1], self.input_shape_), self._chain)
 
     def _outputs(self, X, depth=None):
-        check_is_fitted(self)
-        X, shape = as_rows(X)
-        self._check_shape(X, shape)
-        return super()._outputs(X, depth)
+        return self._forward(self._read_X(X)[0], depth)
+
+    def _decoded(self, X, decode):
+        read, steps, _ = self._read_X(X)
+        decoded = decode(self._targets, self._forward(read))
+        return decoded if steps is None else steps.in_form_of(X, decoded)
+
+    def _to_score(self, X, y, sample_weight):
+        steps = self._read_X(X)[1]
+        if steps is None:
+            return self, y, sample_weight
+        weights = None if sample_weight is None else steps.flat_weights(sample_weight)
+        return Concatenating(self), steps.flat(y), weights
 
     def _predictor(self, network):
         """The network with batch normalization folded into the layers before it, made once for each of its states.
@@ -296,10 +384,6 @@ def checked_shape(input_shape):
 def _without_channel(shape):
     """A shape without its last axis, if that is a single channel."""
     return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
-
-
-def _samples_of(shape):
-    return f"(n_samples, {', '.join(map(str, shape))})"
 
 
 def checked_weights(weights, chain, dtype):

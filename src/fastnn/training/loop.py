@@ -127,7 +127,7 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
                 rows = order if samples.rows is None else samples.rows[order]
                 loss = segments.run_epoch(samples, rows, rates(parameters, state, epoch, n_batches)) / n_samples
                 if not math.isfinite(loss) or not all_finite(trainer.network.parameters):
-                    monitor.diverged(_divergence(epoch - first_epoch + 1, loss))
+                    monitor.diverged(_divergence(epoch - first_epoch + 1, loss, trainer))
                     return True
                 stop = monitor.epoch_ended(loss, n_samples)
                 interruption.check()
@@ -147,10 +147,14 @@ def all_finite(array):
     return math.isfinite(array.min()) and math.isfinite(array.max())
 
 
-def _divergence(epoch, loss):
+def _divergence(epoch, loss, trainer):
+    advice = ""
+    if any(kind == "recurrent" for kind, *_ in trainer.network.description):
+        clips = "a smaller clip_norm" if trainer.clip_norm else "clip_norm=1.0"
+        advice = f" Gradients through many steps of a sequence may explode: set {clips}."
     return (
         f"Training diverged in epoch {epoch}: "
         + (f"the loss became {loss}." if not math.isfinite(loss) else "weights are no longer finite.")
         + " Try a smaller learning_rate_init, or scale the input, for instance with "
-        "sklearn.preprocessing.StandardScaler (numbers beyond 1e38 need it, or dtype='float64')."
+        "sklearn.preprocessing.StandardScaler (numbers beyond 1e38 need it, or dtype='float64')." + advice
     )

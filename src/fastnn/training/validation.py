@@ -5,6 +5,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
 from fastnn._sklearn import takes_sample_weight
+from fastnn.data.per_step import Concatenating
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.loop import all_finite
 from fastnn.training.scores import default_score
@@ -70,6 +71,7 @@ class Holdout:
     def __init__(self, samples, y, sample_weight, estimator, targets):
         self.samples, self.y, self.sample_weight = samples, y, sample_weight
         self.X = estimator._as_given(samples.X)
+        self.wrap = (lambda model: model) if samples.steps is None else Concatenating
         scoring = estimator.scoring
         self.by_default = scoring is None
         self.score = default_score(estimator, targets) if self.by_default else None
@@ -106,6 +108,7 @@ class Holdout:
         return mean, self._scored(model())
 
     def _scored(self, model):
+        model = self.wrap(model)  # its predictions for steps must be one array, as y is
         weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
         try:
             return float(self.scorer(model, self.X, self.y, **weights))

@@ -11,6 +11,7 @@ from fastnn.engine.layers.pooling import (
     GlobalMaxPoolingLayer,
     MaxPoolingLayer,
 )
+from fastnn.engine.layers.recurrent import RecurrentLayer
 from fastnn.engine.layers.rescaling import RescalingLayer
 from fastnn.engine.layers.reshape import ReshapeLayer
 
@@ -26,6 +27,7 @@ LAYER_KINDS = {
     "layer_normalization": LayerNormalizationLayer,
     "batch_normalization": BatchNormalizationLayer,
     "embedding": EmbeddingLayer,
+    "recurrent": RecurrentLayer,
 }
 
 
