@@ -296,12 +296,6 @@ def _batch_normalization(x, weights, momentum, epsilon, activation="identity", t
     return f((x - mean) / np.sqrt(variance + epsilon) * gamma + beta), predicted, [gamma, beta, *moved]
 
 
-def _embedding(x, weights, input_dim, output_dim, trainable=True):
-    (vectors,) = weights
-    made = vectors[x[..., 0].astype(int)]
-    return made, made, weights
-
-
 _N_GATES = {"simple": 1, "gru": 3, "lstm": 4}
 
 
@@ -322,13 +316,13 @@ def keras_weights(arrays, cell, n_directions, use_bias=True):
 
 def recurrent_pass(
     batch, arrays, cell, units, activation, recurrent_activation, return_sequences, direction, dropout,
-    recurrent_dropout, use_bias=True, trainable=True,
+    recurrent_dropout, use_bias=True, trainable=True, **states,
 ):  # fmt: skip
     """What a recurrent layer of the engine makes of sequences, without dropout: a Pass of recurrent_reference.py."""
     from recurrent_reference import RECURRENT_LAYERS  # which needs this module
 
     kind = {"simple": "simple_rnn"}.get(cell, cell)
-    settings = {"activation": activation, "return_sequences": return_sequences}
+    settings = {"activation": activation, "return_sequences": return_sequences, **states}
     if cell != "simple":
         settings["recurrent_activation"] = recurrent_activation
     if direction in ("forward", "backward"):
@@ -340,6 +334,12 @@ def recurrent_pass(
 
 def _recurrent(x, weights, *settings):
     made = np.array(recurrent_pass(list(x), weights, *settings).values)
+    return made, made, weights
+
+
+def _embedding(x, weights, input_dim, output_dim, trainable=True):
+    (vectors,) = weights
+    made = vectors[x[..., 0].astype(int)]
     return made, made, weights
 
 

@@ -26,8 +26,8 @@ LAYER_KINDS = {
     "rescaling": RescalingLayer,
     "layer_normalization": LayerNormalizationLayer,
     "batch_normalization": BatchNormalizationLayer,
-    "embedding": EmbeddingLayer,
     "recurrent": RecurrentLayer,
+    "embedding": EmbeddingLayer,
 }
 
 
