@@ -182,7 +182,8 @@ cdef book_signal(const Plan *plan, Signal *signal, EngineLayer layer, Network ne
             signal.delta = space.zeros(size, dtype)
         if keeps_input(activation):
             signal.kept = signal.sums = space.zeros(size, dtype)
-    if layer.memo_size() > 0 and any((name, i) in operations["rows"] for name in ("grad", "back")):
+    if layer.memo_size() > 0 and (
+            layer.memo_has_masks() or any((name, i) in operations["rows"] for name in ("grad", "back"))):
         signal.memo_size = layer.memo_size()
         signal.memo = space.zeros((rows_below if layer.notes_inputs() else n_rows) * signal.memo_size, dtype)
     if signal.dropout > 0:

@@ -108,7 +108,10 @@ cdef class Loss:
 
     def check(self, network):
         """Raise ValueError unless the network has the head and the outputs of this loss."""
-        n_outputs = network.layers[-1].output_shape[-1]
+        shape = network.layers[-1].output_shape
+        if len(shape) > 2 and network.layers[-1].n_positions() > 1:
+            raise ValueError(f"the last layer must make a vector or a sequence of each sample, got shape {shape}")
+        n_outputs = shape[-1]
         if (self.head, self.n_outputs) != (network.head, n_outputs):
             raise ValueError(f"loss must have {n_outputs} outputs with the head {network.head!r}, as the "
                              f"network has, got {self.n_outputs} with {self.head!r}")
