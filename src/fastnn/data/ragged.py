@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastnn.data.inputs import readable
+from fastnn.data.inputs import readable, refusing
 from fastnn.data.quoted import quoted
 
 
@@ -294,9 +294,21 @@ def _steps(each, name, numeric):
     if array.ndim == 2 and not array.shape[1]:
         raise ValueError(f"{name} must have at least 1 feature, got 0")
     if numeric and array.dtype.kind not in "biuf":
-        odd = next((value for value in array.flat if not isinstance(value, (int, float, np.number))), array.flat[0])
-        raise ValueError(f"{name} must be numbers, got {quoted(odd)} in an array of type {array.dtype}")
+        array = _numbers(array, name)
     return readable(array, name) if numeric else array
+
+
+_REAL = int, float, np.bool_, np.integer, np.floating
+
+
+def _numbers(array, name):
+    """An array of objects that are all real numbers as one of numbers."""
+    are_odd = [not (array.dtype == object and isinstance(value, _REAL)) for value in array.flat]
+    if any(are_odd):
+        odd = array.flat[are_odd.index(True)]
+        raise ValueError(f"{name} must be numbers, got {quoted(odd)} in an array of type {array.dtype}")
+    with refusing(f"{name} must be numbers that float64 holds"):
+        return array.astype(np.float64)
 
 
 def _features(shape, name):
