@@ -243,7 +243,7 @@ def test_sequences_that_are_not_there_are_refused():
     values, network = np.ones((6, 3)), make([described("gru")])
     loss = Loss("squared_error", "identity", 2)
     trainer = Trainer(network, loss, Optimizer("sgd", 0.1), 2, 1)
-    for starts in ([0, 7], [-1, 3], [0, 3, 3], [3, 2], [0, 2**62], [[0, 3]], [0, 2, 1, 6]):
+    for starts in ([0, 7], [-1, 3], [0, 3, 3], [3, 2], [0, 2**62], [0, 2, 1, 6]):
         X = Sequences(values, np.array(starts, np.intp))
         targets = np.zeros((max(0, len(X.starts) - 1), 2))
         for call in (
