@@ -1,7 +1,7 @@
 """What scikit-learn's checks ask of every estimator, asked of sequences that differ in their lengths.
 
-A check takes an unfitted model with a random state, X, an object array of sequences (steps, channels), and y, an array of
-targets, or an object array with an array of targets for the steps of each sequence.
+A check takes an unfitted model with a random state, X, an object array of sequences (steps, channels), and y, an array
+of targets, or an object array with an array of targets for the steps of each sequence.
 """
 
 import pickle
