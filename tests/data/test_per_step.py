@@ -54,7 +54,7 @@ def test_targets_of_sequences_are_not_of_steps():
         ([Y[0], Y[0], Y[2]], r"y\[1\] must have 3 steps, as the network gives for X\[1\], got 2"),
         ([Y[0], Y[1], Y[0]], r"y\[2\] must have 1 step, as the network gives for X\[2\], got 2"),
         (np.ones(3), r"y must be a list of arrays, or an array of shape .*, got shape \(3,\)"),
-        ([1, [2, 3], [4]], "y must be a list of arrays: "),
+        ([1, [2, 3], [4]], r"y\[0\] must be an array of shape \(n_steps, n_features\) or \(n_steps,\), got shape \(\)"),
         ([Y[0], Y[1][:, None], Y[2]], r"y\[1\] must have one number for each step, as y\[0\] has, got 1"),
     ],
 )

@@ -199,6 +199,78 @@ def test_frozen_layers_pass_the_error_on():
         np.testing.assert_array_equal(given, expected)
 
 
+@pytest.mark.parametrize("rates", [(0.5, 0.0), (0.0, 0.5)])
+def test_frozen_layers_drop_units(rates):
+    """Also the first one, to whose inputs no error goes back."""
+    rng = np.random.default_rng(11)
+    batch = random_sequences(rng)
+    targets = rng.normal(size=(len(batch), 2))
+    losses = set()
+    for trainable in (True, False):
+        layer = described("gru", dropout=rates[0], recurrent_dropout=rates[1], use_bias=True, trainable=trainable)
+        losses.add(gradient_of(make([layer]), batch, targets, seed=5)[0])
+    assert len(losses) == 1
+    assert losses != {gradient_of(make([described("gru")]), batch, targets, seed=5)[0]}
+
+
+@pytest.mark.parametrize("steps", [None, 4])
+def test_gradients_of_stacks_with_a_loss_at_each_step(steps):
+    """Each step has a weight of its own, some of them 0."""
+    rng = np.random.default_rng(12)
+    batch = random_sequences(rng, [3, 1, 5, 2] if steps is None else [steps] * 4, 2)
+    layers = [
+        described("lstm", 3, sequences=True, direction="concat"),
+        ("dense", 3, "tanh"),
+        described("gru", 2, sequences=True, direction="backward"),
+        described("simple", 3, sequences=True, direction="mul"),
+    ]
+    network = make(layers, 2, steps=steps)
+    n_rows = sum(map(len, batch))
+    targets, weights = rng.normal(size=(n_rows, 2)), rng.uniform(0.5, 2, n_rows)
+    weights[::3] = 0
+    loss = Loss("squared_error", "identity", 2)
+    X = ragged(batch) if steps is None else np.reshape(batch, (4, -1))
+
+    def loss_of(network):
+        return network.loss(X, targets, weights, loss, 1) / weights.sum()
+
+    _, gradients = gradient_of(network, batch, targets, weights=weights)
+    for given, expected in zip(gradients, differences(network, loss_of), strict=True):
+        np.testing.assert_allclose(given, expected, atol=1e-7)
+
+
+def test_sequences_that_are_not_there_are_refused():
+    values, network = np.ones((6, 3)), make([described("gru")])
+    loss = Loss("squared_error", "identity", 2)
+    trainer = Trainer(network, loss, Optimizer("sgd", 0.1), 2, 1)
+    for starts in ([0, 7], [-1, 3], [0, 3, 3], [3, 2], [0, 2**62], [0, 2, 1, 6]):
+        X = Sequences(values, np.array(starts, np.intp))
+        targets = np.zeros((max(0, len(X.starts) - 1), 2))
+        for call in (
+            lambda X=X: network.forward(X, 1),
+            lambda X=X, targets=targets: network.loss(X, targets, None, loss, 1),
+            lambda X=X, targets=targets: trainer.run(X, targets, np.arange(len(targets))),
+        ):
+            with pytest.raises(ValueError, match="the starts of sequences must ascend from 0 or more to at most 6"):
+                call()
+    assert len(network.forward(Sequences(values, np.array([4], np.intp)), 1)) == 0
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_not_a_number_stays_in_its_sequence(cell):
+    rng = np.random.default_rng(13)
+    batch = random_sequences(rng, [4, 9, 2, 9, 7] * 9)
+    for direction in DIRECTIONS:
+        network = make([described(cell, 17, sequences=True, direction=direction)])
+        expected = np.split(network.forward(ragged(batch), 1), np.cumsum([len(each) for each in batch])[:-1])
+        damaged = [each.copy() for each in batch]
+        for i in range(0, len(batch), 7):
+            damaged[i][1, 0] = np.nan
+        given = np.split(network.forward(ragged(damaged), 1), np.cumsum([len(each) for each in batch])[:-1])
+        for i, (one, other) in enumerate(zip(given, expected, strict=True)):
+            assert np.isnan(one).any() if i % 7 == 0 else one.tobytes() == other.tobytes()
+
+
 def test_layers_without_biases():
     rng = np.random.default_rng(10)
     batch = random_sequences(rng)

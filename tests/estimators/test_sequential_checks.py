@@ -6,7 +6,18 @@ from battery import CHECKS
 from sklearn.base import clone
 
 from fastnn import SequentialClassifier, SequentialRegressor
-from fastnn.layers import Conv1D, Conv2D, Dense, GlobalAveragePooling1D, LayerNormalization, MaxPooling2D, Rescaling
+from fastnn.layers import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    Conv1D,
+    Conv2D,
+    Dense,
+    GlobalAveragePooling1D,
+    LayerNormalization,
+    MaxPooling2D,
+    Rescaling,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -16,6 +27,7 @@ NETWORKS = {
     "images": ([Dense(9), Dense(6, "tanh")], (4, 3, 2)),
     "convolutions": ([Rescaling(0.5), Conv2D(5, 2, padding="same"), MaxPooling2D(), Dense(6)], (4, 3, 2)),
     "series": ([Conv1D(5, 2, activation=None), LayerNormalization(), GlobalAveragePooling1D()], (5, 2)),
+    "recurrent": ([GRU(6, return_sequences=True), Bidirectional(LSTM(4), "mul")], (5, 2)),
     "sequences": ([Dense(9, None, kernel_initializer="he_normal"), None], (5, 2)),
 }
 

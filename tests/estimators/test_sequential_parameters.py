@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastnn import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor
-from fastnn.layers import GRU, LSTM, Bidirectional, Conv1D, Conv2D, Dense, Dropout, Flatten
+from fastnn.layers import GRU, LSTM, Bidirectional, Conv1D, Conv2D, Dense, Dropout, Flatten, SimpleRNN
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -30,6 +30,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
         SequentialRegressor([Dense(20, "tanh", use_bias=False)], solver="lbfgs", max_iter=20),
         SequentialClassifier([Conv1D(8, 2, padding="same"), Flatten()], learning_rate_init=0.02, max_iter=80),
         SequentialRegressor([Conv1D(8, 1), Dense(4), Flatten()], learning_rate_init=0.02, max_iter=80),
+    ]
+    + [
+        estimator([layer], learning_rate_init=0.03, max_iter=80)
+        for layer in (GRU(8), LSTM(8), SimpleRNN(8), Bidirectional(GRU(6)))
+        for estimator in (SequentialClassifier, SequentialRegressor)
     ]
 )
 def test_scikit_learns_checks(estimator, check):

@@ -126,6 +126,13 @@ def convolution(input_shape=(6, 5, 4), **changed):
     return Network([("convolution", *layer.values())], input_shape, "identity", "float64")
 
 
+def recurrent(shape=(None, 2), **changed):
+    """A network of one recurrent layer over sequences, some of whose settings are others."""
+    layer = {"cell": "gru", "units": 3, "activation": "tanh", "recurrent": "logistic", "sequences": False}
+    layer |= {"direction": "forward", "dropout": 0.0, "recurrent_dropout": 0.0, **changed}
+    return network_of("recurrent", *layer.values(), shape=shape)
+
+
 def over_sequences(**changed):
     ones = {"kernel_size": (3,), "strides": (1,), "dilation_rate": (1,)}
     return convolution((6, 4), **ones | changed)
@@ -274,6 +281,20 @@ OF_CONVOLUTIONS = {
     "maps of 2**31 numbers": lambda: convolution(filters=2**30),
 }
 
+OF_RECURRENT_LAYERS = {
+    "cells over vectors": lambda: recurrent((4,)),
+    "an unknown cell": lambda: recurrent(cell="cubic"),
+    "cells without units": lambda: recurrent(units=0),
+    "cells of too many units": lambda: recurrent(units=2**16 + 1),
+    "cells whose activation keeps its input": lambda: recurrent(activation="gelu"),
+    "gates whose activation keeps its input": lambda: recurrent(recurrent="silu"),
+    "an unknown direction": lambda: recurrent(direction="both"),
+    "dropout of all inputs": lambda: recurrent(dropout=1.0),
+    "a recurrent_dropout below 0": lambda: recurrent(recurrent_dropout=-0.1),
+    "sequences beyond their steps": lambda: recurrent().forward(Sequences(np.ones((4, 2)), np.array([0, 5])), 1),
+    "a sequence without steps": lambda: recurrent().forward(Sequences(np.ones((4, 2)), np.array([0, 2, 2])), 1),
+}
+
 OF_LAYERS = {
     "no threads for a layer": lambda: dense(n_threads=0),
     "other biases": lambda: dense(n_biases=4),
@@ -283,7 +304,8 @@ OF_LAYERS = {
     "delta of other columns": lambda: dense().grad_input(np.ones((6, 4)), X),
 }
 
-PROVOCATIONS = OF_NETWORKS | OF_KINDS_OF_LAYERS | OF_LOSSES | OF_TRAINERS | OF_PERCEPTRONS | OF_CONVOLUTIONS | OF_LAYERS
+PROVOCATIONS = OF_NETWORKS | OF_KINDS_OF_LAYERS | OF_LOSSES | OF_TRAINERS | OF_PERCEPTRONS | OF_CONVOLUTIONS
+PROVOCATIONS |= OF_RECURRENT_LAYERS | OF_LAYERS
 
 EXEMPT = []
 if missing := [name for name in isa.built_levels() if name not in isa.available_levels()]:

@@ -27,6 +27,9 @@ OF_X = {
     "other features in a series": lambda: as_sequences([np.ones(2), np.ones((2, 3))]),
     "no steps": lambda: as_sequences([np.ones((1, 2)), np.ones((0, 2))]),
     "no features": lambda: as_sequences([np.ones((1, 0))]),
+    "a number among sequences": lambda: as_sequences([np.ones((1, 2)), 5]),
+    "None among sequences": lambda: as_sequences(objects(None, [1, 2])),
+    "a number that is too large": lambda: as_sequences([[10**400], [1, 2]]),
     "three axes": lambda: as_sequences([np.ones((1, 2, 3))]),
     "steps of several lengths": lambda: as_sequences([[[1, 2], [3]], [[1, 2]]]),
     "texts": lambda: as_sequences([["a" * 5000], ["b", "c"]]),
@@ -47,6 +50,9 @@ OF_STEPS = {
     "lists and numbers": lambda: STEPS.flat([1, [2, 3]]),
     "targets of steps for vectors": lambda: SequentialRegressor([Conv1D(3, 1), GlobalAveragePooling1D()]).fit(
         np.ones((3, 4, 3)), [[1], [1, 2], [3]]
+    ),
+    "weights of steps for vectors": lambda: SequentialRegressor([Conv1D(3, 1), GlobalAveragePooling1D()]).fit(
+        np.ones((3, 4, 3)), [1, 2, 3], sample_weight=[[1], [1, 2], [3]]
     ),
     "targets of samples for steps": lambda: SequentialRegressor([Conv1D(3, 1)]).fit(np.ones((3, 4, 3)), [1, 2, 3]),
     "columns of weights": lambda: STEPS.flat_weights([np.ones((2, 2)), np.ones((1, 2))]),

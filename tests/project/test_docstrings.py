@@ -25,7 +25,7 @@ METHODS = [parameter for cls in ESTIMATORS for parameter in methods(cls)]
 
 def entries(docstring, section):
     """The names in one section, and what follows each."""
-    text = re.search(rf"^{section}\n-+\n(.*?)(?=^\w+\n-+$|\Z)", docstring, flags=re.MULTILINE | re.DOTALL)
+    text = re.search(rf"^{section}\n-+\n(.*?)(?=^[\w ]+\n-+$|\Z)", docstring, flags=re.MULTILINE | re.DOTALL)
     if text is None:
         return {}
     lines = re.split(r"^(\S.*)$", text[1], flags=re.MULTILINE)[1:]

@@ -16,15 +16,19 @@ from contextlib import suppress
 
 import numpy as np
 import scipy.sparse as sp
-from fuzz_layers import INPUT_SHAPES, any_layers
+from fuzz_layers import INPUT_SHAPES, any_layers, any_recurrent_layers
+from fuzz_sequences import any_cells, any_list, any_sequences, of_each_step
 from problems import make_loss, make_trainer, random_weights
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
+from fastnn.data.ragged import Sequences
 from fastnn.engine.activation import activation_names
 from fastnn.engine.arrays import source_dtypes
-from fastnn.engine.optimizer import optimizer_names
+from fastnn.engine.network import Network
+from fastnn.engine.optimizer import Optimizer, optimizer_names
+from fastnn.engine.trainer import Trainer
 
 ODD_DTYPES = ["?", ">f4", ">f8", ">i2", ">u8", "g", "F", "D", "O", "U3", "M8[s]", "m8[D]", "V4"]
 SPECIAL = [np.nan, np.inf, -np.inf, 1e30, -1e30, 1e-30, 1e-45, 1e300, -0.0, 2**53 + 1, 2**63, -(2**31)]
@@ -76,11 +80,11 @@ LAYOUTS = [
 OTHER_SHAPES = [(0, N_FEATURES), (N, 0), (N,), (), (N, N_FEATURES, 1), (1, N_FEATURES), (N, N_FEATURES + 1)]
 
 
-def any_array(rng):
+def any_array(rng, shape=(N, N_FEATURES)):
     dtype = rng.choice([str(d) for d in source_dtypes]) if rng.random() < 0.7 else rng.choice(ODD_DTYPES)
     if rng.random() < 0.15:
         return numbers(rng, OTHER_SHAPES[rng.integers(len(OTHER_SHAPES))], dtype)
-    return LAYOUTS[rng.integers(len(LAYOUTS))](numbers(rng, (N, N_FEATURES), dtype))
+    return LAYOUTS[rng.integers(len(LAYOUTS))](numbers(rng, shape, dtype))
 
 
 def any_csr(rng):
@@ -320,6 +324,67 @@ def throw_at_engine(rng):
             np.testing.assert_array_equal(model.network.parameters, other.network.parameters)
 
 
+def throw_sequences_at_engine(rng):
+    """Likewise at recurrent layers: sequences of any length, which may lead out of their array."""
+    values, dtype = any_array(rng, (3 * N, N_FEATURES)), rng.choice(["float32", "float64"])
+    if values.ndim != 2 or not len(values):
+        return
+    X = any_sequences(rng, N, values)
+    description = [any_cells(rng) for _ in range(rng.integers(1, 3))]
+    description[:-1] = [(*each[:5], True, *each[6:]) for each in description[:-1]]  # all steps for the next one
+    description.append(("dense", 3, "identity"))
+    per_step, seed, n_threads = description[-2][5], int(rng.integers(2**32)), int(rng.integers(1, 4))
+    order = rng.integers(-1 if rng.random() < 0.1 else 0, max(1, len(X.starts) - 1), rng.integers(0, 9))
+    n_rows = int(np.ravel(X.starts)[-1]) - int(np.ravel(X.starts)[0]) if per_step else len(X.starts) - 1
+    targets = rng.random((min(max(n_rows, 0), 99), 3))
+
+    def trainer():
+        network = Network(description, (None, N_FEATURES), "identity", dtype)
+        of_weights = np.random.default_rng(seed)
+        network.set_weights([of_weights.normal(0, 0.3, shape) for shape in network.shapes])
+        return Trainer(
+            network, make_loss("squared_error", 3), Optimizer("adam", 0.01, 0, 0.9, 0.99, 1e-8), 3, n_threads
+        )
+
+    model = trainer()
+    with np.errstate(all="ignore"):
+        outputs = model.network.forward(X, n_threads)
+        summed = model.run(X, targets, order)
+        whole, other = Sequences(plain(X.values, dtype), np.array(X.starts, np.intp)), trainer()
+        np.testing.assert_array_equal(outputs, other.network.forward(whole, 1))
+        np.testing.assert_array_equal(summed, other.run(whole, targets, order))
+        np.testing.assert_array_equal(model.network.parameters, other.network.parameters)
+
+
+def throw_sequences_at_estimator(rng):
+    """A fit to a list of sequences, more of it, and predictions."""
+    X = any_list(rng, 2 * N, LAYOUTS, any_array)
+    estimator, layers = [SequentialClassifier, SequentialRegressor][rng.integers(2)], any_recurrent_layers(rng)
+    per_step = getattr(layers[-1], "return_sequences", True) == (rng.random() < 0.95)
+    y = of_each_step(rng, X) if per_step else rng.integers(0, 3, 2 * N)
+    model, values = estimator(layers, max_iter=2, random_state=0), VALUES[estimator]
+    for name in rng.choice(list(values), int(rng.random() < 0.2), replace=False).tolist():
+        model.set_params(**{name: values[name][rng.integers(len(values[name]))]})
+    arguments = {"sample_weight": of_each_step(rng, X)} if per_step and rng.random() < 0.3 else {}
+    try:
+        model.fit(X, y, **arguments)
+        check_alone(model, X)
+    finally:
+        for other in (X, any_list(rng, 3, LAYOUTS, any_array)):
+            try:
+                model.predict(other)
+            except (ValueError, TypeError, NotFittedError) as error:
+                check_message(error)
+    other = X if rng.random() < 0.5 else any_list(rng, 2 * N, LAYOUTS, any_array)
+    model.partial_fit(other, y, **arguments)
+
+
+def check_alone(model, X):
+    """That what is predicted for a sequence is what is predicted for it alone."""
+    together, alone = model.predict(X), model.predict(X[2:3])
+    np.testing.assert_array_equal(np.asarray(together[2]), np.asarray(alone[0]))
+
+
 def throw_at_estimator(rng):
     """A fit, more of it, and predictions."""
     estimator = [*VALUES][rng.integers(len(VALUES))]
@@ -411,7 +476,8 @@ def set_nonsense(rng, model):
 NAMES = re.compile(
     r"(?<!\w)(X|y|y_true|array|np.matrix|classes|labels?|samples|order|targets|weights|network|layers?|fitted|"
     + "|".join({*OF_CLASSIFIERS, *OF_PERCEPTRONS, *OF_LAYERS, "sample_weight", "coef_init"})
-    + r"|coef_|intercept_|classes_|t_|_running)(?!\w)|^Complex data|Scaling input data|^index pointer"
+    + r"|coef_|intercept_|classes_|t_|_running)(?!\w)|^the starts of sequences|^Complex data|Scaling input data"
+    + r"|^index pointer"
 )
 
 
@@ -431,7 +497,10 @@ def throw(seed):
         For a fault.
     """
     rng = np.random.default_rng(seed)
-    target = throw_at_engine if rng.random() < 0.8 else throw_at_estimator
+    if rng.random() < 0.8:
+        target = throw_at_engine if rng.random() < 0.8 else throw_sequences_at_engine
+    else:
+        target = throw_at_estimator if rng.random() < 0.7 else throw_sequences_at_estimator
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

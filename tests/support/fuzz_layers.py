@@ -76,3 +76,19 @@ def any_layers(rng):
     if rng.random() < 0.02:
         return [None, 5, "relu", layers.Dense(3)][rng.integers(4)]
     return [any_layer(rng) for _ in range(rng.integers(0, 5))]
+
+
+def any_recurrent_layers(rng):
+    """A list of layers that begins with a recurrent one."""
+    kinds = [layers.SimpleRNN, layers.GRU, layers.LSTM]
+    chosen = []
+    for _ in range(rng.integers(1, 3)):
+        settings = {"return_sequences": bool(rng.integers(2)), "units": int(rng.integers(1, 20))}
+        for name in ("go_backwards", "dropout", "recurrent_dropout", "use_bias"):
+            if rng.random() < 0.2:
+                settings[name] = VALUES[name][rng.integers(2)]
+        cells = kinds[rng.integers(3)](**settings)
+        chosen.append(
+            layers.Bidirectional(cells, VALUES["merge_mode"][rng.integers(4)]) if rng.random() < 0.3 else cells
+        )
+    return chosen + [any_layer(rng) for _ in range(rng.integers(0, 2))]

@@ -22,15 +22,19 @@ from processes import run_python
 from sklearn.base import is_classifier
 
 from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
+from fastnn.data.ragged import as_objects
 from fastnn.engine import isa
 from fastnn.engine.activation import activation_names
 from fastnn.engine.threads import team
 from fastnn.estimators.regressor import LOSSES
 from fastnn.layers import (
+    GRU,
+    LSTM,
     Activation,
     AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
+    Bidirectional,
     Conv1D,
     Conv2D,
     Dense,
@@ -42,6 +46,7 @@ from fastnn.layers import (
     MaxPooling1D,
     MaxPooling2D,
     Rescaling,
+    SimpleRNN,
 )
 
 RECORD = Path(__file__).with_suffix(".json")
@@ -77,6 +82,12 @@ def signals(*shape, n_samples=150, dtype="float32"):
     return (integers((n_samples, *shape), -32, 33) / 32).astype(dtype)
 
 
+def ragged(n_channels=3, n_samples=150, dtype="float32"):
+    """Sequences of 2 to 13 steps."""
+    values = signals(13, n_channels, n_samples=n_samples, dtype=dtype)
+    return as_objects([each[:n] for each, n in zip(values, integers(n_samples, 2, 14, seed=3), strict=True)])
+
+
 def sparse(n_samples=150, n_features=29, dtype="float32", indices="int32"):
     shape = n_samples, n_features
     X = sp.csr_matrix((integers(shape, -32, 33) / 32 * (integers(shape, 0, 5, seed=1) == 0)).astype(dtype))
@@ -86,6 +97,8 @@ def sparse(n_samples=150, n_features=29, dtype="float32", indices="int32"):
 
 def targets(X, kind):
     """Classes (kind is how many), an indicator matrix, columns of classes, numbers, or counts."""
+    if X.dtype == object:
+        return targets_of_sequences(X, kind)
     X = np.asarray(X.todense()) if sp.issparse(X) else X.reshape(len(X), -1)
     score = np.rint(32 * X.sum(axis=1, dtype=np.float64)).astype(np.int64)
     if kind == 2:
@@ -100,6 +113,13 @@ def targets(X, kind):
         "three numbers": lambda: np.stack([score / 64, parity / 2, thirds - 0.5], axis=1).astype(X.dtype),
         "counts": lambda: np.abs(score) % 5,
     }[kind]()
+
+
+def targets_of_sequences(X, kind):
+    """Of a class of each step, the first channel in thirds, or of a number or a class of each sequence."""
+    if kind == "steps":
+        return as_objects([(np.rint(32 * each[:, 0]).astype(np.int64) + 32) // 22 for each in X])
+    return targets(np.stack([each[:2].sum(axis=1) for each in X]), kind)
 
 
 class Problem(NamedTuple):
@@ -352,6 +372,32 @@ for dtype in ("float32", "float64"):
         layers = [Conv1D(9, 3), BatchNormalization(), Dropout(0.25), GlobalMaxPooling1D()]
         sequential_regressor(f"{method.__name__}, {dtype}", problem("numbers", steps), method, layers=layers)
 
+# Cells with 21 and 9 units cut tiles likewise. Orthogonal matrices are LAPACK's, which may round otherwise elsewhere.
+cells = {"recurrent_initializer": "glorot_uniform"}
+for dtype in ("float32", "float64"):
+    steps, unequal = partial(signals, 13, 3, dtype=dtype), partial(ragged, dtype=dtype)
+    for name, layers in {
+        "SimpleRNN": [SimpleRNN(21, "relu", return_sequences=True, **cells), SimpleRNN(9, go_backwards=True, **cells)],
+        "GRU": [GRU(21, return_sequences=True, **cells), Dropout(0.25), GRU(9, use_bias=False, **cells), Dense(12)],
+        "LSTM": [Dense(7, "tanh"), LSTM(21, return_sequences=True, **cells), LSTM(9, **cells)],
+        "dropout in cells": [
+            GRU(21, dropout=0.25, recurrent_dropout=0.5, return_sequences=True, **cells), LSTM(9, dropout=0.5, **cells),
+        ],
+        **{
+            f"Bidirectional, {mode}": [
+                Bidirectional(cell(9, return_sequences=True, **cells), mode), Bidirectional(cell(5, **cells), mode),
+            ]
+            for mode, cell in {"concat": GRU, "sum": LSTM, "mul": SimpleRNN, "ave": GRU}.items()
+        },
+    }.items():  # fmt: skip
+        sequential_classifier(f"{name}, {dtype}", problem(3, steps), weighted, layers=layers, clip_norm=1.0)
+        sequential_regressor(f"{name}, any length, {dtype}", problem("numbers", unequal), weighted, layers=layers,
+                             alpha=0.125)  # fmt: skip
+    layers = [Bidirectional(LSTM(9, return_sequences=True, dropout=0.25, **cells)), Dense(12)]
+    for method in (weighted, twice):
+        sequential_classifier(f"a class for each step, {method.__name__}, {dtype}", problem("steps", unequal), method,
+                              layers=layers)  # fmt: skip
+
 # -- what they come to ------------------------------------------------------------------------------------------------
 
 
@@ -375,10 +421,14 @@ def results(case, n_threads):
         arrays += [np.array(model.validation_scores_), np.array(model.validation_loss_curve_)]
     predict = model.predict_proba if is_classifier(model) else model.predict
     for samples in (X, X[:3]):
-        predicted = predict(samples)
-        arrays += predicted if isinstance(predicted, list) else [predicted]
+        arrays += listed(predict(samples))
     n_hidden = len(model.layers) if has_layers else len(model.coefs_) - 1
-    return arrays + [model.hidden_activations(X, layer) for layer in range(n_hidden)]
+    return arrays + [array for layer in range(n_hidden) for array in listed(model.hidden_activations(X, layer))]
+
+
+def listed(outputs):
+    """Outputs as a list of arrays: they have one for each column of y, or for each of sequences of any length."""
+    return list(outputs) if isinstance(outputs, list) or outputs.dtype == object else [outputs]
 
 
 def digest(arrays):

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastnn.data.inputs import readable
+from fastnn.data.inputs import readable, refusing
 from fastnn.data.quoted import quoted
 
 
@@ -203,7 +203,7 @@ def as_list(X):
         return X if _are_sequences(X) else None
     if package_of(X) == "pandas" or (isinstance(X, np.ndarray) and X.dtype == object):
         X = np.asarray(X)
-        if X.dtype == object and X.size and X.size == len(X) and _n_axes(X.flat[0]):
+        if X.dtype == object and X.size and X.size == len(X) and any(map(_n_axes, X.flat)):
             return X.reshape(-1)
     return None
 
@@ -211,7 +211,7 @@ def as_list(X):
 def holds_ragged(X):
     """Whether a list, or an object array, holds arrays of 1 or 2 axes with different lengths."""
     listed = as_list(X)
-    return listed is not None and all(_n_axes(each) <= 2 for each in listed) and len(set(map(len, listed))) > 1
+    return listed is not None and all(_n_axes(each) in (1, 2) for each in listed) and len(set(map(len, listed))) > 1
 
 
 def package_of(X):
@@ -274,8 +274,10 @@ def _are_sequences(X):
     Lists in lists that could be an array are that array, as they are to scikit-learn.
     """
     n_axes = set(map(_n_axes, X))
-    if not len(X) or 0 in n_axes:
+    if n_axes <= {0}:
         return False
+    if 0 in n_axes:
+        return True  # of which some are refused
     has_arrays = max(n_axes) > 1 and not all(isinstance(each, (list, tuple)) for each in X)
     return has_arrays or len(set(map(len, X))) > 1
 
@@ -294,9 +296,21 @@ def _steps(each, name, numeric):
     if array.ndim == 2 and not array.shape[1]:
         raise ValueError(f"{name} must have at least 1 feature, got 0")
     if numeric and array.dtype.kind not in "biuf":
-        odd = next((value for value in array.flat if not isinstance(value, (int, float, np.number))), array.flat[0])
-        raise ValueError(f"{name} must be numbers, got {quoted(odd)} in an array of type {array.dtype}")
+        array = _numbers(array, name)
     return readable(array, name) if numeric else array
+
+
+_REAL = int, float, np.bool_, np.integer, np.floating
+
+
+def _numbers(array, name):
+    """An array of objects that are all real numbers as one of numbers."""
+    are_odd = [not (array.dtype == object and isinstance(value, _REAL)) for value in array.flat]
+    if any(are_odd):
+        odd = array.flat[are_odd.index(True)]
+        raise ValueError(f"{name} must be numbers, got {quoted(odd)} in an array of type {array.dtype}")
+    with refusing(f"{name} must be numbers that float64 holds"):
+        return array.astype(np.float64)
 
 
 def _features(shape, name):

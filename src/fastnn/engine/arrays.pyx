@@ -229,6 +229,30 @@ cdef bint names_rows(const intptr_t *order, size_t n, size_t n_rows) noexcept no
     return there
 
 
+def check_starts(starts, size_t n_rows):
+    """Refuse starts of sequences that lead out of their rows, or that leave a sequence without a step.
+
+    Parameters
+    ----------
+    starts : ndarray of int of shape (n_sequences + 1,)
+        The row that each sequence begins with, and the row after the last one.
+    n_rows : int
+
+    Raises
+    ------
+    ValueError
+    """
+    cdef cnp.ndarray array = np.ascontiguousarray(starts, np.intp)
+    cdef const intptr_t *begins = <const intptr_t *> cnp.PyArray_DATA(array)
+    cdef size_t i, n = array.size
+    cdef bint ascend = array.ndim == 1 and n > 0 and begins[0] >= 0 and <size_t> begins[n - 1] <= n_rows
+    for i in range(1, n):
+        ascend &= begins[i - 1] < begins[i]
+    if not ascend:
+        raise ValueError(f"the starts of sequences must ascend from 0 or more to at most {n_rows}, the number of all "
+                         f"steps, got {span(array)} with shape {np.shape(starts)}")
+
+
 cdef size_t round_up(size_t n, size_t multiple) noexcept nogil:
     return (n + multiple - 1) // multiple * multiple
 

@@ -195,7 +195,7 @@ cdef book_signal(const Plan *plan, Signal *signal, EngineLayer layer, Network ne
         if keeps_input(activation):
             signal.kept = signal.sums = space.zeros(size, dtype)
     going_back = {("grad", i), ("back", i)} & operations["rows"] | {("step", i)} & operations["team"]
-    if layer.memo_size() > 0 and going_back:
+    if layer.memo_size() > 0 and (going_back or layer.memo_has_masks()):
         signal.memo_size = layer.memo_size()
         signal.memo = space.zeros((rows_below if layer.notes_inputs() else n_rows) * signal.memo_size, dtype)
     if signal.dropout > 0:

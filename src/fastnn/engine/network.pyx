@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 
 from fastnn.engine import schedule
 from fastnn.engine.activation import activation_names, number
-from fastnn.engine.arrays import aligned_zeros, has_contiguous_rows, most_entries, n_rows, sample_arrays
+from fastnn.engine.arrays import aligned_zeros, check_starts, has_contiguous_rows, most_entries, n_rows, sample_arrays
 from fastnn.engine.arrays cimport round_up, row_length, samples_of
 from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
 from fastnn.engine.isa cimport kernels_for
@@ -234,10 +234,14 @@ cdef class Network:
     def row_starts(self, X, depth=None):
         """Where each sample's rows begin in what so many layers make of samples; None: each has one.
 
+        Sequences that lead out of their array are refused.
+
         Returns
         -------
         ndarray of intp of shape (n_samples + 1,), or None
         """
+        if self.is_ragged:
+            check_starts(X.starts, len(X.values))
         if not self.makes_sequences(depth):
             return None
         if self.is_ragged:

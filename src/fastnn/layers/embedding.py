@@ -42,6 +42,17 @@ class Masking(Layer):
     rules: ClassVar[dict] = {"mask_value": NUMBER}
 
     def steps_to_keep(self, values):
+        """Which steps of X the layer reads.
+
+        Parameters
+        ----------
+        values : ndarray of shape (..., channels)
+            Any number of steps.
+
+        Returns
+        -------
+        ndarray of bool of shape (...)
+        """
         return (values != self.mask_value).any(axis=-1)
 
 
@@ -99,6 +110,17 @@ class Embedding(Layer):
         return self.mask_zero
 
     def steps_to_keep(self, values):
+        """Which steps of X the layer reads.
+
+        Parameters
+        ----------
+        values : ndarray of shape (..., 1)
+            Any number of steps.
+
+        Returns
+        -------
+        ndarray of bool of shape (...)
+        """
         return (values != 0).any(axis=-1)
 
     def output_shape(self, shape, name="the layer"):

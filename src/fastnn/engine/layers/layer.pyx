@@ -137,6 +137,10 @@ cdef class EngineLayer:
         """Whether these rows are those that the layer reads, and not those that it makes."""
         return False
 
+    def memo_has_masks(self):
+        """Whether the layer needs its memo on the way forward, too, since it has what dropout leaves out."""
+        return False
+
     def least_chunk(self):
         """The number of samples that the layer should take at a time, if there are so many: 1 if it does not matter."""
         return 1

@@ -26,6 +26,9 @@ cdef dict DIRECTIONS = {
     "ave": (False, AVERAGED), "mul": (False, MULTIPLIED),
 }
 
+# There are as many as 8 matrices with the square of which numbers: these can be counted.
+cdef size_t MOST_UNITS = 2**16
+
 
 cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                        const Step *step) noexcept nogil:
@@ -90,8 +93,8 @@ cdef class RecurrentLayer(EngineLayer):
             raise ValueError(f"the input of a recurrent layer must have shape (steps, channels), got {input_shape}")
         if cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
-        if not isinstance(units, int) or not 1 <= units < 2**31:
-            raise ValueError(f"units must be from 1 to 2**31 - 1, got {units!r}")
+        if not isinstance(units, int) or not 1 <= units <= MOST_UNITS:
+            raise ValueError(f"units must be from 1 to {MOST_UNITS}, got {units!r}")
         for name in (activation, recurrent_activation):
             if keeps_input(name):
                 raise ValueError(f"a cell's activation must be one whose derivative follows from its value, got {name}")
@@ -138,6 +141,9 @@ cdef class RecurrentLayer(EngineLayer):
         if self.recurrent.n_directions > 1 or self.recurrent.begins_at_end:
             return None
         return self.recurrent.n_states * self.recurrent.units
+
+    def memo_has_masks(self):
+        return self.recurrent.dropout > 0 or self.recurrent.recurrent_dropout > 0
 
     def least_chunk(self):
         return GROUP
