@@ -1,7 +1,7 @@
 """Every layer of fastnn.layers over a batch, forward and a step of training, beside NumPy and PyTorch.
 
 Each is between a convolution of 1 x 1, so that its error goes back, and an output layer of one unit. "Activation" is
-hardly more than these two.
+hardly more than these two. "Masking" comes first, since it reads X; the mean of the steps that it leaves follows it.
 """
 
 import numpy as np
@@ -12,6 +12,8 @@ from fastnn.engine.loss import Loss
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.trainer import Trainer
+from fastnn.estimators.sequence_reading import fed
+from fastnn.layers.bidirectional import is_recurrent
 from fastnn.layers.chain import Chain
 from fastnn.runtime.threads import effective_n_threads
 
@@ -23,12 +25,16 @@ BATCH_SIZE, MAP, SEQUENCE, RATE = 32, (28, 28, 32), (784, 32), 1e-5
 #: Layers with the arguments that they need. All others are timed as they are by default.
 LAYERS = [
     layers.Activation("tanh"),
+    layers.Bidirectional(layers.GRU(32)),
     layers.Conv1D(64, 3, padding="same"),
     layers.Conv2D(64, 3, padding="same"),
     layers.Dense(128),
     layers.Dropout(0.5),
+    layers.GRU(64),
+    layers.LSTM(64),
     layers.Rescaling(0.5, 0.1),
     layers.Reshape((14, 56, 32)),
+    layers.SimpleRNN(64),
 ]
 GIVEN = {type(layer).__name__: layer for layer in LAYERS}
 BY_NAME = {name: GIVEN.get(name) or getattr(layers, name)() for name in layers.__all__ if name != "Layer"}
@@ -39,12 +45,19 @@ class _Work:
 
     def __init__(self, layer, dtype, batch_size=BATCH_SIZE):
         self.shape = SEQUENCE if layer.reads == "sequence" else MAP
-        before = layers.Conv1D(32, 1) if layer.reads == "sequence" else layers.Conv2D(32, 1)
-        after = [layers.Flatten()] if len(layer.output_shape(self.shape)) == 2 else []  # one vector for each sample
-        self.chain = Chain((before, layer, *after), self.shape, 1)
+        before, after = [layers.Conv1D(32, 1) if layer.reads == "sequence" else layers.Conv2D(32, 1)], []
+        if layer.comes_after is not None:
+            before = []
+        if layer.removes_steps:
+            after = [layers.GlobalAveragePooling1D()]
+        elif len(layer.output_shape(self.shape)) == 2:  # one vector for each sample
+            after = [layers.Flatten()]
+        self.chain = Chain((*before, layer, *after), self.shape, 1)
         self.weights = self.chain.initial_weights(np.random.RandomState(0), self.chain.gain())
         rng = np.random.default_rng(0)
         self.X, self.y = rng.random((batch_size, *self.shape)).astype(dtype), rng.random((batch_size, 1)).astype(dtype)
+        if layer.removes_steps:  # every other one of each sequence
+            self.X[:, ::2] = 0
         self.dtype = np.dtype(dtype)
         self.make()
         self.forward()  # threads started, memory touched
@@ -54,9 +67,10 @@ class _Work:
         """Of the products, for a batch: three for each layer but the first, which carries no error back."""
         products = []
         for link, shapes in zip(self.chain.links, self.chain.weight_shapes(), strict=True):
-            if "kernel" in shapes:
-                positions = np.prod(link.output_shape[:-1], dtype=float)
-                products.append(positions * np.prod(shapes["kernel"]))
+            kernels = [shape for name, shape in shapes.items() if name.endswith("kernel")]
+            if kernels:
+                by_position = link.input_shape if is_recurrent(link.layer) else link.output_shape
+                products.append(np.prod(by_position[:-1], dtype=float) * sum(map(np.prod, kernels)))
         return 2 * len(self.X) * (3 * sum(products) - products[0])
 
 
@@ -77,24 +91,27 @@ class _Fastnn(_Work):
         )
         self.rows, self.order = self.X.reshape(len(self.X), -1), np.arange(len(self.X))
 
+    def read(self):
+        """X as the engine reads it: from what is left out of it, a copy is made."""
+        return fed(self.rows, self.shape, self.chain)[0]
+
     def forward(self):
-        return self.network.forward(self.rows, self.n_threads)
+        return self.network.forward(self.read(), self.n_threads)
 
     def step(self):
-        self.trainer.run(self.rows, self.y, self.order)
+        self.trainer.run(self.read(), self.y, self.order)
 
 
 class _Numpy(_Work):
     def make(self):
         rng, self.parts = np.random.default_rng(0), []
         for link, weights in zip(self.chain.links, self.chain.by_layer(self.weights), strict=True):
-            shape = (1,) * (3 - len(link.input_shape)) + link.input_shape
+            shape = (1,) * (3 - len(link.input_shape)) + link.input_shape  # None in it is a number of steps
             part = plain_layers.make(link.layer, shape, rng, self.dtype)
             if part is None:
                 raise NotImplementedError(f"nobody wrote {type(link.layer).__name__} in NumPy yet")
             if weights:
-                W, b, *_ = weights.values()
-                part.W[:], part.b[:] = W.reshape(part.W.shape), b
+                part.take(weights)
             self.parts.append(part)
         self.parts[-1].relu = False  # the output layer
         self.maps = self.X.reshape(len(self.X), *(1,) * (3 - len(self.shape)), *self.shape)
@@ -160,6 +177,17 @@ def torch_modules(layer, shape, torch):
             super().__init__()
             self.forward = function
 
+    class LastState(nn.Module):
+        def __init__(self, cell, units, both=False):
+            super().__init__()
+            self.cell = cell(shape[-1], units, batch_first=True, bidirectional=both)
+
+        def forward(self, x):
+            last = self.cell(x[:, :, 0].transpose(1, 2))[1]
+            return torch.cat([*(last[0] if isinstance(last, tuple) else last)], 1)
+
+    cells = {"SimpleRNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
+
     def along(size):
         return (1, size) if name.endswith("1D") else size
 
@@ -193,7 +221,20 @@ def torch_modules(layer, shape, torch):
             return [Function(lambda x: x * layer.scale + layer.offset)]
         case "Dropout":
             return [nn.Dropout(layer.rate)]
+        case "SimpleRNN" | "GRU" | "LSTM":
+            return [LastState(cells[name], layer.units)]
+        case "Bidirectional":
+            return [LastState(cells[type(layer.layer).__name__], layer.layer.units, both=True)]
+        case "Masking":
+            return [Function(lambda x: kept_steps(x, layer.mask_value))]
     raise NotImplementedError(f"nobody wrote {name} in PyTorch yet")
+
+
+def kept_steps(x, mask_value):
+    """Sequences without the steps of which all numbers are a certain one: the same number of steps in each."""
+    steps = x[:, :, 0].transpose(1, 2)
+    steps = steps[(steps != mask_value).any(-1)].reshape(len(x), -1, x.shape[1])
+    return steps.transpose(1, 2)[:, :, None]
 
 
 IMPLEMENTATIONS = {"fastnn": _Fastnn, "numpy": _Numpy, "torch": _Torch}
@@ -217,10 +258,10 @@ class Layers:
 
 
 class Figures(_Tracked):
-    """What a step of a convolution comes to, on all threads."""
+    """What a step of a convolution and of cells comes to, on all threads."""
 
     param_names = ("layer", "dtype")
-    params = (["Conv2D"], DTYPES)
+    params = (["Conv2D", "GRU", "LSTM"], DTYPES)
 
     def setup_cache(self):
         return {(layer, dtype): self._measured(layer, dtype) for layer in self.params[0] for dtype in DTYPES}
