@@ -339,7 +339,7 @@ def make(layer, shape, rng, dtype):
 
     None where nobody wrote it yet.
     """
-    name, (height, width, channels) = type(layer).__name__, shape
+    name, (height, _, channels) = type(layer).__name__, shape
     if name.endswith("1D"):  # along the width
         name, along = name[:-2], lambda size: (1, size)
     else:
