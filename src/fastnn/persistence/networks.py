@@ -203,7 +203,7 @@ def fill(model, parts, description, input_shape):
     for i, array in enumerate(weights):
         check_finite(f"weights[{i}]", array)
     make_targets = _labels if hasattr(model, "predict_proba") else _numbers
-    encoder = make_targets(parts["targets"], parts["head"], math.prod(layers[-1].output_shape))
+    encoder = make_targets(parts["targets"], parts["head"], layers[-1].output_shape[-1])
     network = Network(description, input_shape, encoder.head, dtype, None, encoder.groups, weights)
     state = _state(parts["state"], network, model.random_state)
     trainer = None if parts["optimizer"] is None else _trainer(parts["optimizer"], network, model._loss(encoder))
