@@ -21,6 +21,7 @@ from fastnn.estimators.sequence_reading import (
     arranged,
     fed,
     may_read_sequences,
+    reads_sequences,
     removes_steps,
     samples_of,
     shape_of_rows,
@@ -108,7 +109,13 @@ class BaseSequential(DenseWeights, BaseNetwork):
 
     def _validated_X(self, X, reset):
         if not isinstance(X, Sequences):
-            return readable(validated(self, X, dtype="numeric", reset=reset))
+            try:
+                return readable(validated(self, X, dtype="numeric", reset=reset))
+            except ValueError as error:
+                if "contains NaN" in str(error) and reads_sequences(self.layers):
+                    first, *_ = str(error).split("\n")
+                    error.args = (f"{first} If sequences are padded with it, pass fastnn.sequences.from_padded(X).",)
+                raise
         if reset:  # an earlier fit may have had a table
             for name in ("n_features_in_", "feature_names_in_"):
                 vars(self).pop(name, None)
@@ -171,9 +178,10 @@ class BaseSequential(DenseWeights, BaseNetwork):
             given, advice = samples_of(shape), ""
             if isinstance(X, Sequences) and not of_any_length:
                 given = f"sequences of {X.lengths.min()} to {X.lengths.max()} steps"
+            if _without_channel(any_length(np.shape(X)) if of_any_length else np.shape(X)) == fitted:
+                advice = f": pass {'[X]' if of_any_length else 'X[None]'} if this is one sample"
+            elif any_length(_without_channel(shape)) == any_length(fitted) and reads_sequences(self._chain.layers):
                 advice = ": fit on a list for sequences of any length"
-            elif _without_channel(any_length(np.shape(X)) if of_any_length else np.shape(X)) == fitted:
-                advice = ": pass X[None] if this is one sample"
             shown = any_length(self.input_shape_) if of_any_length else self.input_shape_
             raise ValueError(f"X must have shape {samples_of(shown)}, as in fit, got {given}{advice}")
 
