@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastnn import SequentialClassifier, SequentialRegressor
+from fastnn import SequentialClassifier, SequentialRegressor, load, save
 from fastnn.data.ragged import Sequences, as_objects
 from fastnn.layers import GRU, Conv1D, Conv2D, Dense, Embedding, Flatten, GlobalAveragePooling1D, Masking
 from fastnn.sequences import PerStep, from_padded
@@ -248,6 +248,41 @@ def test_padding_with_nan_is_advised_on(X):
         with pytest.raises(ValueError, match=advice):
             call()
     model.fit(from_padded(X), y)
+
+
+def test_input_shape_of_any_length(tmp_path, X, y):
+    """A network that is fitted on an array of one length, or on a table, then predicts sequences of any."""
+    same = np.stack([each[:7] for each in X])
+    model = SequentialClassifier([GRU(4)], input_shape=(None, 3), **SETTINGS).fit(same, y)
+    assert model.input_shape_ == (None, 3)
+    assert bits(model, X) == bits(clone(model).set_params(input_shape=None).fit(list(same), y), X)
+    table = SequentialClassifier([GRU(4)], input_shape=(None, 1), **SETTINGS).fit(same[..., 0], y)
+    assert bits(table, same[..., 0]) == bits(table, list(same[..., 0]))
+    for each, samples in (model, X), (table, [series[:, 0] for series in X]):
+        save(each, tmp_path / "model")
+        assert bits(load(tmp_path / "model"), samples) == bits(each, samples)
+    with pytest.raises(
+        ValueError, match=r"X must have shape \(n_samples, n_steps, 2\), as input_shape says, got .*, 3"
+    ):
+        SequentialClassifier([GRU(4)], input_shape=(None, 2)).fit(X, y)
+    with pytest.raises(ValueError, match=r"X must have shape \(n_samples, n_steps, 2\), as input_shape says, got"):
+        SequentialClassifier([GRU(4)], input_shape=(None, 2)).fit(same[..., 0], y)
+    with pytest.raises(ValueError, match=r"layers must have one that reads sequences"):
+        SequentialClassifier([Dense(4)], input_shape=(None, 3)).fit(same, y)
+
+
+def test_networks_of_given_weights(X, y):
+    model = SequentialClassifier([GRU(4)], **SETTINGS).fit(X, y)
+    made = SequentialClassifier.from_weights([GRU(4)], model.weights_, input_shape=(None, 3))
+    assert bits(made, X) == bits(model, X)
+    assert not hasattr(made, "n_features_in_")
+    with pytest.raises(ValueError, match=r"input_shape must be a tuple of integers, or \(None, channels\), for layers"):
+        SequentialClassifier.from_weights([GRU(4)], model.weights_)
+
+
+def test_weights_of_steps_where_there_is_a_target_for_each_sequence(X, y):
+    with pytest.raises(ValueError, match=r"sample_weight must have one weight for each sample, .*, got some"):
+        SequentialClassifier([GRU(4)], **SETTINGS).fit(X, y, [np.ones(len(each)) for each in X])
 
 
 def test_divergence_names_gradients_that_explode(X, y):

@@ -239,6 +239,12 @@ def test_regressors(X):
     assert lbfgs.score(X, y) > 0.5
 
 
+def test_targets_of_all_sequences_in_one_array(X, y):
+    message = "y must have a target for each step, got those of all sequences in one array: pass a list with an array"
+    with pytest.raises(ValueError, match=message):
+        SequentialClassifier(STEPS["rnn"], **SETTINGS).fit(X, np.concatenate(y))
+
+
 def test_what_is_refused(X, y):
     skip_unless_built(STEPS["masking"])
     model = SequentialClassifier(STEPS["masking"], **SETTINGS)
