@@ -18,8 +18,9 @@ cdef class Network:
     cdef readonly object dtype
     cdef readonly bint is_ragged
     cdef readonly double sample_flops  # floating-point operations that take one sample forward
+    cdef readonly double update_flops  # those of a step of training, whatever the batch
     cdef const fastnn_rescaling *input_rescaling  # what the first layer does while X is gathered; NULL: nothing
-    cdef size_t scratch_size  # the most numbers that any layer needs for the time of one call
+    cdef size_t scratch_size  # the most numbers that any layer needs for the time of one call; of X of one shape
     # Samples that go through all layers together. Shapes alone decide, so that a loss has the same bits.
     cdef size_t block_samples
     cdef size_t widest  # the longest row of any signal
