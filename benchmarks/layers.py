@@ -13,6 +13,7 @@ from fastnn.engine.loss import Loss
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.trainer import Trainer
+from fastnn.layers.bidirectional import is_recurrent
 from fastnn.layers.chain import Chain
 from fastnn.layers.embedding import steps_to_keep
 from fastnn.runtime.threads import effective_n_threads
@@ -72,9 +73,10 @@ class _Work:
         """Of the products, for a batch: three for each layer but the first, which carries no error back."""
         products = []
         for link, shapes in zip(self.chain.links, self.chain.weight_shapes(), strict=True):
-            if "kernel" in shapes:
-                positions = np.prod(link.output_shape[:-1], dtype=float)
-                products.append(positions * np.prod(shapes["kernel"]))
+            kernels = [shape for name, shape in shapes.items() if name.endswith("kernel")]
+            if kernels:
+                by_position = link.input_shape if is_recurrent(link.layer) else link.output_shape
+                products.append(np.prod(by_position[:-1], dtype=float) * sum(map(np.prod, kernels)))
         return 2 * len(self.X) * (3 * sum(products) - products[0])
 
 
@@ -251,10 +253,10 @@ class Layers:
 
 
 class Figures(_Tracked):
-    """What a step of a convolution comes to, on all threads."""
+    """What a step of a convolution and of cells comes to, on all threads."""
 
     param_names = ("layer", "dtype")
-    params = (["Conv2D"], DTYPES)
+    params = (["Conv2D", "GRU", "LSTM"], DTYPES)
 
     def setup_cache(self):
         return {(layer, dtype): self._measured(layer, dtype) for layer in self.params[0] for dtype in DTYPES}

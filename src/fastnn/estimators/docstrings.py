@@ -137,8 +137,8 @@ layers : list of layers
 weights : list of dict of str to array-like
     The weights of each layer, the output layer's last, as `weights_` has them.
 input_shape : tuple of int, default=None
-    The shape of a sample, which layers of images and of sequences need. None: the number of columns follows from the
-    first weights, or from a `Reshape` before them.
+    The shape of a sample, which layers of images and of sequences need; (None, channels) for sequences of any length.
+    None: the number of columns follows from the first weights, or from a `Reshape` before them.
 """,
     "outputs of classifiers": """\
 classes : array-like of shape (n_classes,), or a list of such, default=None

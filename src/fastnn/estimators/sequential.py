@@ -22,6 +22,7 @@ from fastnn.estimators.sequence_reading import (
     arranged,
     fed,
     may_read_sequences,
+    reads_sequences,
     removes_steps,
     samples_of,
     shape_of_rows,
@@ -33,7 +34,7 @@ from fastnn.layers import Dense, Dropout
 from fastnn.layers.chain import chain_of, check_layers, sample_shape
 from fastnn.layers.embedding import embedding_of
 from fastnn.layers.folding import folded, foldings
-from fastnn.layers.rules import SHAPE, plain
+from fastnn.layers.rules import SAMPLE_SHAPE, plain
 from fastnn.training.loop import all_finite
 from fastnn.training.transaction import being_changed, snapshot
 
@@ -104,14 +105,21 @@ class BaseSequential(DenseWeights, BaseNetwork):
 
     def _arranged(self, X, reset):
         if reset:
-            return arranged(X, self.layers, self.input_shape is None or removes_steps(self.layers))
+            takes_ragged = self.input_shape is None or None in checked_shape(self.input_shape)
+            return arranged(X, self.layers, takes_ragged or removes_steps(self.layers))
         X, shape = arranged(X, self._chain.layers, None in self._chain.input_shape)
         self._check_shape(X, shape)
         return X, shape
 
     def _validated_X(self, X, reset):
         if not isinstance(X, Sequences):
-            return readable(validated(self, X, dtype="numeric", reset=reset))
+            try:
+                return readable(validated(self, X, dtype="numeric", reset=reset))
+            except ValueError as error:
+                if "contains NaN" in str(error) and reads_sequences(self.layers):
+                    first, *_ = str(error).split("\n")
+                    error.args = (f"{first} If sequences are padded with it, pass fastnn.sequences.from_padded(X).",)
+                raise
         if reset:  # an earlier fit may have had a table
             for name in ("n_features_in_", "feature_names_in_"):
                 vars(self).pop(name, None)
@@ -128,9 +136,10 @@ class BaseSequential(DenseWeights, BaseNetwork):
         """y and sample_weight, of each sample or of each of the steps, which are then one after the other."""
         if steps is not None and y is not None:
             if not is_per_step(y):
-                raise ValueError(
-                    f"y must have a target for each step, got one for each sample: {chain.sequence_advice()}"
-                )
+                given, advice = "one for each sample", chain.sequence_advice()
+                if len(steps) != np.size(y) == steps.lengths.sum():
+                    given, advice = "those of all sequences in one array", "pass a list with an array for each sequence"
+                raise ValueError(f"y must have a target for each step, got {given}: {advice}")
             y = steps.flat(y)
             sample_weight = None if sample_weight is None else steps.flat_weights(sample_weight)
         elif as_list(y) is not None:
@@ -145,6 +154,11 @@ class BaseSequential(DenseWeights, BaseNetwork):
         y = validated_y(self, y, multi_output=True, **self._y_checks)
         if steps is None:
             check_consistent_length(X, y)
+            if as_list(sample_weight) is not None:
+                raise ValueError(
+                    "sample_weight must have one weight for each sample, since the last layer gives one vector, got "
+                    "some for each step"
+                )
             sample_weight = None if sample_weight is None else checked_sample_weight(sample_weight, X)
         return self._column(y, y_name), sample_weight
 
@@ -152,12 +166,14 @@ class BaseSequential(DenseWeights, BaseNetwork):
         """Set `input_shape_`, for samples of this shape."""
         if self.input_shape is not None:
             given = checked_shape(self.input_shape)
-            if len(shape) == 1 and math.prod(given) != shape[0]:
+            if None in given:
+                shape = any_length(shape)
+            elif len(shape) == 1 and math.prod(given) != shape[0]:
                 raise ValueError(
                     f"input_shape must have {shape[0]} numbers, as X has columns, got {given}, which has "
                     f"{math.prod(given)}"
                 )
-            if len(shape) > 1 and _without_channel(given) != _without_channel(shape):
+            if (len(shape) > 1 or None in given) and _without_channel(given) != _without_channel(shape):
                 raise ValueError(f"X must have shape {samples_of(given)}, as input_shape says, got {samples_of(shape)}")
             shape = given
         self.input_shape_ = sample_shape(self.layers, shape)
@@ -169,7 +185,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
             if hasattr(self, "n_features_in_") or np.ndim(X) != 2:
                 return
             shape = np.shape(X)[1:]
-            if self.input_shape is not None and shape[0] == math.prod(self.input_shape_):
+            if self.input_shape is not None and not of_any_length and shape[0] == math.prod(self.input_shape_):
                 return
         fitted = _without_channel(self.input_shape_)
         if of_any_length:
@@ -178,9 +194,10 @@ class BaseSequential(DenseWeights, BaseNetwork):
             given, advice = samples_of(shape), ""
             if isinstance(X, Sequences) and not of_any_length:
                 given = f"sequences of {X.lengths.min()} to {X.lengths.max()} steps"
+            if _without_channel(any_length(np.shape(X)) if of_any_length else np.shape(X)) == fitted:
+                advice = f": pass {'[X]' if of_any_length else 'X[None]'} if this is one sample"
+            elif any_length(_without_channel(shape)) == any_length(fitted) and reads_sequences(self._chain.layers):
                 advice = ": fit on a list for sequences of any length"
-            elif _without_channel(any_length(np.shape(X)) if of_any_length else np.shape(X)) == fitted:
-                advice = ": pass X[None] if this is one sample"
             shown = any_length(self.input_shape_) if of_any_length else self.input_shape_
             raise ValueError(f"X must have shape {samples_of(shown)}, as in fit, got {given}{advice}")
 
@@ -419,8 +436,8 @@ def checked_shape(input_shape):
     """
     shape = plain(input_shape)
     shape = shape if isinstance(shape, tuple) else (shape,)
-    if not SHAPE.holds(shape):
-        raise ValueError(f"input_shape must be {SHAPE.text}, got {quoted(input_shape)}")
+    if not SAMPLE_SHAPE.holds(shape):
+        raise ValueError(f"input_shape must be {SAMPLE_SHAPE.text}, got {quoted(input_shape)}")
     return shape
 
 
