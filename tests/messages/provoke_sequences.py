@@ -56,7 +56,6 @@ OF_STEPS = {
         np.ones((3, 4, 3)), [1, 2, 3], sample_weight=[[1], [1, 2], [3]]
     ),
     "targets of samples for steps": lambda: SequentialRegressor([Conv1D(3, 1)]).fit(np.ones((3, 4, 3)), [1, 2, 3]),
-    "weights of steps for vectors": lambda: SequentialRegressor([GRU(2)]).fit(X, [1, 2], [[1, 1], [1]]),
     "columns of weights": lambda: STEPS.flat_weights([np.ones((2, 2)), np.ones((1, 2))]),
     "weights of other sequences": lambda: STEPS.flat_weights([1, 2, 3]),
     "a negative weight": lambda: STEPS.flat_weights([1, -2]),
