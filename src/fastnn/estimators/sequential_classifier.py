@@ -106,7 +106,7 @@ class SequentialClassifier(BaseClassifier, BaseSequential):
         >>> rng = np.random.default_rng(0)
         >>> X = [rng.normal(size=(n_steps, 2)) for n_steps in rng.integers(3, 20, 100)]
         >>> y = [each[:, 0].mean() > 0 for each in X]
-        >>> model = SequentialClassifier([GRU(8)], max_iter=5, random_state=0, tol=0).fit(X, y)
+        >>> model = SequentialClassifier([GRU(8)], tol=1e-2, random_state=0).fit(X, y)
         >>> state = None
         >>> for x in X[0]:
         ...     label, state = model.predict_step([x], state)
