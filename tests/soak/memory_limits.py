@@ -1,4 +1,4 @@
-"""Calls that may have only so much more memory: python memory_limits.py {adam,lbfgs,layers,sequences,perceptron} [limits]."""
+"""Calls that may have only so much more memory: python memory_limits.py {adam,lbfgs,layers,sequences,perceptron} [n]."""
 
 import os
 import pickle
