@@ -272,6 +272,28 @@ def test_what_is_not_a_number_stays_in_its_sequence(cell):
             assert np.isnan(one).any() if i % 7 == 0 else one.tobytes() == other.tobytes()
 
 
+@pytest.mark.parametrize("clip_norm", [None, 0.1])
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_batches_of_one_run_are_those_of_several(clip_norm, n_threads):
+    """The matrices' transposes, by which the error goes back, are brought up to date by each step."""
+    rng = np.random.default_rng(16)
+    batch = random_sequences(rng, rng.integers(1, 12, 90))
+    targets, results = rng.normal(size=(90, 2)), set()
+    for size in (90, 30):
+        layers = [
+            described(cell, 20, sequences=cell != "gru", direction="concat") for cell in ("lstm", "simple", "gru")
+        ]
+        network = make(layers)
+        trainer = Trainer(
+            network, Loss("squared_error", "identity", 2), Optimizer("sgd", 0.1), 30, n_threads, clip_norm=clip_norm
+        )
+        loss = 0.0
+        for first in range(0, 90, size):
+            loss = trainer.run(ragged(batch), targets, np.arange(first, first + size), loss)
+        results.add((loss, network.parameters.tobytes()))
+    assert len(results) == 1
+
+
 def test_several_threads_of_python_predict_at_once():
     rng = np.random.default_rng(14)
     network = make([described("gru", 20, sequences=True, direction="concat"), described("lstm", 9)], dtype=np.float32)

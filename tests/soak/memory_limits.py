@@ -1,4 +1,4 @@
-"""Calls that may have only so much more memory: python memory_limits.py {adam,lbfgs,layers,sequences,perceptron} [n]."""
+"""Calls with only so much more memory: python memory_limits.py {adam,lbfgs,layers,sequences,perceptron} [limits]."""
 
 import os
 import pickle
