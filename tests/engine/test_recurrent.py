@@ -1,5 +1,6 @@
 """Recurrent layers in the engine: over sequences of any length, against the definitions in NumPy."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import numpy as np
@@ -269,6 +270,55 @@ def test_what_is_not_a_number_stays_in_its_sequence(cell):
         given = np.split(network.forward(ragged(damaged), 1), np.cumsum([len(each) for each in batch])[:-1])
         for i, (one, other) in enumerate(zip(given, expected, strict=True)):
             assert np.isnan(one).any() if i % 7 == 0 else one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.1])
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_batches_of_one_run_are_those_of_several(clip_norm, n_threads):
+    """The matrices' transposes, by which the error goes back, are brought up to date by each step."""
+    rng = np.random.default_rng(16)
+    batch = random_sequences(rng, rng.integers(1, 12, 90))
+    targets, results = rng.normal(size=(90, 2)), set()
+    for size in (90, 30):
+        layers = [
+            described(cell, 20, sequences=cell != "gru", direction="concat") for cell in ("lstm", "simple", "gru")
+        ]
+        network = make(layers)
+        trainer = Trainer(
+            network, Loss("squared_error", "identity", 2), Optimizer("sgd", 0.1), 30, n_threads, clip_norm=clip_norm
+        )
+        loss = 0.0
+        for first in range(0, 90, size):
+            loss = trainer.run(ragged(batch), targets, np.arange(first, first + size), loss)
+        results.add((loss, network.parameters.tobytes()))
+    assert len(results) == 1
+
+
+def test_several_threads_of_python_predict_at_once():
+    rng = np.random.default_rng(14)
+    network = make([described("gru", 20, sequences=True, direction="concat"), described("lstm", 9)], dtype=np.float32)
+    batches = [ragged(random_sequences(rng, rng.integers(1, 30, 200))) for _ in range(4)]
+    expected = [network.forward(X, 1).tobytes() for X in batches]
+    with ThreadPoolExecutor(4) as pool:
+        given = list(pool.map(lambda i: network.forward(batches[i % 4], 2).tobytes(), range(40)))
+    assert given == expected * 10
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_sizes_at_the_ends_of_their_ranges(cell):
+    """A long sequence among the shortest ones, a single channel and unit, batches and threads beyond the samples."""
+    rng = np.random.default_rng(15)
+    batch = random_sequences(rng, [1] * 40 + [3000] + [2] * 30, 1)
+    results = set()
+    for n_threads, batch_size in ((1, 71), (8, 71), (64, 100)):
+        network = make([described(cell, 1, sequences=True), described(cell, 1, direction="concat")], 1, 1)
+        loss = Loss("squared_error", "identity", 1)
+        trainer = Trainer(network, loss, Optimizer("sgd", 0.01), batch_size, n_threads, clip_norm=1.0)
+        targets = np.ones((71, 1))
+        results.add((batch_size, trainer.run(ragged(batch), targets, np.arange(71)), network.parameters.tobytes()))
+        assert np.isfinite(network.parameters).all()
+        assert trainer.run(ragged(batch[:2]), targets[:2], np.arange(2), weights=np.zeros(2)) == 0
+    assert len({each[1:] for each in results if each[0] == 71}) == 1
 
 
 def test_layers_without_biases():

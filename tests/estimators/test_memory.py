@@ -11,7 +11,7 @@ from processes import run_python
 
 from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier
 from fastnn.engine.threads import team
-from fastnn.layers import Conv1D, Flatten
+from fastnn.layers import GRU, Conv1D, Flatten
 
 SOAK = Path(__file__).parents[1] / "soak"
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are Linux's")
@@ -39,7 +39,7 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 
 @on_linux
-@pytest.mark.parametrize("kind", ["adam", "lbfgs", "layers", "perceptron"])
+@pytest.mark.parametrize("kind", ["adam", "lbfgs", "layers", "sequences", "perceptron"])
 def test_a_call_without_memory_raises_and_leaves_the_model_as_it_was(kind):
     assert "raised MemoryError" in run_python(SOAK / "memory_limits.py", kind, 16)
 
@@ -66,9 +66,10 @@ def test_memory_does_not_grow():
         MLPClassifier(max_iter=2, early_stopping=True, scoring="accuracy", callback=lambda model: None),
         MLPRegressor(max_iter=2, solver="lbfgs"),
         SequentialClassifier([Conv1D(3, 2), Flatten()], max_iter=2),
+        SequentialClassifier([GRU(3)], max_iter=2),
         Perceptron(max_iter=2),
     ],
-    ids=["classifier", "early stopping", "callback", "lbfgs", "layers", "perceptron"],
+    ids=["classifier", "early stopping", "callback", "lbfgs", "layers", "sequences", "perceptron"],
 )
 def test_samples_are_given_back_when_a_fit_ends(model, rng):
     """Not when Python next looks for cycles, which may be gigabytes later."""

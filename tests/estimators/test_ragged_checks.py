@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ragged_battery import CHECKS
+from ragged_battery import CHECKS, same_training, saved
 from sklearn.base import clone
 
 from fastnn import SequentialClassifier, SequentialRegressor
@@ -38,3 +38,12 @@ def test_sequences_of_any_length(check, layers, per_step, estimator, rng):
     else:
         y = np.digitize([each[-1] for each in score], [0.4, 0.6])
     check(clone(estimator(layers, **SETTINGS)), X, y)
+
+
+@pytest.mark.parametrize("layers", STEPS.values(), ids=STEPS)
+def test_sequences_of_one_length_resume_through_a_file(layers, rng):
+    X = rng.normal(size=(40, 6, 2))
+    model = SequentialRegressor(layers, warm_start=True, **SETTINGS).fit(X, X)
+    loaded = saved(model)
+    assert loaded.predict(X).shape == X.shape
+    same_training(loaded.fit(X, X), model.fit(X, X), X)

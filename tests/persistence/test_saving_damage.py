@@ -11,7 +11,7 @@ import pytest
 
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialRegressor
-from fastnn.layers import Dense, Dropout
+from fastnn.layers import GRU, Bidirectional, Dense, Dropout
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -25,6 +25,7 @@ MODELS = {
     "regressor": MLPRegressor("quantile", (3,), quantile=[0.2, 0.7], max_iter=2, random_state=np.random.RandomState(3)),
     "perceptron": Perceptron(average=True, max_iter=2, class_weight={0: 1.0, 1: 2.0, 2: 1.0}),
     "layers": SequentialRegressor([Dense(3, use_bias=False), Dropout(0.2), Dense(2, "sigmoid")], max_iter=2),
+    "sequences": SequentialRegressor([Bidirectional(GRU(2, dropout=0.1), "sum")], max_iter=2),
     "names": Perceptron(max_iter=2),
 }
 TARGETS = {"columns": np.stack([Y, Y > 1], axis=1), "names": np.array(["a", "bc", "d"])[Y]}

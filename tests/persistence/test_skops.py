@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialRegressor
+from fastnn.layers import GRU, Bidirectional
 
 skops = pytest.importorskip("skops.io")
 
@@ -37,3 +38,13 @@ def test_predicts_and_resumes_to_the_bit(model, rng):
     for name in ("coefs_", "intercepts_") if hasattr(model, "coefs_") else ("coef_", "intercept_"):
         for ours, theirs in zip(getattr(model, name), getattr(back, name), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_sequences_for_each_step(rng):
+    X = [rng.normal(size=(n, 2)) for n in rng.integers(1, 9, 30)]
+    y = [each[:, 0] for each in X]
+    layers = [Bidirectional(GRU(4, return_sequences=True, dropout=0.1))]
+    model = SequentialRegressor(layers, random_state=0, max_iter=4, warm_start=True).fit(X, y)
+    back = through_skops(model)
+    for ours, theirs in zip(model.fit(X, y).predict(X), back.fit(X, y).predict(X), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -12,7 +12,7 @@ import hashlib, multiprocessing, os, pickle, sys, threading, warnings
 import joblib
 import numpy as np
 from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier
-from fastnn.layers import BatchNormalization, Conv1D, Flatten, MaxPooling1D
+from fastnn.layers import GRU, BatchNormalization, Conv1D, Flatten, MaxPooling1D
 warnings.simplefilter("ignore")  # Python warns of forks in processes with threads
 X = np.random.default_rng(0).normal(size=(600, 40)).astype(np.float32)
 y = (X[:, :3] > 0).sum(axis=1)
@@ -27,6 +27,7 @@ def models():
             [Conv1D(16, 3), MaxPooling1D(2), BatchNormalization(), Conv1D(8, 3), Flatten()],
             max_iter=2, random_state=0, n_threads=2,
         ),
+        SequentialClassifier([GRU(16, return_sequences=True), GRU(8)], max_iter=1, random_state=0, n_threads=2),
     ]
 
 def outputs(model):

@@ -8,7 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from resident import resident
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron
+from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier
+from fastnn.layers import GRU, Bidirectional
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(60, 20))
@@ -19,6 +20,7 @@ KINDS = [
     lambda: MLPClassifier((10,), max_iter=2, early_stopping=True),
     lambda: MLPClassifier((10,), solver="lbfgs", max_iter=2),
     lambda: MLPRegressor(hidden_layer_sizes=(10,), max_iter=1, n_threads=2),
+    lambda: SequentialClassifier([Bidirectional(GRU(5, dropout=0.1))], max_iter=1, n_threads=2),
     lambda: Perceptron(max_iter=2),
     lambda: Perceptron(max_iter=2, average=True, penalty="l1"),
 ]

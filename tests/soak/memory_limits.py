@@ -1,4 +1,4 @@
-"""Calls that may have only so much more memory: python memory_limits.py {adam,lbfgs,layers,perceptron} [limits]."""
+"""Calls with only so much more memory: python memory_limits.py {adam,lbfgs,layers,sequences,perceptron} [limits]."""
 
 import os
 import pickle
@@ -9,12 +9,12 @@ import warnings
 import numpy as np
 
 from fastnn import MLPClassifier, Perceptron, SequentialClassifier
-from fastnn.layers import BatchNormalization, Conv2D, Dropout, MaxPooling2D
+from fastnn.layers import LSTM, BatchNormalization, Bidirectional, Conv2D, Dropout, MaxPooling2D
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(4000, 100)).astype(np.float32)
 y = (X[:, :3] > 0).sum(axis=1)
-X_small, y_small = X[:300], y[:300]
+SEQUENCES = [each[:n] for each, n in zip(X[:, :, None], rng.integers(5, 31, 4000), strict=True)]
 MODELS = {
     "adam": lambda: MLPClassifier((200, 100), max_iter=2, random_state=0, n_threads=2),
     "lbfgs": lambda: MLPClassifier((200, 100), solver="lbfgs", max_iter=2, random_state=0, n_threads=2),
@@ -24,6 +24,9 @@ MODELS = {
         max_iter=2,
         random_state=0,
         n_threads=2,
+    ),
+    "sequences": lambda: SequentialClassifier(
+        [Bidirectional(LSTM(16, return_sequences=True)), LSTM(8, dropout=0.1)], max_iter=2, random_state=0, n_threads=2
     ),
     "perceptron": lambda: Perceptron(max_iter=3, average=True, n_jobs=2),
 }
@@ -46,12 +49,14 @@ def limited(function, extra):
 
 def main(kind, n_limits=60):
     warnings.simplefilter("ignore")
+    samples = SEQUENCES if kind == "sequences" else X
+    X_small, y_small = samples[:300], y[:300]
     again = MODELS[kind]().fit(X_small, y_small)
     frozen = pickle.dumps(again)
     calls = {
-        "fit": lambda model: model.fit(X, y),
-        "partial_fit": lambda model: model.partial_fit(X, y),
-        "predict": lambda model: model.predict(X),
+        "fit": lambda model: model.fit(samples, y),
+        "partial_fit": lambda model: model.partial_fit(samples, y),
+        "predict": lambda model: model.predict(samples),
         "pickle": lambda model: pickle.loads(pickle.dumps(model)),
     }
     if kind == "lbfgs":
@@ -69,7 +74,7 @@ def main(kind, n_limits=60):
             assert sorted(vars(model)) == attributes
             assert np.array_equal(model.predict(X_small), expected)
             fresh = MODELS[kind]()
-            if "fit" in name and not limited(lambda fresh=fresh: fresh.fit(X, y), int(extra)):
+            if "fit" in name and not limited(lambda fresh=fresh: fresh.fit(samples, y), int(extra)):
                 assert not any(attribute.endswith("_") for attribute in vars(fresh))
         print(f"{kind}, {name}: {n_failed} of {n_limits} limits raised MemoryError")
 

@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier
-from fastnn.layers import BatchNormalization, Conv1D, Flatten
+from fastnn.layers import GRU, BatchNormalization, Conv1D, Flatten
 from fastnn.training import interruption
 from fastnn.training.interruption import Interruption
 
@@ -29,12 +29,13 @@ MODELS = {
     "lbfgs": lambda: MLPClassifier((4,), solver="lbfgs", max_iter=2, random_state=0),
     "warm start": lambda: MLPClassifier((4,), warm_start=True, max_iter=1, random_state=0),
     "layers": lambda: SequentialClassifier([Conv1D(3, 2), BatchNormalization(), Flatten()], max_iter=2, random_state=0),
+    "sequences": lambda: SequentialClassifier([GRU(3)], max_iter=2, random_state=0),
     "perceptron": lambda: Perceptron(max_iter=3, average=True),
 }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks at the memory in use, as Linux tells it")
-@pytest.mark.parametrize("kind", ["adam", "lbfgs", "layers", "perceptron"])
+@pytest.mark.parametrize("kind", ["adam", "lbfgs", "layers", "sequences", "perceptron"])
 def test_ctrl_c_at_random_moments_leaves_a_whole_model(kind):
     assert kind in run_python(Path(__file__).parents[1] / "soak" / "interruption.py", kind, 24)
 
