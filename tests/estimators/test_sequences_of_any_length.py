@@ -206,9 +206,9 @@ def test_what_is_refused_in_fit(layers, X, message):
 
 def test_what_is_refused_of_a_network_of_one_length():
     model = SequentialRegressor([Conv1D(3, 1), GlobalAveragePooling1D()], max_iter=1).fit(X_FIXED, [1, 2, 3])
-    of_any_length = "fit on a list for sequences of any length"
+    of_any_length = r"set input_shape=\(None, 3\) for sequences of any length"
     for X, got in (
-        (X_RAGGED, f"sequences of 2 to 4 steps: {of_any_length}"),
+        (X_RAGGED, rf"sequences of 2 to 4 steps: {of_any_length}"),
         (X_FIXED[:, :3], rf"\(n_samples, 3, 3\): {of_any_length}"),
         (X_FIXED[0], r"\(n_samples, 3\): pass X\[None\] if this is one sample"),
     ):

@@ -20,6 +20,7 @@ WITH_EXAMPLES = {
     *(f"fastnn.estimators.sequential_{name}" for name in ("classifier", "regressor")),
     *(f"fastnn.layers.{name}" for name in ("activation", "convolution", "dense", "dropout", "normalization")),
     *(f"fastnn.layers.{name}" for name in ("pooling", "rescaling", "reshaping")),
+    *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding")),
     *("fastnn.sequences", "fastnn.data.ragged"),
     *("fastnn.persistence.saving", "fastnn.runtime.threads", "fastnn.engine.standalone"),
 }

@@ -23,7 +23,8 @@ class Masking(Layer):
     Parameters
     ----------
     mask_value : float, default=0.0
-        The number that all channels of a step are, if it is left out.
+        The number that all channels of a step are, if it is left out. X has no NaN: where that is the padding,
+        `fastnn.sequences.from_padded` takes it away.
 
     Examples
     --------
