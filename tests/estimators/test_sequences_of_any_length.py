@@ -281,7 +281,9 @@ def test_networks_of_given_weights(X, y):
 
 
 def test_weights_of_steps_where_there_is_a_target_for_each_sequence(X, y):
-    with pytest.raises(ValueError, match=r"sample_weight must have one weight for each sample, .*, got some"):
+    with pytest.raises(
+        ValueError, match=r"sample_weight must have one weight for each sample, .*, got one for each step"
+    ):
         SequentialClassifier([GRU(4)], **SETTINGS).fit(X, y, [np.ones(len(each)) for each in X])
 
 

@@ -133,6 +133,10 @@ def recurrent(shape=(None, 2), **changed):
     return network_of("recurrent", *layer.values(), shape=shape)
 
 
+def in_windows(n_steps, network):
+    return Trainer(network, make_loss("squared_error", 3), Optimizer("sgd", 0.1), 2, 1, truncate_steps=n_steps)
+
+
 def over_sequences(**changed):
     ones = {"kernel_size": (3,), "strides": (1,), "dilation_rate": (1,)}
     return convolution((6, 4), **ones | changed)
@@ -292,6 +296,9 @@ OF_RECURRENT_LAYERS = {
     "dropout of all inputs": lambda: recurrent(dropout=1.0),
     "a recurrent_dropout below 0": lambda: recurrent(recurrent_dropout=-0.1),
     "sequences beyond their steps": lambda: recurrent().forward(Sequences(np.ones((4, 2)), np.array([0, 5])), 1),
+    "windows without steps": lambda: in_windows(0, recurrent(sequences=True)),
+    "windows of sequences with one output": lambda: in_windows(3, recurrent()),
+    "windows of what goes back": lambda: in_windows(3, recurrent(sequences=True, direction="backward")),
     "a sequence without steps": lambda: recurrent().forward(Sequences(np.ones((4, 2)), np.array([0, 2, 2])), 1),
 }
 

@@ -10,7 +10,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from fastnn import SequentialRegressor
 from fastnn.data.per_step import Steps
 from fastnn.data.ragged import Sequences, as_sequences
-from fastnn.layers import GRU, Conv1D, GlobalAveragePooling1D
+from fastnn.layers import GRU, Bidirectional, Conv1D, Dense, GlobalAveragePooling1D
 from fastnn.sequences import PerStep, from_frame, from_padded, make_scorer
 
 STEPS = Steps(np.array([2, 1]))
@@ -20,6 +20,14 @@ X = [np.ones((2, 2)), np.ones((1, 2))]
 
 def scaled(given, transformer=None, y=None):
     return PerStep(transformer or StandardScaler()).fit_transform(given, y)
+
+
+def fitted(layers=None, X=None, **parameters):
+    """A regressor of sequences of two features, with a target for each or, where a list is given, for each step."""
+    layers = [GRU(2)] if layers is None else layers
+    X = np.ones((4, 3, 2)) if X is None else X
+    y = [each[:, 0] for each in X] if isinstance(X, list) else X.reshape(len(X), -1)[:, 0]
+    return SequentialRegressor(layers, max_iter=1, **parameters).fit(X, y)
 
 
 OF_X = {
@@ -56,10 +64,25 @@ OF_STEPS = {
         np.ones((3, 4, 3)), [1, 2, 3], sample_weight=[[1], [1, 2], [3]]
     ),
     "targets of samples for steps": lambda: SequentialRegressor([Conv1D(3, 1)]).fit(np.ones((3, 4, 3)), [1, 2, 3]),
+    "weights of steps for the last state": lambda: SequentialRegressor([GRU(2)]).fit(X, [1, 2], [[1, 1], [1]]),
     "columns of weights": lambda: STEPS.flat_weights([np.ones((2, 2)), np.ones((1, 2))]),
     "weights of other sequences": lambda: STEPS.flat_weights([1, 2, 3]),
     "a negative weight": lambda: STEPS.flat_weights([1, -2]),
     "weights of texts": lambda: STEPS.flat_weights(["a" * 5000, "b"]),
+}
+OF_WINDOWS = {
+    "windows and lbfgs": lambda: fitted([GRU(2, return_sequences=True)], X, truncate_steps=4, solver="lbfgs"),
+    "windows of sequences with one target": lambda: fitted(truncate_steps=4),
+    "windows of what goes both ways": lambda: fitted(
+        [Bidirectional(GRU(2, return_sequences=True))], X, truncate_steps=4
+    ),
+}
+OF_PREDICT_STEP = {
+    "a step of a vector": lambda: fitted([Dense(3)], np.ones((4, 2))).predict_step(np.ones((4, 2))),
+    "a step of what goes both ways": lambda: fitted([Bidirectional(GRU(2))]).predict_step(np.ones((4, 2))),
+    "a step of other features": lambda: fitted().predict_step(np.ones((4, 3))),
+    "the state of other sequences": lambda: fitted().predict_step(np.ones((4, 2)), np.ones((3, 2))),
+    "a list for the state": lambda: fitted().predict_step(np.ones((4, 2)), MANY),
 }
 OF_FUNCTIONS = {
     "a padded vector": lambda: from_padded(np.ones(3)),
@@ -108,4 +131,4 @@ class Arrow:
 
 
 Arrow.__module__ = "pyarrow"
-PROVOCATIONS = OF_X | OF_STEPS | OF_FUNCTIONS
+PROVOCATIONS = OF_X | OF_STEPS | OF_WINDOWS | OF_PREDICT_STEP | OF_FUNCTIONS

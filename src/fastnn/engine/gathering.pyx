@@ -85,8 +85,8 @@ cdef void gather_sequences(const Segment *segment, size_t batch, const Window *w
     for i in range(sample, sample + n):
         steps = segment.source.X[0]
         skip_samples(&steps, segment.source.sequence_starts[segment.source.order[window.first + i]] + window.first_step)
-        kernels.gather(&steps, NULL, starts[i + 1] - starts[i], signal.values + starts[i] * signal.ld * kernels.itemsize,
-                       signal.ld)
+        kernels.gather(&steps, NULL, starts[i + 1] - starts[i],
+                       signal.values + starts[i] * signal.ld * kernels.itemsize, signal.ld)
 
 
 cdef void find_used_samples(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:

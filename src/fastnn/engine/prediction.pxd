@@ -24,9 +24,9 @@ cdef struct Forward:
     Signal input  # the shape of a block of X
     const fastnn_samples *X
     size_t n_samples, n_blocks, block_samples  # block_samples: of each block but the last, or the most of any
-    # Of sequences of any length, else NULL: the first sample of each block, and the number of all samples; and for X and
-    # what each layer makes, where each sample begins among all rows, or NULL where each has one. block_rows is the most
-    # rows of a block in any of them.
+    # Of sequences of any length, else NULL: the first sample of each block, and the number of all samples; and for X
+    # and what each layer makes, where each sample begins among all rows, or NULL where each has one. block_rows is the
+    # most rows of a block in any of them.
     const intptr_t *cuts  # (n_blocks + 1)
     const size_t **starts  # (1 + n_layers) of (n_samples + 1)
     size_t block_rows

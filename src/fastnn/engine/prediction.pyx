@@ -154,4 +154,5 @@ cdef double block_loss(const Forward *job, size_t first, size_t n, const Signal 
     targets.targets = targets.weights - job.target_bytes
     targets.labels = <int32_t *> (targets.targets - job.label_bytes)
     gather_targets(job.kernels, job.targets, NULL, first, n, 0, NULL, &targets, 0)
-    return rows_loss(job.kernels, &targets, 0, rows_of(outputs, 0, n), outputs.values, outputs.ld, outputs.values, outputs.ld)
+    return rows_loss(job.kernels, &targets, 0, rows_of(outputs, 0, n), outputs.values, outputs.ld, outputs.values,
+                     outputs.ld)

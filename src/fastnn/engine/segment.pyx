@@ -130,7 +130,7 @@ cdef RowWork row_work(str name) except NULL:
     raise ValueError(f"an operation by rows must be sums, forward, loss, grad or back, got {name!r}")
 
 
-# -- the begin of a step ------------------------------------------------------------------------------------------------
+# -- the begin of a step -----------------------------------------------------------------------------------------------
 
 cdef void begin(Segment *segment, const Batch *batch, const Operation *operation, const Team *team) noexcept nogil:
     """Work out the constants of this batch's step, on one thread for all."""

@@ -149,16 +149,12 @@ class BaseSequential(DenseWeights, BaseNetwork):
             )
         elif as_list(sample_weight) is not None:
             raise ValueError(
-                "sample_weight must have one weight for each sample, as y has one target, got one for each step"
+                "sample_weight must have one weight for each sample, since the last layer gives one vector, got one "
+                "for each step"
             )
         y = validated_y(self, y, multi_output=True, **self._y_checks)
         if steps is None:
             check_consistent_length(X, y)
-            if as_list(sample_weight) is not None:
-                raise ValueError(
-                    "sample_weight must have one weight for each sample, since the last layer gives one vector, got "
-                    "some for each step"
-                )
             sample_weight = None if sample_weight is None else checked_sample_weight(sample_weight, X)
         return self._column(y, y_name), sample_weight
 

@@ -12,8 +12,7 @@ INLINE vreal known_value(int activation, vreal z)
 {
     switch ((enum fastnn_activation)activation) {
 #define ACTIVATION(NAME, name, keeps) \
-    case FASTNN_##NAME:               \
-        return forward_##name(z);
+    case FASTNN_##NAME: return forward_##name(z);
 #include "activations.def"
 #undef ACTIVATION
     case FASTNN_N_ACTIVATIONS: break;
@@ -25,8 +24,7 @@ INLINE vreal known_slope(int activation, vreal a)
 {
     switch ((enum fastnn_activation)activation) {
 #define ACTIVATION(NAME, name, keeps) \
-    case FASTNN_##NAME:               \
-        return gradient_##name(a);
+    case FASTNN_##NAME: return gradient_##name(a);
 #include "activations.def"
 #undef ACTIVATION
     case FASTNN_N_ACTIVATIONS: break;
@@ -82,10 +80,8 @@ void KERNEL(simple_cell_forward)(const fastnn_cell *cell, size_t rows, void *gat
 {
     (void)before;
     switch ((enum fastnn_activation)cell->activation) {
-#define ACTIVATION(NAME, name, keeps)                                                            \
-    case FASTNN_##NAME:                                                                          \
-        simple_forward(FASTNN_##NAME, cell->units, rows, gates, recurrent, ldr, after, lda, ld); \
-        break;
+#define ACTIVATION(NAME, name, keeps) \
+    case FASTNN_##NAME: simple_forward(FASTNN_##NAME, cell->units, rows, gates, recurrent, ldr, after, lda, ld); break;
 #include "activations.def"
 #undef ACTIVATION
     case FASTNN_N_ACTIVATIONS: break;
@@ -106,10 +102,8 @@ void KERNEL(simple_cell_grad)(const fastnn_cell *cell, size_t rows, void *gates,
 {
     (void)before;
     switch ((enum fastnn_activation)cell->activation) {
-#define ACTIVATION(NAME, name, keeps)                                         \
-    case FASTNN_##NAME:                                                       \
-        simple_grad(FASTNN_##NAME, cell->units, rows, gates, ld, delta, ldd); \
-        break;
+#define ACTIVATION(NAME, name, keeps) \
+    case FASTNN_##NAME: simple_grad(FASTNN_##NAME, cell->units, rows, gates, ld, delta, ldd); break;
 #include "activations.def"
 #undef ACTIVATION
     case FASTNN_N_ACTIVATIONS: break;

@@ -26,8 +26,8 @@ cdef inline fastnn_matrix *transposed_of(const Layer *layer) noexcept nogil:
 
 cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                        const Step *step) noexcept nogil:
-    dense_forward_rows(layer.kernels, weights_of(layer), below, rows_before(below, first), rows_before(below, last), above,
-                       step)
+    dense_forward_rows(layer.kernels, weights_of(layer), below, rows_before(below, first), rows_before(below, last),
+                       above, step)
 
 
 cdef void forward_shared(const Layer *layer, const Signal *below, const Signal *above, size_t n_samples,

@@ -157,7 +157,6 @@ cdef class PoolingLayer(EngineLayer):
     def reads_whole_vectors(self):
         return False
 
-
     def carried_size(self):
         return None
 

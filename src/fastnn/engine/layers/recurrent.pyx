@@ -1,7 +1,8 @@
 """The recurrent layer: cells that read a step of a sequence and their own state, in one direction or in both.
 
 Each thread takes its own samples through all steps, without a barrier. The cells are simple ones, GRUs, which reset
-after the product with the state, and LSTMs, as in Keras. See recurrence.pyx for the way through the steps.
+after the product with the state, and LSTMs, as in Keras. See recurrence.pyx for the rows of the steps,
+recurrence_forward.pyx and recurrence_back.pyx for the way through them.
 """
 
 from libc.stddef cimport size_t
@@ -12,9 +13,11 @@ from fastnn.engine.kernels cimport fastnn_matrix
 from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.recurrence cimport (
-    AVERAGED, CONCATENATED, GROUP, GRU_CELL, LSTM_CELL, MULTIPLIED, SIMPLE_CELL, SUMMED, Recurrent, add_gradients_group,
-    forward_group, gates_back_group, inputs_back_group, row_layout, scratch_numbers, transposed_of,
+    AVERAGED, CONCATENATED, GROUP, GRU_CELL, LSTM_CELL, MULTIPLIED, SIMPLE_CELL, SUMMED, Recurrent, row_layout,
+    scratch_numbers, transposed_of,
 )
+from fastnn.engine.layers.recurrence_back cimport add_gradients_group, gates_back_group, inputs_back_group
+from fastnn.engine.layers.recurrence_forward cimport forward_group
 from fastnn.engine.layers.signal cimport Signal, Step, finish_sample_deltas, finish_sample_values
 from fastnn.engine.products cimport packed_size, transpose_weights
 

@@ -16,8 +16,8 @@ cdef struct Step:
 
 # A matrix whose rows are the samples' positions, one sample's after the other's: of `channels` numbers, `ld` numbers
 # apart. Sequences of any length have each their own number of positions, and then `starts` says where they begin. A
-# thread may have a signal of its own, with the rows of a few samples at a time: the first of them are `first_sample` and
-# `first_row`.
+# thread may have a signal of its own, with the rows of a few samples at a time: the first of them are `first_sample`
+# and `first_row`.
 #
 # The layer below makes a signal: it writes the sums, and calls finish_values() to make values of them. The layer above
 # carries the error back: it writes the loss's gradient by the values, and calls finish_delta() to make of it the
