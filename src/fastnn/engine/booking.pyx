@@ -4,6 +4,8 @@ A network, a loss, an optimizer and a batch size decide on all of it but a batch
 on a dense X, and on a sparse X whose entries are read by each run whose batches store more numbers than before.
 """
 
+import math
+
 import numpy as np
 
 cimport numpy as cnp
@@ -15,7 +17,7 @@ from fastnn.engine.activation import keeps_input, number
 from fastnn.engine.arrays cimport Workspace, round_up
 from fastnn.engine.kernels cimport FASTNN_NO_ENTRY, fastnn_entries, fastnn_kernels
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, Parameter
-from fastnn.engine.layers.signal cimport Signal, n_panels, n_tiles
+from fastnn.engine.layers.signal cimport Signal, n_panels, n_tiles, signal_size
 from fastnn.engine.loss cimport Loss, TargetRows
 from fastnn.engine.network cimport Network
 from fastnn.engine.products cimport every_term, n_weight_tasks, packed_size
@@ -24,6 +26,44 @@ from fastnn.engine.segment cimport Operation, Plan, RowOperation, Segment, View,
 cnp.import_array()
 
 cdef size_t CACHE_LINE = 16  # numbers, or more: no two parts of a batch have gradients in one
+# Samples of a part, which one thread takes by rows: at least so many, and a whole number of tiles.
+cdef size_t LEAST_PART = 16
+# Where gradients are summed by samples: so many samples, and so many parts of a batch, that there are some for every
+# thread, unless all their gradients would be more numbers than that. Each part adds as much work as a step has.
+cdef size_t LEAST_PART_WITH_MAPS = 2
+cdef size_t LEAST_PARTS = 4
+cdef size_t MOST_PARTS = 32
+cdef size_t MOST_NUMBERS_OF_PARTS = 4_000_000
+# What flows through the layers for a chunk of samples, and the errors: at most so many numbers, which stay in the
+# second-level cache.
+cdef size_t CHUNK_NUMBERS = 128_000
+
+
+cdef cut_batches(Plan *plan, Network network, batch_size):
+    """Decide on the parts and chunks of a batch: by shapes alone, so that sums are the same for all threads."""
+    cdef size_t tile_rows = plan.kernels.tile_rows
+    plan.batch_size = batch_size
+    plan.part_samples = plan.chunk_samples = round_up(LEAST_PART, tile_rows)
+    layers = network.layers
+    summed = [i for i in range(len(layers)) if layers[i].sums_by_samples()]
+    if not summed:
+        return
+    largest = max(packed_size_of(&network.layer_list[i]) for i in summed)
+    most_parts = max(LEAST_PARTS, min(MOST_PARTS, MOST_NUMBERS_OF_PARTS // largest))
+    maps = network.is_ragged or any(layers[i].n_positions() > 1 for i in summed)
+    plan.part_samples = max(LEAST_PART_WITH_MAPS if maps else LEAST_PART, -(-batch_size // most_parts))
+    least_chunk = max(layer.least_chunk() for layer in layers)
+    if least_chunk > 1:
+        enough = round_up(max(1, batch_size // LEAST_PARTS), tile_rows)
+        plan.part_samples = max(plan.part_samples, min(least_chunk, enough))
+    numbers = max(1, sum(signal_size(&network.signal_list[i]) for i in range(len(layers))))
+    plan.chunk_samples = max(1, min(plan.part_samples, CHUNK_NUMBERS // (2 * numbers)))  # values and errors
+    if least_chunk > 1 or network.is_ragged:
+        plan.chunk_samples = plan.part_samples
+    if not network.is_ragged and math.prod(network.input_shape[:-1]) == 1:
+        # The terms of X are found for whole tiles.
+        plan.part_samples = round_up(plan.part_samples, tile_rows)
+        plan.chunk_samples = round_up(plan.chunk_samples, tile_rows)
 
 
 cdef book_parameters(Segment *segment, Network network, cnp.ndarray memories, Workspace space):

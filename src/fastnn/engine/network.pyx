@@ -460,7 +460,8 @@ cdef class Network:
         starts = self.row_starts(X)
         cdef Targets all_targets = Targets(
             loss, self.dtype, targets, weights, X.shape[0] if starts is None else starts[-1], starts=starts)
-        losses = np.zeros(-(-X.shape[0] // <object> self.block_samples) if not self.is_ragged else len(self._cuts(X)) - 1)
+        n_blocks = len(self._cuts(X)) - 1 if self.is_ragged else -(-X.shape[0] // <object> self.block_samples)
+        losses = np.zeros(n_blocks)
         job.n_layers, job.out, job.losses = len(self.layers), NULL, <double *> cnp.PyArray_DATA(losses)
         job.carried = NULL
         job.head = FASTNN_IDENTITY if loss.from_logits else heads.index(self.head)

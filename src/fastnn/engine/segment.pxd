@@ -124,6 +124,7 @@ cdef struct Batch:
 
 cdef Work operation_work(str name) except NULL
 cdef RowWork row_work(str name) except NULL
+cdef void refresh_layers(const Plan *plan) noexcept
 cdef void run_segment(void *job, const Team *team) noexcept nogil
 cdef size_t n_parts(const Plan *plan, size_t n_samples) noexcept nogil
 cdef Parts parts_of(const Segment *segment, const Batch *batch) noexcept nogil

@@ -1,7 +1,7 @@
 """Training without the GIL: the operations that make up the phases of a step, and a team's way through them.
 
-schedule.py works out the phases. Every thread of a team calls every function here, which does the calling thread's
-part. What one thread does for all is done by the one of rank 0.
+schedule.py works out the phases. Every thread of a team calls every function but the first, which does the thread's
+own part. What one thread does for all is done by the one of rank 0.
 """
 
 from libc.stddef cimport size_t
@@ -12,7 +12,9 @@ from fastnn.engine.gathering cimport (
     find_used_samples, gather_batch, gather_next, n_output_rows, starts_of, window_of,
 )
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient, fastnn_kernels
-from fastnn.engine.layers.signal cimport Signal, finish_sample_deltas, n_tiles, rows_before, rows_of, sample_of
+from fastnn.engine.layers.signal cimport (
+    Signal, finish_sample_deltas, n_panels, n_tiles, rows_before, rows_of, sample_of,
+)
 from fastnn.engine.loss cimport rows_loss, total_weight
 from fastnn.engine.optimizer cimport update_at
 from fastnn.engine.parts cimport (
@@ -21,6 +23,19 @@ from fastnn.engine.parts cimport (
 from fastnn.engine.products cimport n_weight_tasks
 from fastnn.engine.threads.contention cimport MOST_STALLS
 from fastnn.engine.threads.team cimport Share, Team, fp_state, my_share, team_count, team_enter, team_leave, team_wait
+
+
+cdef void refresh_layers(const Plan *plan) noexcept:
+    """Bring up to date what layers keep of their weights: these may have been set since the last run."""
+    cdef Layer *layer
+    cdef size_t i, j, panel
+    for i in range(plan.n_layers):
+        layer = &plan.views[0].layers[i]
+        if layer.kind.refresh == NULL:
+            continue
+        for j in range(layer.n_parameters):
+            for panel in range(n_panels(plan.kernels, layer.parameters[j].matrix.fan_out)):
+                layer.kind.refresh(layer, j, panel)
 
 
 cdef void run_segment(void *job, const Team *team) noexcept nogil:

@@ -1,5 +1,7 @@
 """Where the steps of sequences of any length are: in X, and in what each layer makes of it."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 
@@ -154,6 +156,58 @@ def cut_in_windows(steps, n_samples, n_steps):
             windows.append((first, np.count_nonzero(left), nth, first_step, per_step * left.sum()))
             of_windows.append(left)
     return np.array(windows, WINDOW), np.array(of_windows, np.intp)
+
+
+class Placed(NamedTuple):
+    """Where the steps of a run's sequences are, batch by batch; lists are for X and for what each layer makes."""
+
+    #: The order that the sequences are taken in, a batch after the other.
+    order: np.ndarray
+    #: Arrays of shape (n_batches, batch_size + 1): where sequences begin among a batch's rows. None: each has one row.
+    starts: list
+    #: The windows that the batches are then; None: sequences are not cut.
+    windows: np.ndarray | None
+    #: The most rows of a batch, those of a chunk, and the most steps of a sequence, or 0.
+    batch_rows: list
+    chunk_rows: list
+    longest: list
+
+
+def place_sequences(layers, lengths, order, batch_size, part_samples, chunk_samples, truncate_steps):
+    """Sort the sequences of each batch, cut them into windows if told so, and count their rows.
+
+    Parameters
+    ----------
+    layers : sequence of EngineLayer
+    lengths : ndarray of intp of shape (n_samples,)
+    order : ndarray of intp
+        The numbers of the run's sequences.
+    batch_size, part_samples, chunk_samples : int
+    truncate_steps : int or None
+
+    Returns
+    -------
+    Placed
+
+    Raises
+    ------
+    ValueError
+        If a sequence would have no step left.
+    """
+    order = sorted_by_length(order, lengths, batch_size)
+    steps = [
+        None if of_all is None else by_batch(of_all, batch_size)
+        for of_all in steps_by_layer(layers, lengths[order], order)
+    ]
+    windows = None
+    if truncate_steps is not None:  # then no layer changes the number of steps
+        windows, cut = cut_in_windows(steps[0], len(order), truncate_steps)
+        steps = [cut] * len(steps)
+    chunks = chunk_firsts(batch_size, part_samples, chunk_samples)
+    starts = [None if of_all is None else starts_of(of_all) for of_all in steps]
+    batch_rows = [batch_size if level is None else int(level[:, -1].max()) for level in starts]
+    chunk_rows = [chunk_samples if level is None else most_rows(level, chunks) for level in starts]
+    return Placed(order, starts, windows, batch_rows, chunk_rows, most_steps(steps))
 
 
 def check_for_windows(network, truncate_steps):

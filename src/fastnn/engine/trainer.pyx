@@ -9,27 +9,23 @@ import numpy as np
 
 cimport numpy as cnp
 from libc.stddef cimport size_t
-from libc.stdint cimport intptr_t, uint32_t
+from libc.stdint cimport intptr_t
 
 from fastnn.engine import schedule
 from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays, span
-from fastnn.engine.arrays cimport Workspace, names_rows, round_up, samples_of
+from fastnn.engine.arrays cimport Workspace, names_rows, samples_of
 from fastnn.engine.booking cimport (
     book_dense_input, book_layers, book_operations, book_parameters, book_scratch, book_signals, book_sparse_input,
-    book_targets, packed_size_of,
+    book_targets, cut_batches,
 )
 from fastnn.engine.kernels cimport fastnn_samples
-from fastnn.engine.layers.layer cimport Layer, Parameter
-from fastnn.engine.layers.signal cimport n_panels, signal_size
+from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.loss cimport Loss, TargetRows, Targets
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
 from fastnn.engine.products cimport packed_size
-from fastnn.engine.segment cimport Plan, Segment, Window, run_segment
-from fastnn.engine.steps import (
-    by_batch, check_for_windows, chunk_firsts, cut_in_windows, most_rows, most_steps, sorted_by_length, starts_of,
-    steps_by_layer,
-)
+from fastnn.engine.segment cimport Plan, Segment, Window, refresh_layers, run_segment
+from fastnn.engine.steps import check_for_windows, place_sequences
 from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
 from fastnn.engine.threads.team cimport affordable_team, run_team
 
@@ -37,18 +33,6 @@ cnp.import_array()
 
 # Floating-point operations of a step below which one thread is faster than two that wait for each other.
 cdef double PARALLEL_FLOPS = 1e6
-# Samples of a part, which one thread takes by rows: at least so many, and a whole number of tiles.
-cdef size_t LEAST_PART = 16
-# Where gradients are summed by samples: so many samples, and so many parts of a batch, that there are some for every
-# thread, unless all their gradients would be more numbers than that. Each part adds as much work as a step has.
-cdef size_t LEAST_PART_WITH_MAPS = 2
-cdef size_t LEAST_PARTS = 4
-cdef size_t MOST_PARTS = 32
-cdef size_t MOST_NUMBERS_OF_PARTS = 4_000_000
-# What flows through the layers for a chunk of samples, and the errors: at most so many numbers, which stay in the
-# second-level cache.
-cdef size_t CHUNK_NUMBERS = 128_000
-
 # What two networks must have in common for one trainer to train either of them.
 cdef tuple LAYOUT = ("description", "input_shape", "head", "groups", "dtype", "level")
 
@@ -105,27 +89,6 @@ cdef class Trainer:
         If there is not enough memory for such batches.
     """
 
-    cdef readonly Network network
-    cdef readonly Loss loss
-    cdef readonly Optimizer optimizer
-    cdef readonly object memories, batch_size, clip_norm, seed
-    cdef readonly tuple dropout
-    cdef readonly list schedule
-    cdef readonly double step_flops
-    cdef public bint in_use
-    cdef Workspace space, signal_space, input_space  # input_space has a batch of X: a dense or a sparse one, as in the last run
-    cdef const uint32_t *all_terms  # 0, 1, 2, ...
-    cdef readonly object truncate_steps
-    cdef object windows  # of the run's batches, where sequences are cut
-    # What is booked: the most rows of a batch and of a chunk, and the most steps of a sequence of any length, in what
-    # each layer reads, and in the outputs.
-    cdef list batch_rows, chunk_rows, longest
-    cdef tuple placed  # arrays that the segment reads, kept alive
-    cdef bint running
-    cdef Segment segment
-    # n_threads is 1 for a small network, whatever was given, unless the lengths of sequences decide.
-    cdef int n_threads, given_threads
-
     @property
     def patience(self):
         """float: seconds that a thread may wait for another before the wait counts as a stall.
@@ -176,7 +139,7 @@ cdef class Trainer:
         self.segment.stepping.clip_norm = 0 if clip_norm is None else clip_norm
         plan.first_layer = schedule.first_layer(network.layers)
         plan.kernels, plan.n_layers, plan.n_parameters = network.kernels, len(network.layers), network.n_parameters
-        self._cut_batches(batch_size)
+        cut_batches(plan, network, batch_size)
         self.space = Workspace()
         book_parameters(&self.segment, network, self.memories, self.space)
         self.schedule = schedule.plan(network.layers, clip_norm is not None)
@@ -202,33 +165,6 @@ cdef class Trainer:
         book_targets(&self.segment, self.network, self.loss, batch_rows[-1], space)
         self.batch_rows, self.chunk_rows, self.longest = batch_rows, chunk_rows, longest
         self.segment.gathered[0].signal.values = NULL  # to be booked by the run
-
-    cdef _cut_batches(self, batch_size):
-        """Decide on the parts and chunks of a batch: by shapes alone, so that sums are the same for all threads."""
-        cdef Plan *plan = &self.segment.plan
-        cdef size_t tile_rows = plan.kernels.tile_rows
-        plan.batch_size = batch_size
-        plan.part_samples = plan.chunk_samples = round_up(LEAST_PART, tile_rows)
-        layers = self.network.layers
-        summed = [i for i in range(len(layers)) if layers[i].sums_by_samples()]
-        if not summed:
-            return
-        largest = max(packed_size_of(&self.network.layer_list[i]) for i in summed)
-        most_parts = max(LEAST_PARTS, min(MOST_PARTS, MOST_NUMBERS_OF_PARTS // largest))
-        maps = self.network.is_ragged or any(layers[i].n_positions() > 1 for i in summed)
-        plan.part_samples = max(LEAST_PART_WITH_MAPS if maps else LEAST_PART, -(-batch_size // most_parts))
-        least_chunk = max(layer.least_chunk() for layer in layers)
-        if least_chunk > 1:
-            enough = round_up(max(1, batch_size // LEAST_PARTS), tile_rows)
-            plan.part_samples = max(plan.part_samples, min(least_chunk, enough))
-        numbers = max(1, sum(signal_size(&self.network.signal_list[i]) for i in range(len(layers))))
-        plan.chunk_samples = max(1, min(plan.part_samples, CHUNK_NUMBERS // (2 * numbers)))  # values and errors
-        if least_chunk > 1 or self.network.is_ragged:
-            plan.chunk_samples = plan.part_samples
-        if not self.network.is_ragged and math.prod(self.network.input_shape[:-1]) == 1:
-            # The terms of X are found for whole tiles.
-            plan.part_samples = round_up(plan.part_samples, tile_rows)
-            plan.chunk_samples = round_up(plan.chunk_samples, tile_rows)
 
     def adapted(self, Loss loss not None, Optimizer optimizer not None, batch_size, n_threads, *, dropout=(),
                 clip_norm=None, seed=0, truncate_steps=None):
@@ -301,19 +237,6 @@ cdef class Trainer:
             self.seed, memories, self.truncate_steps)
 
     # -- running -------------------------------------------------------------------------------------------------------
-
-    cdef _refresh_layers(self):
-        """Bring up to date what layers keep of their weights: these may have been set since the last run."""
-        cdef Plan *plan = &self.segment.plan
-        cdef Layer *layer
-        cdef size_t i, j, panel
-        for i in range(plan.n_layers):
-            layer = &plan.views[0].layers[i]
-            if layer.kind.refresh == NULL:
-                continue
-            for j in range(layer.n_parameters):
-                for panel in range(n_panels(plan.kernels, layer.parameters[j].matrix.fan_out)):
-                    layer.kind.refresh(layer, j, panel)
 
     def run(self, X, targets, order, double loss=0, *, weights=None, rates=None):
         """Train on the samples in the given order, batch by batch. The last batch may be smaller.
@@ -402,7 +325,7 @@ cdef class Trainer:
                 self.input_space = book_sparse_input(segment, self.network, max(1, n_entries))
         elif segment.gathered[0].signal.values == NULL:
             self.input_space = book_dense_input(segment, self.network, self.batch_rows[0], self.all_terms)
-        self._refresh_layers()
+        refresh_layers(&segment.plan)
         segment.source.X = &samples
         segment.progress.steps_before = segment.progress.step_count = self.optimizer.step_count
         segment.progress.loss, segment.progress.n_done = loss, 0
@@ -431,40 +354,30 @@ cdef class Trainer:
     def _place_sequences(self, X, order):
         """Tell the segment where the steps of each batch's sequences are, and book memory for as many.
 
-        Returns the order that the batches are taken in: within each, longer sequences come first.
+        Returns the order that the batches are taken in.
         """
-        cdef cnp.ndarray starts, level, pointers, windows
+        cdef cnp.ndarray starts = np.ascontiguousarray(X.starts, np.intp), level, windows, pointers
         cdef size_t i
-        order = sorted_by_length(order, X.lengths, self.batch_size)
-        steps = [None if each is None else by_batch(each, self.batch_size)
-                 for each in steps_by_layer(self.network.layers, X.lengths[order], order)]
-        if self.truncate_steps is not None:  # then no layer changes the number of steps
-            self.windows, cut = cut_in_windows(steps[0], len(order), self.truncate_steps)
-            windows, steps = self.windows, [cut] * len(steps)
+        placed = place_sequences(self.network.layers, X.lengths, order, self.batch_size, self.segment.plan.part_samples,
+                                 self.segment.plan.chunk_samples, self.truncate_steps)
+        pointers = np.zeros(len(placed.starts), np.uintp)
+        for i in range(len(placed.starts)):
+            if placed.starts[i] is not None:
+                level = placed.starts[i]
+                pointers[i] = <size_t> cnp.PyArray_DATA(level)
+        self.windows, self.placed = placed.windows, (placed, starts, pointers)
+        if placed.windows is not None:
+            windows = placed.windows
             self.segment.source.windows = <const Window *> cnp.PyArray_DATA(windows)
             self.segment.source.n_batches = len(windows)
-        starts = np.ascontiguousarray(X.starts, np.intp)
-        pointers = np.zeros(len(steps), np.uintp)
-        chunks = chunk_firsts(self.batch_size, self.segment.plan.part_samples, self.segment.plan.chunk_samples)
-        levels, batch_rows, chunk_rows = [], [], []
-        for i in range(len(steps)):
-            if steps[i] is None:
-                batch_rows.append(self.batch_size)
-                chunk_rows.append(self.segment.plan.chunk_samples)
-                continue
-            level = starts_of(steps[i])
-            pointers[i] = <size_t> cnp.PyArray_DATA(level)
-            levels.append(level)
-            batch_rows.append(int(level[:, -1].max()))
-            chunk_rows.append(most_rows(level, chunks))
-        self.placed = starts, levels, pointers
         self.segment.source.sequence_starts = <const intptr_t *> cnp.PyArray_DATA(starts)
         self.segment.source.starts = <const size_t **> cnp.PyArray_DATA(pointers)
-        needed, booked = (batch_rows, chunk_rows, most_steps(steps)), (self.batch_rows, self.chunk_rows, self.longest)
+        needed = placed.batch_rows, placed.chunk_rows, placed.longest
+        booked = self.batch_rows, self.chunk_rows, self.longest
         if any(n > own for rows, own_rows in zip(needed, booked) for n, own in zip(rows, own_rows)):
             batch_rows, chunk_rows, longest = (list(map(max, *pair)) for pair in zip(needed, booked))
             self._book_rows(batch_rows, chunk_rows, longest)
-        return order
+        return placed.order
 
     cdef _read_targets(self, Targets targets):
         """Gather the batches' targets from these from now on, into the memory booked for them."""

@@ -1,45 +1,32 @@
 """Networks whose layers the user writes."""
 
-import math
 from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from fastnn.data.inputs import checked_weights as checked_sample_weight
-from fastnn.data.inputs import is_plain, readable, validated, validated_y
-from fastnn.data.per_step import Concatenating, is_per_step
+from fastnn.data.per_step import Concatenating
 from fastnn.data.quoted import quoted
-from fastnn.data.ragged import Sequences, as_list, in_form_of, starts_of
+from fastnn.data.ragged import in_form_of, starts_of
 from fastnn.estimators.constraints import Interval
 from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
 from fastnn.estimators.network import BaseNetwork, checked_layer, with_layers_of
-from fastnn.estimators.sequence_reading import (
-    any_length,
-    arranged,
-    fed,
-    may_read_sequences,
-    reads_sequences,
-    removes_steps,
-    samples_of,
-    shape_of_rows,
-)
+from fastnn.estimators.sequential_data import SequentialData
 from fastnn.estimators.sklearn_bridge import checked_array
 from fastnn.estimators.stepping import check_for_steps, check_for_windows, stepping_network, take_step
 from fastnn.estimators.summary import as_html, as_text, rows_of
 from fastnn.layers import Dense, Dropout
-from fastnn.layers.chain import chain_of, check_layers, sample_shape
+from fastnn.layers.chain import chain_of, check_layers
 from fastnn.layers.embedding import embedding_of
 from fastnn.layers.folding import folded, foldings
-from fastnn.layers.rules import SAMPLE_SHAPE, plain
 from fastnn.training.loop import all_finite
 from fastnn.training.transaction import being_changed, snapshot
 
 
-class BaseSequential(DenseWeights, BaseNetwork):
+class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
     """What every network has whose layers the user writes: X of several axes, and the weights of each layer."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -90,124 +77,12 @@ class BaseSequential(DenseWeights, BaseNetwork):
 
     # -- training -----------------------------------------------------------------------------------------------------
 
-    def _read(self, X, y, sample_weight, reset, y_name="y"):
-        check_layers(self.layers)
-        X, shape = self._arranged(X, reset)
-        if not isinstance(X, Sequences) and not may_read_sequences(self.layers):
-            X, y = self._validated(X, y, reset, y_name)
-            self._note_shape(X, shape, reset)
-            return X, y, None if sample_weight is None else checked_sample_weight(sample_weight, X), None
-        X = self._validated_X(X, reset)
-        self._note_shape(X, shape, reset)
-        chain = chain_of(tuple(self.layers), self._sample_shape(), 1)
-        X, steps, _ = fed(X, shape or shape_of_rows(X.shape[1], self.input_shape_), chain)
-        return X, *self._checked_targets(y, sample_weight, X, steps, chain, y_name), steps
-
-    def _arranged(self, X, reset):
-        if reset:
-            takes_ragged = self.input_shape is None or None in checked_shape(self.input_shape)
-            return arranged(X, self.layers, takes_ragged or removes_steps(self.layers))
-        X, shape = arranged(X, self._chain.layers, None in self._chain.input_shape)
-        self._check_shape(X, shape)
-        return X, shape
-
-    def _validated_X(self, X, reset):
-        if not isinstance(X, Sequences):
-            try:
-                return readable(validated(self, X, dtype="numeric", reset=reset))
-            except ValueError as error:
-                if "contains NaN" in str(error) and reads_sequences(self.layers):
-                    first, *_ = str(error).split("\n")
-                    error.args = (f"{first} If sequences are padded with it, pass fastnn.sequences.from_padded(X).",)
-                raise
-        if reset:  # an earlier fit may have had a table
-            for name in ("n_features_in_", "feature_names_in_"):
-                vars(self).pop(name, None)
-        return X
-
-    def _note_shape(self, X, shape, reset):
-        if not reset:
-            return
-        self._set_input_shape(X.shape[1:] if shape is None else shape)
-        if shape is not None:
-            vars(self).pop("n_features_in_", None)  # the columns are rows, steps and channels
-
-    def _checked_targets(self, y, sample_weight, X, steps, chain, y_name):
-        """y and sample_weight, of each sample or of each of the steps, which are then one after the other."""
-        if steps is not None and y is not None:
-            if not is_per_step(y):
-                given, advice = "one for each sample", chain.sequence_advice()
-                if len(steps) != np.size(y) == steps.lengths.sum():
-                    given, advice = "those of all sequences in one array", "pass a list with an array for each sequence"
-                raise ValueError(f"y must have a target for each step, got {given}: {advice}")
-            y = steps.flat(y)
-            sample_weight = None if sample_weight is None else steps.flat_weights(sample_weight)
-        elif as_list(y) is not None:
-            raise ValueError(
-                "y must have one target for each sample, since the last layer gives one vector, got one for each step: "
-                "set return_sequences=True, and leave out layers that make a vector of all steps"
-            )
-        elif as_list(sample_weight) is not None:
-            raise ValueError(
-                "sample_weight must have one weight for each sample, since the last layer gives one vector, got one "
-                "for each step"
-            )
-        y = validated_y(self, y, multi_output=True, **self._y_checks)
-        if steps is None:
-            check_consistent_length(X, y)
-            sample_weight = None if sample_weight is None else checked_sample_weight(sample_weight, X)
-        return self._column(y, y_name), sample_weight
-
-    def _set_input_shape(self, shape):
-        """Set `input_shape_`, for samples of this shape."""
-        if self.input_shape is not None:
-            given = checked_shape(self.input_shape)
-            if None in given:
-                shape = any_length(shape)
-            elif len(shape) == 1 and math.prod(given) != shape[0]:
-                raise ValueError(
-                    f"input_shape must have {shape[0]} numbers, as X has columns, got {given}, which has "
-                    f"{math.prod(given)}"
-                )
-            if (len(shape) > 1 or None in given) and _without_channel(given) != _without_channel(shape):
-                raise ValueError(f"X must have shape {samples_of(given)}, as input_shape says, got {samples_of(shape)}")
-            shape = given
-        self.input_shape_ = sample_shape(self.layers, shape)
-
-    def _check_shape(self, X, shape):
-        """Refuse samples of another shape than in fit, where that of rows is checked later."""
-        of_any_length = None in self._chain.input_shape
-        if shape is None:
-            if hasattr(self, "n_features_in_") or np.ndim(X) != 2:
-                return
-            shape = np.shape(X)[1:]
-            if self.input_shape is not None and not of_any_length and shape[0] == math.prod(self.input_shape_):
-                return
-        fitted = _without_channel(self.input_shape_)
-        if of_any_length:
-            fitted, shape = any_length(fitted), any_length(shape)
-        if _without_channel(shape) != fitted:
-            given, advice = samples_of(shape), ""
-            if isinstance(X, Sequences) and not of_any_length:
-                given = f"sequences of {X.lengths.min()} to {X.lengths.max()} steps"
-            if _without_channel(any_length(np.shape(X)) if of_any_length else np.shape(X)) == fitted:
-                advice = f": pass {'[X]' if of_any_length else 'X[None]'} if this is one sample"
-            elif any_length(_without_channel(shape)) == any_length(fitted) and reads_sequences(self._chain.layers):
-                advice = f": set input_shape={any_length(self.input_shape_)} for sequences of any length"
-            shown = any_length(self.input_shape_) if of_any_length else self.input_shape_
-            raise ValueError(f"X must have shape {samples_of(shown)}, as in fit, got {given}{advice}")
-
     def _chain_for(self, shape, n_outputs):
         check_layers(self.layers)
         self._chain = chain_of(tuple(self.layers), self._sample_shape(), n_outputs)
         if self.truncate_steps is not None:
             check_for_windows(self.truncate_steps, self._chain, self.solver)
         return self._chain
-
-    def _sample_shape(self):
-        """The shape of a sample for the layers: where sequences are cut into windows, these have any length."""
-        shape = sample_shape(self.layers, self.input_shape_)
-        return shape if self.truncate_steps is None else any_length(shape)
 
     def _trainer_settings(self, state, dropout):
         settings = super()._trainer_settings(state, dropout)
@@ -238,11 +113,6 @@ class BaseSequential(DenseWeights, BaseNetwork):
     def _set_fitted(self, network, targets, trainer, state, n_epochs):
         super()._set_fitted(network, targets, trainer, state, n_epochs)
         self.n_layers_ = len(self._chain.links) + 1
-
-    def _as_given(self, X):
-        if isinstance(X, Sequences):
-            return list(X)
-        return X if hasattr(self, "n_features_in_") else X.reshape(len(X), *self.input_shape_)
 
     # -- weights ------------------------------------------------------------------------------------------------------
 
@@ -353,19 +223,6 @@ class BaseSequential(DenseWeights, BaseNetwork):
             return outputs.reshape(len(outputs), *link.output_shape)
         return in_form_of(X, outputs, starts_of(fitted._chain.output_lengths(lengths, layer % n_layers + 1)))
 
-    def _read_X(self, X):
-        """X as the network reads it, the Steps of its outputs, and the lengths of sequences of any length."""
-        check_is_fitted(self)
-        X, shape = self._arranged(X, reset=False)
-        is_fixed = None not in self._chain.input_shape
-        if not (is_fixed and is_plain(X) and X.shape[1] == self._network.sizes[0]) or hasattr(
-            self, "feature_names_in_"
-        ):
-            X = self._validated_X(X, reset=False)
-        if not may_read_sequences(self._chain.layers):
-            return X, None, None
-        return fed(X, shape or shape_of_rows(X.shape[1], self.input_shape_), self._chain)
-
     def _outputs(self, X, depth=None):
         return self._forward(self._read_X(X)[0], depth)
 
@@ -421,25 +278,6 @@ class BaseSequential(DenseWeights, BaseNetwork):
         chain = chain_of(layers, chain.sample_shape, chain.n_outputs)
         made = with_layers_of(chain, network, chain.to_engine(weights))
         return made if all_finite(made.parameters) else None
-
-
-def checked_shape(input_shape):
-    """The parameter `input_shape` as a tuple.
-
-    Raises
-    ------
-    ValueError
-    """
-    shape = plain(input_shape)
-    shape = shape if isinstance(shape, tuple) else (shape,)
-    if not SAMPLE_SHAPE.holds(shape):
-        raise ValueError(f"input_shape must be {SAMPLE_SHAPE.text}, got {quoted(input_shape)}")
-    return shape
-
-
-def _without_channel(shape):
-    """A shape without its last axis, if that is a single channel."""
-    return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
 
 
 def checked_weights(weights, chain, dtype):

@@ -7,7 +7,8 @@ import numpy as np
 from fastnn.data.quoted import quoted
 from fastnn.engine.network import Network
 from fastnn.estimators.ineffective import warn_of_ineffective
-from fastnn.estimators.sequential import checked_shape, checked_weights
+from fastnn.estimators.sequential import checked_weights
+from fastnn.estimators.sequential_data import checked_shape
 from fastnn.estimators.sklearn_bridge import checked_array
 from fastnn.layers import Reshape
 from fastnn.layers.chain import check_layers, deciding_layer, named
