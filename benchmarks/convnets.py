@@ -4,55 +4,18 @@ The networks are those of `peers/workloads.py`, and each implementation is that 
 noise: `peers/compare.py` compares them more carefully, on images.
 """
 
-import importlib
-import sys
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 
 from .measuring import _Tracked, figures
+from .peer_networks import N_SAMPLES, WORKLOADS, _Networks, made, names
 
-sys.path.append(str(Path(__file__).with_name("peers")))
-from workloads import WORKLOADS, CannotRun
-
-N_IMAGES = 1280
-NETWORKS = [name for name, workload in WORKLOADS.items() if len(workload.input_shape) == 3]
+NETWORKS = names(lambda workload: len(workload.input_shape) == 3)
 
 
-def made(implementation, name):
-    """Images; and two functions of a network: one that trains it for so many epochs, and one that predicts."""
-    workload = replace(WORKLOADS[name], n_samples=N_IMAGES)
-    rng = np.random.default_rng(0)
-    X = rng.random((N_IMAGES, *workload.input_shape), np.float32)
-    y = rng.integers(0, workload.n_classes, N_IMAGES)
-    try:
-        return X, *importlib.import_module(f"with_{implementation}").network(workload, X, y, 0)
-    except (ImportError, CannotRun) as error:
-        raise NotImplementedError(str(error)) from None  # asv then shows n/a
+class Convnets(_Networks):
+    """Images."""
 
-
-class Convnets:
-    """An epoch, `predict` of its images, and of one."""
-
-    param_names = ("implementation", "network")
     params = (["fastnn", "numpy", "torch"], NETWORKS)
-
-    def setup(self, implementation, network):
-        self.X, self.train, self.predict = made(implementation, network)
-        self.train(1)
-
-    def time_epoch(self, implementation, network):
-        self.train(1)
-
-    def time_predict(self, implementation, network):
-        self.predict(self.X)
-
-    def time_predict_one(self, implementation, network):
-        self.predict(self.X[:1])
-
-    def peakmem_epoch(self, implementation, network):
-        self.train(1)
 
 
 class Normalized:
@@ -90,5 +53,5 @@ class Figures(_Tracked):
     @staticmethod
     def _measured(name):
         ours, numpys = (made(implementation, name)[1] for implementation in ("fastnn", "numpy"))
-        flops = float(WORKLOADS[name].flops() * N_IMAGES)
+        flops = float(WORKLOADS[name].flops() * N_SAMPLES)
         return figures(flops, lambda: ours(1), lambda: numpys(1), "float32")

@@ -1,18 +1,21 @@
 """Every layer of fastnn.layers over a batch, forward and a step of training, beside NumPy and PyTorch.
 
 Each is between a convolution of 1 x 1, so that its error goes back, and an output layer of one unit. "Activation" is
-hardly more than these two.
+hardly more than these two. Layers that read X itself are the first ones, and after masking each step has an output.
 """
 
 import numpy as np
 
 from fastnn import layers
+from fastnn.data.ragged import Sequences
 from fastnn.engine.layers.registry import LAYER_KINDS
 from fastnn.engine.loss import Loss
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.trainer import Trainer
+from fastnn.layers.bidirectional import is_recurrent
 from fastnn.layers.chain import Chain
+from fastnn.layers.embedding import steps_to_keep
 from fastnn.runtime.threads import effective_n_threads
 
 from . import plain_layers
@@ -20,15 +23,21 @@ from .measuring import _Tracked, figures
 
 #: What is read: maps, and as many positions in a sequence.
 BATCH_SIZE, MAP, SEQUENCE, RATE = 32, (28, 28, 32), (784, 32), 1e-5
+TOKENS = (SEQUENCE[0], 1)
 #: Layers with the arguments that they need. All others are timed as they are by default.
 LAYERS = [
     layers.Activation("tanh"),
+    layers.Bidirectional(layers.GRU(64)),
     layers.Conv1D(64, 3, padding="same"),
     layers.Conv2D(64, 3, padding="same"),
     layers.Dense(128),
     layers.Dropout(0.5),
+    layers.Embedding(10_000, 32),
+    layers.GRU(64),
+    layers.LSTM(64),
     layers.Rescaling(0.5, 0.1),
     layers.Reshape((14, 56, 32)),
+    layers.SimpleRNN(64),
 ]
 GIVEN = {type(layer).__name__: layer for layer in LAYERS}
 BY_NAME = {name: GIVEN.get(name) or getattr(layers, name)() for name in layers.__all__ if name != "Layer"}
@@ -38,13 +47,23 @@ class _Work:
     """A network of one of the layers, and a batch."""
 
     def __init__(self, layer, dtype, batch_size=BATCH_SIZE):
-        self.shape = SEQUENCE if layer.reads == "sequence" else MAP
-        before = layers.Conv1D(32, 1) if layer.reads == "sequence" else layers.Conv2D(32, 1)
+        rng, embeds = np.random.default_rng(0), isinstance(layer, layers.Embedding)
+        self.shape = TOKENS if embeds else SEQUENCE if layer.reads == "sequence" else MAP
+        before = [layers.Conv1D(32, 1) if layer.reads == "sequence" else layers.Conv2D(32, 1)]
+        if layer.comes_after is not None:  # it reads X itself
+            before = []
         after = [layers.Flatten()] if len(layer.output_shape(self.shape)) == 2 else []  # one vector for each sample
-        self.chain = Chain((before, layer, *after), self.shape, 1)
+        if layer.removes_steps:
+            after = [layers.Dense(32)]
+        self.chain = Chain((*before, layer, *after), self.shape, 1)
         self.weights = self.chain.initial_weights(np.random.RandomState(0), self.chain.gain())
-        rng = np.random.default_rng(0)
-        self.X, self.y = rng.random((batch_size, *self.shape)).astype(dtype), rng.random((batch_size, 1)).astype(dtype)
+        shape = batch_size, *self.shape
+        self.X = (rng.integers(layer.input_dim, size=shape) if embeds else rng.random(shape)).astype(dtype)
+        n_outputs = batch_size
+        if layer.removes_steps:
+            self.X[rng.random(shape[:2]) < 0.25] = layer.mask_value
+            n_outputs = np.count_nonzero(layer.steps_to_keep(self.X))
+        self.y = rng.random((n_outputs, 1)).astype(dtype)
         self.dtype = np.dtype(dtype)
         self.make()
         self.forward()  # threads started, memory touched
@@ -54,9 +73,10 @@ class _Work:
         """Of the products, for a batch: three for each layer but the first, which carries no error back."""
         products = []
         for link, shapes in zip(self.chain.links, self.chain.weight_shapes(), strict=True):
-            if "kernel" in shapes:
-                positions = np.prod(link.output_shape[:-1], dtype=float)
-                products.append(positions * np.prod(shapes["kernel"]))
+            kernels = [shape for name, shape in shapes.items() if name.endswith("kernel")]
+            if kernels:
+                by_position = link.input_shape if is_recurrent(link.layer) else link.output_shape
+                products.append(np.prod(by_position[:-1], dtype=float) * sum(map(np.prod, kernels)))
         return 2 * len(self.X) * (3 * sum(products) - products[0])
 
 
@@ -75,13 +95,19 @@ class _Fastnn(_Work):
             self.n_threads,
             dropout=self.chain.dropout,
         )
-        self.rows, self.order = self.X.reshape(len(self.X), -1), np.arange(len(self.X))
+        self.order = np.arange(len(self.X))
+
+    def rows(self):
+        if None not in self.chain.input_shape:
+            return self.X.reshape(len(self.X), -1)
+        sequences = Sequences.from_array(self.X)
+        return sequences.kept(steps_to_keep(self.chain.layers, sequences.values))
 
     def forward(self):
-        return self.network.forward(self.rows, self.n_threads)
+        return self.network.forward(self.rows(), self.n_threads)
 
     def step(self):
-        self.trainer.run(self.rows, self.y, self.order)
+        self.trainer.run(self.rows(), self.y, self.order)
 
 
 class _Numpy(_Work):
@@ -92,9 +118,9 @@ class _Numpy(_Work):
             part = plain_layers.make(link.layer, shape, rng, self.dtype)
             if part is None:
                 raise NotImplementedError(f"nobody wrote {type(link.layer).__name__} in NumPy yet")
-            if weights:
-                W, b, *_ = weights.values()
-                part.W[:], part.b[:] = W.reshape(part.W.shape), b
+            if weights:  # of which state is at the end
+                for own, given in zip(part.arrays, weights.values(), strict=False):
+                    own[:] = given.reshape(own.shape)
             self.parts.append(part)
         self.parts[-1].relu = False  # the output layer
         self.maps = self.X.reshape(len(self.X), *(1,) * (3 - len(self.shape)), *self.shape)
@@ -108,7 +134,7 @@ class _Numpy(_Work):
 
     def step(self):
         self._train(True)
-        delta = (self.forward() - self.y) / self.dtype.type(len(self.X))
+        delta = (self.forward() - self.y) / self.dtype.type(len(self.y))
         for part in self.parts[:0:-1]:
             delta = part.back(delta)
         self.parts[0].back(delta, further=False)
@@ -184,6 +210,16 @@ def torch_modules(layer, shape, torch):
             return [nn.AdaptiveAvgPool2d(1)]
         case "Flatten":
             return [nn.Flatten()]
+        case "Embedding":
+            first, last = Function(lambda x: x[:, 0, 0].long()), Function(lambda x: x.transpose(1, 2).unsqueeze(2))
+            return [first, nn.Embedding(layer.input_dim, layer.output_dim), last]
+        case "SimpleRNN" | "GRU" | "LSTM" | "Bidirectional":
+            both = name == "Bidirectional"
+            cells = layer.layer if both else layer
+            module = getattr(nn, type(cells).__name__.removeprefix("Simple"))
+            first = Function(lambda x: x[:, :, 0].transpose(1, 2))
+            last = Function(lambda made: (made[1][0] if module is nn.LSTM else made[1]).transpose(0, 1).flatten(1))
+            return [first, module(shape[-1], cells.units, batch_first=True, bidirectional=both), last]
         case "Reshape":  # of rows and columns
             height, width, channels = layer.target_shape
             return [Function(lambda x: x.reshape(len(x), channels, height, width))]
@@ -217,10 +253,10 @@ class Layers:
 
 
 class Figures(_Tracked):
-    """What a step of a convolution comes to, on all threads."""
+    """What a step of a convolution and of cells comes to, on all threads."""
 
     param_names = ("layer", "dtype")
-    params = (["Conv2D"], DTYPES)
+    params = (["Conv2D", "GRU", "LSTM"], DTYPES)
 
     def setup_cache(self):
         return {(layer, dtype): self._measured(layer, dtype) for layer in self.params[0] for dtype in DTYPES}

@@ -8,13 +8,20 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from . import plain_recurrent
+from .plain_recurrent import Learnt
 
-class _Learnt:
-    """A layer with arrays W and b, and their gradients."""
 
-    def step(self, rate):
-        self.W -= rate * self.grad_W
-        self.b -= rate * self.grad_b
+class _Learnt(Learnt):
+    """A layer whose arrays are W and b."""
+
+    @property
+    def arrays(self):
+        return self.W, self.b
+
+    @property
+    def grads(self):
+        return self.grad_W, self.grad_b
 
 
 class Dense(_Learnt):
@@ -216,4 +223,4 @@ def make(layer, shape, rng, dtype):
             return Elementwise(lambda x: x * scale + offset, lambda x, out: scale)
         case "Dropout":
             return Dropout(layer.rate, rng)
-    return None
+    return plain_recurrent.make(layer, channels, dtype)

@@ -54,8 +54,13 @@ def refusal(capsys, *arguments):
 
 QUICK = ["--hidden", "8", "--epochs", "1", "--threads", "1"]
 CONV = ["train", "conv", "--filters", "2,3", "--epochs", "1", "--threads", "1"]
+RECURRENT = ["train", "recurrent", "--units", "4", "--epochs", "1", "--threads", "1"]
 #: Options that train a small network of each kind.
-SMALL = {"mlp": ["train", "mlp", "--hidden", "8"], "conv": ["train", "conv", "--filters", "4"]}
+SMALL = {
+    "mlp": ["train", "mlp", "--hidden", "8"],
+    "conv": ["train", "conv", "--filters", "4"],
+    "recurrent": ["train", "recurrent", "--units", "8"],
+}
 
 
 # -- as users run it --------------------------------------------------------------------------------------------------
@@ -67,7 +72,7 @@ def run(*arguments, **settings):
     )
 
 
-@pytest.mark.parametrize("words", [[], ["train", "conv", "--filters", "16,32"]], ids=" ".join)
+@pytest.mark.parametrize("words", [[], ["train", "conv", "--filters", "16,32"], ["train", "recurrent"]], ids=" ".join)
 def test_digits_and_saved_model(tmp_path, words):
     file = tmp_path / "model.safetensors"
     done = run(*words, "--epochs", "12", "--threads", "1", "--save", str(file))
@@ -87,7 +92,9 @@ def test_digits_and_saved_model(tmp_path, words):
     assert os.listdir(tmp_path) == ["model.safetensors"]
 
 
-@pytest.mark.parametrize(("words", "size"), [([], "hidden"), (["train", "conv"], "filters")])
+@pytest.mark.parametrize(
+    ("words", "size"), [([], "hidden"), (["train", "conv"], "filters"), (["train", "recurrent"], "units")]
+)
 def test_help(capsys, words, size):
     assert main([*words, "--help"]) == 0
     out = capsys.readouterr().out
@@ -162,6 +169,16 @@ def test_convolutions_of_mnist(tmp_path, contents, capsys):
     assert re.search(r"^test accuracy +1.0000$", out, re.MULTILINE)
     assert main([*CONV, "--data", folder, "--filters", "2"]) == 0
     assert "network Conv2D(2, 3), MaxPooling2D(), Dropout(0.5), 3 units" in capsys.readouterr().out
+
+
+def test_rows_of_mnist(tmp_path, contents, capsys):
+    folder = write(tmp_path, contents)
+    arguments = ["train", "recurrent", "--data", folder, "--epochs", "15", "--batch-size", "8", "--threads", "1"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "90 images to train on, 30 to test, 6 x 5 pixels each" in out
+    assert "network GRU(128) over the rows of an image, 3 units, softmax; adam, batches of 8, float32" in out
+    assert re.search(r"^test accuracy +1.0000$", out, re.MULTILINE)
 
 
 def test_images_that_are_too_small_for_convolutions(tmp_path, contents, capsys):
@@ -254,6 +271,7 @@ def test_one_class_only(tmp_path, contents, capsys):
         (["--hidden", "9,0"], "--hidden must be integers from 1 to 1048576 with commas between them, got '9,0'"),
         (["--solver", "lbfgs"], "--solver must be one of sgd, rmsprop, adam, got 'lbfgs'"),
         ([*CONV, "--filters", "0"], "--filters must be integers from 1 to 1048576 with commas between them, got '0'"),
+        ([*RECURRENT, "--units", "0"], "--units must be from 1 to 65536, got 0"),
     ],
 )
 def test_messages_name_the_option_the_rule_and_what_was_given(capsys, arguments, rule):
@@ -297,6 +315,7 @@ def test_network_beyond_memory(capsys, monkeypatch):
         monkeypatch.setattr(estimator, "partial_fit", fail)
     assert "not enough memory for a network with hidden layers 8" in refusal(capsys, *QUICK)
     assert "not enough memory for a network with filters 2,3" in refusal(capsys, *CONV)
+    assert "not enough memory for a network with 4 recurrent units" in refusal(capsys, *RECURRENT)
 
 
 def test_diverging_training(capsys, monkeypatch):
@@ -370,6 +389,9 @@ def test_flops():
     forward = [26 * 26 * 32 * 9, 11 * 11 * 64 * 9 * 32, 1600 * 10]
     assert flops(trainable.Conv, [], (28, 28), 10) == 2 * (3 * sum(forward) - forward[0])
     assert flops(trainable.Conv, ["--filters", "2"], (2, 2), 3) == 2 * (2 * 4 * 9 * 2 + 3 * 2 * 3)  # with a border
+    of_rows, of_states = 28 * 3 * 128 * 28, 28 * 3 * 128 * 128
+    recurrent = flops(trainable.Recurrent, ["--units", "128"], (28, 28), 10)
+    assert recurrent == 2 * (2 * of_rows + 3 * of_states + 3 * 128 * 10)
 
 
 # -- saving -----------------------------------------------------------------------------------------------------------

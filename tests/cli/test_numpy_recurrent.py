@@ -1,4 +1,4 @@
-"""The recurrent network in NumPy with which fastnn is compared is correct."""
+"""The recurrent network in NumPy with which fastnn is compared is correct, and the same network as fastnn's."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,9 @@ from recurrent_reference import recurrent
 from scipy.special import softmax
 from sklearn.datasets import load_digits
 
+from fastnn import SequentialClassifier
 from fastnn.cli.numpy_recurrent import NumpyRecurrent
+from fastnn.layers import GRU
 
 N_STEPS, N_FEATURES, UNITS, N_CLASSES = 6, 4, 5, 3
 
@@ -16,8 +18,8 @@ def samples(rng):
     return rng.normal(size=(30, N_STEPS, N_FEATURES)), rng.integers(N_CLASSES, size=30)
 
 
-def network(dtype=np.float64, **settings):
-    return NumpyRecurrent(N_FEATURES, UNITS, N_CLASSES, dtype=dtype, random_state=0, **settings)
+def network(dtype=np.float64, random_state=0, **settings):
+    return NumpyRecurrent(N_FEATURES, UNITS, N_CLASSES, dtype=dtype, random_state=random_state, **settings)
 
 
 def test_predictions_are_those_of_the_reference(samples, rng):
@@ -40,6 +42,30 @@ def test_gradient_is_that_of_finite_differences(samples, rng):
             losses.append(made.backward(X, y))
         made.parameters[i] = here
         assert grad[i] == pytest.approx((losses[0] - losses[1]) / (2 * step), rel=1e-5, abs=1e-8)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam"])
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 2e-4), (np.float64, 1e-10)])
+def test_trains_as_fastnn_does(samples, solver, dtype, rtol):
+    """Both have the same initial weights, batches (the last one is smaller), losses, and final weights."""
+    X, y = samples[0].astype(dtype), samples[1]
+    baseline = network(dtype, np.random.RandomState(0), solver=solver, learning_rate=0.002, batch_size=8)
+    model = SequentialClassifier(
+        [GRU(UNITS)],
+        solver=solver,
+        alpha=0,
+        learning_rate_init=0.002,
+        batch_size=8,
+        random_state=np.random.RandomState(0),
+    )
+    for _ in range(5):
+        model.partial_fit(X, y, classes=range(N_CLASSES))
+        assert baseline.train_epoch(X, y) == pytest.approx(model.loss_, rel=rtol)
+    np.testing.assert_allclose(baseline.predict_proba(X), model.predict_proba(X), rtol=100 * rtol)
+    learnt = [array for of_layer in model.weights_ for array in of_layer.values()]
+    for ours, numpys in zip(learnt, baseline.arrays, strict=True):
+        assert ours.dtype == numpys.dtype == dtype
+        np.testing.assert_allclose(numpys, ours, rtol=100 * rtol, atol=10 * rtol)
 
 
 def test_initial_weights_are_keras_s():

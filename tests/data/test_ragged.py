@@ -80,6 +80,17 @@ def test_list_columns_of_polars():
         assert sequences.dtype == np.int16
     assert as_sequences(pl.Series([1, 2])) is None
     assert as_sequences(pl.DataFrame({"a": [1], "b": [2]})) is None
+    assert as_sequences(pl.DataFrame({"a": [1], "b": [[2]]})) is None
+
+
+def test_list_columns_of_several_features(rng):
+    """As a table gives them that is grouped by sequences."""
+    frame = pl.DataFrame({"of": ["a", "b", "a"], "x": [1, 2, 3], "y": [0.5, 1.5, 2.5]})
+    grouped = frame.group_by("of", maintain_order=True).agg("x", "y").drop("of")
+    steps = [[[1, 0.5], [3, 2.5]], [[2, 1.5]]]
+    check_equal(as_sequences(grouped), steps)
+    pa = pytest.importorskip("pyarrow")
+    check_equal(as_sequences(pa.table({"x": [[7], [1, 3], [2]], "y": [[7], [0.5, 2.5], [1.5]]})[1:]), steps)
 
 
 def test_list_columns_of_polars_are_not_copied(rng):
@@ -116,6 +127,10 @@ def test_list_columns_of_arrow():
         (pl.Series([[1.0], [2.0, None]]), r"X\[1\] must be numbers, got null"),
         (pl.Series([["a"], ["b"]]), "X must be numbers"),
         (pl.Series([[[1, 2], [3]], [[3, 5]]]), r"X must have steps of one number of features, .*, got \[1 2\]"),
+        (
+            pl.DataFrame({"a": [[1], [2]], "b": [[1], [2, 3]]}),
+            r"X\[1\] must have 1 step in each column, as in the first one, got 2 in column 1",
+        ),
         (pl.Series([], dtype=pl.List(pl.Int64)), "X must have at least 1 sequence, got 0"),
     ],
 )

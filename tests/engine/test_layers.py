@@ -72,7 +72,8 @@ def by_layer(network, weights):
 
 
 def make_data(network, rng, n=N):
-    return rng.normal(size=(n, network.sizes[0])), rng.normal(size=(n, network.sizes[-1]))
+    X = reference.random_samples(network.input_shape, network.description, rng, n)
+    return X, rng.normal(size=(n, network.sizes[-1]))
 
 
 def make_trainer(network, optimizer="adam", batch_size=BATCH_SIZE, **settings):

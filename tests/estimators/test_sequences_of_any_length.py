@@ -10,10 +10,10 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastnn import SequentialClassifier, SequentialRegressor
+from fastnn import SequentialClassifier, SequentialRegressor, load, save
 from fastnn.data.ragged import Sequences, as_objects
-from fastnn.layers import Conv1D, Conv2D, Dense, Embedding, Flatten, GlobalAveragePooling1D, Masking
-from fastnn.sequences import PerStep
+from fastnn.layers import GRU, Conv1D, Conv2D, Dense, Embedding, Flatten, GlobalAveragePooling1D, Masking
+from fastnn.sequences import PerStep, from_padded
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -206,8 +206,14 @@ def test_what_is_refused_in_fit(layers, X, message):
 
 def test_what_is_refused_of_a_network_of_one_length():
     model = SequentialRegressor([Conv1D(3, 1), GlobalAveragePooling1D()], max_iter=1).fit(X_FIXED, [1, 2, 3])
-    with pytest.raises(ValueError, match=r"X must have shape \(n_samples, 4, 3\), as in fit, got sequences of 2 to 4"):
-        model.predict(X_RAGGED)
+    of_any_length = "fit on a list for sequences of any length"
+    for X, got in (
+        (X_RAGGED, f"sequences of 2 to 4 steps: {of_any_length}"),
+        (X_FIXED[:, :3], rf"\(n_samples, 3, 3\): {of_any_length}"),
+        (X_FIXED[0], r"\(n_samples, 3\): pass X\[None\] if this is one sample"),
+    ):
+        with pytest.raises(ValueError, match=rf"X must have shape \(n_samples, 4, 3\), as in fit, got {got}"):
+            model.predict(X)
     with pytest.raises(ValueError, match=r"X must have shape \(n_samples, 4, 3\), as in fit, got \(n_samples, 4, 2\)"):
         model.predict(list(X_FIXED[..., :2]))
     with pytest.raises(ValueError, match="y must have one target for each sample"):
@@ -219,11 +225,9 @@ def test_what_is_refused_of_a_network_of_one_length():
 
 
 def test_what_is_refused_of_a_network_of_any_length(X, y):
-    layers = [Masking(99.0), Dense(6), GlobalAveragePooling1D()]
-    skip_unless_built(layers)
-    model = SequentialClassifier(layers, **SETTINGS).fit(X, y)
+    model = SequentialClassifier([GRU(4)], **SETTINGS).fit(X, y)
     for other, got in (
-        (X[0], r"\(n_samples, n_steps\): pass X\[None\] if this is one sample"),
+        (X[0], r"\(n_samples, n_steps\): pass \[X\] if this is one sample"),
         (np.ones((3, 5, 2)), r"\(n_samples, n_steps, 2\)"),
         ([np.ones((3, 2)), np.ones((4, 2))], r"\(n_samples, n_steps, 2\)"),
         (np.ones((3, 5, 5, 3)), r"\(n_samples, 5, 5, 3\)"),
@@ -232,6 +236,53 @@ def test_what_is_refused_of_a_network_of_any_length(X, y):
             model.predict(other)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         model.fit(X, y[:-1])
+
+
+@pytest.mark.parametrize("X", [X_FIXED, X_FIXED[..., 0]], ids=["steps", "series"])
+def test_padding_with_nan_is_advised_on(X):
+    X, y = X.copy(), [0, 1, 0]
+    model = SequentialClassifier([GRU(4)], max_iter=1).fit(X, y)
+    X[1, 3] = np.nan
+    advice = r"Input X contains NaN\. If sequences are padded with it, pass fastnn.sequences.from_padded\(X\)\.$"
+    for call in lambda: clone(model).fit(X, y), lambda: model.predict(X):
+        with pytest.raises(ValueError, match=advice):
+            call()
+    model.fit(from_padded(X), y)
+
+
+def test_input_shape_of_any_length(tmp_path, X, y):
+    """A network that is fitted on an array of one length, or on a table, then predicts sequences of any."""
+    same = np.stack([each[:7] for each in X])
+    model = SequentialClassifier([GRU(4)], input_shape=(None, 3), **SETTINGS).fit(same, y)
+    assert model.input_shape_ == (None, 3)
+    assert bits(model, X) == bits(clone(model).set_params(input_shape=None).fit(list(same), y), X)
+    table = SequentialClassifier([GRU(4)], input_shape=(None, 1), **SETTINGS).fit(same[..., 0], y)
+    assert bits(table, same[..., 0]) == bits(table, list(same[..., 0]))
+    for each, samples in (model, X), (table, [series[:, 0] for series in X]):
+        save(each, tmp_path / "model")
+        assert bits(load(tmp_path / "model"), samples) == bits(each, samples)
+    with pytest.raises(
+        ValueError, match=r"X must have shape \(n_samples, n_steps, 2\), as input_shape says, got .*, 3"
+    ):
+        SequentialClassifier([GRU(4)], input_shape=(None, 2)).fit(X, y)
+    with pytest.raises(ValueError, match=r"X must have shape \(n_samples, n_steps, 2\), as input_shape says, got"):
+        SequentialClassifier([GRU(4)], input_shape=(None, 2)).fit(same[..., 0], y)
+    with pytest.raises(ValueError, match=r"layers must have one that reads sequences"):
+        SequentialClassifier([Dense(4)], input_shape=(None, 3)).fit(same, y)
+
+
+def test_networks_of_given_weights(X, y):
+    model = SequentialClassifier([GRU(4)], **SETTINGS).fit(X, y)
+    made = SequentialClassifier.from_weights([GRU(4)], model.weights_, input_shape=(None, 3))
+    assert bits(made, X) == bits(model, X)
+    assert not hasattr(made, "n_features_in_")
+    with pytest.raises(ValueError, match=r"input_shape must be a tuple of integers, or \(None, channels\), for layers"):
+        SequentialClassifier.from_weights([GRU(4)], model.weights_)
+
+
+def test_weights_of_steps_where_there_is_a_target_for_each_sequence(X, y):
+    with pytest.raises(ValueError, match=r"sample_weight must have one weight for each sample, .*, got some"):
+        SequentialClassifier([GRU(4)], **SETTINGS).fit(X, y, [np.ones(len(each)) for each in X])
 
 
 def test_divergence_names_gradients_that_explode(X, y):

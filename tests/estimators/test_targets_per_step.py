@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, train_test_split
 
-from fastnn import SequentialClassifier, SequentialRegressor
+from fastnn import SequentialClassifier, SequentialRegressor, load, save
 from fastnn.data.ragged import as_objects
 from fastnn.layers import GRU, Conv1D, Dense, Masking
 from fastnn.sequences import make_scorer
@@ -54,6 +54,20 @@ def test_results_have_the_form_of_X(X, y, layers):
     assert model.predict(same).shape == (40, 7)
     assert model.predict_proba(same).shape == (40, 7, 2)
     check_equal(model.predict(same), model.predict(list(same)))
+
+
+def test_files(tmp_path, X, y, layers):
+    """The number of outputs is that of a step, also where sequences have one length."""
+    same = np.stack([each[:7] for each in X])
+    two_columns = [each[:, :2] for each in X]
+    for model, samples in (
+        (SequentialClassifier(layers, **SETTINGS).fit(X, y), X),
+        (SequentialClassifier(layers, **SETTINGS).fit(same, [each[:7] for each in y]), same),
+        (SequentialRegressor(layers, **SETTINGS).fit(X, two_columns), X),
+    ):
+        save(model, tmp_path / "model")
+        loaded = load(tmp_path / "model")
+        check_equal(loaded.predict(samples), model.predict(samples))
 
 
 def test_forms_of_targets(X, y, layers):
@@ -223,6 +237,12 @@ def test_regressors(X):
     assert np.isfinite(quantiles.score(X, [each[:, 0] for each in X]))
     lbfgs = SequentialRegressor(layers, solver="lbfgs", max_iter=100, random_state=0).fit(X, y)
     assert lbfgs.score(X, y) > 0.5
+
+
+def test_targets_of_all_sequences_in_one_array(X, y):
+    message = "y must have a target for each step, got those of all sequences in one array: pass a list with an array"
+    with pytest.raises(ValueError, match=message):
+        SequentialClassifier(STEPS["rnn"], **SETTINGS).fit(X, np.concatenate(y))
 
 
 def test_what_is_refused(X, y):

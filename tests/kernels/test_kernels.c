@@ -164,6 +164,7 @@ static const struct {
     TEST(rescale),
     TEST(batch_norm),
     TEST(recurrent_cells),
+    TEST(embedding),
 };
 
 /* vmath_accuracy.c's main, compiled as each table's kernels are. */

@@ -174,12 +174,19 @@ OF_KINDS_OF_LAYERS = {
     "an offset that is no number": lambda: network_of("rescaling", 1.0, "0"),
     "another number of numbers": lambda: network_of("reshape", (5, 2)),
     "a shape that is no tuple": lambda: network_of("reshape", 12),
+    "a shape for sequences of any length": lambda: network_of("reshape", (5, 2), shape=(None, 2)),
+    "a sequence too short for a layer": lambda: network_of("max_pooling", (3,), shape=(None, 2)).forward(
+        Sequences.from_list([[[1.0, 2.0]] * 4, [[1.0, 2.0]] * 2]), 1
+    ),
     "an epsilon of 0": lambda: network_of("layer_normalization", 0.0),
     "pooling of vectors": lambda: network_of("max_pooling", (2,), shape=(12,)),
     "global pooling of vectors": lambda: network_of("global_average_pooling", shape=(12,)),
     "a pool_size of another rank": lambda: network_of("max_pooling", (2, 2)),
     "a pool_size of 2**31": lambda: network_of("max_pooling", (2**16, 2**15), shape=(4, 4, 1)),
     "a pool_size beyond the input": lambda: network_of("average_pooling", (7,)),
+    "no vectors": lambda: network_of("embedding", 9, 0, shape=(6, 1)),
+    "two tokens at a step": lambda: network_of("embedding", 9, 3),
+    "more tokens than float32 counts": lambda: Network([("embedding", 2**24 + 1, 1)], (6, 1), "identity", "float32"),
     "an unknown padding of windows": lambda: network_of("average_pooling", (2,), None, "full"),
 }
 

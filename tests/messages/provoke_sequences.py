@@ -10,7 +10,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from fastnn import SequentialRegressor
 from fastnn.data.per_step import Steps
 from fastnn.data.ragged import Sequences, as_sequences
-from fastnn.layers import Conv1D, GlobalAveragePooling1D
+from fastnn.layers import GRU, Conv1D, GlobalAveragePooling1D
 from fastnn.sequences import PerStep, from_frame, from_padded, make_scorer
 
 STEPS = Steps(np.array([2, 1]))
@@ -41,6 +41,7 @@ OF_X = {
     "an empty list of a column": lambda: as_sequences(pl.Series([[1], []])),
     "null for a number": lambda: as_sequences(pl.Series([[1], [2, None]])),
     "lists of several lengths": lambda: as_sequences(pl.Series([[[1, 2], [3]]])),
+    "columns of several lengths": lambda: as_sequences(pl.DataFrame({"a": [[1], [2]], "b": [[1], [2, 3]]})),
     "an Arrow array with a null": lambda: as_sequences(Arrow([1, 2, 3], null=1)),
 }
 OF_STEPS = {

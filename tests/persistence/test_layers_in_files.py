@@ -50,9 +50,8 @@ def example(request):
 
 @pytest.fixture
 def data(example, rng):
-    n_features = int(np.prod(example[0]))
     n_outputs = int(np.prod(make_layers(example[1], example[0])[-1].output_shape))
-    return rng.normal(size=(60, n_features)), rng.normal(size=(60, n_outputs))
+    return reference.random_samples(*example, rng, 60), rng.normal(size=(60, n_outputs))
 
 
 def chain(example, **parameters):

@@ -74,5 +74,18 @@ def test_whole_networks_are_timed(module):
     assert {"convnet", "lenet"} <= set(convnets.NETWORKS)
     for name in convnets.NETWORKS:
         assert convnets.made("fastnn", name)[0].ndim == 4
-    with pytest.raises(NotImplementedError, match="dense layers only, or convolutions with max pooling"):
+    with pytest.raises(NotImplementedError, match="dense layers only, convolutions with max pooling, or"):
         convnets.made("numpy", "lenet")
+
+
+def test_whole_networks_over_sequences_are_timed(module):
+    networks = module("recurrent_networks")
+    assert {"gru", "lstm", "rnn", "bigru", "adding"} == set(networks.NETWORKS)
+    assert {"vowels", "lengths", "reviews_conv", "reviews_gru"} == set(networks.OF_ANY_LENGTH)
+    for name in "gru", "adding", "vowels":
+        X, train, predict = networks.made("fastnn", name)
+        train(1)
+        assert len(predict(X)) == len(X)
+        assert len(predict(X[:1])) == 1
+    X, _, predict = networks.made("numpy", "gru")
+    assert len(predict(X)) == networks.N_SAMPLES

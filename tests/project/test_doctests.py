@@ -1,4 +1,4 @@
-"""Every example runs: those in docstrings, in Python and in Cython, and those of the README."""
+"""Every example runs: those in docstrings, in Python and in Cython, those of the README, and those of docs/."""
 
 import doctest
 import importlib
@@ -34,16 +34,31 @@ def test_examples_in_docstrings(name):
     assert outcome.attempted > 0 or name not in WITH_EXAMPLES  # else the examples are no longer found
 
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+GUIDES = sorted(path.name for path in (ROOT / "docs").glob("*.md") if "```python" in path.read_text())
+
+
+def run_examples(page):
+    """Run a page's examples one after the other, as a reader would. Returns the names that they define."""
+    examples = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(examples) >= 6
+    names = {}
+    for example in examples:
+        exec(compile(example, str(page), "exec"), names)
+    return names
 
 
 @pytest.mark.skipif(not README.exists(), reason="the README is in the repository only")
 def test_examples_of_the_readme(tmp_path, monkeypatch):
-    """One after the other, as a reader would run them; a warning is an error."""
+    """A warning is an error."""
     monkeypatch.chdir(tmp_path)
-    examples = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(examples) >= 6
-    names = {}
-    for example in examples:
-        exec(compile(example, str(README), "exec"), names)
+    names = run_examples(README)
     assert names["convnet"].score(names["test"], names["digits_test"]) > 0.97
+    assert names["tagger"].score(names["walks"], names["levels"]) > 0.9
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_examples_of_guides(guide):
+    names = run_examples(ROOT / "docs" / guide)
+    assert names["forecaster"].score(names["past"], names["following"]) > 0.8

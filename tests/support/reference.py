@@ -316,13 +316,13 @@ def keras_weights(arrays, cell, n_directions, use_bias=True):
 
 def recurrent_pass(
     batch, arrays, cell, units, activation, recurrent_activation, return_sequences, direction, dropout,
-    recurrent_dropout, use_bias=True, trainable=True,
+    recurrent_dropout, use_bias=True, trainable=True, **states,
 ):  # fmt: skip
     """What a recurrent layer of the engine makes of sequences, without dropout: a Pass of recurrent_reference.py."""
     from recurrent_reference import RECURRENT_LAYERS  # which needs this module
 
     kind = {"simple": "simple_rnn"}.get(cell, cell)
-    settings = {"activation": activation, "return_sequences": return_sequences}
+    settings = {"activation": activation, "return_sequences": return_sequences, **states}
     if cell != "simple":
         settings["recurrent_activation"] = recurrent_activation
     if direction in ("forward", "backward"):
@@ -334,6 +334,12 @@ def recurrent_pass(
 
 def _recurrent(x, weights, *settings):
     made = np.array(recurrent_pass(list(x), weights, *settings).values)
+    return made, made, weights
+
+
+def _embedding(x, weights, input_dim, output_dim, trainable=True):
+    (vectors,) = weights
+    made = vectors[x[..., 0].astype(int)]
     return made, made, weights
 
 
@@ -537,6 +543,25 @@ LAYERS = {
             ),
         ],
     ),
+    "embedding": (
+        _embedding,
+        [
+            ((4, 1), [("embedding", 9, 3), ("global_average_pooling",), ("dense", 2, "identity")]),
+            # More tokens than one task of a step has, and more channels than a panel.
+            ((1, 1), [("embedding", 140, 35), ("reshape", (35,), "tanh"), ("dense", 2, "identity")]),
+            (
+                (5, 1),
+                [
+                    ("embedding", 7, 20),
+                    ("convolution", 3, (3,), (1,), "valid", (1,), 1, "tanh"),
+                    ("reshape", (9,)),
+                    ("dense", 2, "identity"),
+                ],
+            ),
+            ((3, 1), [("embedding", 5, 4, False), ("dense", 3, "tanh"), ("reshape", (9,))]),
+            ((2, 1), [("embedding", 6, 4), ("reshape", (8,))]),
+        ],
+    ),
     "layer_normalization": (
         _layer_normalization,
         [
@@ -556,6 +581,14 @@ LAYERS = {
         ],
     ),
 }
+
+
+def random_samples(input_shape, description, rng, n):
+    """Rows that the first layer can read."""
+    n_features, (kind, *settings) = math.prod(input_shape), description[0]
+    if kind == "embedding":
+        return rng.integers(0, settings[0], (n, n_features)).astype(float)
+    return rng.normal(size=(n, n_features))
 
 
 def through_layers(description, weights, x, training=True, masks=None):

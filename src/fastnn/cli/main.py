@@ -1,4 +1,4 @@
-"""python -m fastnn [train [mlp | conv] | bench | info]: finds the command, and turns its errors into an exit status."""
+"""python -m fastnn [train [mlp | conv | recurrent] | bench | info]: runs a command; errors become an exit status."""
 
 import os
 import sys

@@ -213,7 +213,7 @@ def demonstrate(kind, options):
     batch_size = min(options.batch_size, len(data.X))
     learning_rate = options.learning_rates[options.solver]
     print(f"{data.name}: {len(data.X)} images to train on, {len(data.X_test)} to test, {network.pixels} pixels each")
-    print(f"network {network.described}, ReLU and softmax; {options.solver}, batches of {batch_size}, float32")
+    print(f"network {network.described}; {options.solver}, batches of {batch_size}, float32")
 
     data = Data(data.name, network.samples(data.X), data.y, network.samples(data.X_test), data.y_test)
     model = network.model(

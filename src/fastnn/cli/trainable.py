@@ -3,10 +3,12 @@
 from itertools import pairwise
 
 import fastnn
-from fastnn.cli.arguments import CommandError, integers
+from fastnn.cli.arguments import CommandError, integer, integers
 from fastnn.cli.numpy_convnet import KERNEL_SIZE, POOL_SIZE, NumpyConvnet
 from fastnn.cli.numpy_network import NumpyNetwork
-from fastnn.layers import Conv2D, Dropout, MaxPooling2D
+from fastnn.cli.numpy_recurrent import NumpyRecurrent
+from fastnn.layers import GRU, Conv2D, Dropout, MaxPooling2D
+from fastnn.layers.recurrent import MOST_UNITS
 
 # The largest number of units: the weights between two such layers still have an addressable number of bytes.
 MAX_UNITS = 2**20
@@ -29,7 +31,7 @@ class Mlp:
     Attributes
     ----------
     described, pixels : str
-        The network's layers, and the pixels of an image, as they are printed.
+        The network's layers and activations, and the pixels of an image, as they are printed.
     """
 
     estimator = fastnn.MLPClassifier
@@ -53,7 +55,8 @@ class Mlp:
     def __init__(self, options, image_shape, n_classes):
         # One output for each class. (For two classes fastnn has a single output: that makes hardly a difference here.)
         self.sizes = (image_shape[0] * image_shape[1], *options.hidden, n_classes)
-        self.pixels, self.described = str(self.sizes[0]), "-".join(map(str, self.sizes))
+        self.pixels = str(self.sizes[0])
+        self.described = f"{'-'.join(map(str, self.sizes))}, ReLU and softmax"
 
     @staticmethod
     def size(options):
@@ -118,7 +121,7 @@ class Conv:
             self.layers += [Conv2D(n, KERNEL_SIZE, padding=self.padding), MaxPooling2D(POOL_SIZE)]
         self.layers += [Dropout(self.dropout)] if self.dropout else []
         self.pixels = " x ".join(map(str, image_shape))
-        self.described = f"{', '.join(map(repr, self.layers))}, {n_classes} units"
+        self.described = f"{', '.join(map(repr, self.layers))}, {n_classes} units, ReLU and softmax"
 
     def _shapes(self):
         """The height and width of what each convolution and each pooling makes."""
@@ -152,5 +155,56 @@ class Conv:
         return training_flops([*multiply_adds, height * width * channels * self.n_classes])
 
 
+class Recurrent:
+    """Gated recurrent units, which read an image's rows one after the other, from the top to the bottom."""
+
+    estimator = fastnn.SequentialClassifier
+    usage = "train recurrent"
+
+    @staticmethod
+    def add_options(parser):
+        parser.add_argument(
+            "--units",
+            metavar="N",
+            type=integer(1, MOST_UNITS),
+            help="gated recurrent units, which read a row of pixels each step (64; with --data 128)",
+        )
+
+    defaults = (
+        {
+            "units": 64,
+            "epochs": 20,
+            "solver": "adam",
+            "learning_rates": LEARNING_RATES | {"adam": 0.005},  # as for convolutions
+        },
+        {"units": 128, "epochs": 5, "solver": "adam", "learning_rates": LEARNING_RATES},
+    )
+
+    def __init__(self, options, image_shape, n_classes):
+        self.n_steps, self.n_features = image_shape
+        self.units, self.n_classes = options.units, n_classes
+        self.layers = [GRU(self.units)]
+        self.pixels = " x ".join(map(str, image_shape))
+        self.described = f"{self.layers[0]!r} over the rows of an image, {n_classes} units, softmax"
+
+    @staticmethod
+    def size(options):
+        return f"{options.units} recurrent units"
+
+    def samples(self, images):
+        return images
+
+    def model(self, **parameters):
+        return fastnn.SequentialClassifier(self.layers, **parameters)
+
+    def baseline(self, *training):
+        return NumpyRecurrent(self.n_features, self.units, self.n_classes, *training)
+
+    def flops_per_sample(self):
+        # Three gates, each with a product with the row and one with the state.
+        of_row, of_state = (self.n_steps * 3 * self.units * n for n in (self.n_features, self.units))
+        return training_flops([of_row, of_state, self.units * self.n_classes])
+
+
 #: By their names; the first one is trained where none is named.
-NETWORKS = {"mlp": Mlp, "conv": Conv}
+NETWORKS = {"mlp": Mlp, "conv": Conv, "recurrent": Recurrent}

@@ -191,7 +191,7 @@ def as_sequences(X, name="X", numeric=True):
     if isinstance(X, Sequences):
         return X
     if package_of(X) in _COLUMNS:
-        column = _COLUMNS[package_of(X)](X, name)
+        column = _of_columns(X, name)
         return _readable(column, name) if column is not None and numeric else column
     listed = as_list(X)
     return None if listed is None else Sequences.from_list(listed, name, numeric)
@@ -347,9 +347,26 @@ def _in_columns(values, inner_lengths, name):
     return values.reshape(-1, inner_lengths[0])
 
 
-def _from_polars(X, name):
-    """Sequences from a polars Series of lists, or a frame with one such column; None for anything else."""
-    series = X.to_series() if hasattr(X, "width") and X.width == 1 else X
+def _of_columns(X, name):
+    """Sequences from a list column, or from a table with such for each feature; None for anything else."""
+    read = _COLUMNS[package_of(X)]
+    columns = X.get_columns() if hasattr(X, "get_columns") else getattr(X, "columns", [X])
+    features = [read(column, name) for column in columns]
+    if len(features) < 2 or any(each is None for each in features):
+        return features[0] if len(features) == 1 else None
+    first, *others = (each.lengths for each in features)
+    for i, lengths in enumerate(others, 1):
+        if (lengths != first).any():
+            row = int(np.argmax(lengths != first))
+            steps = f"{first[row]} step{'s' * int(first[row] != 1)}"
+            raise ValueError(
+                f"{name}[{row}] must have {steps} in each column, as in the first one, got {lengths[row]} in column {i}"
+            )
+    return Sequences(np.hstack([each.values[each.starts[0] : each.starts[-1]] for each in features]), starts_of(first))
+
+
+def _from_polars(series, name):
+    """Sequences from a polars Series of lists; None for anything else."""
     if not hasattr(series, "list") or not hasattr(series.dtype, "inner") or not hasattr(series.list, "len"):
         return None
     if not str(series.dtype).startswith("List"):  # arrays of one length are the rows of a table
@@ -369,9 +386,8 @@ def _from_polars(X, name):
     return Sequences(matrix, starts)
 
 
-def _from_arrow(X, name):
-    """Sequences from an Arrow array of lists, or a table with one such column; None for anything else."""
-    column = X.column(0) if hasattr(X, "num_columns") and X.num_columns == 1 else X
+def _from_arrow(column, name):
+    """Sequences from an Arrow array of lists; None for anything else."""
     column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
     if not hasattr(column, "offsets") or not hasattr(column, "values"):
         return None

@@ -49,8 +49,8 @@ def aligned_zeros(n, dtype):
     n_bytes = n * dtype.itemsize
     if n_bytes > sys.maxsize - CACHE_LINE:
         raise MemoryError(f"an array must have at most {sys.maxsize} bytes, got {n} numbers of type {dtype}")
-    buffer = np.zeros(n_bytes + CACHE_LINE, dtype=np.uint8)
-    offset = -buffer.ctypes.data % CACHE_LINE
+    cdef cnp.ndarray buffer = np.zeros(n_bytes + CACHE_LINE, dtype=np.uint8)
+    offset = -<size_t> cnp.PyArray_DATA(buffer) % CACHE_LINE
     return buffer[offset : offset + n_bytes].view(dtype)
 
 
@@ -87,7 +87,7 @@ def sample_arrays(X):
 
     `samples_of` reads them, and they must be kept alive as long as its result is used.
     """
-    if not sp.issparse(X):
+    if type(X) is np.ndarray or not sp.issparse(X):
         return X
     if X.format != "csr":  # CSC has the same three arrays
         raise TypeError(f"X must be an array or a CSR matrix, got a sparse matrix of format {X.format}")

@@ -11,7 +11,8 @@ from fastnn.engine.segment cimport Plan, Segment
 
 cdef book_parameters(Segment *segment, Network network, cnp.ndarray memories, Workspace space)
 cdef book_operations(Plan *plan, list phases, Workspace space)
-cdef book_layers(Plan *plan, Network network, list phases, int n_threads, Workspace space)
+cdef book_layers(Plan *plan, Network network, list phases, int n_threads, bint carries, Workspace space)
+cdef book_scratch(Plan *plan, Network network, int n_threads, list longest, Workspace space)
 cdef const uint32_t *book_signals(Plan *plan, Network network, Loss loss, tuple dropout, list phases, int n_threads,
                                   list batch_rows, list chunk_rows, Workspace space) except NULL
 cdef size_t packed_size_of(const Layer *layer) noexcept

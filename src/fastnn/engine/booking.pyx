@@ -4,8 +4,6 @@ A network, a loss, an optimizer and a batch size decide on all of it but a batch
 on a dense X, and on a sparse X whose entries are read by each run whose batches store more numbers than before.
 """
 
-import math
-
 import numpy as np
 
 cimport numpy as cnp
@@ -77,8 +75,11 @@ cdef book_operations(Plan *plan, list phases, Workspace space):
         (operation - 1).ends_phase = True
 
 
-cdef book_layers(Plan *plan, Network network, list phases, int n_threads, Workspace space):
-    """The layers, and what each needs for itself, as each thread sees them: it has scratch memory of its own."""
+cdef book_layers(Plan *plan, Network network, list phases, int n_threads, bint carries, Workspace space):
+    """The layers, and what each needs for itself, as each thread sees them.
+
+    carries: recurrent layers carry their states from batch to batch.
+    """
     cdef EngineLayer engine_layer
     cdef View *view
     cdef Layer *layer
@@ -107,15 +108,26 @@ cdef book_layers(Plan *plan, Network network, list phases, int n_threads, Worksp
         if layer.coupling != NULL:
             layer.sums_size = round_up(engine_layer.sums_size(), CACHE_LINE)
             layer.sums = space.zeros(most_parts * layer.sums_size, dtype)
-        scratch = engine_layer.scratch_size()
+        if carries and engine_layer.carried_size() > 0:
+            layer.carried_size = engine_layer.carried_size()
+            layer.carried = space.zeros(<object> plan.batch_size * layer.carried_size, dtype)
         for thread in range(n_threads if i >= plan.first_layer else 0):
             view = &plan.views[thread]
             view.layers[i], view.own[i] = layer[0], own[i]
-            view.layers[i].scratch = space.zeros(scratch, dtype) if scratch > 0 else NULL
             if layer.coupling != NULL:
                 view.layers[i].part_rows = <size_t *> space.zeros(most_parts, np.uintp)
                 view.layers[i].all_sums = space.zeros(layer.sums_size, dtype)
                 view.layers[i].all_gradients = space.zeros((1 + depth) * layer.part_size, dtype)
+
+
+cdef book_scratch(Plan *plan, Network network, int n_threads, list longest, Workspace space):
+    """The scratch memory of each thread's own. longest is the most steps of a sequence that each layer reads, or 0."""
+    cdef size_t i, size
+    cdef int thread
+    for i in range(plan.first_layer, plan.n_layers):
+        size = network.layers[i].scratch_size(longest[i])
+        for thread in range(n_threads):
+            plan.views[thread].layers[i].scratch = space.zeros(size, network.dtype) if size > 0 else NULL
 
 
 cdef const uint32_t *book_signals(Plan *plan, Network network, Loss loss, tuple dropout, list phases, int n_threads,
@@ -182,8 +194,8 @@ cdef book_signal(const Plan *plan, Signal *signal, EngineLayer layer, Network ne
             signal.delta = space.zeros(size, dtype)
         if keeps_input(activation):
             signal.kept = signal.sums = space.zeros(size, dtype)
-    if layer.memo_size() > 0 and (
-            layer.memo_has_masks() or any((name, i) in operations["rows"] for name in ("grad", "back"))):
+    going_back = {("grad", i), ("back", i)} & operations["rows"] | {("step", i)} & operations["team"]
+    if layer.memo_size() > 0 and (going_back or layer.memo_has_masks()):
         signal.memo_size = layer.memo_size()
         signal.memo = space.zeros((rows_below if layer.notes_inputs() else n_rows) * signal.memo_size, dtype)
     if signal.dropout > 0:

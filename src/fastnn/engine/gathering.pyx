@@ -1,19 +1,19 @@
 """Batches of X and of the targets, gathered from the samples of a run. Every thread gathers its share."""
 
 from libc.stddef cimport size_t
-from libc.stdint cimport intptr_t, uint32_t
+from libc.stdint cimport uint32_t
 
 from fastnn.engine.arrays cimport skip_samples
 from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples
 from fastnn.engine.layers.signal cimport Signal, n_tiles, row_of
 from fastnn.engine.loss cimport gather_targets
-from fastnn.engine.segment cimport Batch, BatchSource, GatheredBatch, Operation, Segment
+from fastnn.engine.segment cimport Batch, BatchSource, GatheredBatch, Operation, Segment, Window
 from fastnn.engine.threads.team cimport Share, Team, my_share
 
 
-cdef inline size_t output_row(const Segment *segment, size_t first, size_t sample) noexcept nogil:
+cdef inline size_t output_row(const Segment *segment, size_t batch, size_t sample) noexcept nogil:
     """The row of the outputs with which a sample of a batch begins: each has one, or one for each step."""
-    cdef const size_t *starts = starts_of(segment, first, segment.plan.n_layers)
+    cdef const size_t *starts = starts_of(segment, batch, segment.plan.n_layers)
     if starts != NULL:
         return starts[sample]
     return sample * segment.plan.views[0].signals[segment.plan.n_layers - 1].positions
@@ -21,39 +21,45 @@ cdef inline size_t output_row(const Segment *segment, size_t first, size_t sampl
 
 cdef size_t n_output_rows(const Segment *segment, const Batch *batch) noexcept nogil:
     """The number of rows of a batch's outputs."""
-    return output_row(segment, batch.first, batch.n_samples)
+    return output_row(segment, batch.number, batch.n_samples)
 
 
 cdef void gather_next(Segment *segment, const Batch *batch, const Operation *operation,
                       const Team *team) noexcept nogil:
     """Gather the next batch, beside this one."""
-    gather_batch(segment, batch.first + segment.plan.batch_size, 1 - batch.parity, team)
+    gather_batch(segment, batch.number + 1, 1 - batch.parity, team)
 
 
-cdef void gather_batch(Segment *segment, size_t first, size_t parity, const Team *team) noexcept nogil:
+cdef void gather_batch(Segment *segment, size_t batch, size_t parity, const Team *team) noexcept nogil:
     """Gather this thread's share of a batch's samples, in whole tiles, and their targets."""
     cdef const fastnn_kernels *kernels = segment.plan.kernels
     cdef const BatchSource *source = &segment.source
     cdef GatheredBatch *gathered = &segment.gathered[parity]
     cdef Signal *signal = &gathered.signal
     cdef size_t sample, n
+    cdef Window window
     cdef Share mine
-    if first >= source.n_rows:
+    if batch >= source.n_batches:
         return
-    n = min(segment.plan.batch_size, source.n_rows - first)
-    mine = my_share(team, n_tiles(kernels, n))
+    window = window_of(segment, batch)
+    mine = my_share(team, n_tiles(kernels, window.n_samples))
     sample = mine.first * kernels.tile_rows
-    n = min(mine.last * kernels.tile_rows, n) - sample
+    n = min(mine.last * kernels.tile_rows, window.n_samples) - sample
     if team.rank == 0:
-        signal.starts = starts_of(segment, first, 0)
+        signal.starts = starts_of(segment, batch, 0)
     if signal.entries.starts != NULL:
-        kernels.gather_entries(source.X, source.order + first, sample, sample + n, &signal.entries)
+        kernels.gather_entries(source.X, source.order + window.first, sample, sample + n, &signal.entries)
     elif source.sequence_starts != NULL:
-        gather_sequences(segment, first, sample, n, signal)
+        gather_sequences(segment, batch, &window, sample, n, signal)
     else:
-        gather_dense(segment, first, sample, n, mine.first, signal)
-    gather_targets(kernels, source.targets, source.order, first + sample, n, &gathered.targets,
-                   output_row(segment, first, sample))
+        gather_dense(segment, window.first, sample, n, mine.first, signal)
+    gather_targets(kernels, source.targets, source.order, window.first + sample, n, window.first_step,
+                   output_starts(segment, batch, sample), &gathered.targets, output_row(segment, batch, sample))
+
+
+cdef inline const size_t *output_starts(const Segment *segment, size_t batch, size_t sample) noexcept nogil:
+    cdef const size_t *starts = starts_of(segment, batch, segment.plan.n_layers)
+    return starts + sample if starts != NULL else NULL
 
 
 cdef void gather_dense(const Segment *segment, size_t first, size_t sample, size_t n, size_t tile,
@@ -69,19 +75,17 @@ cdef void gather_dense(const Segment *segment, size_t first, size_t sample, size
             <uint32_t *> signal.columns.counts + tile, n_features)
 
 
-cdef void gather_sequences(const Segment *segment, size_t first, size_t sample, size_t n,
+cdef void gather_sequences(const Segment *segment, size_t batch, const Window *window, size_t sample, size_t n,
                            const Signal *signal) noexcept nogil:
-    """Gather n sequences of any length, one after the other."""
+    """Gather n sequences of any length, or their steps in a window, one after the other."""
     cdef const fastnn_kernels *kernels = segment.plan.kernels
-    cdef const size_t *starts = starts_of(segment, first, 0)
-    cdef const intptr_t *begin
+    cdef const size_t *starts = starts_of(segment, batch, 0)
     cdef fastnn_samples steps
     cdef size_t i
     for i in range(sample, sample + n):
-        begin = segment.source.sequence_starts + segment.source.order[first + i]
         steps = segment.source.X[0]
-        skip_samples(&steps, begin[0])
-        kernels.gather(&steps, NULL, begin[1] - begin[0], signal.values + starts[i] * signal.ld * kernels.itemsize,
+        skip_samples(&steps, segment.source.sequence_starts[segment.source.order[window.first + i]] + window.first_step)
+        kernels.gather(&steps, NULL, starts[i + 1] - starts[i], signal.values + starts[i] * signal.ld * kernels.itemsize,
                        signal.ld)
 
 

@@ -51,7 +51,8 @@ cdef class Targets:
 
 
 cdef void gather_targets(const fastnn_kernels *kernels, const TargetSamples *samples, const intptr_t *order,
-                         size_t first, size_t n, const TargetRows *rows, size_t row) noexcept nogil
+                         size_t first, size_t n, size_t first_step, const size_t *row_starts, const TargetRows *rows,
+                         size_t row) noexcept nogil
 cdef double rows_loss(const fastnn_kernels *kernels, const TargetRows *targets, size_t row, size_t rows, const char *z,
                       size_t ldz, char *delta, size_t ldd) noexcept nogil
 cdef double total_weight(const fastnn_kernels *kernels, const TargetRows *targets, size_t rows) noexcept nogil

@@ -108,10 +108,10 @@ cdef class Loss:
 
     def check(self, network):
         """Raise ValueError unless the network has the head and the outputs of this loss."""
-        shape = network.layers[-1].output_shape
-        if len(shape) > 2 and network.layers[-1].n_positions() > 1:
-            raise ValueError(f"the last layer must make a vector or a sequence of each sample, got shape {shape}")
-        n_outputs = shape[-1]
+        *sizes, n_outputs = network.layers[-1].output_shape
+        if len(sizes) > 1 and network.layers[-1].n_positions() > 1:
+            raise ValueError("the last layer must make a vector of each sample, or of each step, got shape "
+                             f"{network.layers[-1].output_shape}")
         if (self.head, self.n_outputs) != (network.head, n_outputs):
             raise ValueError(f"loss must have {n_outputs} outputs with the head {network.head!r}, as the "
                              f"network has, got {self.n_outputs} with {self.head!r}")
@@ -229,20 +229,24 @@ cdef class Targets:
 
 
 cdef void gather_targets(const fastnn_kernels *kernels, const TargetSamples *samples, const intptr_t *order,
-                         size_t first, size_t n, const TargetRows *rows, size_t row) noexcept nogil:
+                         size_t first, size_t n, size_t first_step, const size_t *row_starts, const TargetRows *rows,
+                         size_t row) noexcept nogil:
     """Gather the targets and weights of n samples into row `row` and those that follow.
 
-    The samples are order[first] and those after it in the order; if order is NULL, first and those after it.
+    The samples are order[first] and those after it in the order; if order is NULL, first and those after it. Of samples
+    with several rows it is those from first_step on, as many as row_starts (n + 1) has places for; NULL: all.
     """
-    cdef size_t i, sample
+    cdef size_t i, sample, n_rows
     if samples.starts == NULL:
         gather_rows(kernels, samples, order + first if order != NULL else NULL, first, n, rows, row)
         return
-    for i in range(first, first + n):
-        sample = i if order == NULL else <size_t> order[i]
-        gather_rows(kernels, samples, NULL, samples.starts[sample], samples.starts[sample + 1] - samples.starts[sample],
-                    rows, row)
-        row += samples.starts[sample + 1] - samples.starts[sample]
+    for i in range(n):
+        sample = first + i if order == NULL else <size_t> order[first + i]
+        n_rows = samples.starts[sample + 1] - samples.starts[sample]
+        if row_starts != NULL:
+            n_rows = row_starts[i + 1] - row_starts[i]
+        gather_rows(kernels, samples, NULL, samples.starts[sample] + first_step, n_rows, rows, row)
+        row += n_rows
 
 
 cdef void gather_rows(const fastnn_kernels *kernels, const TargetSamples *samples, const intptr_t *numbers,

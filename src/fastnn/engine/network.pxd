@@ -17,16 +17,18 @@ cdef class Network:
     cdef readonly str head
     cdef readonly object dtype
     cdef readonly bint is_ragged
+    cdef readonly size_t state_size
     cdef readonly double sample_flops  # floating-point operations that take one sample forward
+    cdef readonly double update_flops  # those of a step of training, whatever the batch
     cdef const fastnn_rescaling *input_rescaling  # what the first layer does while X is gathered; NULL: nothing
-    cdef size_t scratch_size  # the most numbers that any layer needs for the time of one call
+    cdef size_t scratch_size  # the most numbers that any layer needs for the time of one call; of X of one shape
     # Samples that go through all layers together. Shapes alone decide, so that a loss has the same bits.
     cdef size_t block_samples
     cdef size_t widest  # the longest row of any signal
     cdef readonly object all_terms  # 0, 1, 2, ...: the terms of a sum in which none is left out
     cdef readonly object parameters  # (n_packed,) the numbers of parameter_list, packed
     cdef readonly size_t version
-    cdef public tuple predictor
+    cdef public tuple predictor, stepper
     cdef size_t[::1] group_starts  # (n_groups + 1) where each group's columns begin, and where the last group's end
 
     cdef void shape_input(self, Signal *signal) noexcept

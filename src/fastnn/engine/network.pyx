@@ -24,7 +24,7 @@ from fastnn.engine.layers.signal cimport Signal, signal_size
 from fastnn.engine.loss cimport Loss, Targets
 from fastnn.engine.prediction cimport Forward, divide_space, forward_blocks
 from fastnn.engine.products cimport every_term, packed_size
-from fastnn.engine.steps import cut_by_rows, starts_of, steps_by_layer
+from fastnn.engine.steps import cut_by_rows, most_scratch, most_steps, starts_of, steps_by_layer
 from fastnn.engine.threads.team cimport affordable_team, run_team, team_seconds
 
 cnp.import_array()
@@ -69,6 +69,8 @@ cdef class Network:
         step.
     is_ragged : bool
         Whether X is sequences of any length.
+    state_size : int
+        How many numbers go from one step of a sequence to the next.
     activations : tuple of str
         The activation of each layer but the last.
     shapes : tuple of tuple of int
@@ -83,6 +85,8 @@ cdef class Network:
         It grows when a trainer, `set_weights` or `restore` has changed the parameters.
     predictor : tuple of (int, object), or None
         What the network's owner has made of its weights to predict with, after the version that it was made of.
+    stepper : tuple of (int, object), or None
+        Likewise to predict step by step.
         Neither a copy nor a pickle has it.
 
     Raises
@@ -142,6 +146,7 @@ cdef class Network:
         for i in range(len(layers)):
             engine_layer, signal = layers[i], &self.signal_list[i]
             engine_layer.kernels = self.kernels
+            engine_layer.check_type()
             signal.positions, signal.channels = engine_layer.n_positions(), engine_layer.output_shape[-1]
             # Positions follow each other without padding where no neighbour minds.
             signal.ld = signal.channels
@@ -153,6 +158,8 @@ cdef class Network:
                 largest = max(largest, signal_size(signal))
         least = max(LEAST_FORWARD_SAMPLES, *(layer.least_chunk() for layer in layers))
         self.block_samples = min(FORWARD_SAMPLES, max(least, FORWARD_NUMBERS // largest))
+        if not self.is_ragged:
+            self.scratch_size = most_scratch(layers, [0] * len(layers))
         if schedule.first_layer(layers) > 0:
             self.input_rescaling = <const fastnn_rescaling *> (<EngineLayer> layers[0]).shape
         self.layers = tuple(layers)
@@ -168,9 +175,11 @@ cdef class Network:
             engine_layer = layers[i]
             self.layer_list[i].kind, self.layer_list[i].kernels = engine_layer.kind, self.kernels
             self.layer_list[i].shape, self.layer_list[i].coupling = engine_layer.shape, engine_layer.coupling
-            self.scratch_size = max(self.scratch_size, engine_layer.scratch_size())
+            self.layer_list[i].carried_size = engine_layer.carried_size() or 0
+            self.state_size += self.layer_list[i].carried_size
             self.layer_list[i].parameters = &self.parameter_list[j]
             self.layer_list[i].n_parameters = len(shapes[i])
+            self.update_flops += engine_layer.update_flops()
             for shape in shapes[i]:
                 parameter = &self.parameter_list[j]
                 parameter.matrix.fan_in, parameter.matrix.fan_out, parameter.learnt, parameter.biased = shape
@@ -236,7 +245,7 @@ cdef class Network:
         if not self.makes_sequences(depth):
             return None
         if self.is_ragged:
-            return starts_of(self.output_steps(X.lengths, depth))
+            return starts_of(steps_by_layer(self.layers[:depth], X.lengths)[-1])
         n_steps = self.layers[len(self.layers) - 1 if depth is None else depth - 1].n_positions()
         return np.arange(X.shape[0] + 1, dtype=np.intp) * n_steps
 
@@ -271,9 +280,11 @@ cdef class Network:
         cdef size_t i, first = 0, n_layers = len(self.layers)
         copied.kernels, copied.dtype, copied.head, copied.groups = self.kernels, self.dtype, self.head, self.groups
         copied.description, copied.input_shape, copied.layers = self.description, self.input_shape, self.layers
+        copied.state_size = self.state_size
         copied.is_ragged, copied.widest = self.is_ragged, self.widest
         copied.sizes, copied.activations, copied.shapes = self.sizes, self.activations, self.shapes
-        copied.sample_flops, copied.scratch_size = self.sample_flops, self.scratch_size
+        copied.sample_flops, copied.update_flops = self.sample_flops, self.update_flops
+        copied.scratch_size = self.scratch_size
         copied.block_samples = self.block_samples
         copied.input_rescaling = self.input_rescaling
         copied.penalised, copied.all_terms, copied.group_starts = self.penalised, self.all_terms, self.group_starts
@@ -394,10 +405,38 @@ cdef class Network:
             out = np.empty((X.shape[0] if self.is_ragged else n_rows(X), self.sizes[depth]), self.dtype)
         else:
             out = np.empty((starts[-1], self.layers[depth - 1].output_shape[-1]), self.dtype)
-        job.n_layers, job.out, job.losses = depth, <char *> cnp.PyArray_DATA(out), NULL
+        job.n_layers, job.out, job.losses, job.carried = depth, <char *> cnp.PyArray_DATA(out), NULL, NULL
         job.head = FASTNN_IDENTITY if depth < n_layers else heads.index(self.head)
         self._run(&job, X, n_threads)
         return out
+
+    def step(self, X, states, int n_threads):
+        """The outputs for one more step of each of several sequences.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            A step of each, of any real type.
+        states : ndarray of shape (n_samples, state_size) or None
+            In the network's type: what this method returned for the step before. None: this is the first step.
+        n_threads : int
+            The most threads to use.
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples, n_outputs)
+            The same bits as `forward` gives for the last of these steps.
+        states : ndarray of shape (n_samples, state_size)
+        """
+        cdef Forward job
+        cdef cnp.ndarray out = np.empty((n_rows(X), self.layers[len(self.layers) - 1].output_shape[-1]), self.dtype)
+        cdef cnp.ndarray carried
+        carried = np.empty((len(out), self.state_size), self.dtype) if states is None else np.array(states, self.dtype)
+        job.n_layers, job.out, job.losses = len(self.layers), <char *> cnp.PyArray_DATA(out), NULL
+        job.carried, job.state_size, job.begins = <char *> cnp.PyArray_DATA(carried), self.state_size, states is None
+        job.head = heads.index(self.head)
+        self._run(&job, X, n_threads)
+        return out, carried
 
     def loss(self, X, targets, weights, Loss loss not None, int n_threads):
         """The sum of the losses of samples, each multiplied by its weight.
@@ -423,6 +462,7 @@ cdef class Network:
             loss, self.dtype, targets, weights, X.shape[0] if starts is None else starts[-1], starts=starts)
         losses = np.zeros(-(-X.shape[0] // <object> self.block_samples) if not self.is_ragged else len(self._cuts(X)) - 1)
         job.n_layers, job.out, job.losses = len(self.layers), NULL, <double *> cnp.PyArray_DATA(losses)
+        job.carried = NULL
         job.head = FASTNN_IDENTITY if loss.from_logits else heads.index(self.head)
         job.targets, job.target_rows = &all_targets.samples, all_targets.rows
         self._run(&job, X, n_threads)
@@ -434,11 +474,12 @@ cdef class Network:
 
     cdef _run(self, Forward *job, X, int n_threads):
         """Take all samples through the layers. The job says how many layers, and where the outputs or losses go."""
-        rows = X.values if self.is_ragged else X
+        rows = X.values[X.starts[0] : X.starts[-1]] if self.is_ragged else X
         arrays = sample_arrays(rows)
         cdef fastnn_samples samples = samples_of(arrays, "X")
         cdef cnp.ndarray space, cuts, level, pointers
-        cdef size_t i, n_runs = X.shape[0]  # how often the matrices are read; of sequences of any length once a step
+        cdef size_t i, scratch_size = self.scratch_size
+        cdef size_t n_runs = X.shape[0]  # how often the matrices are read; of sequences of any length once a step
         cdef double patience
         cdef Signal *signals = self.signal_list
         self.check_samples(&samples)
@@ -450,7 +491,6 @@ cdef class Network:
         job.first_layer = self.first_layer(job.n_layers)
         if job.first_layer > 0:
             samples.rescaling = self.input_rescaling
-        job.scratch_bytes = round_up(self.scratch_size * self.kernels.itemsize, 64)
         job.reads_entries = self.reads_entries(&samples, job.n_layers)
         if job.n_samples == 0:
             return
@@ -458,11 +498,11 @@ cdef class Network:
         job.n_blocks = (job.n_samples + job.block_samples - 1) // job.block_samples
         job.cuts, job.starts, job.block_rows = NULL, NULL, 0
         if self.is_ragged:
-            cuts, n_runs = self._cuts(X), X.starts[-1] - X.starts[0]
+            cuts, n_runs = self._cuts(X), len(rows)
             job.cuts, job.n_blocks = <const intptr_t *> cnp.PyArray_DATA(cuts), len(cuts) - 1
-            levels = [None if steps is None else starts_of(steps)
-                      for steps in steps_by_layer(self.layers[: job.n_layers], X.lengths)]
-            levels[0] = np.ascontiguousarray(X.starts, np.intp)
+            steps = steps_by_layer(self.layers[: job.n_layers], X.lengths)
+            scratch_size = most_scratch(self.layers[: job.n_layers], most_steps(steps))
+            levels = [None if of_all is None else starts_of(of_all) for of_all in steps]
             pointers = np.zeros(len(levels), np.uintp)
             for i in range(len(levels)):
                 if levels[i] is not None:
@@ -479,6 +519,7 @@ cdef class Network:
         job.in_place = unchanged and has_contiguous_rows(rows) and (
             job.input.positions == 1 or rows.shape[0] == 1 or rows.strides[0] == rows.shape[1] * rows.itemsize)
         job.n_entries = most_entries(arrays, None, job.block_samples) if job.reads_entries else 0
+        job.scratch_bytes = round_up(scratch_size * self.kernels.itemsize, 64)
         divide_space(job)
         space = aligned_zeros(n_threads * job.thread_bytes, np.uint8)
         job.space = <char *> cnp.PyArray_DATA(space)

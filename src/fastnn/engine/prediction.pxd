@@ -38,6 +38,10 @@ cdef struct Forward:
     double *losses  # (n_blocks) each block's loss; NULL where the outputs are written
     const TargetSamples *targets  # of all samples; for the losses, as is the rest
     TargetRows target_rows  # of one block, whose arrays are in the thread's own space
+    # (n_samples, state_size) what recurrent layers begin with, and then end with; NULL: nothing goes in or comes out
+    char *carried
+    size_t state_size
+    bint begins  # they begin with zeros, whatever is there
     bint in_place  # the layers read the rows of X where they are
     bint reads_entries  # X is sparse, and stays so; elsewhere its rows become dense
     size_t n_entries  # the most numbers that a block of such an X stores

@@ -60,13 +60,14 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
     cdef fastnn_samples X = job.X[0]
     cdef Signal below = job.input, above
     cdef Layer layer
-    cdef size_t i, start, row_bytes
+    cdef size_t i, start, row_bytes, state
     cdef char *values[2]
     cdef char *scratch = space + 2 * job.matrix_bytes
     values[0], values[1] = space, space + job.matrix_bytes
     if job.cuts != NULL:
         first, n = job.cuts[block], job.cuts[block + 1] - job.cuts[block]
 
+    state = first * job.state_size
     place_block(job, 0, first, &below)
     skip_samples(&X, first if job.starts == NULL else below.first_row)
     if job.reads_entries:
@@ -79,6 +80,10 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
         above.values = values[1 - (i - job.first_layer) % 2]
         layer = job.layers[i]
         layer.scratch = scratch
+        if job.carried != NULL:
+            layer.carried, layer.begins = job.carried + state * kernels.itemsize, job.begins
+            state += layer.carried_size
+            layer.carried_size = job.state_size
         layer.kind.forward_rows(&layer, &below, &above, 0, n, NULL)
         below = above
 
@@ -148,5 +153,5 @@ cdef double block_loss(const Forward *job, size_t first, size_t n, const Signal 
     targets.weights = space_end - job.target_bytes
     targets.targets = targets.weights - job.target_bytes
     targets.labels = <int32_t *> (targets.targets - job.label_bytes)
-    gather_targets(job.kernels, job.targets, NULL, first, n, &targets, 0)
+    gather_targets(job.kernels, job.targets, NULL, first, n, 0, NULL, &targets, 0)
     return rows_loss(job.kernels, &targets, 0, rows_of(outputs, 0, n), outputs.values, outputs.ld, outputs.values, outputs.ld)

@@ -116,9 +116,14 @@ cdef void transpose_weights(const fastnn_kernels *kernels, const fastnn_matrix *
         row = end
 
 
+cdef size_t weight_task_rows(const fastnn_kernels *kernels) noexcept nogil:
+    """The number of rows of W that a task of a step has; the last one of a panel may have fewer."""
+    return WEIGHT_TILES * kernels.tile_rows
+
+
 cdef size_t weight_chunks(const fastnn_kernels *kernels, const fastnn_matrix *W) noexcept nogil:
     """The number of tasks of one panel."""
-    cdef size_t chunk = WEIGHT_TILES * kernels.tile_rows
+    cdef size_t chunk = weight_task_rows(kernels)
     return (W.fan_in + chunk - 1) // chunk
 
 
@@ -136,7 +141,7 @@ cdef void dense_step(const fastnn_kernels *kernels, const Parameter *parameter, 
     NULL, gets W^T after the step.
     """
     cdef const fastnn_matrix *W = &parameter.matrix
-    cdef size_t panel, end, first, chunk = WEIGHT_TILES * kernels.tile_rows
+    cdef size_t panel, end, first, chunk = weight_task_rows(kernels)
     cdef size_t panels = n_panels(kernels, W.fan_out), n_chunks = weight_chunks(kernels, W)
     cdef Share mine = my_share(team, panels * n_chunks)
     cdef size_t task = mine.first

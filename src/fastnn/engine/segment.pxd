@@ -58,11 +58,20 @@ cdef struct Plan:
     size_t chunk_samples  # and a thread takes so many of them at a time
 
 
+# A batch that is a window of some steps of sequences, where these are trained on in windows.
+cdef struct Window:
+    size_t first, n_samples  # its samples' place in the source's order
+    size_t nth, first_step  # it is the nth of its sequences' windows, from 0
+    double counted  # how many samples it counts for in an epoch's loss
+
+
 # The samples of a run, from which the batches come.
 cdef struct BatchSource:
     const fastnn_samples *X
     const intptr_t *order  # (n_rows) the samples' numbers
     size_t n_rows
+    size_t n_batches
+    const Window *windows  # (n_batches) NULL: the batches have batch_size samples, with all their steps
     # Of sequences of any length: where each begins among the rows of X, and for X and what each layer makes, by the
     # batch, where each of its samples begins among its rows; NULL: all have as many rows.
     const intptr_t *sequence_starts  # (n_samples + 1)
@@ -88,7 +97,7 @@ cdef struct Stepping:
 
 # How far a segment has come.
 cdef struct Progress:
-    size_t n_done  # rows of the source
+    size_t n_done  # batches
     bint resumes  # whether this team makes another step
     long long steps_before, step_count  # the optimizer's steps before the segment, and up to now
     double *losses  # (n_parts) of a batch
@@ -106,7 +115,9 @@ cdef struct Segment:
 
 # A batch as one thread sees it.
 cdef struct Batch:
-    size_t first, n_samples  # its place in the source's order
+    size_t number  # among the source's batches
+    size_t n_samples
+    Window window  # its samples and their steps
     size_t parity  # which of the two gathered batches it is
     Step step  # its number and the seed. The update is known after the first phase, and stands in the segment's step.
 

@@ -8,9 +8,11 @@ from libc.stddef cimport size_t
 from libc.string cimport memset
 
 from fastnn.engine.clipping cimport clipped_step, find_norm
-from fastnn.engine.gathering cimport find_used_samples, gather_batch, gather_next, n_output_rows, starts_of
+from fastnn.engine.gathering cimport (
+    find_used_samples, gather_batch, gather_next, n_output_rows, starts_of, window_of,
+)
 from fastnn.engine.kernels cimport FASTNN_accumulate, FASTNN_gradient, fastnn_kernels
-from fastnn.engine.layers.signal cimport Signal, finish_sample_deltas, n_tiles, row_of, rows_before, rows_of, sample_of
+from fastnn.engine.layers.signal cimport Signal, finish_sample_deltas, n_tiles, rows_before, rows_of, sample_of
 from fastnn.engine.loss cimport rows_loss, total_weight
 from fastnn.engine.optimizer cimport update_at
 from fastnn.engine.parts cimport (
@@ -32,18 +34,25 @@ cdef void run_segment(void *job, const Team *team) noexcept nogil:
     cdef bint resumes = True
     memset(&batch, 0, sizeof(Batch))
     batch.step.dropout_seed = segment.stepping.step.dropout_seed
-    batch.first = segment.progress.n_done
-    gather_batch(segment, batch.first, batch.parity, team)
+    batch.number = segment.progress.n_done
+    gather_batch(segment, batch.number, batch.parity, team)
     team_wait(team)
-    while resumes and batch.first < segment.source.n_rows:
-        batch.n_samples = min(segment.plan.batch_size, segment.source.n_rows - batch.first)
-        batch.step.number = segment.progress.steps_before + 1 + batch.first // segment.plan.batch_size
+    while resumes and batch.number < segment.source.n_batches:
+        place_batch(segment, &batch)
         resumes = train_batch(segment, &batch, team)
-        batch.first += segment.plan.batch_size
+        batch.number += 1
         batch.parity = 1 - batch.parity
     if team.rank == 0:
-        segment.progress.n_done = min(batch.first, segment.source.n_rows)
+        segment.progress.n_done = batch.number
     team_leave(caller)
+
+
+cdef void place_batch(const Segment *segment, Batch *batch) noexcept nogil:
+    """Find out which samples the batch of this number has."""
+    batch.window = window_of(segment, batch.number)
+    batch.n_samples = batch.window.n_samples
+    batch.step.number = segment.progress.steps_before + 1 + batch.number
+    batch.step.first_number = batch.step.number - batch.window.nth
 
 
 cdef bint train_batch(Segment *segment, const Batch *batch, const Team *team) noexcept nogil:
@@ -70,7 +79,8 @@ cdef void place_samples(const Segment *segment, const Batch *batch, View *view) 
     cdef size_t i
     if segment.source.starts != NULL:
         for i in range(segment.plan.n_layers):
-            view.signals[i].starts = starts_of(segment, batch.first, 1 + i)
+            view.signals[i].starts = starts_of(segment, batch.number, 1 + i)
+            view.layers[i].begins = batch.window.first_step == 0
 
 
 cdef inline const Signal *below(Segment *segment, const Batch *batch, const View *view, size_t layer) noexcept nogil:
@@ -133,13 +143,13 @@ cdef void begin(Segment *segment, const Batch *batch, const Operation *operation
     total = total_weight(segment.plan.kernels, &segment.gathered[batch.parity].targets,
                          n_output_rows(segment, batch))
     if segment.source.rates != NULL:
-        rate = segment.source.rates[batch.first // segment.plan.batch_size]
+        rate = segment.source.rates[batch.number]
     progress.step_count = batch.step.number
     progress.resumes = team_count(&segment.barrier.stalls) < MOST_STALLS
     stepping.step.number = batch.step.number
     stepping.step.update = update_at(stepping.hyperparameters, batch.step.number, total, rate)
     # As in scikit-learn, an epoch's loss is the mean of the batches' losses, weighted by their numbers of samples.
-    progress.loss_scale = batch.n_samples / total if total > 0 else 0
+    progress.loss_scale = batch.window.counted / total if total > 0 else 0
     if stepping.hyperparameters.optimizer == FASTNN_accumulate:
         progress.loss_scale = 1
     if stepping.clip_norm > 0:
@@ -224,7 +234,7 @@ cdef size_t n_parts(const Plan *plan, size_t n_samples) noexcept nogil:
 
 cdef Parts parts_of(const Segment *segment, const Batch *batch) noexcept nogil:
     return Parts(n_parts(&segment.plan, batch.n_samples), segment.plan.part_samples, batch.n_samples,
-                 starts_of(segment, batch.first, 0))
+                 starts_of(segment, batch.number, 0))
 
 
 cdef void move_own_signals(const Plan *plan, const View *view, size_t first) noexcept nogil:

@@ -20,13 +20,15 @@ def starts_of(lengths):
     return starts
 
 
-def steps_by_layer(layers, lengths):
+def steps_by_layer(layers, lengths, numbers=None):
     """The numbers of steps of sequences in X, and in what each layer makes of them; None where it makes vectors.
 
     Parameters
     ----------
     layers : sequence of EngineLayer
     lengths : ndarray of intp of shape (n_samples,)
+    numbers : ndarray of intp of shape (n_samples,), default=None
+        The sequences' numbers, for the message. None: 0, 1, 2, ...
 
     Returns
     -------
@@ -44,9 +46,20 @@ def steps_by_layer(layers, lengths):
             sample = int(steps[-1].argmin())
             raise ValueError(
                 f"each layer must make at least 1 step of a sequence, got {steps[-1][sample]} by layer {i}, "
-                f"{layer.description[0]}, of sequence {sample} with {lengths[sample]} steps"
+                f"{layer.description[0]}, of sequence {sample if numbers is None else numbers[sample]} with "
+                f"{lengths[sample]} steps"
             )
     return steps
+
+
+def most_steps(steps):
+    """The most steps of any sequence in X, and in what each layer makes, as `steps_by_layer` has them; else 0."""
+    return [0 if of_all is None else int(of_all.max()) for of_all in steps]
+
+
+def most_scratch(layers, longest):
+    """The most numbers that any of these layers needs for the time of one call: `longest` is of `most_steps`."""
+    return max(layer.scratch_size(n_steps) for layer, n_steps in zip(layers, longest, strict=False))
 
 
 def cut_by_rows(starts, most_rows, most_samples):
@@ -106,3 +119,60 @@ def most_rows(starts, firsts):
         The first sample of each chunk of a batch, and the number of a batch's samples.
     """
     return int(np.diff(starts[:, firsts], axis=1).max())
+
+
+# As `Window` in segment.pxd.
+WINDOW = np.dtype(
+    [("first", np.uintp), ("n_samples", np.uintp), ("nth", np.uintp), ("first_step", np.uintp), ("counted", float)],
+    align=True,
+)
+
+
+def cut_in_windows(steps, n_samples, n_steps):
+    """Cut the steps of each batch's sequences into windows, which are batches themselves.
+
+    Parameters
+    ----------
+    steps : ndarray of shape (n_batches, batch_size)
+        The numbers of steps, in each batch the largest first, and zeros behind the last one.
+    n_samples : int
+        The number of sequences.
+    n_steps : int
+        The most steps of a window.
+
+    Returns
+    -------
+    windows : ndarray of WINDOW of shape (n_windows,)
+    steps : ndarray of shape (n_windows, batch_size)
+    """
+    windows, of_windows = [], []
+    for batch, lengths in enumerate(steps):
+        first = batch * len(lengths)
+        per_step = min(len(lengths), n_samples - first) / lengths.sum()
+        for nth, first_step in enumerate(range(0, lengths[0], n_steps)):
+            left = np.clip(lengths - first_step, 0, n_steps)
+            windows.append((first, np.count_nonzero(left), nth, first_step, per_step * left.sum()))
+            of_windows.append(left)
+    return np.array(windows, WINDOW), np.array(of_windows, np.intp)
+
+
+def check_for_windows(network, truncate_steps):
+    """Refuse networks that cannot be trained on windows of their sequences.
+
+    Raises
+    ------
+    ValueError
+    """
+    if truncate_steps < 1:
+        raise ValueError(f"truncate_steps must be at least 1, got {truncate_steps}")
+    if not network.is_ragged or not network.makes_sequences():
+        raise ValueError(
+            "truncate_steps must be None for a network without sequences of any length, and targets for their steps, "
+            f"got {truncate_steps}"
+        )
+    for i, layer in enumerate(network.layers):
+        if layer.carried_size() is None:
+            raise ValueError(
+                f"truncate_steps must be None with a layer that looks ahead or skips steps, got {truncate_steps} with "
+                f"layer {i}, {layer.description[0]}"
+            )

@@ -15,8 +15,8 @@ from fastnn.engine import schedule
 from fastnn.engine.arrays import aligned_zeros, most_entries, n_rows, sample_arrays, span
 from fastnn.engine.arrays cimport Workspace, names_rows, round_up, samples_of
 from fastnn.engine.booking cimport (
-    book_dense_input, book_layers, book_operations, book_parameters, book_signals, book_sparse_input, book_targets,
-    packed_size_of,
+    book_dense_input, book_layers, book_operations, book_parameters, book_scratch, book_signals, book_sparse_input,
+    book_targets, packed_size_of,
 )
 from fastnn.engine.kernels cimport fastnn_samples
 from fastnn.engine.layers.layer cimport Layer, Parameter
@@ -25,8 +25,11 @@ from fastnn.engine.loss cimport Loss, TargetRows, Targets
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
 from fastnn.engine.products cimport packed_size
-from fastnn.engine.segment cimport Plan, Segment, run_segment
-from fastnn.engine.steps import by_batch, chunk_firsts, most_rows, sorted_by_length, starts_of, steps_by_layer
+from fastnn.engine.segment cimport Plan, Segment, Window, run_segment
+from fastnn.engine.steps import (
+    by_batch, check_for_windows, chunk_firsts, cut_in_windows, most_rows, most_steps, sorted_by_length, starts_of,
+    steps_by_layer,
+)
 from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
 from fastnn.engine.threads.team cimport affordable_team, run_team
 
@@ -76,6 +79,10 @@ cdef class Trainer:
         Decides which units are dropped.
     memories : sequence of list of ndarray, default=()
         What the optimizer remembers: each memory has an array for each of the network's weights. () is zeros.
+    truncate_steps : int, default=None
+        Sequences are trained on in windows of so many steps: a step of the optimizer with the first window of each of
+        a batch's sequences, one with the second, and so on. Recurrent layers begin a window with the state that the one
+        before ended with, and the error does not go back beyond its begin. None: all steps at once.
 
     Attributes
     ----------
@@ -87,7 +94,8 @@ cdef class Trainer:
         The phases of a step, as `fastnn.engine.schedule.plan` returns them. They are printed where the environment has
         FASTNN_SHOW_SCHEDULE=1.
     step_flops : float
-        Floating-point operations of a whole batch's step, which decide whether a step uses several threads.
+        Floating-point operations of a whole batch's step, which decide whether a step uses several threads. Of
+        sequences of any length, those of one time step of each: there a run's sequences decide.
 
     Raises
     ------
@@ -107,11 +115,16 @@ cdef class Trainer:
     cdef public bint in_use
     cdef Workspace space, signal_space, input_space  # input_space has a batch of X: a dense or a sparse one, as in the last run
     cdef const uint32_t *all_terms  # 0, 1, 2, ...
-    cdef list batch_rows, chunk_rows  # what is booked: the most rows in what each layer reads, and in the outputs
+    cdef readonly object truncate_steps
+    cdef object windows  # of the run's batches, where sequences are cut
+    # What is booked: the most rows of a batch and of a chunk, and the most steps of a sequence of any length, in what
+    # each layer reads, and in the outputs.
+    cdef list batch_rows, chunk_rows, longest
     cdef tuple placed  # arrays that the segment reads, kept alive
     cdef bint running
     cdef Segment segment
-    cdef int n_threads, given_threads  # n_threads is 1 for a small network, whatever was given
+    # n_threads is 1 for a small network, whatever was given, unless the lengths of sequences decide.
+    cdef int n_threads, given_threads
 
     @property
     def patience(self):
@@ -126,7 +139,7 @@ cdef class Trainer:
         self.segment.barrier.patience = seconds
 
     def __init__(self, Network network not None, Loss loss not None, Optimizer optimizer not None, batch_size,
-                 n_threads, dropout=(), clip_norm=None, seed=0, memories=()):
+                 n_threads, dropout=(), clip_norm=None, seed=0, memories=(), truncate_steps=None):
         cdef Plan *plan = &self.segment.plan
         n_parameters, n_hidden = len(network.parameters), len(network.layers) - 1
         if batch_size < 1:
@@ -145,15 +158,18 @@ cdef class Trainer:
             raise ValueError(f"clip_norm must be above 0, got {clip_norm}")
         if not 0 <= seed < 2**64:
             raise ValueError(f"seed must be from 0 to 2**64 - 1, got {seed}")
+        if truncate_steps is not None:
+            check_for_windows(network, truncate_steps)
+        self.truncate_steps = truncate_steps
         self.network, self.loss, self.optimizer = network, loss, optimizer
         self.dropout, self.clip_norm, self.seed = tuple(dropout), clip_norm, seed
         self.memories = aligned_zeros(optimizer.n_memories * n_parameters, network.dtype).reshape(
             optimizer.n_memories, n_parameters)
         for packed, memory in zip(self.memories, memories):
             network.pack(memory, packed)
-        self.step_flops = 3 * batch_size * network.sample_flops
+        self.step_flops = 3 * batch_size * network.sample_flops + network.update_flops
         self.batch_size, self.given_threads = batch_size, n_threads
-        self.n_threads = n_threads if self.step_flops > PARALLEL_FLOPS else 1
+        self.n_threads = n_threads if network.is_ragged or self.step_flops > PARALLEL_FLOPS else 1
         self.patience = patience_for(self.step_flops)
         self.segment.stepping.hyperparameters = &optimizer.hyperparameters
         self.segment.stepping.step.dropout_seed = seed
@@ -167,19 +183,24 @@ cdef class Trainer:
         if os.environ.get("FASTNN_SHOW_SCHEDULE") == "1":
             print(f"fastnn: the phases of a step\n{schedule.text(self.schedule)}", file=sys.stderr)
         book_operations(plan, self.schedule, self.space)
-        book_layers(plan, network, self.schedule, self.n_threads, self.space)
-        self.batch_rows = self.chunk_rows = [0] * (1 + len(network.layers))
+        book_layers(plan, network, self.schedule, self.n_threads, truncate_steps is not None, self.space)
+        nothing = [0] * (1 + len(network.layers))
+        self.batch_rows, self.chunk_rows, self.longest = nothing, nothing, nothing
         if not network.is_ragged:
             positions = [math.prod(network.input_shape[:-1]), *(layer.n_positions() for layer in network.layers)]
-            self._book_rows([n * batch_size for n in positions], [n * plan.chunk_samples for n in positions])
+            self._book_rows([n * batch_size for n in positions], [n * plan.chunk_samples for n in positions], nothing)
 
-    cdef _book_rows(self, batch_rows, chunk_rows):
-        """Book the memory for batches and chunks with so many rows in X and in what each layer makes."""
+    cdef _book_rows(self, list batch_rows, list chunk_rows, list longest):
+        """Book the memory for batches and chunks with so many rows, and sequences of so many steps, in X and in what
+        each layer makes."""
+        # Until all is booked nothing is, and so it stays if there is not enough memory.
+        self.batch_rows = self.chunk_rows = self.longest = [0] * len(batch_rows)
         self.signal_space = space = Workspace()
+        book_scratch(&self.segment.plan, self.network, self.n_threads, longest, space)
         self.all_terms = book_signals(&self.segment.plan, self.network, self.loss, self.dropout, self.schedule,
                                       self.n_threads, batch_rows, chunk_rows, space)
         book_targets(&self.segment, self.network, self.loss, batch_rows[-1], space)
-        self.batch_rows, self.chunk_rows = batch_rows, chunk_rows
+        self.batch_rows, self.chunk_rows, self.longest = batch_rows, chunk_rows, longest
         self.segment.gathered[0].signal.values = NULL  # to be booked by the run
 
     cdef _cut_batches(self, batch_size):
@@ -204,12 +225,13 @@ cdef class Trainer:
         plan.chunk_samples = max(1, min(plan.part_samples, CHUNK_NUMBERS // (2 * numbers)))  # values and errors
         if least_chunk > 1 or self.network.is_ragged:
             plan.chunk_samples = plan.part_samples
-        if not self.network.is_ragged and math.prod(self.network.input_shape[:-1]) == 1:  # the terms of X are found for whole tiles
+        if not self.network.is_ragged and math.prod(self.network.input_shape[:-1]) == 1:
+            # The terms of X are found for whole tiles.
             plan.part_samples = round_up(plan.part_samples, tile_rows)
             plan.chunk_samples = round_up(plan.chunk_samples, tile_rows)
 
     def adapted(self, Loss loss not None, Optimizer optimizer not None, batch_size, n_threads, *, dropout=(),
-                clip_norm=None, seed=0):
+                clip_norm=None, seed=0, truncate_steps=None):
         """A trainer with other settings that resumes where this one is.
 
         It is this trainer itself if only the optimizer's hyperparameters differ. An optimizer of the same name keeps
@@ -219,13 +241,14 @@ cdef class Trainer:
         same = optimizer.name == self.optimizer.name
         if same:
             optimizer.step_count = self.optimizer.step_count
-        own = self.loss, self.batch_size, self.given_threads, self.dropout, self.clip_norm, self.seed
-        if same and own == (loss, batch_size, n_threads, tuple(dropout), clip_norm, seed):
+        own = (self.loss, self.batch_size, self.given_threads, self.dropout, self.clip_norm, self.seed,
+               self.truncate_steps)
+        if same and own == (loss, batch_size, n_threads, tuple(dropout), clip_norm, seed, truncate_steps):
             self.optimizer = optimizer
             self.segment.stepping.hyperparameters = &optimizer.hyperparameters
             return self
         other = Trainer(self.network, loss, optimizer, batch_size, n_threads, dropout=dropout, clip_norm=clip_norm,
-                        seed=seed)
+                        seed=seed, truncate_steps=truncate_steps)
         if same:
             other.memories[:] = self.memories
         return other
@@ -245,7 +268,7 @@ cdef class Trainer:
                 "network must have as many parameters as the trainer's, of the same shapes, type and instruction set, "
                 f"{own} for {self.network.kernels.level.decode()}, got {others} for {network.kernels.level.decode()}")
         other = Trainer(network, self.loss, copy(self.optimizer), self.batch_size, self.given_threads, self.dropout,
-                        self.clip_norm, self.seed)
+                        self.clip_norm, self.seed, (), self.truncate_steps)
         other.memories[:] = self.memories
         for i in range(network.n_parameters):
             parameter = &network.parameter_list[i]
@@ -275,7 +298,7 @@ cdef class Trainer:
         memories = [self.network.unpack(memory) for memory in self.memories]
         return Trainer, (
             self.network, self.loss, self.optimizer, self.batch_size, self.given_threads, self.dropout, self.clip_norm,
-            self.seed, memories)
+            self.seed, memories, self.truncate_steps)
 
     # -- running -------------------------------------------------------------------------------------------------------
 
@@ -358,16 +381,19 @@ cdef class Trainer:
             all_targets = Targets(self.loss, self.network.dtype, targets, weights, n_samples, order)
         else:
             all_targets = Targets(self.loss, self.network.dtype, targets, weights, starts[-1], None, starts)
+        n_batches = -(-len(order) // self.batch_size)
+        if rates is not None and np.shape(rates) != (n_batches,):
+            raise ValueError(f"rates must have shape ({n_batches},), one for each batch, got {np.shape(rates)}")
+        segment.source.n_batches = n_batches
         if self.network.is_ragged:
             order = self._place_sequences(X, order)
             segment.source.order = <const intptr_t *> cnp.PyArray_DATA(order)
+            if rates is not None and self.truncate_steps is not None:
+                rates = np.asarray(rates)[self.windows["first"] // self.batch_size]
         self._read_targets(all_targets)
         segment.source.rates = NULL
         if rates is not None:
             rate_array = np.ascontiguousarray(rates, np.float64)
-            n_batches = -(-len(order) // self.batch_size)
-            if np.shape(rates) != (n_batches,):
-                raise ValueError(f"rates must have shape ({n_batches},), one for each batch, got {np.shape(rates)}")
             segment.source.rates = <const double *> cnp.PyArray_DATA(rate_array)
 
         if self.network.reads_entries(&samples, len(self.network.layers)):
@@ -380,10 +406,14 @@ cdef class Trainer:
         segment.source.X = &samples
         segment.progress.steps_before = segment.progress.step_count = self.optimizer.step_count
         segment.progress.loss, segment.progress.n_done = loss, 0
-        n_threads = affordable_team(uncontended_team(self.n_threads, self.patience))
-        if self.network.is_ragged and self._batch_flops(X, order) < PARALLEL_FLOPS:
-            n_threads = 1
-        while segment.progress.n_done < segment.source.n_rows:
+        n_threads = self.n_threads
+        if self.network.is_ragged:
+            batch_flops = self._batch_flops(X, order)
+            self.patience = max(self.patience, patience_for(batch_flops))
+            if batch_flops <= PARALLEL_FLOPS:
+                n_threads = 1
+        n_threads = affordable_team(uncontended_team(n_threads, self.patience))
+        while segment.progress.n_done < segment.source.n_batches:
             segment.barrier.stalls = 0 if n_threads == 1 else recent_stalls()
             with nogil:
                 run_team(n_threads, run_segment, segment, &segment.barrier)
@@ -395,17 +425,24 @@ cdef class Trainer:
 
     def _batch_flops(self, X, order):
         """Floating-point operations of a batch's step, on average, where they depend on X."""
-        return 3 * self.network.sample_flops * X.lengths[order].mean() * min(len(order), self.batch_size)
+        n_steps = X.lengths[order].mean() * min(len(order), self.batch_size)
+        return 3 * self.network.sample_flops * n_steps + self.network.update_flops
 
     def _place_sequences(self, X, order):
         """Tell the segment where the steps of each batch's sequences are, and book memory for as many.
 
         Returns the order that the batches are taken in: within each, longer sequences come first.
         """
-        cdef cnp.ndarray starts, level, pointers
+        cdef cnp.ndarray starts, level, pointers, windows
         cdef size_t i
         order = sorted_by_length(order, X.lengths, self.batch_size)
-        steps = steps_by_layer(self.network.layers, X.lengths[order])
+        steps = [None if each is None else by_batch(each, self.batch_size)
+                 for each in steps_by_layer(self.network.layers, X.lengths[order], order)]
+        if self.truncate_steps is not None:  # then no layer changes the number of steps
+            self.windows, cut = cut_in_windows(steps[0], len(order), self.truncate_steps)
+            windows, steps = self.windows, [cut] * len(steps)
+            self.segment.source.windows = <const Window *> cnp.PyArray_DATA(windows)
+            self.segment.source.n_batches = len(windows)
         starts = np.ascontiguousarray(X.starts, np.intp)
         pointers = np.zeros(len(steps), np.uintp)
         chunks = chunk_firsts(self.batch_size, self.segment.plan.part_samples, self.segment.plan.chunk_samples)
@@ -415,7 +452,7 @@ cdef class Trainer:
                 batch_rows.append(self.batch_size)
                 chunk_rows.append(self.segment.plan.chunk_samples)
                 continue
-            level = starts_of(by_batch(steps[i], self.batch_size))
+            level = starts_of(steps[i])
             pointers[i] = <size_t> cnp.PyArray_DATA(level)
             levels.append(level)
             batch_rows.append(int(level[:, -1].max()))
@@ -423,8 +460,10 @@ cdef class Trainer:
         self.placed = starts, levels, pointers
         self.segment.source.sequence_starts = <const intptr_t *> cnp.PyArray_DATA(starts)
         self.segment.source.starts = <const size_t **> cnp.PyArray_DATA(pointers)
-        if any(needed > booked for needed, booked in zip(batch_rows + chunk_rows, self.batch_rows + self.chunk_rows)):
-            self._book_rows(list(map(max, batch_rows, self.batch_rows)), list(map(max, chunk_rows, self.chunk_rows)))
+        needed, booked = (batch_rows, chunk_rows, most_steps(steps)), (self.batch_rows, self.chunk_rows, self.longest)
+        if any(n > own for rows, own_rows in zip(needed, booked) for n, own in zip(rows, own_rows)):
+            batch_rows, chunk_rows, longest = (list(map(max, *pair)) for pair in zip(needed, booked))
+            self._book_rows(batch_rows, chunk_rows, longest)
         return order
 
     cdef _read_targets(self, Targets targets):

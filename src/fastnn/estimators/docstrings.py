@@ -137,8 +137,8 @@ layers : list of layers
 weights : list of dict of str to array-like
     The weights of each layer, the output layer's last, as `weights_` has them.
 input_shape : tuple of int, default=None
-    The shape of a sample, which layers of images and of sequences need. None: the number of columns follows from the
-    first weights, or from a `Reshape` before them.
+    The shape of a sample, which layers of images and of sequences need; (None, channels) for sequences of any length.
+    None: the number of columns follows from the first weights, or from a `Reshape` before them.
 """,
     "outputs of classifiers": """\
 classes : array-like of shape (n_classes,), or a list of such, default=None
@@ -156,6 +156,26 @@ multilabel : bool, default=False
     "samples to predict": """\
 X : array-like or sparse matrix of shape (n_samples, n_features)
     Samples, of any real type; in the shape that `fit` was given.
+""",
+    "one more step": """\
+x : array-like of shape (n_sequences, n_features)
+    One step of each sequence; for sequences of tokens or of single numbers also of shape (n_sequences,).
+state : ndarray of shape (n_sequences, state_size), default=None
+    What the call for the step before returned; its rows can be picked and put together as those of any array. None:
+    this is the first step.
+""",
+    "state after a step": """\
+state : ndarray of shape (n_sequences, state_size)
+    What the layers carry on to the next step, in the type that the network computes in. It is a new array.
+""",
+    "raises for steps": """\
+Raises
+------
+ValueError
+    When a layer depends on other steps than the earlier ones, such as `Bidirectional` or a pooling over time, or
+    removes steps; and for steps or a state of another shape.
+NotFittedError
+    Before the network is fitted.
 """,
     "raises for a wrong layer": """\
 Raises

@@ -251,14 +251,22 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
     def _trainer_for(self, network, targets, samples, state, n_threads):
         """A trainer for the network: the last one, adapted, if it is this network's; else a new one."""
         dropout = self._dropout_rates(len(network.layers) - 1)
-        settings = {"dropout": dropout if any(dropout) else (), "clip_norm": self.clip_norm}
-        if any(dropout):
-            settings["seed"] = state.drawn_dropout_seed()
+        settings = self._trainer_settings(state, dropout)
         arguments = self._loss(targets), optimizer_for(self), self._batch_size(len(samples)), n_threads
         last = getattr(self, "_trainer", None)
         if last is None or last.network is not network:
             return Trainer(network, *arguments, **settings)
         return last.adapted(*arguments, **settings)
+
+    def _trainer_settings(self, state, dropout):
+        settings = {"dropout": dropout if any(dropout) else (), "clip_norm": self.clip_norm}
+        if self._drops(dropout):
+            settings["seed"] = state.drawn_dropout_seed()
+        return settings
+
+    def _drops(self, dropout):
+        """Whether training draws numbers to be left out: at these rates, or within layers."""
+        return any(dropout)
 
     def _batch_size(self, n_samples):
         if self.solver == "lbfgs":

@@ -127,7 +127,13 @@ layers : list of layers, default=(Dense(100),)
     for `set_params` and grid searches.
 input_shape : tuple of int, default=None
     The shape of a sample where X has a row for each, as (28, 28, 1). None: the columns are features, or the steps of a
-    series of single numbers. X of more axes must have this shape, or any if it is None.
+    series of single numbers. X of more axes must have this shape, or any if it is None. (None, channels): sequences of
+    any length, also if all that are fitted have one.
+truncate_steps : int, default=None
+    Train on windows of so many steps of each sequence, one after the other: the optimizer makes a step with the first
+    window of each of a batch's sequences, then one with the second, and so on. Recurrent layers carry their state on to
+    the next window, and the error goes back to the window's begin. For long sequences with a target for each step, and
+    for layers that depend on earlier steps only. None: on all steps at once.
 """
 
 CLASSIFIER_PARAMETERS = """\

@@ -12,6 +12,7 @@ from fastnn.data.inputs import is_plain, readable, validated, validated_y
 from fastnn.data.per_step import Concatenating, is_per_step
 from fastnn.data.quoted import quoted
 from fastnn.data.ragged import Sequences, as_list, in_form_of, starts_of
+from fastnn.estimators.constraints import Interval
 from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
@@ -21,17 +22,19 @@ from fastnn.estimators.sequence_reading import (
     arranged,
     fed,
     may_read_sequences,
+    reads_sequences,
     removes_steps,
     samples_of,
     shape_of_rows,
 )
 from fastnn.estimators.sklearn_bridge import checked_array
+from fastnn.estimators.stepping import check_for_steps, check_for_windows, stepping_network, take_step
 from fastnn.estimators.summary import as_html, as_text, rows_of
 from fastnn.layers import Dense, Dropout
 from fastnn.layers.chain import chain_of, check_layers, sample_shape
 from fastnn.layers.embedding import embedding_of
 from fastnn.layers.folding import folded, foldings
-from fastnn.layers.rules import SHAPE, plain
+from fastnn.layers.rules import SAMPLE_SHAPE, plain
 from fastnn.training.loop import all_finite
 from fastnn.training.transaction import being_changed, snapshot
 
@@ -43,6 +46,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
         **BaseNetwork._parameter_constraints,
         "layers": [list, tuple],
         "input_shape": [None, list, tuple, Integral],
+        "truncate_steps": [None, Interval(Integral, 1, None, closed="left")],
     }
 
     # -- layers as parameters -----------------------------------------------------------------------------------------
@@ -95,20 +99,27 @@ class BaseSequential(DenseWeights, BaseNetwork):
             return X, y, None if sample_weight is None else checked_sample_weight(sample_weight, X), None
         X = self._validated_X(X, reset)
         self._note_shape(X, shape, reset)
-        chain = chain_of(tuple(self.layers), sample_shape(self.layers, self.input_shape_), 1)
+        chain = chain_of(tuple(self.layers), self._sample_shape(), 1)
         X, steps, _ = fed(X, shape or shape_of_rows(X.shape[1], self.input_shape_), chain)
         return X, *self._checked_targets(y, sample_weight, X, steps, chain, y_name), steps
 
     def _arranged(self, X, reset):
         if reset:
-            return arranged(X, self.layers, self.input_shape is None or removes_steps(self.layers))
+            takes_ragged = self.input_shape is None or None in checked_shape(self.input_shape)
+            return arranged(X, self.layers, takes_ragged or removes_steps(self.layers))
         X, shape = arranged(X, self._chain.layers, None in self._chain.input_shape)
         self._check_shape(X, shape)
         return X, shape
 
     def _validated_X(self, X, reset):
         if not isinstance(X, Sequences):
-            return readable(validated(self, X, dtype="numeric", reset=reset))
+            try:
+                return readable(validated(self, X, dtype="numeric", reset=reset))
+            except ValueError as error:
+                if "contains NaN" in str(error) and reads_sequences(self.layers):
+                    first, *_ = str(error).split("\n")
+                    error.args = (f"{first} If sequences are padded with it, pass fastnn.sequences.from_padded(X).",)
+                raise
         if reset:  # an earlier fit may have had a table
             for name in ("n_features_in_", "feature_names_in_"):
                 vars(self).pop(name, None)
@@ -125,9 +136,10 @@ class BaseSequential(DenseWeights, BaseNetwork):
         """y and sample_weight, of each sample or of each of the steps, which are then one after the other."""
         if steps is not None and y is not None:
             if not is_per_step(y):
-                raise ValueError(
-                    f"y must have a target for each step, got one for each sample: {chain.sequence_advice()}"
-                )
+                given, advice = "one for each sample", chain.sequence_advice()
+                if len(steps) != np.size(y) == steps.lengths.sum():
+                    given, advice = "those of all sequences in one array", "pass a list with an array for each sequence"
+                raise ValueError(f"y must have a target for each step, got {given}: {advice}")
             y = steps.flat(y)
             sample_weight = None if sample_weight is None else steps.flat_weights(sample_weight)
         elif as_list(y) is not None:
@@ -142,6 +154,11 @@ class BaseSequential(DenseWeights, BaseNetwork):
         y = validated_y(self, y, multi_output=True, **self._y_checks)
         if steps is None:
             check_consistent_length(X, y)
+            if as_list(sample_weight) is not None:
+                raise ValueError(
+                    "sample_weight must have one weight for each sample, since the last layer gives one vector, got "
+                    "some for each step"
+                )
             sample_weight = None if sample_weight is None else checked_sample_weight(sample_weight, X)
         return self._column(y, y_name), sample_weight
 
@@ -149,12 +166,14 @@ class BaseSequential(DenseWeights, BaseNetwork):
         """Set `input_shape_`, for samples of this shape."""
         if self.input_shape is not None:
             given = checked_shape(self.input_shape)
-            if len(shape) == 1 and math.prod(given) != shape[0]:
+            if None in given:
+                shape = any_length(shape)
+            elif len(shape) == 1 and math.prod(given) != shape[0]:
                 raise ValueError(
                     f"input_shape must have {shape[0]} numbers, as X has columns, got {given}, which has "
                     f"{math.prod(given)}"
                 )
-            if len(shape) > 1 and _without_channel(given) != _without_channel(shape):
+            if (len(shape) > 1 or None in given) and _without_channel(given) != _without_channel(shape):
                 raise ValueError(f"X must have shape {samples_of(given)}, as input_shape says, got {samples_of(shape)}")
             shape = given
         self.input_shape_ = sample_shape(self.layers, shape)
@@ -166,7 +185,7 @@ class BaseSequential(DenseWeights, BaseNetwork):
             if hasattr(self, "n_features_in_") or np.ndim(X) != 2:
                 return
             shape = np.shape(X)[1:]
-            if self.input_shape is not None and shape[0] == math.prod(self.input_shape_):
+            if self.input_shape is not None and not of_any_length and shape[0] == math.prod(self.input_shape_):
                 return
         fitted = _without_channel(self.input_shape_)
         if of_any_length:
@@ -175,16 +194,33 @@ class BaseSequential(DenseWeights, BaseNetwork):
             given, advice = samples_of(shape), ""
             if isinstance(X, Sequences) and not of_any_length:
                 given = f"sequences of {X.lengths.min()} to {X.lengths.max()} steps"
+            if _without_channel(any_length(np.shape(X)) if of_any_length else np.shape(X)) == fitted:
+                advice = f": pass {'[X]' if of_any_length else 'X[None]'} if this is one sample"
+            elif any_length(_without_channel(shape)) == any_length(fitted) and reads_sequences(self._chain.layers):
                 advice = ": fit on a list for sequences of any length"
-            elif _without_channel(any_length(np.shape(X)) if of_any_length else np.shape(X)) == fitted:
-                advice = ": pass X[None] if this is one sample"
             shown = any_length(self.input_shape_) if of_any_length else self.input_shape_
             raise ValueError(f"X must have shape {samples_of(shown)}, as in fit, got {given}{advice}")
 
     def _chain_for(self, shape, n_outputs):
         check_layers(self.layers)
-        self._chain = chain_of(tuple(self.layers), sample_shape(self.layers, self.input_shape_), n_outputs)
+        self._chain = chain_of(tuple(self.layers), self._sample_shape(), n_outputs)
+        if self.truncate_steps is not None:
+            check_for_windows(self.truncate_steps, self._chain, self.solver)
         return self._chain
+
+    def _sample_shape(self):
+        """The shape of a sample for the layers: where sequences are cut into windows, these have any length."""
+        shape = sample_shape(self.layers, self.input_shape_)
+        return shape if self.truncate_steps is None else any_length(shape)
+
+    def _trainer_settings(self, state, dropout):
+        settings = super()._trainer_settings(state, dropout)
+        if self.truncate_steps is not None:
+            settings["truncate_steps"] = int(self.truncate_steps)
+        return settings
+
+    def _drops(self, dropout):
+        return any(layer is not None and layer.drops for layer in self._chain.layers)
 
     def _compute_dtype(self, X, numbers=None):
         if self.dtype is None and embedding_of(self.layers) is not None:
@@ -360,6 +396,26 @@ class BaseSequential(DenseWeights, BaseNetwork):
             kept = network.predictor = version, self._folded(network)
         return kept[1] or network
 
+    def _stepper(self):
+        """The network for predictions step by step, made once for each state of the weights."""
+        network = self._network
+        kept = network.stepper
+        if kept is None or kept[0] != network.version:
+            check_for_steps(self._chain)
+            version = network.version  # first, as above
+            layers, weights = self._chain.layers, self._chain.by_layer(network.weights())
+            if self._predictor(network) is not network:
+                layers, weights = folded(layers, weights)
+            kept = network.stepper = version, stepping_network(self._chain, network, layers, weights)
+        return kept[1]
+
+    def _step(self, x, state, decode):
+        fitted = snapshot(self)
+        if not hasattr(fitted, "_network"):  # the check takes a third of a small step
+            check_is_fitted(self)
+        outputs, state = take_step(fitted, x, state)
+        return decode(fitted._targets, outputs), state
+
     def _folded(self, network):
         """The network with layers folded, or None if there are no such, or if their weights are out of range."""
         chain = self._chain
@@ -380,8 +436,8 @@ def checked_shape(input_shape):
     """
     shape = plain(input_shape)
     shape = shape if isinstance(shape, tuple) else (shape,)
-    if not SHAPE.holds(shape):
-        raise ValueError(f"input_shape must be {SHAPE.text}, got {quoted(input_shape)}")
+    if not SAMPLE_SHAPE.holds(shape):
+        raise ValueError(f"input_shape must be {SAMPLE_SHAPE.text}, got {quoted(input_shape)}")
     return shape
 
 

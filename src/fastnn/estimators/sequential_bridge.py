@@ -45,10 +45,12 @@ def n_outputs_of(weights):
 def _shape_of_sample(model, weights):
     """The shape of a sample: `input_shape`, or as many columns as are reshaped or as the first weights are for."""
     if model.input_shape is not None:
-        return (math.prod(checked_shape(model.input_shape)),)
+        shape = checked_shape(model.input_shape)
+        return shape if None in shape else (math.prod(shape),)
     i = deciding_layer(model.layers)
     if i is not None:
-        raise ValueError(f"input_shape must be a tuple of integers for {named(model.layers, i)}, got None")
+        any_length = ", or (None, channels)," if model.layers[i].reads == "sequence" else ""
+        raise ValueError(f"input_shape must be a tuple of integers{any_length} for {named(model.layers, i)}, got None")
     for layer, of_layer in zip((*model.layers, None), weights, strict=False):  # their numbers are checked later
         if isinstance(layer, Reshape):
             return (math.prod(layer.target_shape),)
@@ -88,6 +90,7 @@ def fill_from_layers(model, targets, weights):
     dtype = np.result_type(*given, np.float32) if model.dtype is None else np.dtype(model.dtype)
     arrays = checked_weights(weights, chain, dtype)
     network = Network(chain.description, chain.input_shape, targets.head, dtype, None, targets.groups, arrays)
-    model.n_features_in_ = network.sizes[0]
+    if None not in model.input_shape_:
+        model.n_features_in_ = network.sizes[0]
     model._set_fitted(network, targets, None, TrainingState.starting(model.random_state), 0)
     return model

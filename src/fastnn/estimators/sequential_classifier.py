@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
+from fastnn.data.class_targets import Labels
 from fastnn.estimators.classifier import BaseClassifier
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.sequential import BaseSequential
@@ -74,11 +75,63 @@ class SequentialClassifier(BaseClassifier, BaseSequential):
     layers: Sequence = (Dense(100),)
     _: KW_ONLY
     input_shape: Sequence[int] | None = None
+    truncate_steps: int | None = None
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseClassifier._parameter_constraints,
         **BaseSequential._parameter_constraints,
     }
+
+    @documented
+    def predict_step(self, x, state=None):
+        """The likeliest class for one more step of each of several sequences.
+
+        Parameters
+        ----------
+        <one more step>
+
+        Returns
+        -------
+        labels : ndarray of shape (n_sequences,) or (n_sequences, n_columns)
+            What `predict` gives for the steps so far, with the same bits: for the last one, or for all of them.
+        <state after a step>
+
+        <raises for steps>
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastnn import SequentialClassifier
+        >>> from fastnn.layers import GRU
+        >>> rng = np.random.default_rng(0)
+        >>> X = [rng.normal(size=(n_steps, 2)) for n_steps in rng.integers(3, 20, 100)]
+        >>> y = [each[:, 0].mean() > 0 for each in X]
+        >>> model = SequentialClassifier([GRU(8)], max_iter=5, random_state=0, tol=0).fit(X, y)
+        >>> state = None
+        >>> for x in X[0]:
+        ...     label, state = model.predict_step([x], state)
+        >>> bool(label == model.predict(X[:1]))
+        True
+        """
+        return self._step(x, state, Labels.decode)
+
+    @documented
+    def predict_proba_step(self, x, state=None):
+        """The probability of each class for one more step of each of several sequences.
+
+        Parameters
+        ----------
+        <one more step>
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_sequences, n_classes), or a list of such
+            What `predict_proba` gives for the steps so far, with the same bits.
+        <state after a step>
+
+        <raises for steps>
+        """
+        return self._step(x, state, Labels.probabilities)
 
     @classmethod
     @documented

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
+from fastnn.data.number_targets import Numbers
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.regressor import BaseRegressor
 from fastnn.estimators.sequential import BaseSequential
@@ -54,11 +55,30 @@ class SequentialRegressor(BaseRegressor, BaseSequential):
     _: KW_ONLY
     loss: str = "squared_error"
     input_shape: Sequence[int] | None = None
+    truncate_steps: int | None = None
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseRegressor._parameter_constraints,
         **BaseSequential._parameter_constraints,
     }
+
+    @documented
+    def predict_step(self, x, state=None):
+        """The predicted number, or numbers, for one more step of each of several sequences.
+
+        Parameters
+        ----------
+        <one more step>
+
+        Returns
+        -------
+        numbers : ndarray of shape (n_sequences,) or (n_sequences, n_targets)
+            What `predict` gives for the steps so far, with the same bits: for the last one, or for all of them.
+        <state after a step>
+
+        <raises for steps>
+        """
+        return self._step(x, state, Numbers.decode)
 
     @classmethod
     @documented

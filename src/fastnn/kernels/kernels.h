@@ -241,6 +241,16 @@ typedef struct {
     void (*dense_grad_bias)(const fastnn_matrix *matrix, size_t panel, size_t rows, const void *delta, size_t ldd,
                             const fastnn_update *update);
 
+    /* For each of `rows` tokens, ldt apart, its row of W into out. Whole vectors are written, padding and all. For what
+     * is no token from 0 to fan_in - 1, the fan_out numbers are NaN. */
+    void (*embedding_forward)(const fastnn_matrix *matrix, size_t rows, const void *tokens, size_t ldt, void *out,
+                              size_t ldo);
+    /* Those tokens that are in [first, last) as entries of a sparse x, of which row i has one 1, in column tokens[i]:
+     * entry i. Other entries and heads stay as they are, as do starts and columns. So a thread can link columns of its
+     * own, and give them to dense_grad_weights. */
+    void (*link_tokens)(size_t rows, const void *tokens, size_t ldt, size_t first, size_t last,
+                        const fastnn_entries *out);
+
     /* z = x * W + b over a grid, of which the sums have terms [first, last). Of each position the fan_out numbers are
      * written, and nothing beyond them. */
     void (*conv_forward)(const fastnn_matrix *matrix, const fastnn_grid *grid, size_t first, size_t last, const void *x,

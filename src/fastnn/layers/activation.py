@@ -37,4 +37,5 @@ class Activation(Layer):
 
     name: str | None
 
+    works_stepwise: ClassVar[bool] = True
     rules: ClassVar[dict] = {"name": ACTIVATION}

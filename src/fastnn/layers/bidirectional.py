@@ -50,8 +50,8 @@ class Bidirectional(Layer):
         return self.layer.trainable
 
     @property
-    def couples(self):
-        return self.layer.couples
+    def drops(self):
+        return self.layer.drops
 
     @property
     def return_sequences(self):

@@ -190,6 +190,13 @@ class Chain:
         self.description = tuple(operation.description() for operation in self._operations)
         self.dropout = tuple(self._rates[:-1])
 
+    def looking_further(self):
+        """The number of the first layer that makes of steps something else than steps, each of itself and of earlier
+        ones; None if there is no such layer."""
+        return next(
+            (i for i, layer in enumerate(self.layers) if layer is not None and not layer.works_stepwise), None
+        )
+
     def unfused(self):
         """The same layers, each with an output of its own, and with the same weights."""
         return Chain(self.layers, self.sample_shape, self.n_outputs, fuses=False)

@@ -184,3 +184,7 @@ class Conv1D(_Convolution):
     n_axes: ClassVar[int] = 1
     reads: ClassVar[str] = "sequence"
     rules: ClassVar[dict] = _rules(1, ["valid", "same", "causal"])
+
+    @property
+    def works_stepwise(self):
+        return self.along(self.kernel_size) == self.along(self.strides) == (1,)

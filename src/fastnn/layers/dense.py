@@ -52,6 +52,7 @@ class Dense(Layer):
     kernel_initializer: str | None = None
     trainable: bool = True
 
+    works_stepwise: ClassVar[bool] = True
     rules: ClassVar[dict] = {
         "units": COUNT,
         "activation": ACTIVATION,

@@ -31,8 +31,9 @@ class Dropout(Layer):
 
     rate: float
 
+    works_stepwise: ClassVar[bool] = True
     rules: ClassVar[dict] = {"rate": RATE}
 
     @property
-    def couples(self):
+    def drops(self):
         return self.rate > 0

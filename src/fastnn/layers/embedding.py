@@ -38,6 +38,7 @@ class Masking(Layer):
     reads: ClassVar[str] = "sequence"
     comes_after: ClassVar[tuple] = ()
     removes_steps: ClassVar[bool] = True
+    works_stepwise: ClassVar[bool] = True
     rules: ClassVar[dict] = {"mask_value": NUMBER}
 
     def steps_to_keep(self, values):
@@ -95,6 +96,7 @@ class Embedding(Layer):
 
     reads: ClassVar[str] = "sequence"
     comes_after: ClassVar[tuple] = (Masking,)
+    works_stepwise: ClassVar[bool] = True
     rules: ClassVar[dict] = {
         "input_dim": COUNT,
         "output_dim": COUNT,

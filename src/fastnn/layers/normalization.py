@@ -44,6 +44,7 @@ class BatchNormalization(Layer):
     trainable: bool = True
 
     couples: ClassVar[bool] = True
+    works_stepwise: ClassVar[bool] = True
     rules: ClassVar[dict] = {"momentum": RATE, "epsilon": POSITIVE, "trainable": BOOL}
 
     def operation(self, shape):
@@ -89,6 +90,7 @@ class LayerNormalization(Layer):
     epsilon: float = 1e-3
     trainable: bool = True
 
+    works_stepwise: ClassVar[bool] = True
     rules: ClassVar[dict] = {"epsilon": POSITIVE, "trainable": BOOL}
 
     def operation(self, shape):

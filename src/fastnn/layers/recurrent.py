@@ -52,8 +52,12 @@ class Recurrent(Layer):
     has_recurrent_bias: ClassVar[bool] = False
 
     @property
-    def couples(self):
+    def drops(self):
         return self.dropout > 0 or self.recurrent_dropout > 0
+
+    @property
+    def works_stepwise(self):
+        return not self.go_backwards
 
     def output_shape(self, shape, name="the layer"):
         return (*shape[:-1], self.units) if self.return_sequences else (self.units,)

@@ -29,6 +29,7 @@ class Rescaling(Layer):
     scale: float
     offset: float = 0.0
 
+    works_stepwise: ClassVar[bool] = True
     rules: ClassVar[dict] = {"scale": NUMBER, "offset": NUMBER}
 
     def operation(self, shape):

@@ -70,6 +70,10 @@ class Layer:
         Whether the layer leaves steps out of sequences where X is read.
     couples : bool
         Whether in training what the layer makes of a sample depends on other samples, or on chance.
+    works_stepwise : bool
+        Whether the layer makes of each step of a sequence one step, from it and from earlier ones.
+    drops : bool
+        Whether the layer leaves numbers out at random in training.
     reshapes : bool
         Whether the layer makes another shape of anything, so that layers after it say nothing about X.
     rules : dict of str to Rule
@@ -79,9 +83,14 @@ class Layer:
     reads: ClassVar[str] = "anything"
     comes_after: ClassVar[tuple | None] = None
     removes_steps: ClassVar[bool] = False
-    couples: ClassVar[bool] = False
+    works_stepwise: ClassVar[bool] = False
+    drops: ClassVar[bool] = False
     reshapes: ClassVar[bool] = False
     rules: ClassVar[dict] = {}
+
+    @property
+    def couples(self):
+        return self.drops
 
     def __post_init__(self):
         for name, value in vars(self).items():

@@ -54,8 +54,9 @@ def make_sequential(model, parts):
     check("the model", parts, _RULES)
     layers, shape, n_features = parts["layers"], parts["input_shape"], parts["n_features"]
     check_layers(layers)
-    n_numbers = None if None in shape else math.prod(shape)
-    if sample_shape(layers, shape) != shape or n_features not in (None, n_numbers):
+    # A table may be series of any length.
+    fits = n_features is None or (shape[1] == 1 if None in shape else n_features == math.prod(shape))
+    if sample_shape(layers, shape) != shape or not fits:
         raise ValueError(f"input_shape and n_features must be those of samples, got {shape} and {n_features}")
     last = parts["weights"][-1]
     if last.ndim != 1 or len(last) < 1:

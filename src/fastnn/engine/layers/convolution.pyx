@@ -17,13 +17,14 @@ from libc.string cimport memcpy, memset
 from fastnn.engine.arrays cimport Workspace
 from fastnn.engine.kernels cimport fastnn_grid, fastnn_kernels, fastnn_matrix, fastnn_windows
 from fastnn.engine.layers.convolution_shape cimport (
-    Bordered, Convolution, ConvolutionShape, PositionClass, Rows, bordered_size, inside,
+    Bordered, Convolution, ConvolutionShape, PositionClass, Rows, bordered_size, class_of, inside, placed,
 )
 from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.signal cimport (
-    Signal, Step, finish_sample_deltas, finish_sample_values, memo_of, row_of, rows_before, sample_of, sums_of,
+    Signal, Step, finish_sample_deltas, finish_sample_values, memo_of, row_of, rows_before, rows_of, sample_of, sums_of,
 )
+from fastnn.engine.layers.windows cimport windows_of_each
 from fastnn.engine.products cimport packed_size
 
 #: Activations that make larger numbers of larger ones, exactly: the largest number is the same before and after them.
@@ -34,14 +35,23 @@ cdef inline const Convolution *shape_of(const Layer *layer) noexcept nogil:
     return <const Convolution *> layer.shape
 
 
+cdef inline const Convolution *shape_over(const Layer *layer, const Signal *below, size_t sample,
+                                          Convolution *own) noexcept nogil:
+    """The shape for one sample: that of the layer or, of sequences of any length, the sample's own."""
+    if not shape_of(layer).is_ragged:
+        return shape_of(layer)
+    own[0] = placed(shape_of(layer), rows_of(below, sample, sample + 1))
+    return own
+
+
 cdef inline fastnn_matrix *transposed_of(const Layer *layer, size_t group, size_t i) noexcept nogil:
     """The matrix of a group and a class of positions, by which the error goes back."""
     return <fastnn_matrix *> layer.workspace + group * shape_of(layer).n_classes + i
 
 
-cdef inline char *delta_scratch(const Layer *layer) noexcept nogil:
+cdef inline char *delta_scratch(const Layer *layer, const Convolution *shape) noexcept nogil:
     """The scratch memory for the positions' errors or, on the way forward, for their sums; it follows the one for x."""
-    return layer.scratch + bordered_size(&shape_of(layer).x) * layer.kernels.itemsize
+    return layer.scratch + bordered_size(&shape.x) * layer.kernels.itemsize
 
 
 cdef void clear_border(const Bordered *map, char *bordered, size_t itemsize) noexcept nogil:
@@ -75,28 +85,26 @@ cdef const char *with_border(const Layer *layer, const Bordered *map, const Sign
     return scratch
 
 
-cdef void unpool(const Layer *layer, const Signal *above, size_t sample) noexcept nogil:
+cdef void unpool(const Layer *layer, const Convolution *shape, const Signal *above, size_t sample) noexcept nogil:
     """The positions' errors into the scratch memory, inside their border."""
-    cdef const Convolution *shape = shape_of(layer)
     cdef const fastnn_windows *windows = &shape.windows
     layer.kernels.max_pool_grad_input(
         windows, 0, windows.rows, sample_of(layer.kernels, above, above.delta, sample), windows.out_cols * above.ld,
         above.ld, memo_of(layer.kernels, above, above, sample),
-        inside(&shape.delta, delta_scratch(layer), layer.kernels.itemsize), shape.delta.columns * shape.delta.channels,
-        shape.delta.channels)
+        inside(&shape.delta, delta_scratch(layer, shape), layer.kernels.itemsize),
+        shape.delta.columns * shape.delta.channels, shape.delta.channels)
 
 
 cdef inline fastnn_grid grid_onto(const fastnn_grid *grid, size_t ld) noexcept nogil:
     """A grid whose positions, counted so far, are rows of ld numbers."""
-    cdef fastnn_grid placed = grid[0]
-    placed.z_row *= ld
-    placed.z_col *= ld
-    return placed
+    cdef fastnn_grid onto = grid[0]
+    onto.z_row *= ld
+    onto.z_col *= ld
+    return onto
 
 
-cdef inline void all_groups_forward(const Layer *layer, const fastnn_grid *grid, const char *x,
-                                    char *sums) noexcept nogil:
-    cdef const Convolution *shape = shape_of(layer)
+cdef inline void all_groups_forward(const Layer *layer, const Convolution *shape, const fastnn_grid *grid,
+                                    const char *x, char *sums) noexcept nogil:
     cdef size_t group, itemsize = layer.kernels.itemsize
     for group in range(shape.groups):
         layer.kernels.conv_forward(&layer.parameters[group].matrix, grid, 0, grid.n_terms,
@@ -104,9 +112,9 @@ cdef inline void all_groups_forward(const Layer *layer, const fastnn_grid *grid,
                                    sums + group * shape.group_filters * itemsize)
 
 
-cdef void forward_and_pool(const Layer *layer, const char *x, char *sums, size_t ld, char *picks) noexcept nogil:
+cdef void forward_and_pool(const Layer *layer, const Convolution *shape, const char *x, char *sums, size_t ld,
+                           char *picks) noexcept nogil:
     """One sample's sums, pooled band by band while they are in the cache. ld is the distance of pooled positions."""
-    cdef const Convolution *shape = shape_of(layer)
     cdef const fastnn_windows *windows = &shape.windows
     cdef fastnn_grid grid = grid_onto(&shape.grid, windows.channels)
     cdef size_t itemsize = layer.kernels.itemsize, first = 0, last, stride = windows.cols * windows.channels
@@ -114,9 +122,10 @@ cdef void forward_and_pool(const Layer *layer, const char *x, char *sums, size_t
     while first < windows.out_rows:
         last = min(first + shape.band_rows, windows.out_rows)
         grid.height = (last - first) * windows.pool_rows
-        all_groups_forward(layer, &grid, x + first * windows.pool_rows * grid.x_row * itemsize, delta_scratch(layer))
+        all_groups_forward(layer, shape, &grid, x + first * windows.pool_rows * grid.x_row * itemsize,
+                           delta_scratch(layer, shape))
         layer.kernels.max_pool_forward(
-            windows, first, last, delta_scratch(layer), first * windows.pool_rows, stride, windows.channels,
+            windows, first, last, delta_scratch(layer, shape), first * windows.pool_rows, stride, windows.channels,
             sums + first * windows.out_cols * ld * itemsize, windows.out_cols * ld, ld,
             picks + first * windows.out_cols * windows.channels * itemsize if picks != NULL else NULL)
         first = last
@@ -124,37 +133,42 @@ cdef void forward_and_pool(const Layer *layer, const char *x, char *sums, size_t
 
 cdef void forward_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                        const Step *step) noexcept nogil:
-    cdef const Convolution *shape = shape_of(layer)
     cdef const fastnn_kernels *kernels = layer.kernels
-    cdef fastnn_grid grid = grid_onto(&shape.grid, above.ld)
+    cdef const Convolution *shape
+    cdef Convolution own
+    cdef fastnn_grid grid
     cdef size_t sample
     cdef const char *x
     cdef char *sums
     for sample in range(first, last):
+        shape = shape_over(layer, below, sample, &own)
         x = with_border(layer, &shape.x, below, below.values, sample, layer.scratch)
         sums = sample_of(kernels, above, sums_of(above), sample)
         if shape.pools:
-            forward_and_pool(layer, x, sums, above.ld, memo_of(kernels, above, above, sample))
+            forward_and_pool(layer, shape, x, sums, above.ld, memo_of(kernels, above, above, sample))
         else:
-            all_groups_forward(layer, &grid, x, sums)
+            grid = grid_onto(&shape.grid, above.ld)
+            all_groups_forward(layer, shape, &grid, x, sums)
         finish_sample_values(kernels, above, sample, sample + 1, step)
 
 
 cdef void grad_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first, size_t last,
                     char *gradient, bint onto) noexcept nogil:
-    cdef const Convolution *shape = shape_of(layer)
     cdef const fastnn_kernels *kernels = layer.kernels
-    cdef fastnn_grid grid = grid_onto(&shape.grid, shape.delta.channels if shape.pools else above.ld)
+    cdef const Convolution *shape
+    cdef Convolution own
+    cdef fastnn_grid grid
     cdef size_t sample, group
     cdef const char *x
     cdef const char *delta
-    if shape.pools:
-        grid.z_row = shape.delta.columns * shape.delta.channels
     for sample in range(first, last):
+        shape = shape_over(layer, below, sample, &own)
+        grid = grid_onto(&shape.grid, shape.delta.channels if shape.pools else above.ld)
         x = with_border(layer, &shape.x, below, below.values, sample, layer.scratch)
         if shape.pools:
-            unpool(layer, above, sample)
-            delta = inside(&shape.delta, delta_scratch(layer), kernels.itemsize)
+            grid.z_row = shape.delta.columns * shape.delta.channels
+            unpool(layer, shape, above, sample)
+            delta = inside(&shape.delta, delta_scratch(layer, shape), kernels.itemsize)
         else:
             delta = sample_of(kernels, above, above.delta, sample)
         for group in range(shape.groups):
@@ -164,10 +178,9 @@ cdef void grad_rows(const Layer *layer, const Signal *below, const Signal *above
                 gradient + (layer.parameters[group].offset - layer.parameters[0].offset) * kernels.itemsize)
 
 
-cdef void back_to_class(const Layer *layer, size_t i, const char *delta, char *delta_in, size_t ld) noexcept nogil:
-    """The gradient of one sample's input, at the positions of a class."""
-    cdef const Convolution *shape = shape_of(layer)
-    cdef const PositionClass *positions = &shape.classes[i]
+cdef void back_to_class(const Layer *layer, const Convolution *shape, size_t i, const PositionClass *positions,
+                        const char *delta, char *delta_in, size_t ld) noexcept nogil:
+    """The gradient of one sample's input, at the positions of the i-th class."""
     cdef const Rows *rows
     cdef fastnn_grid grid = grid_onto(&positions.grid, ld)
     cdef size_t group, j, itemsize = layer.kernels.itemsize
@@ -177,27 +190,33 @@ cdef void back_to_class(const Layer *layer, size_t i, const char *delta, char *d
         for group in range(shape.groups):
             layer.kernels.conv_forward(
                 transposed_of(layer, group, i), &grid, rows.first_term, rows.last_term,
-                delta + (rows.first * grid.x_row + group * shape.group_filters) * itemsize,
+                delta + (rows.first * grid.x_row + positions.skipped * grid.x_col + group * shape.group_filters)
+                * itemsize,
                 delta_in + (rows.first * grid.z_row + group * shape.group_channels) * itemsize)
 
 
 cdef void back_rows(const Layer *layer, const Signal *below, const Signal *above, size_t first,
                     size_t last) noexcept nogil:
-    cdef const Convolution *shape = shape_of(layer)
     cdef const fastnn_kernels *kernels = layer.kernels
+    cdef const Convolution *shape
+    cdef Convolution own
+    cdef PositionClass positions
     cdef size_t sample, i
     cdef const char *delta
     cdef char *delta_in
     for sample in range(first, last):
+        shape = shape_over(layer, below, sample, &own)
         if shape.pools:
-            clear_border(&shape.delta, delta_scratch(layer), kernels.itemsize)
-            unpool(layer, above, sample)
-            delta = delta_scratch(layer)
+            clear_border(&shape.delta, delta_scratch(layer, shape), kernels.itemsize)
+            unpool(layer, shape, above, sample)
+            delta = delta_scratch(layer, shape)
         else:
-            delta = with_border(layer, &shape.delta, above, above.delta, sample, delta_scratch(layer))
+            delta = with_border(layer, &shape.delta, above, above.delta, sample, delta_scratch(layer, shape))
         for i in range(shape.n_classes):
-            delta_in = row_of(kernels, below, below.delta, rows_before(below, sample) + shape.classes[i].first)
-            back_to_class(layer, i, delta, delta_in, below.ld)
+            positions = class_of(shape, i)
+            if positions.grid.width > 0:
+                delta_in = row_of(kernels, below, below.delta, rows_before(below, sample) + positions.first)
+                back_to_class(layer, shape, i, &positions, delta, delta_in, below.ld)
         finish_sample_deltas(kernels, below, sample, sample + 1)
 
 
@@ -233,10 +252,10 @@ cdef class ConvolutionLayer(EngineLayer):
     """A convolution: ``("convolution", filters, kernel_size, strides, padding, dilation_rate, groups, activation,
     use_bias=True, trainable=True, pool_size=None)``.
 
-    Sizes are tuples of one number for sequences (steps, channels), and of two for maps (height, width, channels). With
-    a pool_size, the layer makes the largest numbers of windows side by side, as a layer of max pooling would make them
-    of the convolution's output. Positions in no window are not computed. The activation must be one that keeps the
-    order of numbers exactly, since it follows the pooling.
+    Sizes are tuples of one number for sequences (steps, channels), which may be of any length, and of two for maps
+    (height, width, channels). With a pool_size, the layer makes the largest numbers of windows side by side, as a layer
+    of max pooling would make them of the convolution's output. Positions in no window are not computed. The activation
+    must be one that keeps the order of numbers exactly, since it follows the pooling.
     """
 
     cdef ConvolutionShape geometry
@@ -257,7 +276,17 @@ cdef class ConvolutionLayer(EngineLayer):
     def memo_size(self):
         return self.output_shape[-1] if self.geometry.convolution.pools else 0
 
+    def carried_size(self):
+        shape = self.geometry.convolution
+        return 0 if shape.n_taps == 1 and shape.grid.x_col == shape.x.channels and not shape.pools else None
+
+    def output_steps(self, steps):
+        cdef Convolution *shape = &self.geometry.convolution
+        return windows_of_each(steps, &shape.movement) // (shape.windows.pool_cols if shape.pools else 1)
+
     def n_products(self):
+        if self.geometry.convolution.is_ragged:
+            return 1
         return self.geometry.convolution.grid.height * self.geometry.convolution.grid.width  # before the pooling
 
     def parameter_shapes(self):
@@ -268,8 +297,10 @@ cdef class ConvolutionLayer(EngineLayer):
     def reads_whole_vectors(self):
         return False
 
-    def scratch_size(self):
-        cdef Convolution *shape = &self.geometry.convolution
+    def scratch_size(self, steps):
+        cdef Convolution shape = self.geometry.convolution
+        if shape.is_ragged:
+            shape = placed(&self.geometry.convolution, steps)
         # Vectors of the errors may be read that end past the last position.
         return bordered_size(&shape.x) + bordered_size(&shape.delta) + self.kernels.tile_cols
 

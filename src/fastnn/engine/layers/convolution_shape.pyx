@@ -8,6 +8,7 @@ from libc.stdint cimport uint32_t
 from fastnn.engine.arrays cimport Workspace
 from fastnn.engine.kernels cimport fastnn_grid, fastnn_windows
 from fastnn.engine.layers.layer import sizes_of
+from fastnn.engine.layers.windows cimport Along, Movement, movement_of, windows_along
 
 # By the number of axes: sequences have a first and a last position, of which maps have several.
 PADDINGS = {1: ("valid", "same", "causal"), 2: ("valid", "same")}
@@ -34,14 +35,22 @@ cdef class ConvolutionShape:
         check_settings(input_shape, filters, kernel_size, strides, padding, dilation_rate, groups)
         *sizes, channels = input_shape
         rank = len(sizes)
-        borders, made = zip(*map(border_and_size, sizes, kernel_size, strides, dilation_rate, [padding] * rank))
         if pool_size is not None:
             pool_size = sizes_of("pool_size", pool_size, rank)
+        c.is_ragged = None in sizes
+        if c.is_ragged:  # what is the same for each is worked out for a short one, in which a class begins at each step
+            (span,), (stride,) = spans(kernel_size, dilation_rate), strides
+            c.movement = movement_of(span, stride, padding)
+            sizes, padding = [max(stride, span + stride * ((1 if pool_size is None else pool_size[0]) - 1))], "valid"
+        borders, made = zip(*map(border_and_size, sizes, kernel_size, strides, dilation_rate, [padding] * rank))
+        if pool_size is not None:
             pooled = tuple(n // pool for n, pool in zip(made, pool_size))
             if min(pooled) < 1:
                 raise ValueError(f"pool_size must be at most {made}, the convolution's output, got {pool_size}")
             made = tuple(n * pool for n, pool in zip(pooled, pool_size))
         self.output_shape = (*(made if pool_size is None else pooled), filters)
+        if c.is_ragged:
+            self.output_shape = None, filters
         self.space = Workspace()
         if rank == 1:  # as maps of one row
             sizes, kernel_size = [1, *sizes], (1, *kernel_size)
@@ -49,11 +58,10 @@ cdef class ConvolutionShape:
             borders, made, pool_size = ((0, 0), *borders), (1, *made), pool_size and (1, *pool_size)
         c.groups, c.group_channels, c.group_filters = groups, channels // groups, filters // groups
         c.n_taps = kernel_size[0] * kernel_size[1]
-        windows = [(n_taps - 1) * dilation + 1 for n_taps, dilation in zip(kernel_size, dilation_rate)]
         # Rows of the error's border: so many that no tap of any position of the input lies outside.
         border = []
-        for size, (before, _), window, stride, n in zip(sizes, borders, windows, strides, made):
-            border.append(((window - 1) // stride, max(0, (before + size - 1) // stride - (n - 1))))
+        for size, (before, _), span, stride, n in zip(sizes, borders, spans(kernel_size, dilation_rate), strides, made):
+            border.append(((span - 1) // stride, max(0, errors_read(size, before, stride) - n)))
         self._place(&c.x, "input", (*sizes, channels), borders)
         self._place(&c.delta, "output", (*made, filters), border)
         taps = list(product(*map(range, kernel_size)))
@@ -70,9 +78,8 @@ cdef class ConvolutionShape:
         if rows * columns * channels >= 2**31:  # offsets within it have 32 bits
             raise ValueError(f"a convolution's {name} must have fewer than 2**31 numbers with its padding, got shape "
                              f"({rows}, {columns}, {channels})")
-        map.height, map.width, map.channels = shape
-        map.top, map.left, map.rows, map.columns = top, left, rows, columns
-        map.has_border = map.rows > map.height or map.columns > map.width
+        map.channels = channels
+        set_sizes(map, top, height, bottom, left, width, right)
 
     cdef fastnn_grid _grid(self, const Bordered *map, starts, channels, size, strides, steps, taps_in_row) except *:
         """A grid over a map, of a size, with taps that start at these rows and columns."""
@@ -171,16 +178,17 @@ def is_size(number):
     return isinstance(number, int) and 1 <= number < 2**31
 
 
+def spans(kernel_size, dilation_rate):
+    """How many positions the taps span along each axis."""
+    return [(n_taps - 1) * dilation + 1 for n_taps, dilation in zip(kernel_size, dilation_rate)]
+
+
 def border_and_size(size, kernel_size, stride, dilation, padding):
-    """The zeros before and after an axis, and the number of outputs along it, as in Keras."""
-    window = (kernel_size - 1) * dilation + 1
-    before = after = 0
-    if padding == "causal":
-        before = window - 1
-    elif padding == "same":
-        total = max(0, (-(-size // stride) - 1) * stride + window - size)
-        before, after = total // 2, total - total // 2
-    elif size < window:
+    """The zeros before and after an axis, and the number of outputs along it."""
+    (span,) = spans([kernel_size], [dilation])
+    cdef Movement movement = movement_of(span, stride, padding)
+    cdef Along along = windows_along(size, &movement)
+    if along.n == 0:
         raise ValueError(f"kernel_size must span at most the {size} positions of the input, got {kernel_size} with "
                          f"dilation_rate {dilation}")
-    return (before, after), (before + size + after - window) // stride + 1
+    return (along.before, along.after), along.n

@@ -35,10 +35,11 @@ cdef struct Layer:
     char *parts  # (n_parts, part_size) where gradients are summed by samples: those of each part of the batch
     size_t part_size  # in numbers; a part's gradients are packed as the parameters are, one after the other
 
-    # Of a recurrent layer: the state that each sample's steps begin with, replaced by that which they end with; NULL: they
-    # begin with zeros, and the end is forgotten.
+    # Of a recurrent layer: the state that each sample's steps begin with, replaced by that which they end with. NULL, or
+    # `begins`: they begin with zeros.
     char *carried  # (n_samples, carried_size)
     size_t carried_size
+    bint begins
 
     # Of a layer that couples the samples of a batch, beside its parts; else NULL and 0.
     const Coupling *coupling

@@ -69,12 +69,19 @@ cdef class EngineLayer:
         """How often the matrices are multiplied by a row for one sample; for a step of sequences of any length."""
         return self.n_positions() or 1
 
+    def update_flops(self):
+        """Floating-point operations of a step that do not depend on the batch, where they are more than the others."""
+        return 0
+
     def output_steps(self, steps):
         """The numbers of steps that the layer makes of sequences of any length, from an array of theirs.
 
         None if it makes a vector of each sequence.
         """
         return steps if self.output_shape[0] is None else None
+
+    def check_type(self):
+        """Refuse settings that numbers of the network's type do not suffice for."""
 
     def parameter_shapes(self):
         """A list of the ParameterShapes of what the layer learns, and of its state, in their order."""
@@ -115,8 +122,11 @@ cdef class EngineLayer:
         """Whether the kernels read and write whole vectors of the rows, so that these have to be padded."""
         return True
 
-    def scratch_size(self):
-        """The numbers of the memory that each thread needs for the time of one call."""
+    def scratch_size(self, steps):
+        """The numbers of the memory that each thread needs for the time of one call.
+
+        steps: the most that the layer reads of a sequence, if these may be of any length; else 0.
+        """
         return 0
 
     def memo_size(self):
@@ -134,6 +144,13 @@ cdef class EngineLayer:
     def least_chunk(self):
         """The number of samples that the layer should take at a time, if there are so many: 1 if it does not matter."""
         return 1
+
+    def carried_size(self):
+        """The numbers of the state that goes from step to step of a sequence; 0: each step is by itself.
+
+        None if a step depends on later ones, or on other ones than by such a state.
+        """
+        return 0
 
     def needs_transposed_delta(self):
         """Whether `back_shared` reads the transpose of the error."""

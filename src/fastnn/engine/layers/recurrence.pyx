@@ -202,7 +202,7 @@ cdef void forward_direction(const Layer *layer, const RowLayout *row, const Grou
             sum_inputs(layer, row, group, n, rows)
         if drops and shape.recurrent_dropout > 0:
             drop_states(layer, row, group, n, rows)
-        sum_states(layer, row, group, n, rows, t == 0 and layer.carried == NULL, drops, scratch.recurrent)
+        sum_states(layer, row, group, n, rows, t == 0 and not resumes(layer), drops, scratch.recurrent)
         step_cells(layer, row, 0, n_next, rows, scratch.recurrent, following + row.states * itemsize, row.ld)
         step_cells(layer, row, n_next, n, rows, scratch.recurrent,
                    scratch.ends + n_next * shape.n_states * row.section * itemsize, shape.n_states * row.section)
@@ -301,6 +301,11 @@ cdef void write_outputs(const Layer *layer, const RowLayout *row, const Group *g
 
 # -- states and dropout ------------------------------------------------------------------------------------------------
 
+cdef inline bint resumes(const Layer *layer) noexcept nogil:
+    """Whether the states before the first step are not zeros."""
+    return layer.carried != NULL and not layer.begins
+
+
 cdef inline char *carried_by(const Layer *layer, const Group *group, size_t i, size_t state) noexcept nogil:
     cdef const Recurrent *shape = shape_of(layer)
     return layer.carried + (group.samples[i] * layer.carried_size
@@ -315,7 +320,7 @@ cdef void begin_states(const Layer *layer, const RowLayout *row, const Group *gr
     for i in range(group.n):
         for state in range(shape.n_states):
             states = rows + (i * row.ld + row.states + state * row.section) * itemsize
-            if layer.carried == NULL:
+            if not resumes(layer):
                 memset(states, 0, row.section * itemsize)
             else:
                 memcpy(states, carried_by(layer, group, i, state), shape.units * itemsize)
@@ -345,12 +350,12 @@ cdef void draw_masks(const Layer *layer, const RowLayout *row, const Group *grou
     for i in range(group.n):
         at = rows + i * row.ld * kernels.itemsize
         if shape.dropout > 0:
-            kernels.dropout(step.dropout_seed, step.number, stream, group.samples[i], 1, 0, shape.channels,
+            kernels.dropout(step.dropout_seed, step.first_number, stream, group.samples[i], 1, 0, shape.channels,
                             shape.dropout, at + row.x * kernels.itemsize, NULL, at + row.x_mask * kernels.itemsize,
                             row.ld)
         if shape.recurrent_dropout > 0:
-            kernels.dropout(step.dropout_seed, step.number, stream + (<uint64_t> 1 << 32), group.samples[i], 1, 0,
-                            shape.units, shape.recurrent_dropout, at + row.gates * kernels.itemsize, NULL,
+            kernels.dropout(step.dropout_seed, step.first_number, stream + (<uint64_t> 1 << 32), group.samples[i], 1,
+                            0, shape.units, shape.recurrent_dropout, at + row.gates * kernels.itemsize, NULL,
                             at + row.state_mask * kernels.itemsize, row.ld)
 
 

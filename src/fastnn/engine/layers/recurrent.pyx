@@ -128,7 +128,7 @@ cdef class RecurrentLayer(EngineLayer):
     def reads_whole_vectors(self):
         return False
 
-    def scratch_size(self):
+    def scratch_size(self, steps):
         return scratch_numbers(self.kernels, &self.recurrent)
 
     def memo_size(self):
@@ -136,6 +136,11 @@ cdef class RecurrentLayer(EngineLayer):
 
     def notes_inputs(self):
         return True
+
+    def carried_size(self):
+        if self.recurrent.n_directions > 1 or self.recurrent.begins_at_end:
+            return None
+        return self.recurrent.n_states * self.recurrent.units
 
     def memo_has_masks(self):
         return self.recurrent.dropout > 0 or self.recurrent.recurrent_dropout > 0

@@ -3,6 +3,7 @@
 from fastnn.engine.layers.batch_normalization import BatchNormalizationLayer
 from fastnn.engine.layers.convolution import ConvolutionLayer
 from fastnn.engine.layers.dense import DenseLayer
+from fastnn.engine.layers.embedding import EmbeddingLayer
 from fastnn.engine.layers.layer_normalization import LayerNormalizationLayer
 from fastnn.engine.layers.pooling import (
     AveragePoolingLayer,
@@ -26,6 +27,7 @@ LAYER_KINDS = {
     "layer_normalization": LayerNormalizationLayer,
     "batch_normalization": BatchNormalizationLayer,
     "recurrent": RecurrentLayer,
+    "embedding": EmbeddingLayer,
 }
 
 

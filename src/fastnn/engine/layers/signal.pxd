@@ -9,6 +9,7 @@ from fastnn.engine.kernels cimport fastnn_batch, fastnn_entries, fastnn_kernels,
 # The constants of a step of training.
 cdef struct Step:
     long long number  # the first step has 1
+    long long first_number  # that of the step with the sequences' first window, if these are trained on in windows
     fastnn_update update
     uint64_t dropout_seed
 
