@@ -147,10 +147,6 @@ class BaseSequential(DenseWeights, BaseNetwork):
                 "y must have one target for each sample, since the last layer gives one vector, got one for each step: "
                 "set return_sequences=True, and leave out layers that make a vector of all steps"
             )
-        elif as_list(sample_weight) is not None:
-            raise ValueError(
-                "sample_weight must have one weight for each sample, as y has one target, got one for each step"
-            )
         y = validated_y(self, y, multi_output=True, **self._y_checks)
         if steps is None:
             check_consistent_length(X, y)
