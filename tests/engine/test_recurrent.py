@@ -255,6 +255,8 @@ def test_sequences_that_are_not_there_are_refused():
             with pytest.raises(ValueError, match="the starts of sequences must ascend from 0 or more to at most 6"):
                 call()
     assert len(network.forward(Sequences(values, np.array([4], np.intp)), 1)) == 0
+    with pytest.raises(ValueError, match=r"starts of sequences must ascend .*, got .* from 0\.0 to 3\.0 with type"):
+        network.forward(Sequences(values, np.array([0.0, 3.0])), 1)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -246,11 +246,12 @@ def check_starts(starts, size_t n_rows):
     cdef const intptr_t *begins = <const intptr_t *> cnp.PyArray_DATA(array)
     cdef size_t i, n = array.size
     cdef bint ascend = array.ndim == 1 and n > 0 and begins[0] >= 0 and <size_t> begins[n - 1] <= n_rows
+    ascend = ascend and starts.dtype.kind in "iu"
     for i in range(1, n):
         ascend &= begins[i - 1] < begins[i]
     if not ascend:
         raise ValueError(f"the starts of sequences must ascend from 0 or more to at most {n_rows}, the number of all "
-                         f"steps, got {span(array)} with shape {np.shape(starts)}")
+                         f"steps, got {span(starts)} with type {starts.dtype} and shape {starts.shape}")
 
 
 cdef size_t round_up(size_t n, size_t multiple) noexcept nogil:
