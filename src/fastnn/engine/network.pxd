@@ -17,6 +17,7 @@ cdef class Network:
     cdef readonly str head
     cdef readonly object dtype
     cdef readonly bint is_ragged
+    cdef bint is_recurrent  # whether samples should be taken many at a time, and as long ones together
     cdef readonly size_t state_size
     cdef readonly double sample_flops  # floating-point operations that take one sample forward
     cdef readonly double update_flops  # those of a step of training, whatever the batch

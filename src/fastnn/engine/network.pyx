@@ -34,6 +34,8 @@ cnp.import_array()
 cdef size_t FORWARD_SAMPLES = 64
 cdef size_t LEAST_FORWARD_SAMPLES = 4
 cdef size_t FORWARD_NUMBERS = 64_000
+# Likewise of sequences of any length in recurrent layers, which compute much for each number.
+cdef size_t FORWARD_NUMBERS_OF_STEPS = 256_000
 # Floating-point operations below which one thread is faster than waking a second one.
 cdef double PARALLEL_FLOPS = 2e6
 
@@ -157,6 +159,7 @@ cdef class Network:
             if signal.positions > 1:
                 largest = max(largest, signal_size(signal))
         least = max(LEAST_FORWARD_SAMPLES, *(layer.least_chunk() for layer in layers))
+        self.is_recurrent = least > LEAST_FORWARD_SAMPLES
         self.block_samples = min(FORWARD_SAMPLES, max(least, FORWARD_NUMBERS // largest))
         if not self.is_ragged:
             self.scratch_size = most_scratch(layers, [0] * len(layers))
@@ -280,7 +283,7 @@ cdef class Network:
         cdef size_t i, first = 0, n_layers = len(self.layers)
         copied.kernels, copied.dtype, copied.head, copied.groups = self.kernels, self.dtype, self.head, self.groups
         copied.description, copied.input_shape, copied.layers = self.description, self.input_shape, self.layers
-        copied.state_size = self.state_size
+        copied.state_size, copied.is_recurrent = self.state_size, self.is_recurrent
         copied.is_ragged, copied.widest = self.is_ragged, self.widest
         copied.sizes, copied.activations, copied.shapes = self.sizes, self.activations, self.shapes
         copied.sample_flops, copied.update_flops = self.sample_flops, self.update_flops
@@ -460,7 +463,7 @@ cdef class Network:
         starts = self.row_starts(X)
         cdef Targets all_targets = Targets(
             loss, self.dtype, targets, weights, X.shape[0] if starts is None else starts[-1], starts=starts)
-        n_blocks = len(self._cuts(X)) - 1 if self.is_ragged else -(-X.shape[0] // <object> self.block_samples)
+        n_blocks = len(self._blocks(X)[2]) - 1 if self.is_ragged else -(-X.shape[0] // <object> self.block_samples)
         losses = np.zeros(n_blocks)
         job.n_layers, job.out, job.losses = len(self.layers), NULL, <double *> cnp.PyArray_DATA(losses)
         job.carried = NULL
@@ -469,16 +472,28 @@ cdef class Network:
         self._run(&job, X, n_threads)
         return float(np.add.accumulate(losses)[-1]) if len(losses) else 0.0  # in order, not pairwise
 
-    def _cuts(self, X):
-        """Where sequences of any length are cut into blocks that go through all layers together."""
-        return cut_by_rows(X.starts, FORWARD_NUMBERS // self.widest, self.block_samples)
+    def _blocks(self, X):
+        """How sequences of any length are taken: their order, or None as they are, their lengths in it, and where they
+        are cut into blocks that go through all layers together.
+
+        In recurrent layers a step of one sample takes hardly less time than one of a tile of samples, so that those of
+        a block should be about as long.
+        """
+        if not self.is_recurrent:
+            return None, X.lengths, cut_by_rows(X.starts, FORWARD_NUMBERS // self.widest, self.block_samples)
+        order, lengths = None, X.lengths
+        if X.shape[0] > 1:
+            order = np.argsort(-lengths, kind="stable").astype(np.intp)
+            lengths = lengths[order]
+        most_rows = FORWARD_NUMBERS_OF_STEPS // self.widest
+        return order, lengths, cut_by_rows(starts_of(lengths), most_rows, self.block_samples, self.kernels.tile_rows)
 
     cdef _run(self, Forward *job, X, int n_threads):
         """Take all samples through the layers. The job says how many layers, and where the outputs or losses go."""
         rows = X.values[X.starts[0] : X.starts[-1]] if self.is_ragged else X
         arrays = sample_arrays(rows)
         cdef fastnn_samples samples = samples_of(arrays, "X")
-        cdef cnp.ndarray space, cuts, level, pointers
+        cdef cnp.ndarray space, cuts, level, pointers, order, begins
         cdef size_t i, scratch_size = self.scratch_size
         cdef size_t n_runs = X.shape[0]  # how often the matrices are read; of sequences of any length once a step
         cdef double patience
@@ -497,11 +512,19 @@ cdef class Network:
             return
         job.block_samples = min(self.block_samples, job.n_samples)
         job.n_blocks = (job.n_samples + job.block_samples - 1) // job.block_samples
-        job.cuts, job.starts, job.block_rows = NULL, NULL, 0
+        job.cuts, job.starts, job.block_rows, job.order = NULL, NULL, 0, NULL
         if self.is_ragged:
-            cuts, n_runs = self._cuts(X), len(rows)
+            order, lengths, cuts = self._blocks(X)
+            if order is not None:
+                begins = X.starts - X.starts[0]
+                out_begins = self.row_starts(X, job.n_layers)
+                job.order = <const intptr_t *> cnp.PyArray_DATA(order)
+                job.begins_of_samples = <const intptr_t *> cnp.PyArray_DATA(begins)
+                job.begins_of_outputs = NULL if out_begins is None else <const intptr_t *> cnp.PyArray_DATA(
+                    <cnp.ndarray> out_begins)
+            n_runs = len(rows)
             job.cuts, job.n_blocks = <const intptr_t *> cnp.PyArray_DATA(cuts), len(cuts) - 1
-            steps = steps_by_layer(self.layers[: job.n_layers], X.lengths)
+            steps = steps_by_layer(self.layers[: job.n_layers], lengths, order)
             scratch_size = most_scratch(self.layers[: job.n_layers], most_steps(steps))
             levels = [None if of_all is None else starts_of(of_all) for of_all in steps]
             pointers = np.zeros(len(levels), np.uintp)
@@ -516,7 +539,8 @@ cdef class Network:
         n_threads = affordable_team(uncontended_team(n_threads, patience))
         job.input = signals[0]
         self.shape_input(&job.input)
-        unchanged = samples.starts == NULL and rows.dtype == self.dtype and samples.rescaling == NULL
+        unchanged = (samples.starts == NULL and rows.dtype == self.dtype and samples.rescaling == NULL
+                     and job.order == NULL)
         job.in_place = unchanged and has_contiguous_rows(rows) and (
             job.input.positions == 1 or rows.shape[0] == 1 or rows.strides[0] == rows.shape[1] * rows.itemsize)
         job.n_entries = most_entries(arrays, None, job.block_samples) if job.reads_entries else 0

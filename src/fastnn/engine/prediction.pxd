@@ -28,6 +28,11 @@ cdef struct Forward:
     # and what each layer makes, where each sample begins among all rows, or NULL where each has one. block_rows is the
     # most rows of a block in any of them.
     const intptr_t *cuts  # (n_blocks + 1)
+    # The order in which they are taken, NULL: as they are; and where each begins among the rows of X, and of the outputs
+    # or NULL, where each has one.
+    const intptr_t *order  # (n_samples)
+    const intptr_t *begins_of_samples  # (n_samples + 1)
+    const intptr_t *begins_of_outputs  # (n_samples + 1)
     const size_t **starts  # (1 + n_layers) of (n_samples + 1)
     size_t block_rows
     size_t next_block  # the counter that the team's threads take blocks from

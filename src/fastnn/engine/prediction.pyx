@@ -7,7 +7,7 @@ from libc.string cimport memcpy
 from fastnn.engine.arrays cimport round_up, skip_samples
 from fastnn.engine.kernels cimport FASTNN_IDENTITY, fastnn_entries, fastnn_kernels, fastnn_samples, fastnn_terms
 from fastnn.engine.layers.layer cimport Layer
-from fastnn.engine.layers.signal cimport Signal, n_tiles, rows_of, signal_size
+from fastnn.engine.layers.signal cimport Signal, n_tiles, rows_of, sample_of, signal_size
 from fastnn.engine.loss cimport TargetRows, gather_targets, rows_loss
 from fastnn.engine.threads.team cimport Team, team_next, team_seconds
 
@@ -69,11 +69,12 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
 
     state = first * job.state_size
     place_block(job, 0, first, &below)
-    skip_samples(&X, first if job.starts == NULL else below.first_row)
+    if job.order == NULL:
+        skip_samples(&X, first if job.starts == NULL else below.first_row)
     if job.reads_entries:
         read_sparse_block(job, &X, n, &below, scratch + job.scratch_bytes)
     else:
-        read_dense_block(job, &X, n, &below, values[0], scratch + job.scratch_bytes)
+        read_dense_block(job, &X, first, n, &below, values[0], scratch + job.scratch_bytes)
     for i in range(job.first_layer, job.n_layers):
         above = job.signals[i]
         place_block(job, 1 + i, first, &above)
@@ -98,6 +99,9 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
         job.losses[block] = block_loss(job, first, n, &above, space + job.thread_bytes)
         return
     row_bytes = above.channels * kernels.itemsize
+    if job.order != NULL:
+        write_in_order(job, first, n, &above)
+        return
     first = above.first_row if above.starts != NULL else first * above.positions
     for i in range(rows):
         memcpy(job.out + (first + i) * row_bytes, above.values + i * above.ld * kernels.itemsize, row_bytes)
@@ -111,8 +115,8 @@ cdef void place_block(const Forward *job, size_t i, size_t first, Signal *signal
         signal.first_row = signal.starts[0]
 
 
-cdef void read_dense_block(const Forward *job, const fastnn_samples *X, size_t n, Signal *x, char *values,
-                           char *space) noexcept nogil:
+cdef void read_dense_block(const Forward *job, const fastnn_samples *X, size_t first, size_t n, Signal *x,
+                           char *values, char *space) noexcept nogil:
     """Let x be n samples of X as dense rows, gathered into `values` unless they can be read where they are."""
     cdef uint32_t *counts = <uint32_t *> space
     cdef uint32_t *columns = counts + n_tiles(job.kernels, job.block_samples)
@@ -121,6 +125,8 @@ cdef void read_dense_block(const Forward *job, const fastnn_samples *X, size_t n
         x.values = <char *> X.data
         if x.positions == 1:
             x.ld = X.row_stride // job.kernels.itemsize
+    elif job.order != NULL:
+        gather_in_order(job, X, first, n, x)
     elif x.starts != NULL:
         job.kernels.gather(X, NULL, rows_of(x, 0, n), x.values, x.ld)
     else:
@@ -128,6 +134,28 @@ cdef void read_dense_block(const Forward *job, const fastnn_samples *X, size_t n
     if x.positions == 1:
         job.kernels.used_columns(n, X.n_features, x.values, x.ld, columns, counts, X.n_features)
         x.columns = fastnn_terms(columns, counts, X.n_features)
+
+
+cdef void gather_in_order(const Forward *job, const fastnn_samples *X, size_t first, size_t n,
+                          const Signal *x) noexcept nogil:
+    """Gather n sequences, wherever they are in X."""
+    cdef fastnn_samples steps
+    cdef size_t i
+    for i in range(n):
+        steps = X[0]
+        skip_samples(&steps, job.begins_of_samples[job.order[first + i]])
+        job.kernels.gather(&steps, NULL, rows_of(x, i, i + 1), sample_of(job.kernels, x, x.values, i), x.ld)
+
+
+cdef void write_in_order(const Forward *job, size_t first, size_t n, const Signal *outputs) noexcept nogil:
+    """Write the outputs of n sequences to where they are to be."""
+    cdef size_t row_bytes = outputs.channels * job.kernels.itemsize, i, j, row
+    cdef const char *of_sample
+    for i in range(n):
+        row = job.order[first + i] if job.begins_of_outputs == NULL else job.begins_of_outputs[job.order[first + i]]
+        of_sample = sample_of(job.kernels, outputs, outputs.values, i)
+        for j in range(rows_of(outputs, i, i + 1)):
+            memcpy(job.out + (row + j) * row_bytes, of_sample + j * outputs.ld * job.kernels.itemsize, row_bytes)
 
 
 cdef void read_sparse_block(const Forward *job, const fastnn_samples *X, size_t n, Signal *x,
@@ -153,6 +181,6 @@ cdef double block_loss(const Forward *job, size_t first, size_t n, const Signal 
     targets.weights = space_end - job.target_bytes
     targets.targets = targets.weights - job.target_bytes
     targets.labels = <int32_t *> (targets.targets - job.label_bytes)
-    gather_targets(job.kernels, job.targets, NULL, first, n, 0, NULL, &targets, 0)
+    gather_targets(job.kernels, job.targets, job.order, first, n, 0, NULL, &targets, 0)
     return rows_loss(job.kernels, &targets, 0, rows_of(outputs, 0, n), outputs.values, outputs.ld, outputs.values,
                      outputs.ld)

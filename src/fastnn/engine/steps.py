@@ -64,13 +64,14 @@ def most_scratch(layers, longest):
     return max(layer.scratch_size(n_steps) for layer, n_steps in zip(layers, longest, strict=False))
 
 
-def cut_by_rows(starts, most_rows, most_samples):
-    """Cut samples into blocks, each of as many samples as have at most so many rows, and at least one.
+def cut_by_rows(starts, most_rows, most_samples, least_samples=1):
+    """Cut samples into blocks, each of as many samples as have at most so many rows, and at least so many.
 
     Parameters
     ----------
     starts : ndarray of intp of shape (n_samples + 1,)
     most_rows, most_samples : int
+    least_samples : int, default=1
 
     Returns
     -------
@@ -81,7 +82,7 @@ def cut_by_rows(starts, most_rows, most_samples):
     while cuts[-1] < n_samples:
         first = cuts[-1]
         fitting = int(np.searchsorted(starts, starts[first] + most_rows, side="right")) - 1
-        cuts.append(min(n_samples, max(first + 1, min(fitting, first + most_samples))))
+        cuts.append(min(n_samples, max(first + least_samples, min(fitting, first + most_samples))))
     return np.array(cuts, np.intp)
 
 
