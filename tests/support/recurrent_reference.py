@@ -57,7 +57,7 @@ def _simple_rnn(x, h, state, f, g):
 def _gru(x, h, state, f, g):
     """Gates z (update) and r (reset), and the candidate c, whose part from the state is reset after the product."""
     (output,) = state
-    (x_z, x_r, x_c), (h_z, h_r, h_c) = np.split(x, 3), np.split(h, 3)
+    (x_z, x_r, x_c), (h_z, h_r, h_c) = np.split(x, 3, axis=-1), np.split(h, 3, axis=-1)
     z, r = g[0](x_z + h_z), g[0](x_r + h_r)
     c = f[0](x_c + r * h_c)
 
@@ -74,7 +74,7 @@ def _gru(x, h, state, f, g):
 def _lstm(x, h, state, f, g):
     """Gates i (input), f (forget) and o (output), and the candidate c of the cell's memory; the state has both."""
     _, memory = state
-    s_i, s_f, s_c, s_o = np.split(x + h, 4)
+    s_i, s_f, s_c, s_o = np.split(x + h, 4, axis=-1)
     i, forget, c, o = g[0](s_i), g[0](s_f), f[0](s_c), g[0](s_o)
     new_memory = forget * memory + i * c
 

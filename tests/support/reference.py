@@ -333,7 +333,9 @@ def recurrent_pass(
 
 
 def _recurrent(x, weights, *settings):
-    made = np.array(recurrent_pass(list(x), weights, *settings).values)
+    # A step of all samples at a time: what the cells compute of one, they compute of many.
+    made = recurrent_pass([x.swapaxes(0, 1)], weights, *settings).values[0]
+    made = made.swapaxes(0, 1) if made.ndim == 3 else made
     return made, made, weights
 
 

@@ -28,8 +28,8 @@ cdef struct Forward:
     # and what each layer makes, where each sample begins among all rows, or NULL where each has one. block_rows is the
     # most rows of a block in any of them.
     const intptr_t *cuts  # (n_blocks + 1)
-    # The order in which they are taken, NULL: as they are; and where each begins among the rows of X, and of the outputs
-    # or NULL, where each has one.
+    # The order in which they are taken; NULL: as they are. Where each begins among the rows of X; and among those of
+    # the outputs, NULL where each has one.
     const intptr_t *order  # (n_samples)
     const intptr_t *begins_of_samples  # (n_samples + 1)
     const intptr_t *begins_of_outputs  # (n_samples + 1)
