@@ -130,7 +130,7 @@ class SequentialData:
             if _without_channel(any_length(np.shape(X)) if of_any_length else np.shape(X)) == fitted:
                 advice = f": pass {'[X]' if of_any_length else 'X[None]'} if this is one sample"
             elif any_length(_without_channel(shape)) == any_length(fitted) and reads_sequences(self._chain.layers):
-                advice = ": fit on a list for sequences of any length"
+                advice = f": set input_shape={any_length(self.input_shape_)} for sequences of any length"
             shown = any_length(self.input_shape_) if of_any_length else self.input_shape_
             raise ValueError(f"X must have shape {samples_of(shown)}, as in fit, got {given}{advice}")
 
