@@ -89,7 +89,7 @@ def checked_step(x, chain, network):
     if x.ndim != 2 or x.shape[1] != n_channels:
         also = " or (n_sequences,)" if n_channels == 1 else ""
         raise ValueError(f"x must have shape (n_sequences, {n_channels}){also}, a step of each, got {x.shape}")
-    embedding = embedding_of(chain.layers)
+    embedding = embedding_of(chain.layers) if n_channels == 1 else None
     if embedding is not None:
         check_tokens(x, None, embedding.input_dim, named(chain.layers, chain.layers.index(embedding)))
     return x
