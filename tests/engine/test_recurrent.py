@@ -419,3 +419,16 @@ def test_networks_that_are_not_trained_in_windows(layers, message):
     network = make(layers)
     with pytest.raises(ValueError, match=message):
         Trainer(network, Loss("squared_error", "identity", 2), Optimizer("sgd", 0.1, 0), 8, 1, truncate_steps=3)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int64, np.uint16])
+def test_starts_of_any_integer_type(dtype):
+    rng = np.random.default_rng(13)
+    batch = random_sequences(rng, rng.integers(1, 30, 50))
+    X, network = ragged(batch), make([described("gru", sequences=True)])
+    of_type = Sequences(X.values, X.starts.astype(dtype))
+    assert network.forward(of_type, 2).tobytes() == network.forward(X, 2).tobytes()
+    targets = rng.normal(size=(len(X.values), 2))
+    assert gradient_of(network, batch, targets, 16)[0] == Trainer(
+        network, Loss("squared_error", "identity", 2), Optimizer("gradient", 0, 0), 16, 1
+    ).run(of_type, targets, np.arange(50))

@@ -481,7 +481,7 @@ cdef class Network:
         """
         if not self.is_recurrent:
             return None, X.lengths, cut_by_rows(X.starts, FORWARD_NUMBERS // self.widest, self.block_samples)
-        order, lengths = None, X.lengths
+        order, lengths = None, X.lengths.astype(np.intp)
         if X.shape[0] > 1:
             order = np.argsort(-lengths, kind="stable").astype(np.intp)
             lengths = lengths[order]
@@ -516,7 +516,7 @@ cdef class Network:
         if self.is_ragged:
             order, lengths, cuts = self._blocks(X)
             if order is not None:
-                begins = X.starts - X.starts[0]
+                begins = np.subtract(X.starts, X.starts[0], dtype=np.intp)
                 out_begins = self.row_starts(X, job.n_layers)
                 job.order = <const intptr_t *> cnp.PyArray_DATA(order)
                 job.begins_of_samples = <const intptr_t *> cnp.PyArray_DATA(begins)
