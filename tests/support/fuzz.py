@@ -321,7 +321,9 @@ def throw_at_engine(rng):
             other = trainer()
             np.testing.assert_array_equal(outputs, other.network.forward(same, 1))
             np.testing.assert_array_equal(summed, other.run(same, targets, order))
-            np.testing.assert_array_equal(model.network.parameters, other.network.parameters)
+            # Where training diverges, zeros of a dense X times an infinite error are NaN; a sparse X leaves them out.
+            if np.isfinite(summed) or not sp.issparse(X):
+                np.testing.assert_array_equal(model.network.parameters, other.network.parameters)
 
 
 def throw_sequences_at_engine(rng):
