@@ -83,7 +83,7 @@ def from_padded(X, lengths=None, padding_value=np.nan, *, padding="post"):
 def _unpadded_lengths(X, padding_value, padding):
     is_padding = np.equal(X, padding_value) | ((X != X) & (padding_value != padding_value))  # NaN is not itself
     is_padding = is_padding.reshape(*X.shape[:2], -1).all(axis=2)
-    # The number of steps of padding at the end is that of the first step, from there, that is none.
+    # Counted from the padded end, the first step that is not padding has as many steps of padding before it.
     from_end = is_padding[:, ::-1] if padding == "post" else is_padding
     return X.shape[1] - np.where(from_end.all(axis=1), X.shape[1], np.argmin(from_end, axis=1))
 
