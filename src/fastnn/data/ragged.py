@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn.data.inputs import readable, refusing
 from fastnn.data.quoted import quoted
+from fastnn.engine.steps import starts_of
 
 
 class Sequences:
@@ -64,7 +65,7 @@ class Sequences:
             if array.shape[1:] != first:
                 raise ValueError(f"{name}[{i}] must have {_features(first, name)}, got {_got(array.shape[1:])}")
         values = joined(arrays)
-        return cls(values if values.ndim == 2 else values[:, np.newaxis], starts_of(list(map(len, arrays))))
+        return cls(values if values.ndim == 2 else values[:, np.newaxis], starts_of(np.array(list(map(len, arrays)))))
 
     @classmethod
     def from_array(cls, X):
@@ -132,13 +133,6 @@ class Sequences:
 
     def _first(self, i):
         return int(self.starts[i] - self.starts[0])
-
-
-def starts_of(lengths):
-    """Where sequences of these lengths begin, one after the other, and where the last one ends."""
-    starts = np.zeros(len(lengths) + 1, dtype=np.intp)
-    np.cumsum(lengths, out=starts[1:])
-    return starts
 
 
 def steps_at(starts, rows):

@@ -219,21 +219,6 @@ cdef class Network:
         """Whether what so many layers make of a sample has several rows: if all do, it has an output for each step."""
         return len(self.layers[len(self.layers) - 1 if depth is None else depth - 1].output_shape) == 2
 
-    def output_steps(self, steps, depth=None):
-        """The numbers of steps of what so many layers make of sequences of any length; None if it has none.
-
-        Parameters
-        ----------
-        steps : ndarray of intp of shape (n_samples,)
-        depth : int, default=None
-            None: all layers.
-        """
-        for layer in self.layers[:depth]:
-            steps = layer.output_steps(steps)
-            if steps is None:
-                return None
-        return steps
-
     def row_starts(self, X, depth=None):
         """Where each sample's rows begin in what so many layers make of samples; None: each has one.
 
@@ -409,6 +394,7 @@ cdef class Network:
         else:
             out = np.empty((starts[-1], self.layers[depth - 1].output_shape[-1]), self.dtype)
         job.n_layers, job.out, job.losses, job.carried = depth, <char *> cnp.PyArray_DATA(out), NULL, NULL
+        job.begins_of_outputs = starts_data(starts)
         job.head = FASTNN_IDENTITY if depth < n_layers else heads.index(self.head)
         self._run(&job, X, n_threads)
         return out
@@ -517,11 +503,8 @@ cdef class Network:
             order, lengths, cuts = self._blocks(X)
             if order is not None:
                 begins = np.subtract(X.starts, X.starts[0], dtype=np.intp)
-                out_begins = self.row_starts(X, job.n_layers)
                 job.order = <const intptr_t *> cnp.PyArray_DATA(order)
                 job.begins_of_samples = <const intptr_t *> cnp.PyArray_DATA(begins)
-                job.begins_of_outputs = NULL if out_begins is None else <const intptr_t *> cnp.PyArray_DATA(
-                    <cnp.ndarray> out_begins)
             n_runs = len(rows)
             job.cuts, job.n_blocks = <const intptr_t *> cnp.PyArray_DATA(cuts), len(cuts) - 1
             steps = steps_by_layer(self.layers[: job.n_layers], lengths, order)
@@ -552,3 +535,8 @@ cdef class Network:
             run_team(n_threads, forward_blocks, job, NULL)
         if n_threads > 1 and team_seconds() - job.finished > patience:
             note_stalls(recent_stalls() + 1)
+
+
+cdef const intptr_t *starts_data(starts):
+    """What an array of starts has; NULL for None. The array must be kept alive."""
+    return NULL if starts is None else <const intptr_t *> cnp.PyArray_DATA(<cnp.ndarray> starts)
