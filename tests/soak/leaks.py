@@ -47,7 +47,8 @@ def main(cycles=10_000):
         if (i + 1) % (cycles // 4) == 0:
             seen.append(resident())
     print(f"{cycles} cycles, resident memory after each quarter:", *(f"{mib:.1f} MiB" for mib in seen))
-    assert seen[-1] - seen[0] < 2, seen
+    # A leak grows in each quarter. A thread's first memory of its own, say, is taken once, whenever that is.
+    assert np.diff(seen).min() < 0.5, seen
 
 
 if __name__ == "__main__":
