@@ -108,8 +108,7 @@ cdef class LayerStack:
                 f"the last layer's activation must be 'identity', got {layers[-1].activation!r}: the head follows it")
         for i in range(len(layers)):
             engine_layer, layer, signal = layers[i], &self.layer_list[i], &self.signal_list[i]
-            engine_layer.kernels = self.kernels
-            engine_layer.check_type()
+            engine_layer.bind(self.kernels)
             layer.kind, layer.kernels = engine_layer.kind, self.kernels
             layer.shape, layer.coupling = engine_layer.shape, engine_layer.coupling
             layer.carried_size = engine_layer.carried_size() or 0
