@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastnn.data.ragged import Sequences, as_objects, as_sequences, in_form_of
+from fastnn.data.ragged import Sequences, as_objects
+from fastnn.data.sequence_forms import as_sequences, in_form_of
 
 pl = pytest.importorskip("polars")
 pd = pytest.importorskip("pandas")

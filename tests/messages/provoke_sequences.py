@@ -9,7 +9,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from fastnn import SequentialRegressor
 from fastnn.data.per_step import Steps
-from fastnn.data.ragged import Sequences, as_sequences
+from fastnn.data.ragged import Sequences
+from fastnn.data.sequence_forms import as_sequences
 from fastnn.layers import GRU, Bidirectional, Conv1D, Dense, GlobalAveragePooling1D
 from fastnn.sequences import PerStep, from_frame, from_padded, make_scorer
 

@@ -21,7 +21,8 @@ WITH_EXAMPLES = {
     *(f"fastnn.layers.{name}" for name in ("activation", "convolution", "dense", "dropout", "normalization")),
     *(f"fastnn.layers.{name}" for name in ("pooling", "rescaling", "reshaping")),
     *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding")),
-    *("fastnn.sequences", "fastnn.data.ragged"),
+    *(f"fastnn.sequences.{name}" for name in ("making", "scoring", "step_transformer")),
+    "fastnn.data.ragged",
     *("fastnn.persistence.saving", "fastnn.runtime.threads", "fastnn.engine.standalone"),
 }
 

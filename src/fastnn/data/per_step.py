@@ -5,7 +5,9 @@ from functools import wraps
 import numpy as np
 
 from fastnn.data.inputs import native, refusing
-from fastnn.data.ragged import as_list, as_sequences, in_form_of, joined, package_of
+from fastnn.data.list_columns import package_of
+from fastnn.data.ragged import joined
+from fastnn.data.sequence_forms import as_list, as_sequences, in_form_of
 from fastnn.engine.steps import starts_of
 
 

@@ -7,7 +7,8 @@ import scipy.sparse as sp
 
 from fastnn.data.inputs import as_rows
 from fastnn.data.per_step import Steps
-from fastnn.data.ragged import Sequences, as_sequences, holds_ragged
+from fastnn.data.ragged import Sequences
+from fastnn.data.sequence_forms import as_sequences, holds_ragged
 from fastnn.layers import Masking
 from fastnn.layers.chain import deciding_layer, named
 from fastnn.layers.embedding import check_tokens, embedding_of, steps_to_keep

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn.data.per_step import Concatenating
 from fastnn.data.quoted import quoted
-from fastnn.data.ragged import in_form_of
+from fastnn.data.sequence_forms import in_form_of
 from fastnn.engine.steps import starts_of
 from fastnn.estimators.constraints import Interval
 from fastnn.estimators.dense_weights import DenseWeights

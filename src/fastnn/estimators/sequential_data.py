@@ -9,7 +9,8 @@ from fastnn.data.inputs import checked_weights as checked_sample_weight
 from fastnn.data.inputs import is_plain, readable, validated, validated_y
 from fastnn.data.per_step import is_per_step
 from fastnn.data.quoted import quoted
-from fastnn.data.ragged import Sequences, as_list
+from fastnn.data.ragged import Sequences
+from fastnn.data.sequence_forms import as_list
 from fastnn.estimators.sequence_reading import (
     any_length,
     arranged,

@@ -16,6 +16,18 @@ use_bias : bool, default=True
 trainable : bool, default=True
     Whether training changes the weights.
 """,
+    "activation of gates": """\
+recurrent_activation : str or None, default="sigmoid"
+    The function of the gates' sums: any that `activation` may be.
+""",
+    "the way through the steps": """\
+return_sequences : bool, default=False
+    Whether the outputs at all steps are passed on, or those at the last one only.
+go_backwards : bool, default=False
+    Whether the last step is read first.
+dropout : float, default=0.0
+    The probability of each input to be replaced by 0 in training, in [0, 1).
+""",
     "windows over maps": """\
 pool_size : int or (int, int), default=2
     The height and width of the window.

@@ -1,12 +1,13 @@
 """Recurrent layers: cells that take one step of a sequence after the other, and remember."""
 
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from fastnn.engine.activation import activation_names, keeps_input
 from fastnn.layers.activation import ALIASES, engine_activation
+from fastnn.layers.docstrings import documented
 from fastnn.layers.initializers import INITIALIZER, INITIALIZERS
 from fastnn.layers.rules import BOOL, RATE, Rule, one_of
 from fastnn.layers.spec import Layer, Operation, layer
@@ -33,8 +34,11 @@ _RULES = {
 _GATED_RULES = _RULES | {"recurrent_activation": CELL_ACTIVATION}
 
 
+@dataclass(frozen=True, repr=False)
 class Recurrent(Layer):
-    """What cells of all kinds share.
+    """What cells of all kinds share: their settings, in Keras's order.
+
+    A cell that lacks one of them declares a ClassVar in its place, which is no field of the dataclass.
 
     Attributes
     ----------
@@ -45,6 +49,20 @@ class Recurrent(Layer):
     has_recurrent_bias : bool
         Whether a bias is added to the product with the state, too.
     """
+
+    units: int
+    activation: str | None = "tanh"
+    _: KW_ONLY
+    recurrent_activation: str | None = "sigmoid"
+    use_bias: bool = True
+    unit_forget_bias: bool = True
+    return_sequences: bool = False
+    go_backwards: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    kernel_initializer: str = "glorot_uniform"
+    recurrent_initializer: str = "orthogonal"
+    trainable: bool = True
 
     reads: ClassVar[str] = "sequence"
     cell: ClassVar[str]
@@ -70,7 +88,7 @@ class Recurrent(Layer):
 
     def operation_along(self, direction):
         """The Operation of this layer in a direction, or in both directions, which are merged in some way."""
-        recurrent = engine_activation(getattr(self, "recurrent_activation", None))
+        recurrent = engine_activation(self.recurrent_activation)
         settings = (
             self.cell, self.units, engine_activation(self.activation), recurrent, self.return_sequences, direction,
             float(self.dropout), float(self.recurrent_dropout),
@@ -122,6 +140,7 @@ class Recurrent(Layer):
         return [np.concatenate(parts, axis=-1) for parts in zip(*gates, strict=True)]
 
 
+@documented
 @layer
 class SimpleRNN(Recurrent):
     """Units that read each step of a sequence together with their own outputs at the step before [1]_.
@@ -137,12 +156,7 @@ class SimpleRNN(Recurrent):
         softplus or exp.
     use_bias : bool, default=True
         Whether a bias is added to the sum.
-    return_sequences : bool, default=False
-        Whether the outputs at all steps are passed on, or those at the last one only.
-    go_backwards : bool, default=False
-        Whether the last step is read first.
-    dropout : float, default=0.0
-        The probability of each input to be replaced by 0 in training, in [0, 1).
+    <the way through the steps>
     recurrent_dropout : float, default=0.0
         The probability of each output to be 0 where the next step reads it in training, in [0, 1). It is the same
         outputs at all steps of a sequence [2]_.
@@ -150,8 +164,7 @@ class SimpleRNN(Recurrent):
         The distribution of the initial weights of the inputs, as in `Conv2D`. The biases are 0.
     recurrent_initializer : str, default="orthogonal"
         The distribution of the initial weights of the outputs at the step before.
-    trainable : bool, default=True
-        Whether training changes the weights.
+    <trainable>
 
     See Also
     --------
@@ -170,23 +183,15 @@ class SimpleRNN(Recurrent):
     (100, 16)
     """
 
-    units: int
-    activation: str | None = "tanh"
-    _: KW_ONLY
-    use_bias: bool = True
-    return_sequences: bool = False
-    go_backwards: bool = False
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    kernel_initializer: str = "glorot_uniform"
-    recurrent_initializer: str = "orthogonal"
-    trainable: bool = True
+    recurrent_activation: ClassVar[None] = None
+    unit_forget_bias: ClassVar[bool] = False
 
     cell: ClassVar[str] = "simple"
     n_gates: ClassVar[int] = 1
     rules: ClassVar[dict] = _RULES
 
 
+@documented
 @layer
 class GRU(Recurrent):
     """Gated recurrent units: gates say what of the state each step replaces [1]_.
@@ -200,16 +205,10 @@ class GRU(Recurrent):
         The number of outputs, which are the state.
     activation : str or None, default="tanh"
         The function of the sum that is a candidate for the state: see `SimpleRNN`.
-    recurrent_activation : str or None, default="sigmoid"
-        The function of the gates' sums: any that `activation` may be.
+    <activation of gates>
     use_bias : bool, default=True
         Whether biases are added to the sums over inputs and over the state.
-    return_sequences : bool, default=False
-        Whether the outputs at all steps are passed on, or those at the last one only.
-    go_backwards : bool, default=False
-        Whether the last step is read first.
-    dropout : float, default=0.0
-        The probability of each input to be replaced by 0 in training, in [0, 1).
+    <the way through the steps>
     recurrent_dropout : float, default=0.0
         The probability of each number of the state to be 0 in the products with it in training, in [0, 1). It is the
         same numbers at all steps of a sequence.
@@ -217,8 +216,7 @@ class GRU(Recurrent):
         The distribution of the initial weights of the inputs, as in `Conv2D`. The biases are 0.
     recurrent_initializer : str, default="orthogonal"
         The distribution of the initial weights of the state.
-    trainable : bool, default=True
-        Whether training changes the weights.
+    <trainable>
 
     References
     ----------
@@ -233,18 +231,7 @@ class GRU(Recurrent):
     SequentialClassifier(layers=[GRU(64, return_sequences=True), GRU(64)])
     """
 
-    units: int
-    activation: str | None = "tanh"
-    _: KW_ONLY
-    recurrent_activation: str | None = "sigmoid"
-    use_bias: bool = True
-    return_sequences: bool = False
-    go_backwards: bool = False
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    kernel_initializer: str = "glorot_uniform"
-    recurrent_initializer: str = "orthogonal"
-    trainable: bool = True
+    unit_forget_bias: ClassVar[bool] = False
 
     cell: ClassVar[str] = "gru"
     n_gates: ClassVar[int] = 3
@@ -252,6 +239,7 @@ class GRU(Recurrent):
     rules: ClassVar[dict] = _GATED_RULES
 
 
+@documented
 @layer
 class LSTM(Recurrent):
     """Long short-term memory: gates say what each step adds to a memory, forgets of it and makes an output of [1]_.
@@ -264,18 +252,12 @@ class LSTM(Recurrent):
         The number of outputs.
     activation : str or None, default="tanh"
         The function of the sum that is a candidate for the memory, and of the memory: see `SimpleRNN`.
-    recurrent_activation : str or None, default="sigmoid"
-        The function of the gates' sums: any that `activation` may be.
+    <activation of gates>
     use_bias : bool, default=True
         Whether biases are added to the sums.
     unit_forget_bias : bool, default=True
         Whether the initial biases of the gates that forget are 1 [2]_. All others are 0.
-    return_sequences : bool, default=False
-        Whether the outputs at all steps are passed on, or those at the last one only.
-    go_backwards : bool, default=False
-        Whether the last step is read first.
-    dropout : float, default=0.0
-        The probability of each input to be replaced by 0 in training, in [0, 1).
+    <the way through the steps>
     recurrent_dropout : float, default=0.0
         The probability of each output to be 0 where the next step reads it in training, in [0, 1). It is the same
         outputs at all steps of a sequence.
@@ -283,8 +265,7 @@ class LSTM(Recurrent):
         The distribution of the initial weights of the inputs, as in `Conv2D`.
     recurrent_initializer : str, default="orthogonal"
         The distribution of the initial weights of the outputs at the step before.
-    trainable : bool, default=True
-        Whether training changes the weights.
+    <trainable>
 
     References
     ----------
@@ -298,20 +279,6 @@ class LSTM(Recurrent):
     >>> LSTM(32).output_shape((None, 8))  # None is the number of steps, where sequences differ in it
     (32,)
     """
-
-    units: int
-    activation: str | None = "tanh"
-    _: KW_ONLY
-    recurrent_activation: str | None = "sigmoid"
-    use_bias: bool = True
-    unit_forget_bias: bool = True
-    return_sequences: bool = False
-    go_backwards: bool = False
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    kernel_initializer: str = "glorot_uniform"
-    recurrent_initializer: str = "orthogonal"
-    trainable: bool = True
 
     cell: ClassVar[str] = "lstm"
     n_gates: ClassVar[int] = 4

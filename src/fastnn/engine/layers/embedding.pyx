@@ -10,7 +10,7 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
 from fastnn.engine.arrays cimport Workspace
-from fastnn.engine.kernels cimport fastnn_batch, fastnn_entries, fastnn_matrix
+from fastnn.engine.kernels cimport fastnn_batch, fastnn_entries, fastnn_kernels, fastnn_matrix
 from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind, Parameter
 from fastnn.engine.layers.signal cimport (
@@ -95,7 +95,8 @@ cdef class EmbeddingLayer(EngineLayer):
         self.output_shape = *input_shape[:-1], output_dim
         self.kind = &EMBEDDING
 
-    def check_type(self):
+    cdef bind(self, const fastnn_kernels *kernels):
+        EngineLayer.bind(self, kernels)
         if self.kernels.itemsize == 4 and self.description[1] > 2**24:
             raise ValueError(f"input_dim must be at most 2**24 in float32, which rounds larger tokens, "
                              f"got {self.description[1]}")

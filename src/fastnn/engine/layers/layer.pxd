@@ -106,4 +106,5 @@ cdef class EngineLayer:
     cdef const void *shape
     cdef const Coupling *coupling  # NULL: each sample is by itself
 
+    cdef bind(self, const fastnn_kernels *kernels)
     cdef void *book(self, Layer *layer, size_t batch_size, bint by_rows, Workspace space) except? NULL

@@ -80,8 +80,9 @@ cdef class EngineLayer:
         """
         return steps if self.output_shape[0] is None else None
 
-    def check_type(self):
-        """Refuse settings that numbers of the network's type do not suffice for."""
+    cdef bind(self, const fastnn_kernels *kernels):
+        """Take the network's kernels. Settings that their type of numbers does not suffice for are refused."""
+        self.kernels = kernels
 
     def parameter_shapes(self):
         """A list of the ParameterShapes of what the layer learns, and of its state, in their order."""

@@ -7,7 +7,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
-from fastnn.engine.kernels cimport fastnn_batch, fastnn_kernels, fastnn_matrix
+from fastnn.engine.kernels cimport fastnn_batch, fastnn_cell, fastnn_kernels, fastnn_matrix
 from fastnn.engine.layers.layer cimport Layer
 from fastnn.engine.layers.signal cimport Signal, rows_before
 
@@ -32,8 +32,17 @@ cdef enum Merge:
     MULTIPLIED
 
 
+# A cell's kernels: see kernels.h.
+ctypedef void (*CellForward)(const fastnn_cell *cell, size_t rows, void *gates, const void *recurrent, size_t ldr,
+                             const void *before, void *after, size_t lda, size_t ld) noexcept nogil
+ctypedef void (*CellGrad)(const fastnn_cell *cell, size_t rows, void *gates, const void *before, size_t ld, void *delta,
+                          size_t ldd) noexcept nogil
+
+
 cdef struct Recurrent:
     CellKind cell
+    CellForward cell_forward
+    CellGrad cell_grad
     size_t units, channels
     size_t n_gates
     size_t n_sections  # the vectors of units that the gates keep of a step
@@ -41,7 +50,7 @@ cdef struct Recurrent:
     size_t n_directions
     bint begins_at_end  # the direction, or the first one, begins with the last step
     bint return_sequences
-    Merge merge  # where there are two directions
+    Merge merge  # CONCATENATED where there is one direction
     int activation, recurrent_activation
     double dropout, recurrent_dropout
     const uint32_t *terms  # 0, 1, 2, ...

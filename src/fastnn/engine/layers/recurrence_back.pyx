@@ -11,8 +11,8 @@ from fastnn.engine.arrays cimport round_up
 from fastnn.engine.kernels cimport fastnn_batch, fastnn_cell, fastnn_grid, fastnn_kernels, fastnn_rescaling
 from fastnn.engine.layers.layer cimport Layer
 from fastnn.engine.layers.recurrence cimport (
-    AVERAGED, CONCATENATED, GROUP, GRU_CELL, INPUT_ROWS, MULTIPLIED, SIMPLE_CELL, Group, Recurrent, RowLayout, Scratch,
-    group_of, multiply, n_with_step, output_row, row_layout, rows_at, scratch_of, shape_of, time_of, transposed_of,
+    AVERAGED, CONCATENATED, GROUP, GRU_CELL, INPUT_ROWS, MULTIPLIED, Group, Recurrent, RowLayout, Scratch, group_of,
+    multiply, n_with_step, output_row, row_layout, rows_at, scratch_of, shape_of, time_of, transposed_of,
 )
 from fastnn.engine.layers.signal cimport Signal, n_panels, row_of, rows_before
 
@@ -76,12 +76,12 @@ cdef void add_output_deltas(const Layer *layer, const RowLayout *row, const Grou
         if not shape.return_sequences and step + 1 < group.lengths[i]:
             continue
         of_output = row_of(kernels, above, above.delta, output_row(shape, above, group, i, step))
-        if shape.n_directions == 2 and shape.merge == CONCATENATED:
+        if shape.merge == CONCATENATED:
             of_output += group.direction * shape.units * itemsize
-        elif shape.n_directions == 2 and shape.merge == AVERAGED:
+        elif shape.merge == AVERAGED:
             kernels.rescale(1, shape.units, &half, of_output, shape.units, product, shape.units)
             of_output = product
-        elif shape.n_directions == 2 and shape.merge == MULTIPLIED:
+        elif shape.merge == MULTIPLIED:
             other_step = group.lengths[i] - 1 - step if shape.return_sequences else step
             memcpy(product, of_output, shape.units * itemsize)
             multiply(kernels, shape.units, other.memo + (
@@ -94,16 +94,9 @@ cdef void cells_back(const Layer *layer, const RowLayout *row, size_t n, char *r
                      size_t ldd) noexcept nogil:
     """The gradients by the gates' sums; and by the states before the step, but for what goes through these sums."""
     cdef const Recurrent *shape = shape_of(layer)
-    cdef const fastnn_kernels *kernels = layer.kernels
     cdef fastnn_cell cell = fastnn_cell(shape.units, row.section, shape.activation, shape.recurrent_activation)
-    cdef char *gates = rows + row.gates * kernels.itemsize
-    cdef char *before = rows + row.states * kernels.itemsize
-    if shape.cell == SIMPLE_CELL:
-        kernels.simple_cell_grad(&cell, n, gates, before, row.ld, delta, ldd)
-    elif shape.cell == GRU_CELL:
-        kernels.gru_cell_grad(&cell, n, gates, before, row.ld, delta, ldd)
-    else:
-        kernels.lstm_cell_grad(&cell, n, gates, before, row.ld, delta, ldd)
+    cdef size_t itemsize = layer.kernels.itemsize
+    shape.cell_grad(&cell, n, rows + row.gates * itemsize, rows + row.states * itemsize, row.ld, delta, ldd)
 
 
 cdef void states_back(const Layer *layer, const RowLayout *row, const Group *group, size_t n, const char *rows,

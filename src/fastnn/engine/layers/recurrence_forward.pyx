@@ -9,8 +9,8 @@ from fastnn.engine.kernels cimport (
 )
 from fastnn.engine.layers.layer cimport Layer
 from fastnn.engine.layers.recurrence cimport (
-    AVERAGED, CONCATENATED, GROUP, GRU_CELL, MULTIPLIED, SIMPLE_CELL, Group, Recurrent, RowLayout, Scratch, group_of,
-    multiply, n_with_step, output_row, row_layout, rows_at, scratch_of, shape_of, time_of,
+    AVERAGED, CONCATENATED, GROUP, MULTIPLIED, Group, Recurrent, RowLayout, Scratch, group_of, multiply, n_with_step,
+    output_row, row_layout, rows_at, scratch_of, shape_of, time_of,
 )
 from fastnn.engine.layers.signal cimport Signal, Step, n_panels, row_of, rows_before, rows_of, sums_of
 
@@ -135,18 +135,12 @@ cdef void step_cells(const Layer *layer, const RowLayout *row, size_t first, siz
                      const char *recurrent, char *after, size_t lda) noexcept nogil:
     """One step of samples first ... last - 1. `after` gets their states."""
     cdef const Recurrent *shape = shape_of(layer)
-    cdef const fastnn_kernels *kernels = layer.kernels
     cdef fastnn_cell cell = fastnn_cell(shape.units, row.section, shape.activation, shape.recurrent_activation)
-    cdef size_t ldr = shape.n_gates * row.section, itemsize = kernels.itemsize
+    cdef size_t ldr = shape.n_gates * row.section, itemsize = layer.kernels.itemsize
     cdef char *gates = rows + (first * row.ld + row.gates) * itemsize
     cdef char *before = rows + (first * row.ld + row.states) * itemsize
     recurrent += first * ldr * itemsize
-    if shape.cell == SIMPLE_CELL:
-        kernels.simple_cell_forward(&cell, last - first, gates, recurrent, ldr, before, after, lda, row.ld)
-    elif shape.cell == GRU_CELL:
-        kernels.gru_cell_forward(&cell, last - first, gates, recurrent, ldr, before, after, lda, row.ld)
-    else:
-        kernels.lstm_cell_forward(&cell, last - first, gates, recurrent, ldr, before, after, lda, row.ld)
+    shape.cell_forward(&cell, last - first, gates, recurrent, ldr, before, after, lda, row.ld)
 
 
 cdef void write_outputs(const Layer *layer, const RowLayout *row, const Group *group, const Signal *above, size_t step,

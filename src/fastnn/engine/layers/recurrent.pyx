@@ -9,7 +9,7 @@ from libc.stddef cimport size_t
 
 from fastnn.engine.activation import keeps_input, number
 from fastnn.engine.arrays cimport Workspace
-from fastnn.engine.kernels cimport fastnn_matrix
+from fastnn.engine.kernels cimport fastnn_kernels, fastnn_matrix
 from fastnn.engine.layers.layer import ParameterShape, settings_of
 from fastnn.engine.layers.layer cimport EngineLayer, Layer, LayerKind
 from fastnn.engine.layers.recurrence cimport (
@@ -118,6 +118,18 @@ cdef class RecurrentLayer(EngineLayer):
         self.output_shape = (input_shape[0], width) if return_sequences else (width,)
         self.kind = &LEARNING if self.trainable else &FROZEN
         self.shape = shape
+
+    cdef bind(self, const fastnn_kernels *kernels):
+        EngineLayer.bind(self, kernels)
+        if self.recurrent.cell == SIMPLE_CELL:
+            self.recurrent.cell_forward = kernels.simple_cell_forward
+            self.recurrent.cell_grad = kernels.simple_cell_grad
+        elif self.recurrent.cell == GRU_CELL:
+            self.recurrent.cell_forward = kernels.gru_cell_forward
+            self.recurrent.cell_grad = kernels.gru_cell_grad
+        else:
+            self.recurrent.cell_forward = kernels.lstm_cell_forward
+            self.recurrent.cell_grad = kernels.lstm_cell_grad
 
     def parameter_shapes(self):
         cdef Recurrent *shape = &self.recurrent

@@ -1,0 +1,12 @@
+"""Sequences of any length: made from padded arrays and from frames, transformed step by step, and scored.
+
+A list, or an object array, with one array of shape (n_steps, n_features) for each sequence is an X like any other to
+`SequentialClassifier` and `SequentialRegressor`, to scikit-learn's `train_test_split`, `cross_val_score` and
+`GridSearchCV`.
+"""
+
+from fastnn.sequences.making import from_frame, from_padded
+from fastnn.sequences.scoring import StepScorer, make_scorer
+from fastnn.sequences.step_transformer import PerStep
+
+__all__ = ["PerStep", "StepScorer", "from_frame", "from_padded", "make_scorer"]
