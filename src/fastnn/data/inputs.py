@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from contextlib import contextmanager, suppress
 from numbers import Integral, Real
 
@@ -162,6 +163,21 @@ def is_plain(X):
         and 0 < X.size <= _SMALL
         and bool(np.isfinite(X).all())
     )
+
+
+def plain_samples(model, X, n_features):
+    """X as an array which scikit-learn's checks would leave as it is, or None if they are needed.
+
+    For a model that was fitted on a pandas frame, X is such a frame with the same columns, whose look takes a hundred
+    times as long as a small network's prediction.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    if names is not None:
+        pandas = sys.modules.get("pandas")
+        if pandas is None or type(X) is not pandas.DataFrame or X.size > _SMALL or list(X.columns) != names.tolist():
+            return None
+        X = X.to_numpy()  # an array of objects for columns of anything but NumPy's numbers
+    return X if is_plain(X) and X.shape[1] == n_features else None
 
 
 def is_plain_column(y, n_samples):

@@ -4,7 +4,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import LinearClassifierMixin, SparseCoefMixin
-from fastnn.data.inputs import readable, scored, validated
+from fastnn.data.inputs import plain_samples, readable, scored, validated
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.perceptron_state import check_weights
 from fastnn.training.transaction import snapshot
@@ -30,7 +30,8 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         check_is_fitted(self)
         fitted = snapshot(self)
         check_weights(fitted)
-        X = readable(validated(fitted, X, reset=False))
+        plain = plain_samples(fitted, X, fitted.n_features_in_)
+        X = readable(validated(fitted, X, reset=False)) if plain is None else plain
         scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 

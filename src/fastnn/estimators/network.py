@@ -17,6 +17,7 @@ from fastnn.data.inputs import (
     is_plain_column,
     named_as_validation,
     native,
+    plain_samples,
     readable,
     validated,
 )
@@ -324,14 +325,11 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
 
     def _outputs(self, X, depth=None):
         network = getattr(self, "_network", None)
-        if (
-            network is None
-            or hasattr(self, "feature_names_in_")
-            or not (is_plain(X) and X.shape[1] == network.sizes[0])
-        ):
+        plain = None if network is None else plain_samples(self, X, network.sizes[0])
+        if plain is None:
             check_is_fitted(self)
-            X = readable(validated(self, X, dtype="numeric", reset=False))
-        return self._forward(X, depth)
+            plain = readable(validated(self, X, dtype="numeric", reset=False))
+        return self._forward(plain, depth)
 
     def _forward(self, X, depth=None):
         """The outputs of checked samples: of sequences of any length, one row for each step."""

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn.data.inputs import checked_weights as checked_sample_weight
-from fastnn.data.inputs import is_plain, readable, validated, validated_y
+from fastnn.data.inputs import plain_samples, readable, validated, validated_y
 from fastnn.data.per_step import is_per_step
 from fastnn.data.quoted import quoted
 from fastnn.data.ragged import Sequences
@@ -144,11 +144,8 @@ class SequentialData:
         """X as the network reads it, the Steps of its outputs, and the lengths of sequences of any length."""
         check_is_fitted(self)
         X, shape = self._arranged(X, reset=False)
-        is_fixed = None not in self._chain.input_shape
-        if not (is_fixed and is_plain(X) and X.shape[1] == self._network.sizes[0]) or hasattr(
-            self, "feature_names_in_"
-        ):
-            X = self._validated_X(X, reset=False)
+        plain = None if None in self._chain.input_shape else plain_samples(self, X, self._network.sizes[0])
+        X = self._validated_X(X, reset=False) if plain is None else plain
         if not may_read_sequences(self._chain.layers):
             return X, None, None
         return fed(X, shape or shape_of_rows(X.shape[1], self.input_shape_), self._chain)
