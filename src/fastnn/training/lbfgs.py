@@ -18,8 +18,9 @@ class _Stopped(Exception):
 def minimize(trainer, samples, parameters, monitor):
     """Minimise the penalised loss over all samples.
 
-    SciPy minimises over the network's packed parameters. Their padding has a gradient of zero, and stays zero. SciPy
-    computes in float64, and the network in its own type.
+    SciPy minimises over the network's packed parameters without their padding, which in a small network is most of
+    them, and a vector of SciPy's takes as long as the rest of a step. SciPy computes in float64, and the network in its
+    own type.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def minimize(trainer, samples, parameters, monitor):
     """
     objective = _Objective(trainer, samples, parameters, monitor)
     network = trainer.network
-    accepted = network.parameters.astype(np.float64)
+    accepted = objective.current()
 
     def step_ended(x):
         accepted[:] = x
@@ -85,7 +86,7 @@ def minimize(trainer, samples, parameters, monitor):
             raise
         monitor.warn("Training interrupted by user.")
     finally:
-        network.restore(accepted)
+        objective.restore(accepted)
     if not all_finite(network.parameters):
         monitor.diverged("Training diverged: weights are no longer finite. Scale the input.")
 
@@ -96,7 +97,10 @@ class _Objective:
     def __init__(self, trainer, samples, parameters, monitor):
         self.trainer, self.samples, self.alpha, self.monitor = trainer, samples, parameters.alpha, monitor
         self.order = np.arange(len(samples), dtype=np.intp) if samples.rows is None else samples.rows
-        self.is_weight = _packed_mask(trainer.network).astype(np.float64)
+        network = trainer.network
+        self.packed = np.zeros(network.parameters.shape)
+        self.places = np.flatnonzero(_packed(network, [1] * len(network.shapes)))  # of all but the padding
+        self.is_weight = _packed(network, network.penalised)[self.places].astype(np.float64)
         self.total = samples.total_weight()
         self.x, self.loss = None, np.nan  # of the last evaluation
         self.in_step = False
@@ -105,14 +109,14 @@ class _Objective:
         if not self.in_step:
             self.monitor.epoch_begins()
             self.in_step = True
-        network, memories = self.trainer.network, self.trainer.memories
-        network.restore(x)
+        memories = self.trainer.memories
+        self.restore(x)
         memories[:] = 0
         summed = self.segments.run_epoch(self.samples, self.order)
         self.segments.interruption.check()
         # In place, of one type, and without np.dot: without memory NumPy crashes when it inspects the references to a
         # large temporary and when it has no buffer to convert in, and OpenBLAS when it starts threads.
-        weights = network.parameters.astype(np.float64)
+        weights = self.current()
         weights *= self.is_weight
         loss = float((summed + 0.5 * self.alpha * np.square(weights).sum()) / self.total)
         if self.x is None:
@@ -122,24 +126,32 @@ class _Objective:
         self.x, self.loss = x.copy(), loss
         gradient = weights
         gradient *= self.alpha
-        gradient += memories[0].astype(np.float64)
+        gradient += memories[0].take(self.places).astype(np.float64)
         gradient /= self.total
         return loss, gradient
+
+    def current(self):
+        """The network's parameters as SciPy has them."""
+        return self.trainer.network.parameters.take(self.places).astype(np.float64)
+
+    def restore(self, x):
+        """Let the network have parameters of SciPy's."""
+        self.packed[self.places] = x
+        self.trainer.network.restore(self.packed)
 
     def step_ended(self, x):
         """Note that SciPy accepts the point x, mostly the last one evaluated; returns whether training is to end."""
         loss = self.loss if np.array_equal(x, self.x) else self(x)[0]
-        self.trainer.network.restore(x)
+        self.restore(x)
         self.in_step = False
         return self.monitor.epoch_ended(loss, n_samples=0)  # scikit-learn's t_ does not count lbfgs's
 
 
-def _packed_mask(network):
-    """An array like the packed parameters: 1 for penalised weights, 0 for biases and padding."""
-    mask = np.zeros_like(network.parameters)
-    each = zip(network.shapes, network.penalised, strict=True)
-    network.pack([np.full(shape, is_penalised) for shape, is_penalised in each], mask)
-    return mask
+def _packed(network, values):
+    """An array like the packed parameters: each parameter's value in all of its numbers, and 0 in the padding."""
+    packed = np.zeros_like(network.parameters)
+    network.pack([np.full(shape, value) for shape, value in zip(network.shapes, values, strict=True)], packed)
+    return packed
 
 
 def _text(message):
