@@ -51,7 +51,7 @@ def check_for_steps(chain):
             )
 
 
-def stepping_network(chain, network, layers, weights):
+def stepping_network(chain, network):
     """The engine's network that reads one step of each sequence at a time.
 
     Parameters
@@ -59,16 +59,13 @@ def stepping_network(chain, network, layers, weights):
     chain : Chain
         The layers of `network`.
     network : Network
-    layers : sequence of Layer or None
-        Those to predict with, which may be fewer than the chain's.
-    weights : list of dict
-        Their weights.
+        The one that predicts whole sequences.
     """
     n_channels = chain.input_shape[-1]
-    stepwise = chain_of(tuple(layers), (None, n_channels), chain.n_outputs)
+    stepwise = chain_of(tuple(chain.layers), (None, n_channels), chain.n_outputs)
     return Network(
         stepwise.description, (1, n_channels), network.head, network.dtype, None, network.groups,
-        stepwise.to_engine(weights),
+        stepwise.to_engine(chain.by_layer(network.weights())),
     )  # fmt: skip
 
 
