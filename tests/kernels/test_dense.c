@@ -5,9 +5,10 @@ typedef struct {
     size_t rows, fan_in, fan_out;
 } shape;
 
-enum { N_SHAPES = 15, MOST_MEMORIES = 2 };
+enum { N_SHAPES = 17, MOST_MEMORIES = 2 };
 
-/* Equal to, a multiple of, one under and one over the tile either way; and beyond the blocks for the cache. */
+/* Equal to, a multiple of, one under and one over the tile either way; beyond the blocks for the cache; and one
+ * row with several panels. */
 static shape shape_number(int i)
 {
     const size_t r = TILE_ROWS, c = TILE_COLS;
@@ -27,6 +28,8 @@ static shape shape_number(int i)
         {c, 97, c - 1},
         {c + 1, r + 1, 1100},
         {600, 18 * r + 1, 5 * c + 1},
+        {1, 50, 9 * c + 1},
+        {1, 1100, 4 * c},
     })[i];
 }
 

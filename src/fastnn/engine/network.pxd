@@ -16,6 +16,7 @@ cdef class Network(LayerStack):
     cdef size_t widest  # the longest row of any signal
     cdef size_t scratch_size  # the most numbers that any layer needs for the time of one call; of X of one shape
     cdef public tuple predictor, stepper
+    cdef object spare_space  # the memory of the last run, for the next one; None while a run has it
 
     cdef _size_blocks(self)
     cdef check_samples(self, const fastnn_samples *samples)

@@ -29,6 +29,8 @@ cdef size_t LEAST_FORWARD_SAMPLES = 4
 cdef size_t FORWARD_NUMBERS = 64_000
 # Likewise of sequences of any length in recurrent layers, which compute much for each number.
 cdef size_t FORWARD_NUMBERS_OF_STEPS = 256_000
+# So many bytes of a run's memory are kept for the next one: to take and to clear them is a tenth of a small run.
+cdef size_t MOST_SPARE_BYTES = 256_000
 # Floating-point operations below which one thread is faster than waking a second one.
 cdef double PARALLEL_FLOPS = 2e6
 
@@ -289,10 +291,15 @@ cdef class Network(LayerStack):
             job.input.positions == 1 or rows.shape[0] == 1 or rows.strides[0] == rows.shape[1] * rows.itemsize)
         job.n_entries = most_entries(arrays, None, job.block_samples) if job.reads_entries else 0
         divide_space(job)
-        space = aligned_zeros(n_threads * job.thread_bytes, np.uint8)
+        # The memory of the last run, unless another thread's run has it. Much is not kept.
+        space, self.spare_space = self.spare_space, None
+        if space is None or len(space) < n_threads * job.thread_bytes:
+            space = aligned_zeros(n_threads * job.thread_bytes, np.uint8)
         job.space = <char *> cnp.PyArray_DATA(space)
         with nogil:
             run_team(n_threads, forward_blocks, job, NULL)
+        if len(space) <= MOST_SPARE_BYTES:
+            self.spare_space = space
         if n_threads > 1 and team_seconds() - job.finished > patience:
             note_stalls(recent_stalls() + 1)
         return losses

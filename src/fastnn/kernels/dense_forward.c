@@ -7,6 +7,8 @@
 #include "table.h"
 #include "tile.h"
 
+/* The sums of a single row are a chain of additions each, and a panel has two. So many panels are summed at once. */
+enum { ROW_PANELS = 4 };
 /* So many rows of a panel (16 KiB) stay in the first-level cache while the batch's rows pass over them. */
 enum { DEPTH = 16 * 1024 / (TILE_COLS * sizeof(real)) };
 
@@ -49,6 +51,46 @@ static void forward_panel(const fastnn_matrix *matrix, const fastnn_batch *batch
     }
 }
 
+/* All of ROW_PANELS panels' product with one row. `panels` begins with the first one's bias, the next is `ld` further.
+ */
+static void forward_row(const real *x, const uint32_t *columns, size_t n_columns, const real *panels, size_t ld,
+                        int fresh, real *z)
+{
+    vreal sums[ROW_PANELS][TILE_VECTORS];
+#pragma GCC unroll 4
+    for (int i = 0; i < ROW_PANELS; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < TILE_VECTORS; j++)
+            sums[i][j] = load((fresh ? panels + i * ld : z + i * TILE_COLS) + j * LANES);
+    for (size_t k = 0; k < n_columns; k++) {
+        const real *W = panels + (1 + (size_t)columns[k]) * TILE_COLS;
+        real s = x[columns[k]];
+#pragma GCC unroll 4
+        for (int i = 0; i < ROW_PANELS; i++)
+#pragma GCC unroll 8
+            for (int j = 0; j < TILE_VECTORS; j++)
+                sums[i][j] += s * load(W + i * ld + j * LANES);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < ROW_PANELS; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < TILE_VECTORS; j++)
+            store(z + i * TILE_COLS + j * LANES, sums[i][j]);
+}
+
+/* The same for as many of the panels first ... last - 1 as come in such groups; returns the first one that is left. */
+static size_t forward_row_panels(const fastnn_matrix *matrix, const fastnn_batch *x, size_t first, size_t last,
+                                 int fresh, real *z)
+{
+    const size_t ld = (1 + matrix->fan_in) * TILE_COLS, full = matrix->fan_out / TILE_COLS;
+    const size_t n_columns = x->columns.counts ? x->columns.counts[0] : matrix->fan_in;
+    last = last < full ? last : full;
+    for (; first + ROW_PANELS <= last; first += ROW_PANELS)
+        forward_row(x->values, x->columns.terms, n_columns, (const real *)matrix->weights + first * ld, ld, fresh,
+                    z + first * TILE_COLS);
+    return first;
+}
+
 /* All of a panel's product with sparse rows, entry by entry: their columns are too far apart for tiles to share. */
 INLINE void forward_entries(const int width, const fastnn_entries *x, size_t rows, const real *bias, int fresh, real *z,
                             size_t ldz)
@@ -80,13 +122,16 @@ void KERNEL(dense_forward)(const fastnn_matrix *matrix, const fastnn_batch *x, s
                            void *z, size_t ldz)
 {
     real *sums = z;
-    if (x->entries.starts)
+    if (x->entries.starts) {
         for (size_t panel = first; panel < last; panel++)
             forward_sparse_panel(matrix, x, panel, !onto, sums + panel * TILE_COLS, ldz);
-    else
+    } else {
+        if (x->rows == 1)
+            first = forward_row_panels(matrix, x, first, last, !onto, sums);
         for (size_t k = 0; k < matrix->fan_in; k += DEPTH) {
             size_t end = k + DEPTH < matrix->fan_in ? k + DEPTH : matrix->fan_in;
             for (size_t panel = first; panel < last; panel++)
                 forward_panel(matrix, x, panel, k, end, k == 0 && !onto, sums + panel * TILE_COLS, ldz);
         }
+    }
 }

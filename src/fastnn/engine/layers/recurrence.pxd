@@ -75,7 +75,7 @@ cdef struct Group:
     size_t n, rows, n_steps  # samples, all their steps, and the steps of the longest one
     size_t samples[GROUP]  # their numbers
     size_t lengths[GROUP]  # their steps
-    char *memo  # (rows, ld) the rows of all steps; NULL: only two steps' rows are kept
+    char *memo  # (rows, ld) the rows of all steps; NULL: only those of some steps are kept
 
 
 # A thread's memory for a group.
@@ -83,7 +83,7 @@ cdef struct Scratch:
     # (GROUP, n_gates) the gates' sums of the state; on the way back (GROUP, 1) a product before dropout
     char *recurrent
     char *ends  # (GROUP, n_states) the states that samples end with; on the way back the gradients by the states
-    char *steps  # (2, GROUP, ld) the rows of two steps; on the way back (INPUT_ROWS, channels) the gradients by inputs
+    char *steps  # (2, GROUP, ld) the rows of some steps; on the way back (INPUT_ROWS, channels) the gradients by inputs
 
 
 cdef RowLayout row_layout(const fastnn_kernels *kernels, const Recurrent *shape) noexcept nogil

@@ -5,7 +5,8 @@ samples come first, so those that have a step are the first rows of the step bef
 consecutive rows; and the products over all steps, of the inputs and of the gradients, are one each.
 
 In training the rows of all steps are the memo of the signal above, and stay until the error has come back. Outside of
-training there are two steps' rows, which take turns.
+training there are GROUP rows of as many steps as they hold, and as many of the steps before or after, in turn. So the
+weights of the inputs are read once for several steps of a few samples.
 """
 
 from libc.stddef cimport size_t

@@ -38,24 +38,24 @@ cdef void forward_direction(const Layer *layer, const RowLayout *row, const Grou
                             const Signal *above, const Step *step) noexcept nogil:
     cdef const Recurrent *shape = shape_of(layer)
     cdef size_t itemsize = layer.kernels.itemsize, t, n = group.n, n_next
+    cdef size_t end = 0, n_rows, half = 0  # of the steps whose rows lie together
     cdef Scratch scratch = scratch_of(layer, row)
     cdef char *rows = group.memo if group.memo != NULL else scratch.steps
     cdef char *following
     cdef bint drops = step != NULL and group.memo != NULL
     if drops:
         draw_masks(layer, row, group, above, step, rows)
-    if group.memo != NULL:
-        read_inputs(layer, row, group, below, 0, group.n_steps, rows, drops)
-        sum_inputs(layer, row, group, group.rows, rows)
     begin_states(layer, row, group, rows)
     for t in range(group.n_steps):
+        if t == end:
+            end = t + n_steps_within(group, t, n, group.rows if group.memo != NULL else GROUP, &n_rows)
+            read_inputs(layer, row, group, below, t, end, rows, drops)
+            sum_inputs(layer, row, group, n_rows, rows)
         n_next = n_with_step(group, t + 1, n)
-        if group.memo != NULL:
-            following = rows + n * row.ld * itemsize
-        else:
-            following = scratch.steps + (t + 1) % 2 * GROUP * row.ld * itemsize
-            read_inputs(layer, row, group, below, t, t + 1, rows, False)
-            sum_inputs(layer, row, group, n, rows)
+        following = rows + n * row.ld * itemsize
+        if t + 1 == end:
+            half = 1 - half
+            following = scratch.steps + half * GROUP * row.ld * itemsize
         if drops and shape.recurrent_dropout > 0:
             drop_states(layer, row, group, n, rows)
         sum_states(layer, row, group, n, rows, t == 0 and not resumes(layer), drops, scratch.recurrent)
@@ -70,6 +70,17 @@ cdef void forward_direction(const Layer *layer, const RowLayout *row, const Grou
         rows, n = following, n_next
     if layer.carried != NULL:
         end_states(layer, row, group, scratch.ends)
+
+
+cdef size_t n_steps_within(const Group *group, size_t step, size_t n, size_t most_rows, size_t *n_rows) noexcept nogil:
+    """For how many steps from this one on, which n samples have, there is room in so many rows. At least for one."""
+    cdef size_t t = step
+    n_rows[0] = 0
+    while n > 0 and n_rows[0] + n <= most_rows:
+        n_rows[0] += n
+        t += 1
+        n = n_with_step(group, t, n)
+    return t - step
 
 
 cdef void read_inputs(const Layer *layer, const RowLayout *row, const Group *group, const Signal *below, size_t first,

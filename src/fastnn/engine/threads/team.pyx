@@ -3,10 +3,11 @@
 from array import array
 
 from cython.parallel cimport parallel
+from libc.string cimport memset
 
 from fastnn.engine.threads.team cimport (
     Team, TeamWork, team_barrier, team_fork, team_forked, team_join, team_joining, team_max_threads, team_n_cores,
-    team_openmp_rank, team_openmp_size, team_openmp_version,
+    team_openmp_rank, team_openmp_size, team_openmp_version, team_wait,
 )
 
 cdef extern from *:
@@ -74,6 +75,9 @@ cdef extern from *:
     """
     int team_of(int n) nogil
     void placement_set(const int *cores, int n)
+    ctypedef struct placement_taken:
+        pass
+    void placement_spread(placement_taken *taken) nogil
 
 
 cdef int affordable_team(int n_threads) noexcept nogil:
@@ -87,19 +91,30 @@ cdef int affordable_team(int n_threads) noexcept nogil:
 cdef void run_team(int n_threads, TeamWork work, void *job, team_barrier *barrier) noexcept nogil:
     """Let a new team of n_threads threads, the calling one among them, do the work, and wait until all are done."""
     cdef Team alone = Team(0, 1, barrier)
+    cdef Gathering gathering
     if n_threads == 1:
         work(job, &alone)
     else:
+        memset(&gathering, 0, sizeof(gathering))
         team_fork()
         with parallel(num_threads=n_threads):
-            join_team(work, job, barrier)
+            join_team(work, job, barrier, &gathering)
         team_join()
 
 
-cdef void join_team(TeamWork work, void *job, team_barrier *barrier) noexcept nogil:
+# What the threads of a team share from when it begins to when it ends.
+cdef struct Gathering:
+    placement_taken cores
+    team_barrier end
+
+
+cdef void join_team(TeamWork work, void *job, team_barrier *barrier, Gathering *gathering) noexcept nogil:
     cdef Team team = Team(team_openmp_rank(), team_openmp_size(), barrier)
+    cdef Team leaving = Team(team.rank, team.size, &gathering.end)
     team_forked()
+    placement_spread(&gathering.cores)
     work(job, &team)
+    team_wait(&leaving)  # since OpenMP's own wait at the end yields no core to a thread that has yet to begin
     team_joining()
 
 
