@@ -25,8 +25,8 @@ def network(dtype=np.float64, random_state=0, **settings):
 def test_predictions_are_those_of_the_reference(samples, rng):
     X, made = samples[0], network()
     made.parameters[:] = rng.normal(0, 0.5, made.parameters.shape)
-    states = recurrent("gru", X, [made.kernel, made.recurrent_kernel, made.bias]).values
-    expected = softmax(states @ made.output_kernel + made.output_bias, axis=1)
+    *of_cells, kernel, bias = made.arrays
+    expected = softmax(recurrent("gru", X, of_cells).values @ kernel + bias, axis=1)
     np.testing.assert_allclose(made.predict_proba(X), expected, rtol=1e-12)
 
 

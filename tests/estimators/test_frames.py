@@ -65,6 +65,8 @@ def test_frames(estimator, frame):
     [("a", "X must be numbers: could not convert string"), (10**400, "X must be numbers"), (np.inf, "X contains inf")],
 )
 def test_categories_that_are_no_numbers(estimator, value, message):
-    frame = pd.DataFrame({"a": pd.Categorical([1, value] * 4), "b": pd.Categorical([1, value] * 4)})
+    categories = pd.Index([1, value], dtype=object)  # which pandas 2.2 does not make of a list by itself
+    column = pd.Categorical.from_codes([0, 1] * 4, categories)
+    frame = pd.DataFrame({"a": column, "b": column})
     with pytest.raises(ValueError, match=message):
         new(estimator).fit(frame, np.arange(8) % 2)

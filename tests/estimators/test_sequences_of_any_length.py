@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from ragged_problems import SETTINGS, VECTORS, labels_of, sequences, skip_unless_built
+from ragged_problems import SETTINGS, VECTORS, labels_of, sequences
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -35,7 +35,6 @@ def bits(model, X):
 
 @pytest.fixture(params=VECTORS)
 def layers(request):
-    skip_unless_built(VECTORS[request.param])
     return VECTORS[request.param]
 
 
@@ -64,7 +63,6 @@ def test_a_sequence_is_predicted_alone(X, y, layers):
 
 @pytest.mark.parametrize("layers", [[GlobalAveragePooling1D()], [Conv1D(4, 2), GlobalAveragePooling1D()]])
 def test_sequences_of_one_length_are_as_in_an_array(rng, layers):
-    skip_unless_built(layers)
     X = rng.normal(size=(30, 6, 3))
     model = SequentialRegressor(layers, **SETTINGS).fit(sequences(rng), np.arange(40.0))
     fixed = SequentialRegressor(layers, **SETTINGS, warm_start=True).fit(X, X[:, 0, 0])
@@ -76,7 +74,6 @@ def test_sequences_of_one_length_are_as_in_an_array(rng, layers):
 
 def test_series(rng):
     layers = [Conv1D(4, 2), GlobalAveragePooling1D()]
-    skip_unless_built(layers, (None, 1))
     X = sequences(rng, n_channels=1)
     y = labels_of(X)
     model = SequentialClassifier(layers, **SETTINGS).fit(X, y)
@@ -118,7 +115,6 @@ def test_weights_of_sequences(X, y, layers):
 
 def test_searches_and_splits(X, y):
     layers = [Masking(99.0), Dense(6), GlobalAveragePooling1D()]
-    skip_unless_built(layers)
     model = SequentialClassifier(layers, **SETTINGS)
     for form in (X, as_objects(X)):
         train, test, of_train, of_test = train_test_split(form, y, stratify=y, random_state=0)
@@ -132,7 +128,6 @@ def test_searches_and_splits(X, y):
 
 def test_hidden_activations(X, y):
     layers = [Masking(99.0), Dense(6), GlobalAveragePooling1D(), Dense(2)]
-    skip_unless_built(layers)
     model = SequentialClassifier(layers, **SETTINGS).fit(X, y)
     hidden = model.hidden_activations(X, 1)
     assert [each.shape for each in hidden] == [(len(each), 6) for each in X]
@@ -144,7 +139,6 @@ def test_hidden_activations(X, y):
 
 def test_steps_that_are_left_out_change_nothing(X, y):
     layers = [Masking(99.0), Dense(6), GlobalAveragePooling1D()]
-    skip_unless_built(layers)
     padded = np.full((40, 14, 3), 99.0)
     for row, each in zip(padded, X, strict=True):
         row[: len(each)] = each
@@ -154,7 +148,6 @@ def test_steps_that_are_left_out_change_nothing(X, y):
 
 def test_steps_are_left_out_of_tables(rng):
     layers = [Masking(99.0), Dense(6), GlobalAveragePooling1D()]
-    skip_unless_built(layers, (None, 1))
     X = rng.normal(size=(30, 5))
     model = SequentialClassifier(layers, **SETTINGS).fit(X, X[:, 0] > 0)
     assert (model.n_features_in_, model.input_shape_) == (5, (5, 1))
@@ -288,7 +281,6 @@ def test_weights_of_steps_where_there_is_a_target_for_each_sequence(X, y):
 
 
 def test_divergence_names_gradients_that_explode(X, y):
-    skip_unless_built(VECTORS["gru"])
     model = SequentialRegressor(VECTORS["gru"], solver="sgd", learning_rate_init=1e200, max_iter=20)
     with pytest.raises(ValueError, match=r"Training diverged .* may explode: set clip_norm=1\.0\."):
         model.fit(X, y)
@@ -298,7 +290,6 @@ def test_divergence_names_gradients_that_explode(X, y):
 
 def test_tokens_say_nothing_of_the_type(rng):
     layers = [Embedding(5, 2), GlobalAveragePooling1D()]
-    skip_unless_built(layers, (None, 1))
     X = [rng.integers(0, 5, n) for n in rng.integers(1, 9, 30)]
     y = np.array([np.sum(each) > 6 for each in X])
     model = SequentialClassifier(layers, **SETTINGS).fit(X, y)

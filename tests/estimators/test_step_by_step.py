@@ -97,7 +97,7 @@ def test_tokens_step_by_step(rng):
     for token in X[0]:
         proba, state = model.predict_proba_step([token], state)
     assert np.array_equal(proba, model.predict_proba(X[:1]))
-    with pytest.raises(ValueError, match="tokens from 0 to 19"):
+    with pytest.raises(ValueError, match=r"^x must have tokens from 0 to 19"):
         model.predict_step([20])
 
 
@@ -164,7 +164,8 @@ def test_bad_steps_and_states(rng):
     for x, message in (
         (X[:, :2, 0][:, :1], r"x must have shape \(n_sequences, 2\), a step of each, got \(40, 1\)"),
         (X[0, 0], r"x must have shape \(n_sequences, 2\), a step of each, got \(2,\)"),
-        ([["a", "b"]], "x"),
+        ([["a", "b"]], "^x must be numbers, got 'a' in an array of type <U1$"),
+        (np.array([[1.0, None]]), "^x must be numbers, got None in an array of type object$"),
         ([[np.nan, 0]], "NaN"),
     ):
         with pytest.raises(ValueError, match=message):

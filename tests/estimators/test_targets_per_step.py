@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ragged_problems import SETTINGS, STEPS, labels_of, labels_of_steps, sequences, skip_unless_built
+from ragged_problems import SETTINGS, STEPS, labels_of, labels_of_steps, sequences
 from sklearn.base import clone
 from sklearn.metrics import f1_score, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, train_test_split
@@ -27,7 +27,6 @@ def y(X):
 
 @pytest.fixture(params=STEPS)
 def layers(request):
-    skip_unless_built(STEPS[request.param])
     return STEPS[request.param]
 
 
@@ -96,7 +95,6 @@ def test_arrays(rng):
     X = rng.normal(size=(30, 6, 3))
     y = (X[:, :, 0] > 0).astype(int)
     layers = [Conv1D(8, 1)]
-    skip_unless_built(layers, (6, 3))
     model = SequentialClassifier(layers, **{**SETTINGS, "max_iter": 40}).fit(X, y)
     assert model.predict(X).shape == (30, 6)
     assert model.predict_proba(X).shape == (30, 6, 2)
@@ -113,7 +111,6 @@ def test_arrays(rng):
 def test_series_in_tables(rng):
     X = rng.normal(size=(30, 6))
     layers = [Conv1D(8, 1)]
-    skip_unless_built(layers, (6, 1))
     model = SequentialClassifier(layers, **SETTINGS).fit(X, (X > 0).astype(int))
     assert model.predict(X).shape == (30, 6)
     assert model.n_features_in_ == 6
@@ -121,7 +118,6 @@ def test_series_in_tables(rng):
 
 def test_layers_that_give_fewer_steps(rng):
     layers = [Conv1D(6, 3)]
-    skip_unless_built(layers)
     X = sequences(rng)
     y = [each[1:-1, 0] for each in X]
     model = SequentialRegressor(layers, **SETTINGS).fit(X, y)
@@ -186,7 +182,6 @@ def test_weights_of_sequences_and_of_steps(X, y, layers):
 
 def test_targets_of_steps_that_are_left_out_are_ignored(X, y):
     layers = STEPS["masking"]
-    skip_unless_built(layers)
     model = SequentialClassifier(layers, **SETTINGS).fit(X, y)
     padded, labels = np.full((40, 14, 3), 99.0), np.zeros((40, 14), int)
     for row, targets, each, own in zip(padded, labels, X, y, strict=True):
@@ -212,7 +207,6 @@ def test_training_that_continues(X, y, layers):
 
 def test_searches_and_splits(X, y):
     layers = [Masking(99.0), Dense(4)]
-    skip_unless_built(layers)
     model = SequentialClassifier(layers, **SETTINGS)
     train, test, of_train, of_test = train_test_split(X, y, random_state=0)
     assert 0 <= clone(model).fit(train, of_train).score(test, of_test) <= 1
@@ -226,7 +220,6 @@ def test_searches_and_splits(X, y):
 
 def test_regressors(X):
     layers = [Masking(99.0), Dense(16)]
-    skip_unless_built(layers)
     y = [each[:, :2] ** 2 for each in X]
     settings = {**SETTINGS, "max_iter": 40}
     model = SequentialRegressor(layers, **settings).fit(X, y)
@@ -246,7 +239,6 @@ def test_targets_of_all_sequences_in_one_array(X, y):
 
 
 def test_what_is_refused(X, y):
-    skip_unless_built(STEPS["masking"])
     model = SequentialClassifier(STEPS["masking"], **SETTINGS)
     for targets, message in (
         (labels_of(X), "y must have a target for each step, got one for each sample: the last layer gives a sequence"),
@@ -263,6 +255,5 @@ def test_what_is_refused(X, y):
 
 
 def test_advice_for_recurrent_layers(X):
-    skip_unless_built([GRU(3, return_sequences=True)])
     with pytest.raises(ValueError, match=r"set return_sequences=False on layers\[0\], or add GlobalMaxPooling1D\(\)"):
         SequentialClassifier([GRU(3, return_sequences=True)]).fit(X, labels_of(X))

@@ -1,9 +1,7 @@
 """Sequences of any length with something to learn of them, and networks that learn it."""
 
 import numpy as np
-import pytest
 
-from fastnn.engine.network import Network
 from fastnn.layers import (
     GRU,
     LSTM,
@@ -16,7 +14,6 @@ from fastnn.layers import (
     MaxPooling1D,
     SimpleRNN,
 )
-from fastnn.layers.chain import Chain
 
 SETTINGS = {"random_state": 0, "max_iter": 4, "learning_rate_init": 0.01, "batch_size": 16}
 
@@ -48,12 +45,3 @@ def labels_of(X):
 def labels_of_steps(X):
     """A class for each step."""
     return [(each[:, 0] > 0).astype(int) for each in X]
-
-
-def skip_unless_built(layers, shape=(None, 3)):
-    """Skip a test whose layers the engine does not have yet."""
-    chain = Chain(tuple(layers), shape, 2)
-    try:
-        Network(chain.description, chain.input_shape, "softmax", "float32")
-    except (KeyError, TypeError, ValueError) as error:
-        pytest.skip(f"the engine does not have these layers yet: {error}")

@@ -9,12 +9,12 @@ from itertools import product
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from fastnn.cli.numpy_training import NumpyTraining, cross_entropy, relu, softmax
+from fastnn.cli.numpy_training import NumpyHidden, relu
 
 KERNEL_SIZE, POOL_SIZE = 3, 2
 
 
-class NumpyConvnet(NumpyTraining):
+class NumpyConvnet(NumpyHidden):
     """Convolutions with ReLU, each followed by max pooling, then dropout and a dense output layer with softmax.
 
     Parameters
@@ -69,9 +69,7 @@ class NumpyConvnet(NumpyTraining):
             bound = np.sqrt(6 / (KERNEL_SIZE**2 * sum(kernel.shape[2:])))  # Glorot and Bengio (2010)
             kernel[:] = self.rng.uniform(-bound, bound, kernel.shape)
             bias[:] = 0
-        bound = np.sqrt(6 / sum(shapes[-2]))
-        for array in self.arrays[-2:]:
-            array[:] = self.rng.uniform(-bound, bound, array.shape)
+        self.draw_dense(*self.arrays[-2:])
         self.dropout = dropout
         self.masks = np.random.default_rng(self.rng.randint(2**31 - 1)) if dropout else None
 
@@ -95,12 +93,8 @@ class NumpyConvnet(NumpyTraining):
         if self.dropout:
             mask = (self.masks.random(x.shape, x.dtype) >= self.dropout) / x.dtype.type(1 - self.dropout)
             x = x * mask
-        probabilities = softmax(x @ self.kernels[-1] + self.biases[-1])
-        delta = np.empty_like(probabilities)
-        loss = cross_entropy(probabilities, y, delta)
-        np.matmul(x.T, delta, out=self.grads[-2])
-        np.sum(delta, axis=0, out=self.grads[-1])
-        delta = (delta @ self.kernels[-1].T) * mask
+        loss, delta = self.output_backward(x, y)
+        delta = delta * mask
         for i, (rows, outputs, pooled) in reversed([*enumerate(memory)]):
             delta = to_largest(delta.reshape(pooled.shape), outputs, pooled)
             delta *= outputs > 0
@@ -112,10 +106,8 @@ class NumpyConvnet(NumpyTraining):
                 delta = windows(delta, KERNEL_SIZE - 1 - self.border) @ turned.reshape(-1, turned.shape[-1])
         return loss
 
-    def predict_proba(self, X):
-        """The class probabilities of the images X, batch by batch: their windows take much memory."""
-        parts = (X[first : first + self.batch_size] for first in range(0, len(X), self.batch_size))
-        return np.concatenate([softmax(self.forward(x)[0] @ self.kernels[-1] + self.biases[-1]) for x in parts])
+    def hidden(self, X):
+        return self.forward(X)[0]
 
 
 def windows(x, border):

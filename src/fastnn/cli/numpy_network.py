@@ -46,9 +46,7 @@ class NumpyNetwork(NumpyTraining):
         self.sizes = tuple(sizes)
         self.coefs, self.intercepts = self.arrays[::2], self.arrays[1::2]
         for W, b in zip(self.coefs, self.intercepts, strict=True):
-            bound = np.sqrt(6 / sum(W.shape))  # Glorot and Bengio (2010)
-            W[:] = self.rng.uniform(-bound, bound, W.shape)
-            b[:] = self.rng.uniform(-bound, bound, b.shape)
+            self.draw_dense(W, b)
         # For each layer and one batch: the outputs, and the loss's gradient by the activation's input.
         self._a = [np.empty((batch_size, n), dtype) for n in self.sizes[1:]]
         self._delta = [np.empty_like(a) for a in self._a]

@@ -6,11 +6,11 @@ is a product with the state. BLAS does these on all of its threads. There are no
 
 import numpy as np
 
-from fastnn.cli.numpy_training import NumpyTraining, cross_entropy, softmax
+from fastnn.cli.numpy_training import NumpyHidden
 from fastnn.layers.initializers import INITIALIZERS
 
 
-class NumpyRecurrent(NumpyTraining):
+class NumpyRecurrent(NumpyHidden):
     """Gated recurrent units, whose state after the last step is read by a dense output layer with softmax.
 
     A unit's reset gate is applied after the product with the state, as in Keras. All sequences have the same length.
@@ -49,13 +49,11 @@ class NumpyRecurrent(NumpyTraining):
     ):
         shapes = [(n_features, 3 * units), (units, 3 * units), (2, 3 * units), (units, n_classes), (n_classes,)]
         super().__init__(shapes, solver, learning_rate, batch_size, dtype, random_state)
-        self.kernel, self.recurrent_kernel, self.bias, self.output_kernel, self.output_bias = self.arrays
+        self.kernel, self.recurrent_kernel, self.bias = self.arrays[:-2]
         self.kernel[:] = INITIALIZERS["glorot_uniform"](self.kernel.shape, self.rng)
         self.recurrent_kernel[:] = INITIALIZERS["orthogonal"](self.recurrent_kernel.shape, self.rng)
         self.bias[:] = 0
-        bound = np.sqrt(6 / (units + n_classes))
-        for array in self.output_kernel, self.output_bias:
-            array[:] = self.rng.uniform(-bound, bound, array.shape)
+        self.draw_dense(*self.arrays[-2:])
         self.units = units
 
     def forward(self, steps):
@@ -83,15 +81,8 @@ class NumpyRecurrent(NumpyTraining):
         """The mean cross-entropy of a batch; its gradient is written to `grad`."""
         steps = np.ascontiguousarray(sequences.swapaxes(0, 1))
         states, memory = self.forward(steps)
-        probabilities = softmax(states[-1] @ self.output_kernel + self.output_bias)
-        of_output = np.empty_like(probabilities)
-        loss = cross_entropy(probabilities, y, of_output)
-        of_kernel, of_recurrent_kernel, of_bias, of_output_kernel, of_output_bias = self.grads
-        np.matmul(states[-1].T, of_output, out=of_output_kernel)
-        np.sum(of_output, axis=0, out=of_output_bias)
-
+        loss, delta = self.output_backward(states[-1], y)
         by_inputs, by_states = np.empty((2, *steps.shape[:2], 3 * self.units), steps.dtype)
-        delta = of_output @ self.output_kernel.T
         for t, (update, reset, candidates, state_sums) in reversed([*enumerate(memory)]):
             by_update, by_reset, by_candidates = np.split(by_inputs[t], 3, axis=1)
             np.multiply(delta * (1 - update), 1 - candidates**2, out=by_candidates)
@@ -101,6 +92,7 @@ class NumpyRecurrent(NumpyTraining):
             by_states[t, :, -self.units :] *= reset
             delta *= update
             delta += by_states[t] @ self.recurrent_kernel.T
+        of_kernel, of_recurrent_kernel, of_bias = self.grads[:-2]
         by_inputs, by_states = (by.reshape(-1, 3 * self.units) for by in (by_inputs, by_states))
         np.matmul(steps.reshape(len(by_inputs), -1).T, by_inputs, out=of_kernel)
         np.matmul(states[:-1].reshape(len(by_states), -1).T, by_states, out=of_recurrent_kernel)
@@ -108,11 +100,8 @@ class NumpyRecurrent(NumpyTraining):
         np.sum(by_states, axis=0, out=of_bias[1])
         return loss
 
-    def predict_proba(self, X):
-        """The class probabilities of the sequences X (n_samples, n_steps, n_features), batch by batch."""
-        parts = (X[first : first + self.batch_size].swapaxes(0, 1) for first in range(0, len(X), self.batch_size))
-        states = np.concatenate([self.forward(steps)[0][-1] for steps in parts])
-        return softmax(states @ self.output_kernel + self.output_bias)
+    def hidden(self, X):
+        return self.forward(X.swapaxes(0, 1))[0][-1]
 
 
 def sigmoid(z):

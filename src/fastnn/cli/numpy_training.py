@@ -83,6 +83,12 @@ class NumpyTraining:
         """The likeliest class of each of the samples X."""
         return self.predict_proba(X).argmax(axis=1)
 
+    def draw_dense(self, kernel, bias):
+        """Draw the initial weights of a dense layer, as scikit-learn does."""
+        bound = np.sqrt(6 / sum(kernel.shape))  # Glorot and Bengio (2010)
+        for array in kernel, bias:
+            array[:] = self.rng.uniform(-bound, bound, array.shape)
+
     # The optimizers. Their memories and the scratch array are blocks like `parameters`. They may overwrite `grad`.
 
     def _sgd(self):
@@ -119,6 +125,32 @@ class NumpyTraining:
         np.divide(direction, self._scratch, out=self._scratch)
         self._scratch *= learning_rate
         self.parameters -= self._scratch
+
+
+class NumpyHidden(NumpyTraining):
+    """Layers of any kind, which a dense output layer with softmax reads: its kernel and bias are the last two arrays.
+
+    A subclass has `hidden(X)`, what the output layer reads of the samples X, and calls `output_backward` in `backward`.
+    """
+
+    def output_backward(self, x, y):
+        """The mean cross-entropy of a batch, of which the output layer reads x; and its gradient by x.
+
+        The gradient by the output layer's kernel and bias is written to `grad`.
+        """
+        kernel, bias = self.arrays[-2:]
+        probabilities = softmax(x @ kernel + bias)
+        delta = np.empty_like(probabilities)
+        loss = cross_entropy(probabilities, y, delta)
+        np.matmul(x.T, delta, out=self.grads[-2])
+        np.sum(delta, axis=0, out=self.grads[-1])
+        return loss, delta @ kernel.T
+
+    def predict_proba(self, X):
+        """The class probabilities of the samples X, batch by batch: what layers keep of them takes much memory."""
+        kernel, bias = self.arrays[-2:]
+        parts = (X[first : first + self.batch_size] for first in range(0, len(X), self.batch_size))
+        return np.concatenate([softmax(self.hidden(part) @ kernel + bias) for part in parts])
 
 
 def _views(block, shapes):

@@ -77,10 +77,25 @@ class Mlp:
         return training_flops([fan_in * fan_out for fan_in, fan_out in pairwise(self.sizes)])
 
 
-class Conv:
-    """Convolutions, each followed by max pooling, and dropout where there is much data."""
+class OfLayers:
+    """What networks of layers share, which read whole images: a subclass sets `image_shape` and `layers`."""
 
     estimator = fastnn.SequentialClassifier
+
+    @property
+    def pixels(self):
+        return " x ".join(map(str, self.image_shape))
+
+    def samples(self, images):
+        return images
+
+    def model(self, **parameters):
+        return fastnn.SequentialClassifier(self.layers, **parameters)
+
+
+class Conv(OfLayers):
+    """Convolutions, each followed by max pooling, and dropout where there is much data."""
+
     usage = "train conv"
 
     @staticmethod
@@ -120,7 +135,6 @@ class Conv:
         for n in self.filters:
             self.layers += [Conv2D(n, KERNEL_SIZE, padding=self.padding), MaxPooling2D(POOL_SIZE)]
         self.layers += [Dropout(self.dropout)] if self.dropout else []
-        self.pixels = " x ".join(map(str, image_shape))
         self.described = f"{', '.join(map(repr, self.layers))}, {n_classes} units, ReLU and softmax"
 
     def _shapes(self):
@@ -137,12 +151,6 @@ class Conv:
     def size(options):
         return f"filters {','.join(map(str, options.filters))}"
 
-    def samples(self, images):
-        return images
-
-    def model(self, **parameters):
-        return fastnn.SequentialClassifier(self.layers, **parameters)
-
     def baseline(self, *training):
         return NumpyConvnet(self.image_shape, self.filters, self.n_classes, self.padding, self.dropout, *training)
 
@@ -155,10 +163,9 @@ class Conv:
         return training_flops([*multiply_adds, height * width * channels * self.n_classes])
 
 
-class Recurrent:
+class Recurrent(OfLayers):
     """Gated recurrent units, which read an image's rows one after the other, from the top to the bottom."""
 
-    estimator = fastnn.SequentialClassifier
     usage = "train recurrent"
 
     @staticmethod
@@ -181,28 +188,21 @@ class Recurrent:
     )
 
     def __init__(self, options, image_shape, n_classes):
-        self.n_steps, self.n_features = image_shape
-        self.units, self.n_classes = options.units, n_classes
+        self.image_shape, self.units, self.n_classes = image_shape, options.units, n_classes
         self.layers = [GRU(self.units)]
-        self.pixels = " x ".join(map(str, image_shape))
         self.described = f"{self.layers[0]!r} over the rows of an image, {n_classes} units, softmax"
 
     @staticmethod
     def size(options):
         return f"{options.units} recurrent units"
 
-    def samples(self, images):
-        return images
-
-    def model(self, **parameters):
-        return fastnn.SequentialClassifier(self.layers, **parameters)
-
     def baseline(self, *training):
-        return NumpyRecurrent(self.n_features, self.units, self.n_classes, *training)
+        return NumpyRecurrent(self.image_shape[1], self.units, self.n_classes, *training)
 
     def flops_per_sample(self):
         # Three gates, each with a product with the row and one with the state.
-        of_row, of_state = (self.n_steps * 3 * self.units * n for n in (self.n_features, self.units))
+        n_steps, n_features = self.image_shape
+        of_row, of_state = (n_steps * 3 * self.units * n for n in (n_features, self.units))
         return training_flops([of_row, of_state, self.units * self.n_classes])
 
 

@@ -60,7 +60,7 @@ def _from_polars(series, name):
     if not str(series.dtype).startswith("List"):  # arrays of one length are the rows of a table
         return None
     lengths = series.list.len()
-    _check_lengths(lengths.fill_null(1).to_numpy(), lengths.is_null().to_numpy(), name)
+    _check_lengths(lengths.fill_null(1).to_numpy(), series.is_null().to_numpy(), name)
     values, starts = series.explode(), starts_of(lengths.to_numpy())
     if values.null_count():
         i = int(np.searchsorted(starts, int(np.argmax(values.is_null().to_numpy())), side="right")) - 1

@@ -180,18 +180,24 @@ def _steps(each, name, numeric):
     if array.ndim == 2 and not array.shape[1]:
         raise ValueError(f"{name} must have at least 1 feature, got 0")
     if numeric and array.dtype.kind not in "biuf":
-        array = _numbers(array, name)
+        array = as_numbers(array, name)
     return readable(array, name) if numeric else array
 
 
 _REAL = int, float, np.bool_, np.integer, np.floating
 
 
-def _numbers(array, name):
-    """An array of objects that are all real numbers as one of numbers."""
+def as_numbers(array, name):
+    """An array of objects that are all real numbers as one of numbers.
+
+    Raises
+    ------
+    ValueError
+        For anything else, such as texts.
+    """
     are_odd = [not (array.dtype == object and isinstance(value, _REAL)) for value in array.flat]
     if any(are_odd):
-        odd = array.flat[are_odd.index(True)]
+        odd = array.reshape(-1).tolist()[are_odd.index(True)]
         raise ValueError(f"{name} must be numbers, got {quoted(odd)} in an array of type {array.dtype}")
     with refusing(f"{name} must be numbers that float64 holds"):
         return array.astype(np.float64)

@@ -54,7 +54,7 @@ cdef class Network(LayerStack):
 
     Attributes
     ----------
-    predictor : tuple of (int, object), or None
+    predictor : tuple of (int, ...), or None
         What the network's owner has made of its weights to predict with, after the version that it was made of.
         Neither a copy nor a pickle has it.
     stepper : tuple of (int, object), or None

@@ -244,11 +244,15 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
 
         A network in training has a state after each epoch.
         """
+        return self._kept_predictor(network)[1] or network
+
+    def _kept_predictor(self, network):
+        """The version of the weights, the network made of them or None, and the chain of what predicts."""
         kept = network.predictor
         if kept is None or kept[0] != network.version:
             version = network.version  # first: weights that change from here on make what is kept invalid
-            kept = network.predictor = version, self._folded(network)
-        return kept[1] or network
+            kept = network.predictor = version, *self._folded(network)
+        return kept
 
     def _stepper(self):
         """The network for predictions step by step, made once for each state of the weights."""
@@ -256,11 +260,8 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         kept = network.stepper
         if kept is None or kept[0] != network.version:
             check_for_steps(self._chain)
-            version = network.version  # first, as above
-            layers, weights = self._chain.layers, self._chain.by_layer(network.weights())
-            if self._predictor(network) is not network:
-                layers, weights = folded(layers, weights)
-            kept = network.stepper = version, stepping_network(self._chain, network, layers, weights)
+            version, predictor, chain = self._kept_predictor(network)
+            kept = network.stepper = version, stepping_network(chain, predictor or network)
         return kept[1]
 
     def _step(self, x, state, decode):
@@ -271,14 +272,17 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         return decode(fitted._targets, outputs), state
 
     def _folded(self, network):
-        """The network with layers folded, or None if there are no such, or if their weights are out of range."""
-        chain = self._chain
-        if not foldings(chain.layers):
-            return None
-        layers, weights = folded(chain.layers, chain.by_layer(network.weights()))
-        chain = chain_of(layers, chain.sample_shape, chain.n_outputs)
+        """The network with layers folded, and its chain.
+
+        None and the own chain if there are no such layers, or if their weights are out of range.
+        """
+        own = self._chain
+        if not foldings(own.layers):
+            return None, own
+        layers, weights = folded(own.layers, own.by_layer(network.weights()))
+        chain = chain_of(layers, own.sample_shape, own.n_outputs)
         made = with_layers_of(chain, network, chain.to_engine(weights))
-        return made if all_finite(made.parameters) else None
+        return (made, chain) if all_finite(made.parameters) else (None, own)
 
 
 def checked_weights(weights, chain, dtype):

@@ -3,10 +3,12 @@
 from math import isfinite
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from fastnn.data.inputs import readable, refusing
 from fastnn.data.quoted import quoted
+from fastnn.data.ragged import as_numbers
 from fastnn.engine.network import Network
 from fastnn.layers.chain import chain_of, named
 from fastnn.layers.embedding import check_tokens, embedding_of
@@ -53,7 +55,7 @@ def check_for_steps(chain):
             )
 
 
-def stepping_network(chain, network, layers, weights):
+def stepping_network(chain, network):
     """The engine's network that reads one step of each sequence at a time.
 
     Parameters
@@ -61,16 +63,13 @@ def stepping_network(chain, network, layers, weights):
     chain : Chain
         The layers of `network`.
     network : Network
-    layers : sequence of Layer or None
-        Those to predict with, which may be fewer than the chain's.
-    weights : list of dict
-        Their weights.
+        The one that predicts whole sequences.
     """
     n_channels = chain.input_shape[-1]
-    stepwise = chain_of(tuple(layers), (None, n_channels), chain.n_outputs)
+    stepwise = chain_of(tuple(chain.layers), (None, n_channels), chain.n_outputs)
     return Network(
         stepwise.description, (1, n_channels), network.head, network.dtype, None, network.groups,
-        stepwise.to_engine(weights),
+        stepwise.to_engine(chain.by_layer(network.weights())),
     )  # fmt: skip
 
 
@@ -84,6 +83,8 @@ def checked_step(x, chain, network):
     n_channels = chain.input_shape[-1]
     # The sum of squares is finite only if all numbers are, and takes a third of the time. It may overflow: no matter.
     if not (type(x) is np.ndarray and x.dtype == network.dtype and x.ndim == 2 and isfinite(np.vdot(x, x))):
+        if not sp.issparse(x) and np.asarray(x).dtype.kind not in "biuf":
+            x = as_numbers(np.asarray(x), "x")
         x = check_array(x, dtype="numeric", ensure_2d=False, ensure_min_samples=0, input_name="x")
         with refusing("x must be numbers"):
             x = readable(x, "x")
@@ -94,7 +95,7 @@ def checked_step(x, chain, network):
         raise ValueError(f"x must have shape (n_sequences, {n_channels}){also}, a step of each, got {x.shape}")
     embedding = embedding_of(chain.layers) if n_channels == 1 else None
     if embedding is not None:
-        check_tokens(x, None, embedding.input_dim, named(chain.layers, chain.layers.index(embedding)))
+        check_tokens(x, None, embedding.input_dim, named(chain.layers, chain.layers.index(embedding)), "x")
     return x
 
 

@@ -162,7 +162,7 @@ def embedding_of(layers):
     return next((layer for layer in layers if isinstance(layer, Embedding)), None)
 
 
-def check_tokens(values, starts, input_dim, name):
+def check_tokens(values, starts, input_dim, name, given="X"):
     """Refuse what is not a token.
 
     Parameters
@@ -175,6 +175,8 @@ def check_tokens(values, starts, input_dim, name):
         The number of tokens.
     name : str
         The layer in messages.
+    given : str, default="X"
+        The user's name for the tokens, for messages.
 
     Raises
     ------
@@ -200,8 +202,8 @@ def check_tokens(values, starts, input_dim, name):
                 sequence = int(np.searchsorted(starts, row + place, side="right")) - 1
                 step = row + place - starts[sequence]
             raise ValueError(
-                f"X must have tokens from 0 to {input_dim - 1}, whole numbers, for {name}, got {token} in sequence "
-                f"{sequence} at step {step}"
+                f"{given} must have tokens from 0 to {input_dim - 1}, whole numbers, for {name}, got {token} in "
+                f"sequence {sequence} at step {step}"
             )
 
 
