@@ -54,7 +54,7 @@ def minimize(trainer, samples, parameters, monitor):
     interruption = Interruption()
     try:
         with interruption:
-            objective.segments = Segments(trainer, interruption)
+            objective.segments = Segments(trainer, interruption, parameters.n_threads)
             result = scipy_minimize(
                 objective,
                 accepted.copy(),
