@@ -69,30 +69,40 @@ def fit_many(estimators, X, y, *, each=False, sample_weight=None, n_threads=None
         sample_weight = [None] * n if sample_weight is None else _one_for_each("sample_weight", sample_weight, n)
     else:
         X, y, sample_weight = [X] * n, [y] * n, [sample_weight] * n
-    errors = [None] * n
-
-    def fit(parts):
-        for i in parts:
-            weights = {} if sample_weight[i] is None else {"sample_weight": sample_weight[i]}
-            try:
-                estimators[i].fit(X[i], y[i], **weights)
-            except Exception as error:
-                errors[i] = error
-
     costs = [_expected_cost(*one) for one in zip(estimators, X, strict=True)]
     chains = _chains(estimators)
-    run_side_by_side(
-        [lambda parts=parts: fit(parts) for parts in chains],
+    outcomes = run_side_by_side(
+        [
+            lambda parts=parts: [(i, _error_of(estimators[i], X[i], y[i], sample_weight[i])) for i in parts]
+            for parts in chains
+        ],
         n_threads=n_threads,
         costs=[sum(costs[i] for i in parts) for parts in chains],
         names=[", ".join(type(estimators[i]).__name__ for i in parts) for parts in chains],
         verbose=verbose,
     )
+    errors = sorted(
+        ((i, error) for parts, _ in outcomes for i, error in parts if error is not None), key=lambda one: one[0]
+    )
+    del outcomes
     try:
-        _raise_first(errors, estimators)
+        if errors:
+            _raise_first(errors, estimators)
     finally:
-        del errors, fit  # the error's traceback has this frame: a cycle would keep X until Python looks for cycles
+        del errors  # a traceback has this frame: a cycle would keep X until Python looks for cycles
     return estimators
+
+
+def _error_of(estimator, X, y, sample_weight):
+    """Fit an estimator. Returns the error that this has raised, or None."""
+    weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+    try:
+        estimator.fit(X, y, **weights)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return error
+    return None
 
 
 def _checked(estimators):
@@ -162,15 +172,12 @@ def _expected_cost(estimator, X):
 
 
 def _raise_first(errors, estimators):
-    """Raise the first error, if there is any, with a note for each estimator that could not be fitted."""
-    failed = [i for i, error in enumerate(errors) if error is not None]
-    if not failed:
-        return
-    first = errors[failed[0]]
-    first.add_note(f"fit_many: this is the error of estimators[{failed[0]}], {quoted(estimators[failed[0]])}")
-    for i in failed[1:]:
-        first.add_note(f"fit_many: estimators[{i}] failed, too: {type(errors[i]).__name__}: {errors[i]}")
+    """Raise the first of the errors, which come with the estimators' numbers, with a note for each of them."""
+    (first, error), *others = errors
+    error.add_note(f"fit_many: this is the error of estimators[{first}], {quoted(estimators[first])}")
+    for i, other in others:
+        error.add_note(f"fit_many: estimators[{i}] failed, too: {type(other).__name__}: {other}")
     try:
-        raise first
+        raise error
     finally:
-        del first, errors
+        del error, errors

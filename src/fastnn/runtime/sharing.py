@@ -39,10 +39,15 @@ class Place:
 
     def share(self):
         """The number of threads that are this place's at present."""
+        if self.is_fixed:
+            return self.n_needed
         n_cores = self.n_cores if self.within is None else min(self.n_cores, self.within.share())
-        others = [other for other in list(self._siblings()) if other is not self]
-        shared = n_cores - sum(other.n_needed for other in others if other.is_fixed)
-        return divided(shared, [self.n_needed, *(other.n_needed for other in others if not other.is_fixed)])[0]
+        places = list(self._siblings())
+        if self not in places:  # a prediction, which is not counted
+            places.append(self)
+        n_cores -= sum(place.n_needed for place in places if place.is_fixed)
+        places = [place for place in places if not place.is_fixed]
+        return divided(n_cores, [place.n_needed for place in places])[places.index(self)]
 
     def _siblings(self):
         return _outermost if self.within is None else self.within.parts
