@@ -53,8 +53,7 @@ def run_side_by_side(jobs, *, n_threads=None, costs=None, names=None, verbose=0)
         order = range(len(jobs)) if costs is None else sorted(range(len(jobs)), key=lambda i: -costs[i])
         if n_workers <= 1 or not run.on_threads(order, n_workers):
             run.in_turn()
-        outcomes, run.outcomes = run.outcomes, None  # an error's traceback has the run: a cycle would keep the data
-        return outcomes
+        return run.taken_outcomes()
 
 
 class _Run:
@@ -82,6 +81,11 @@ class _Run:
                 self.interruption.check()
                 self._do(i)
                 self._show(i)
+
+    def taken_outcomes(self):
+        """The outcomes, which it then has no more: an error's traceback has it, and a cycle would keep the data."""
+        outcomes, self.outcomes = self.outcomes, None
+        return outcomes
 
     def on_threads(self, order, n_workers):
         """Run all jobs on threads of their own, while the calling one waits. Returns whether any could be started."""
