@@ -16,7 +16,7 @@ MODULES = sorted(
     if not module.name.endswith("__main__")  # importing it would run it
 )
 WITH_EXAMPLES = {
-    *(f"fastnn.estimators.{name}" for name in ("mlp_classifier", "mlp_regressor", "perceptron")),
+    *(f"fastnn.estimators.{name}" for name in ("mlp_classifier", "mlp_regressor", "perceptron", "fit_many")),
     *(f"fastnn.estimators.sequential_{name}" for name in ("classifier", "regressor")),
     *(f"fastnn.layers.{name}" for name in ("activation", "convolution", "dense", "dropout", "normalization")),
     *(f"fastnn.layers.{name}" for name in ("pooling", "rescaling", "reshaping")),

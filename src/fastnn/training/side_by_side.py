@@ -42,8 +42,8 @@ def run_side_by_side(jobs, *, n_threads=None, costs=None, names=None, verbose=0)
     ------
     KeyboardInterrupt
         When Ctrl-C was pressed, or a job raised it. Fits of fastnn's then end within two segments, and leave their
-        estimators as they were. What has not begun is left out. It is raised when all jobs have ended; after a second
-        Ctrl-C, at once.
+        estimators as they were. What has not begun is left out. It is raised when all jobs have ended, or at the third
+        Ctrl-C, which leaves behind what has not.
     """
     jobs = list(jobs)
     names = [str(i) for i in range(len(jobs))] if names is None else names
@@ -98,7 +98,7 @@ class _Run:
             try:
                 self._start(n_workers)
                 self._wait()
-            except BaseException:  # a second Ctrl-C, or what the program's own handler raises
+            except BaseException:  # a second Ctrl-C, or what the program's own handler raises: wait for a third
                 self.interruption.press()
                 self._wait()
                 raise
