@@ -132,8 +132,10 @@ def threads_now(n_threads=None):
         The estimator's parameter. None is the share of the calling thread.
     """
     place = getattr(_here, "place", None)
-    if has_forked() or (n_threads is not None and not _is_grouped(place)):
-        return effective_n_threads(n_threads)
+    if has_forked():
+        return 1
+    if n_threads is not None and not _is_grouped(place):
+        return n_threads if place is not None else effective_n_threads(n_threads)
     if place is None:
         place = Place(effective_n_threads())
     share = place.share()
