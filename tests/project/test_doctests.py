@@ -60,7 +60,13 @@ def test_examples_of_the_readme(tmp_path, monkeypatch):
     assert names["tagger"].score(names["walks"], names["levels"]) > 0.9
 
 
+WHAT_GUIDES_SHOW = {
+    "sequences.md": lambda names: names["forecaster"].score(names["past"], names["following"]) > 0.8,
+    "side_by_side.md": lambda names: names["search"].best_score_ > 0.8,
+}
+
+
 @pytest.mark.parametrize("guide", GUIDES)
 def test_examples_of_guides(guide):
     names = run_examples(ROOT / "docs" / guide)
-    assert names["forecaster"].score(names["past"], names["following"]) > 0.8
+    assert WHAT_GUIDES_SHOW[guide](names)
