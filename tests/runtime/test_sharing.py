@@ -85,6 +85,7 @@ class TestFits:
         with fitting(None, 8):
             assert threads_now() == 8
             assert threads_now(3) == 3
+            assert threads_now(10**12) < 10_000
 
     def test_another_one_begins_and_ends(self):
         with fitting(None, 8):

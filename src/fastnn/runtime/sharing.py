@@ -7,7 +7,7 @@ asks how many threads are its own at that moment: an even part of the cores, sin
 import threading
 from contextlib import contextmanager
 
-from fastnn.runtime.threads import effective_n_threads, has_forked
+from fastnn.runtime.threads import MOST_THREADS, effective_n_threads, has_forked
 
 # The places that share the cores of the process, in the order in which they began. It is a dict for its single steps:
 # other threads add to it meanwhile.
@@ -134,8 +134,9 @@ def threads_now(n_threads=None):
     place = getattr(_here, "place", None)
     if has_forked():
         return 1
+    # The place's fit has asked the system, which takes longer than all that is done here.
     if n_threads is not None and not _is_grouped(place):
-        return n_threads if place is not None else effective_n_threads(n_threads)
+        return min(n_threads, MOST_THREADS) if place is not None else effective_n_threads(n_threads)
     if place is None:
         place = Place(effective_n_threads())
     share = place.share()
