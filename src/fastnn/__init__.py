@@ -12,6 +12,7 @@ __all__ = [
     "Perceptron",
     "SequentialClassifier",
     "SequentialRegressor",
+    "fit_many",
     "layers",
     "load",
     "save",
@@ -25,6 +26,7 @@ warn_of_namesake()
 # What is imported when it is first used. scikit-learn's linear models, which the perceptron needs, take long to import.
 _LAZY = {
     "Perceptron": "fastnn.estimators.perceptron",
+    "fit_many": "fastnn.estimators.fit_many",
     "SequentialClassifier": "fastnn.estimators.sequential_classifier",
     "SequentialRegressor": "fastnn.estimators.sequential_regressor",
     "load": "fastnn.persistence.saving",

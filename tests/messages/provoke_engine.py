@@ -107,7 +107,7 @@ SETTINGS |= {"segment_epochs": 256, "n_threads": 1}
 
 def learn(X=X, classes=LABELS, coef=None, **settings):
     coef = np.zeros((1, 4)) if coef is None else coef
-    Perceptrons(X, classes, None, coef, [0.0], None, [1], [(1.0, 1.0)], [9], **SETTINGS | settings)
+    return Perceptrons(X, classes, None, coef, [0.0], None, [1], [(1.0, 1.0)], [9], **SETTINGS | settings)
 
 
 def read_only(array):
@@ -221,6 +221,7 @@ OF_TRAINERS = {
     "an unknown optimizer": lambda: Optimizer("cubic", 0.1),
     "an empty batch": lambda: train(batch_size=0),
     "no threads in training": lambda: train(n_threads=0),
+    "no threads in a run": lambda: run(n_threads=0),
     "dropout of other layers": lambda: train(dropout=(0.1, 0.2)),
     "dropout of all units": lambda: train(dropout=(1.0,)),
     "a clip_norm of 0": lambda: train(clip_norm=0.0),
@@ -247,6 +248,7 @@ OF_PERCEPTRONS = {
     "classes of another type": lambda: learn(classes=LABELS.astype(np.int64)),
     "classes that are not contiguous": lambda: learn(classes=np.repeat(LABELS, 2)[::2]),
     "no threads for perceptrons": lambda: learn(n_threads=0),
+    "no threads in a run of perceptrons": lambda: learn().run(n_threads=0),
     "weights that cannot be written": lambda: learn(coef=read_only(np.zeros((1, 4)))),
     "rows that are not contiguous": lambda: learn(np.ones((4, 6)).T),
 }

@@ -33,7 +33,7 @@ def fit_again(model, in_thread=False):
 
 def show_second_bar():
     with mock.patch.dict(progress._shown, bar=Thing()):
-        progress.RichBar(3).start()
+        progress.RichBar(3, "epoch").start()
 
 
 PROVOCATIONS = {

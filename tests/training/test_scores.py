@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import ClassifierMixin
 from sklearn.metrics import r2_score
 
 from fastnn import MLPClassifier, MLPRegressor
@@ -46,6 +47,18 @@ def check(model, X, y, weights):
     model.fit(X, y, X_val=X, y_val=y, sample_weight_val=weights)
     assert model.validation_scores_ == scores
     return scores
+
+
+@pytest.mark.parametrize("y", [*CLASSES.values(), SIGNS[:, 0] > 0, LABELS.astype(np.float32)])
+def test_score_itself_is_scikit_learns(y):
+    model = MLPClassifier(**PARAMETERS).fit(X, y)
+    for given in (y, np.asarray(y.toarray() if sp.issparse(y) else y).tolist(), y[:60][::-1]):
+        rows = X[: given.shape[0] if hasattr(given, "shape") else len(given)]
+        if not model._targets.groups:
+            assert model.score(rows, given) == ClassifierMixin.score(model, rows, given)
+        for few in (rows[:-1], rows[:0]):
+            with pytest.raises(ValueError, match=r"inconsistent|minimum of 1|0 sample"):
+                model.score(few, given)
 
 
 @pytest.mark.parametrize("weights", [None, RNG.uniform(0, 3, N)], ids=["plain", "weights"])

@@ -29,8 +29,9 @@ cdef class Trainer:
     cdef bint running
     cdef Segment segment
     # n_threads is 1 for a small network, whatever was given, unless the lengths of sequences decide.
-    cdef int n_threads, given_threads
+    cdef readonly int n_threads
+    cdef int given_threads
 
-    cdef double _run(self, X, targets, cnp.ndarray order, double loss, weights, rates) except? -1
+    cdef double _run(self, X, targets, cnp.ndarray order, double loss, weights, rates, int most_threads) except? -1
     cdef _book_rows(self, list batch_rows, list chunk_rows, list longest)
     cdef _read_targets(self, Targets targets)

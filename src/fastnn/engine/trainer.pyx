@@ -77,6 +77,8 @@ cdef class Trainer:
     schedule : list
         The phases of a step, as `fastnn.engine.schedule.plan` returns them. They are printed where the environment has
         FASTNN_SHOW_SCHEDULE=1.
+    n_threads : int
+        The most threads that a step uses, 1 where several would be slower.
     step_flops : float
         Floating-point operations of a whole batch's step, which decide whether a step uses several threads. Of
         sequences of any length, those of one time step of each: there a run's sequences decide.
@@ -238,7 +240,7 @@ cdef class Trainer:
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    def run(self, X, targets, order, double loss=0, *, weights=None, rates=None):
+    def run(self, X, targets, order, double loss=0, *, weights=None, rates=None, n_threads=None):
         """Train on the samples in the given order, batch by batch. The last batch may be smaller.
 
         Parameters
@@ -258,6 +260,8 @@ cdef class Trainer:
             their sum. None: all are 1.
         rates : ndarray of float64 of shape (n_batches,), default=None
             The learning rate's factor in each batch. None: all are 1.
+        n_threads : int, default=None
+            The most threads that this run uses, of the trainer's. None: all of them.
 
         Returns
         -------
@@ -269,19 +273,22 @@ cdef class Trainer:
         Raises
         ------
         ValueError
-            If an array does not fit the network, or if order or targets are out of range.
+            If an array does not fit the network, or if order, targets or n_threads are out of range.
         RuntimeError
             If another thread is in the middle of a run.
         """
+        if n_threads is not None and n_threads < 1:
+            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         if self.running:
             raise RuntimeError("this network is being trained by another thread")
         self.running = True
         try:
-            return self._run(X, targets, order, loss, weights, rates)
+            return self._run(X, targets, order, loss, weights, rates,
+                             self.n_threads if n_threads is None else n_threads)
         finally:
             self.running = False
 
-    cdef double _run(self, X, targets, cnp.ndarray order, double loss, weights, rates) except? -1:
+    cdef double _run(self, X, targets, cnp.ndarray order, double loss, weights, rates, int most_threads) except? -1:
         cdef Segment *segment = &self.segment
         arrays = sample_arrays(X.values if self.network.is_ragged else X)
         cdef fastnn_samples samples = samples_of(arrays, "X")
@@ -329,7 +336,7 @@ cdef class Trainer:
         segment.source.X = &samples
         segment.progress.steps_before = segment.progress.step_count = self.optimizer.step_count
         segment.progress.loss, segment.progress.n_done = loss, 0
-        n_threads = self.n_threads
+        n_threads = min(self.n_threads, most_threads)
         if self.network.is_ragged:
             batch_flops = self._batch_flops(X, order)
             self.patience = max(self.patience, patience_for(batch_flops))

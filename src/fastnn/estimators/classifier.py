@@ -17,13 +17,14 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn._sklearn import _fit_context, set_label_binarizer, target_type
 from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
-from fastnn.data.inputs import check_not_balanced, checked_epochs, scored
+from fastnn.data.inputs import check_not_balanced, checked_epochs, is_plain_column, scored
 from fastnn.data.quoted import quoted
 from fastnn.data.ragged import as_objects
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.network import BaseNetwork
 from fastnn.estimators.suggestions import advising_on_parameters
+from fastnn.training.scores import accuracy
 from fastnn.training.transaction import snapshot
 
 
@@ -213,6 +214,15 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         with np.errstate(divide="ignore"):
             return _logarithms(probabilities)
 
+    def _are_plain_labels(self, y):
+        """Whether labels to compare predictions with are an array of the classes' own type, and not of floats."""
+        return (
+            is_plain_column(y, getattr(y, "size", 0))
+            and y.size > 0
+            and y.dtype.kind != "f"
+            and y.dtype == getattr(self.classes_, "dtype", None)
+        )
+
     @documented
     def score(self, X, y, sample_weight=None):
         """The accuracy: the part of the samples whose every label is predicted correctly.
@@ -232,6 +242,10 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         check_is_fitted(self)
         score = BaseClassifier._score_of_columns if self._targets.groups else ClassifierMixin.score
         model, y, sample_weight = self._to_score(X, y, sample_weight)
+        if sample_weight is None and self._are_plain_labels(y):
+            predicted = model.predict(X)
+            if predicted.shape == y.shape:  # scikit-learn's checks take longer, and hold Python's lock
+                return accuracy(predicted, y, None)
         return scored(partial(score, model), X, y, sample_weight)
 
     def _score_of_columns(self, X, y, sample_weight):

@@ -30,7 +30,7 @@ from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.parameter_names import CachedParameterNames
 from fastnn.estimators.parameters import NetworkParameters
 from fastnn.estimators.suggestions import advising_on_parameters
-from fastnn.runtime.threads import effective_n_threads
+from fastnn.runtime.sharing import threads_now
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.callbacks import Callbacks
 from fastnn.training.fit import Fit
@@ -336,7 +336,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
         network, rows = self._network, getattr(X, "values", X)
         if depth is None:
             network = self._predictor(network)
-        n_threads = effective_n_threads(self.n_threads) if network.worth_sharing(rows.shape[0]) else 1
+        n_threads = threads_now(self.n_threads) if network.worth_sharing(rows.shape[0]) else 1
         outputs = network.forward(X, n_threads, depth)
         if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):
             check_range(rows, outputs.dtype)

@@ -104,7 +104,7 @@ dtype : {{"float32", "float64"}} or dtype, default=None
     regressor's y: ``np.result_type(X.dtype, np.float32)``. X itself is never converted as a whole.
 n_threads : int, default=None
     The most threads to use. None is what the environment allows: ``OMP_NUM_THREADS``, threadpoolctl, the affinity mask,
-    the cgroup's quota. The model has the same bits for any number.
+    the cgroup's quota; fits that run at the same time share that. The model has the same bits for any number.
 """
 
 MLP_PARAMETERS = """\

@@ -12,7 +12,7 @@ from fastnn.data.sparse import check_sparse
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron.perceptron import Perceptrons
 from fastnn.estimators.perceptron_state import DTYPES, Averages, Running
-from fastnn.runtime.threads import effective_n_threads
+from fastnn.runtime.sharing import most_threads
 from fastnn.training.perceptron_loop import run
 
 MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
@@ -197,7 +197,7 @@ def _note_weights(model, running):
 
 def threads_for(n_jobs):
     if n_jobs is None or n_jobs > 0:
-        return effective_n_threads(n_jobs)
+        return most_threads(n_jobs)
     if n_jobs == 0:
         raise ValueError("n_jobs must be None, at least 1, or negative, got 0")
-    return max(1, effective_n_threads() + 1 + n_jobs)
+    return max(1, most_threads() + 1 + n_jobs)

@@ -12,7 +12,7 @@ from fastnn.data.ragged import as_numbers
 from fastnn.engine.network import Network
 from fastnn.layers.chain import chain_of, named
 from fastnn.layers.embedding import check_tokens, embedding_of
-from fastnn.runtime.threads import effective_n_threads
+from fastnn.runtime.sharing import threads_now
 
 
 def check_for_windows(truncate_steps, chain, solver):
@@ -128,5 +128,5 @@ def take_step(model, x, state):
     network = model._stepper()
     x = checked_step(x, model._chain, network)
     state = checked_state(state, len(x), network)
-    n_threads = effective_n_threads(model.n_threads) if network.worth_sharing(len(x)) else 1
+    n_threads = threads_now(model.n_threads) if network.worth_sharing(len(x)) else 1
     return network.step(x, state, n_threads)

@@ -29,6 +29,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
+def has_forked():
+    """Whether this process is a child by a fork, which uses one thread."""
+    return _forked
+
+
 # Linux's files with the cgroups of this process, and with the share of the cores that each cgroup may use.
 MY_CGROUPS = Path("/proc/self/cgroup")
 CGROUPS = Path("/sys/fs/cgroup")

@@ -1,11 +1,14 @@
 """Warnings that point at the user's line, from any depth of calls inside fastnn and other packages."""
 
 import sys
+import threading
 import warnings
+from contextlib import contextmanager
 
 # Packages whose code may be on the call stack between the user's line and the warning: scikit-learn, joblib and the
 # standard library call estimators for the user, and SciPy calls fastnn back.
 _PACKAGES_BETWEEN = {"fastnn", "sklearn", "joblib", "scipy", *sys.stdlib_module_names}
+_caller = threading.local()  # .frame: the frame of the user's code for which the calling thread works
 
 
 def warn_user(message, category=UserWarning):
@@ -19,15 +22,19 @@ def warn_user(message, category=UserWarning):
     message : str
     category : type, default=UserWarning
     """
-    frame = _user_frame()
+    frame = user_frame()
     registry = frame.f_globals.setdefault("__warningregistry__", {})
     warnings.warn_explicit(
         message, category, frame.f_code.co_filename, frame.f_lineno, module="fastnn", registry=registry
     )
 
 
-def _user_frame():
-    """The nearest frame of the user's code; in a worker process or thread, which has none, fastnn's outermost frame."""
+def user_frame():
+    """The nearest frame of the user's code.
+
+    A worker thread of fastnn's has the frame that `working_for` names. A worker process, or a thread of another
+    package's, has none: there it is fastnn's outermost frame.
+    """
     frame, call = sys._getframe(1), None
     while frame is not None:
         package = _package(frame)
@@ -36,7 +43,17 @@ def _user_frame():
         if package == "fastnn":
             call = frame
         frame = frame.f_back
-    return call
+    return getattr(_caller, "frame", None) or call
+
+
+@contextmanager
+def working_for(frame):
+    """A context in which the calling thread's warnings point at this frame, unless code of the user's is nearer."""
+    _caller.frame = frame
+    try:
+        yield
+    finally:
+        del _caller.frame
 
 
 def _package(frame):

@@ -4,7 +4,7 @@ import copy
 
 from sklearn.exceptions import ConvergenceWarning
 
-from fastnn.runtime.threads import effective_n_threads
+from fastnn.runtime.sharing import fitting, most_threads, threads_now
 from fastnn.training.lbfgs import minimize
 from fastnn.training.loop import train
 from fastnn.training.monitor import Monitor
@@ -46,8 +46,8 @@ class Fit:
         self.is_partial = n_epochs is not None
         self.n_epochs = n_epochs if self.is_partial else estimator.max_iter
         self.n_epochs_before = len(state.loss_curve)
-        self.n_threads = effective_n_threads(estimator.n_threads)
-        self.trainer = estimator._trainer_for(network, targets, samples, state, self.n_threads)
+        n_threads = most_threads(estimator.n_threads)
+        self.trainer = estimator._trainer_for(network, targets, samples, state, n_threads)
         self.warnings = []
 
     def run(self):
@@ -60,7 +60,11 @@ class Fit:
         """
         estimator, state = self.estimator, self.state
         self.callbacks.begin(self.model)
-        with in_use(self.trainer), progress(estimator.verbose, self.n_epochs, self.callbacks.show_bars()) as shown:
+        with (
+            in_use(self.trainer),
+            fitting(estimator.n_threads, self.trainer.n_threads),
+            progress(estimator.verbose, self.n_epochs, self.callbacks.show_bars()) as shown,
+        ):
             monitor = Monitor(
                 estimator,
                 state,
@@ -118,8 +122,8 @@ class Fit:
         estimator._set_fitted(network, self.targets, self.trainer, state, n_epochs)
 
     def _evaluate(self):
-        predictor = self.estimator._predictor(self.network)
-        return self.held_out.evaluate(predictor, self.trainer.loss, self.n_threads, self._unnamed)
+        predictor, n_threads = self.estimator._predictor(self.network), threads_now(self.estimator.n_threads)
+        return self.held_out.evaluate(predictor, self.trainer.loss, n_threads, self._unnamed)
 
     def _unnamed(self):
         """The model to score, without feature names: the samples held out are arrays, which have none."""

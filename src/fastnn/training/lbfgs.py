@@ -55,7 +55,7 @@ def minimize(trainer, samples, parameters, monitor):
     interruption = Interruption()
     try:
         with interruption:
-            objective.segments = Segments(trainer, interruption)
+            objective.segments = Segments(trainer, interruption, parameters.n_threads)
             result = scipy_minimize(
                 objective,
                 accepted.copy(),

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from fastnn.engine.order import shuffled
+from fastnn.runtime.sharing import threads_now
 from fastnn.training.interruption import Interruption
 from fastnn.training.schedules import ENDING, rates
 
@@ -25,11 +26,12 @@ class Segments:
     trainer : fastnn.engine.trainer.Trainer
     interruption : Interruption
         It is checked after each segment.
+    n_threads : int or None
+        The estimator's parameter. None: each segment uses as many threads as are the fit's share then.
     """
 
-    def __init__(self, trainer, interruption):
-        self.trainer = trainer
-        self.interruption = interruption
+    def __init__(self, trainer, interruption, n_threads):
+        self.trainer, self.interruption, self.n_threads = trainer, interruption, n_threads
         self.n_batches = 1
 
     def run_epoch(self, samples, order, rates=None):
@@ -61,6 +63,7 @@ class Segments:
                 loss,
                 weights=samples.weights,
                 rates=None if rates is None else rates[batch : batch + self.n_batches],
+                n_threads=threads_now(self.n_threads),
             )
             seconds = time.perf_counter() - start
             if not math.isfinite(loss):
@@ -118,7 +121,7 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     interruption = Interruption()
     try:
         with interruption:
-            segments = Segments(trainer, interruption)
+            segments = Segments(trainer, interruption, parameters.n_threads)
             for epoch in range(first_epoch, first_epoch + n_epochs):
                 monitor.epoch_begins()
                 if parameters.shuffle:

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import assert_all_finite
 
+from fastnn.runtime.sharing import fitting, threads_now
 from fastnn.training.interruption import Interruption
 from fastnn.training.progress import Lines
 
@@ -28,10 +29,11 @@ def run(units, X, n_units, estimator):
         When a number in X is not finite, or a weight has become infinite or NaN.
     """
     checked, n_printed, start = False, [0] * n_units, time.perf_counter()
-    done = False
-    with Interruption() as interruption:
+    done, n_jobs = False, estimator.n_jobs
+    n_threads = n_jobs if n_jobs is not None and n_jobs > 0 else None
+    with fitting(n_threads, units.n_threads), Interruption() as interruption:
         while not done:
-            done = units.run()
+            done = units.run(threads_now(n_threads))
             if units.saw_nonfinite and not checked:
                 for array in (X.data, X) if sp.issparse(X) else (X,):
                     assert_all_finite(array, input_name="X", estimator_name=type(estimator).__name__)

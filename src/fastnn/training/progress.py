@@ -1,4 +1,4 @@
-"""Shows the progress of a fit: by lines, or a live bar. A display that fails, or closed output, never ends the fit."""
+"""Shows the progress of fits: by lines, or a live bar. A display that fails, or closed output, never ends a fit."""
 
 import importlib.util
 import math
@@ -22,6 +22,9 @@ class NoProgress:
     def epoch(self, number, loss, score):
         """An epoch has ended; score is None if no samples are held out."""
 
+    def part(self, number, name):
+        """A fit has ended, the number-th of several side by side, that of the estimator with this name."""
+
     def say(self, text):
         """Show a line of text."""
 
@@ -34,12 +37,15 @@ class Lines(NoProgress):
         if score is not None:
             self.say(f"Validation score: {score:f}")
 
+    def part(self, number, name):
+        self.say(f"Fit {number}: {name}")
+
     def say(self, text):
         _succeeds(print, text)
 
 
 class Bar(NoProgress):
-    """Shows a live bar, for verbose=2; lines once the bar has failed.
+    """Shows a live bar; lines once the bar has failed.
 
     Parameters
     ----------
@@ -64,6 +70,9 @@ class Bar(NoProgress):
     def epoch(self, number, loss, score):
         self._show("epoch", number, loss, score)
 
+    def part(self, number, name):
+        self._show("part", number, name)
+
     def say(self, text):
         self._show("say", text)
 
@@ -81,23 +90,37 @@ class Bar(NoProgress):
 
 
 class TqdmBar:
-    """A bar of tqdm's."""
+    """A bar of tqdm's.
 
-    def __init__(self, n_epochs):
-        self.n_epochs, self.bar = n_epochs, None
+    Parameters
+    ----------
+    total : int
+        The number of epochs or fits.
+    unit : {"epoch", "fit"}
+    """
+
+    def __init__(self, total, unit):
+        self.total, self.unit, self.bar = total, unit, None
 
     def start(self):
         from tqdm.auto import tqdm
 
         # When tqdm draws by itself, an error leaves its lock held, and all bars of other threads wait for ever. With a
         # delay, however short, it does not draw at its start, and with miniters=1 its thread does not draw.
-        self.bar = tqdm(total=self.n_epochs, unit="epoch", miniters=1, delay=1e-9)
+        self.bar = tqdm(total=self.total, unit=self.unit, miniters=1, delay=1e-9)
         self._draw()
         self.drawn = -math.inf  # the first epoch is shown at its end
 
     def epoch(self, number, loss, score):
         scores = {} if score is None else {"score": f"{score:.4f}"}
         self.bar.set_postfix(loss=f"{loss:.6f}", **scores, refresh=False)
+        self._advance()
+
+    def part(self, number, name):
+        self.bar.set_postfix_str(name, refresh=False)
+        self._advance()
+
+    def _advance(self):
         self.bar.n += 1
         if time.monotonic() - self.drawn >= SECONDS_BETWEEN_DRAWINGS:
             self._draw()
@@ -125,27 +148,37 @@ class RichBar:
     """A bar of rich's.
 
     The fit itself draws it: an error in a thread of rich's would go unnoticed.
+
+    Parameters
+    ----------
+    total, unit
+        As for `TqdmBar`.
     """
 
-    def __init__(self, n_epochs):
-        self.n_epochs, self.progress = n_epochs, None
+    def __init__(self, total, unit):
+        self.total, self.unit, self.progress = total, unit, None
 
     def start(self):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         if _shown.setdefault("bar", self) is not self:
             raise RuntimeError("the bar of another fit is shown")
-        columns = TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}")
+        columns = TextColumn(self.unit), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}")
         # Where sys.stdout or sys.stderr is None, rich would replace it, and not restore it.
         redirected = {f"redirect_{name}": getattr(sys, name) is not None for name in ("stdout", "stderr")}
         progress = Progress(*columns, TimeRemainingColumn(), auto_refresh=False, **redirected)
-        self.task, self.was_quiet = progress.add_task("", total=self.n_epochs), progress.console.quiet
+        self.task, self.was_quiet = progress.add_task("", total=self.total), progress.console.quiet
         self.progress = progress
         self.progress.start()
         self.drawn = -math.inf
 
     def epoch(self, number, loss, score):
-        description = f"loss {loss:.6f}" + ("" if score is None else f", score {score:.4f}")
+        self._advance(f"loss {loss:.6f}" + ("" if score is None else f", score {score:.4f}"))
+
+    def part(self, number, name):
+        self._advance(name)
+
+    def _advance(self, description):
         self.progress.update(self.task, advance=1, description=description)
         if time.monotonic() - self.drawn >= SECONDS_BETWEEN_DRAWINGS:
             self.progress.refresh()
@@ -194,17 +227,19 @@ def _succeeds(function, *arguments):
     return True
 
 
-def progress(verbose, n_epochs, beside_bars=False):
-    """Make the object that shows a fit's progress.
+def progress(verbose, total, beside_bars=False, unit="epoch"):
+    """Make the object that shows the progress of a fit, or of several side by side.
 
     Parameters
     ----------
     verbose : int
         0 shows nothing, 1 lines, and 2 a live bar if rich or tqdm is installed.
-    n_epochs : int
-        The largest number of epochs.
+    total : int
+        The largest number of epochs, or the number of fits.
     beside_bars : bool, default=False
         Whether callbacks show live bars of this fit. Two live bars would disturb each other, so lines are shown.
+    unit : {"epoch", "fit"}, default="epoch"
+        What is counted.
 
     Returns
     -------
@@ -216,5 +251,5 @@ def progress(verbose, n_epochs, beside_bars=False):
     if verbose >= 2 and not beside_bars:
         for library, display in (("rich", RichBar), ("tqdm", TqdmBar)):
             if importlib.util.find_spec(library):
-                return Bar(display(n_epochs))
+                return Bar(display(total, unit))
     return Lines()

@@ -81,12 +81,15 @@ cdef class Perceptrons:
     ----------
     n_mistakes : list of list of int
         The mistakes of each unit in each epoch.
+    n_threads : int
+        The most threads that they use: 1 where several would be slower.
     """
 
     cdef Training job
     cdef object arrays, rows, slot_arrays, coef, averages, mistakes
     cdef uint64_t first_step
     cdef readonly list n_mistakes
+    cdef readonly int n_threads
 
     def __cinit__(self, X, classes, sample_weight, coef, intercept, averages, positive, *args, **settings):
         self.job.n_units = len(positive)
@@ -124,7 +127,7 @@ cdef class Perceptrons:
         if n_threads < 1:
             raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         terms = <double> job.row_terms * n_samples * job.n_units * min(max_iter, 1000)
-        job.n_threads = affordable_team(min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1)
+        self.n_threads = job.n_threads = min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1
         self.mistakes = mistakes = np.zeros((job.n_units, SEGMENT_EPOCHS), np.uint64)
         job.mistakes = <uint64_t *> cnp.PyArray_DATA(mistakes)
         self.coef, self.averages, self.first_step = coef, averages, step
@@ -202,17 +205,30 @@ cdef class Perceptrons:
         examples.wide_indices = columns.dtype == np.int64
         self.job.row_terms = ROW_TERMS + 2 * n_stored // <size_t> X.shape[0]
 
-    def run(self):
+    def run(self, n_threads=None):
         """Let the units learn for some 10 to 100 ms.
+
+        Parameters
+        ----------
+        n_threads : int, default=None
+            The most threads that this run uses, of those that the units may use. None: all of them.
 
         Returns
         -------
         bool
             Whether every unit has stopped.
+
+        Raises
+        ------
+        ValueError
+            If n_threads is below 1.
         """
         cdef Training *job = &self.job
         cdef size_t i
         cdef bint done = True
+        if n_threads is not None and n_threads < 1:
+            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
+        job.n_threads = affordable_team(self.n_threads if n_threads is None else min(self.n_threads, n_threads))
         job.n_turns = job.n_active = job.n_stopped = 0
         for i in range(job.n_units):
             job.n_active += can_continue(job, &job.units[i])

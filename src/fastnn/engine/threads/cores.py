@@ -49,6 +49,13 @@ def unbound():
         os.sched_setaffinity(0, mask)
 
 
+def run_here():
+    """Let the calling thread itself run on all cores that its teams may use, though OpenMP has bound its parent."""
+    cores = usable_cores()
+    if cores and cores != os.sched_getaffinity(0):
+        os.sched_setaffinity(0, cores)
+
+
 @functools.cache  # since looking for the runtimes takes 15 ms
 def _without_binding(mask):
     if not any(map(os.environ.get, BINDING)):
