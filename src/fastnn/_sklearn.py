@@ -78,7 +78,9 @@ __all__ = [
     "allows",
     "begin_callbacks",
     "callbacks_of",
+    "nested_parameters",
     "set_label_binarizer",
+    "set_nested_parameters",
     "set_training",
     "takes_sample_weight",
     "target_type",
@@ -147,6 +149,16 @@ def set_training(estimator, coefs, intercepts):
     """Give a network of scikit-learn's what its `partial_fit` and early stopping count and keep."""
     estimator._no_improvement_count = 0
     estimator._best_coefs, estimator._best_intercepts = coefs, intercepts
+
+
+def nested_parameters(composition, name, deep):
+    """The parameters of an estimator, and of those whose names and selves the attribute `name` lists."""
+    return composition._get_params(name, deep=deep)
+
+
+def set_nested_parameters(composition, name, parameters):
+    """Set them: first whole estimators, then what they have."""
+    composition._set_params(name, **parameters)
 
 
 def visual_block(*arguments, **settings):

@@ -18,7 +18,6 @@ REGRESSORS = [("first", MLPRegressor(**SMALL), [0]), ("all", MLPRegressor(**SMAL
 ESTIMATORS = [
     ModularClassifier(CLASSIFIERS),
     ModularClassifier(CLASSIFIERS, combine="vote", weights=[1, 2], n_threads=1),
-    ModularClassifier(CLASSIFIERS, combine="product"),
     ModularClassifier(CLASSIFIERS, combine=LogisticRegression(), cv=2, passthrough=True),
     ModularClassifier([("all", LogisticRegression(), slice(None))], combine=MLPClassifier(**SMALL), cv=2),
     ModularRegressor(REGRESSORS),

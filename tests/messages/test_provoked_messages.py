@@ -7,6 +7,7 @@ import provoke_data
 import provoke_engine
 import provoke_estimators
 import provoke_layers
+import provoke_modular
 import provoke_persistence
 import provoke_sequences
 import provoke_training
@@ -17,6 +18,7 @@ from raises import SOURCE, errors_of, find_raises, place_of
 TABLES = (
     provoke_estimators,
     provoke_layers,
+    provoke_modular,
     provoke_data,
     provoke_sequences,
     provoke_training,

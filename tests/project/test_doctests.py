@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ MODULES = sorted(
 WITH_EXAMPLES = {
     *(f"fastnn.estimators.{name}" for name in ("mlp_classifier", "mlp_regressor", "perceptron")),
     *(f"fastnn.estimators.sequential_{name}" for name in ("classifier", "regressor")),
+    *(f"fastnn.estimators.modular_{name}" for name in ("classifier", "regressor")),
     *(f"fastnn.layers.{name}" for name in ("activation", "convolution", "dense", "dropout", "normalization")),
     *(f"fastnn.layers.{name}" for name in ("pooling", "rescaling", "reshaping")),
     *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding")),
@@ -38,6 +40,14 @@ def test_examples_in_docstrings(name):
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 GUIDES = sorted(path.name for path in (ROOT / "docs").glob("*.md") if "```python" in path.read_text())
+
+
+#: What models of each guide have learnt: their names, those of X and y, and the least score.
+LEARNT = {
+    "sequences.md": [("forecaster", "past", "following", 0.8)],
+    "modular.md": [("quarters", "X_test", "y_test", 0.9), ("digit", "X_test", "y_test", 0.9)],
+}
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
 def run_examples(page):
@@ -62,4 +72,12 @@ def test_examples_of_the_readme(tmp_path, monkeypatch):
 @pytest.mark.parametrize("guide", GUIDES)
 def test_examples_of_guides(guide):
     names = run_examples(ROOT / "docs" / guide)
-    assert names["forecaster"].score(names["past"], names["following"]) > 0.8
+    for model, X, y, least in LEARNT.get(guide, []):
+        assert names[model].score(names[X], names[y]) > least
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_in_files(example, capsys):
+    """A warning is an error."""
+    runpy.run_path(str(example), run_name="__main__")
+    assert capsys.readouterr().out

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import MetaEstimatorMixin, TransformerMixin
-from sklearn.utils import Bunch, get_tags
+from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
@@ -18,6 +18,8 @@ from fastnn._sklearn import (
     _fit_context,
     _raise_for_params,
     _routing_enabled,
+    nested_parameters,
+    set_nested_parameters,
     visual_block,
 )
 from fastnn.data.inputs import as_column, validated_y
@@ -27,6 +29,7 @@ from fastnn.data.sparse import check_sparse
 from fastnn.estimators.combining import beside, columns_of, n_columns
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
+from fastnn.estimators.module import score
 from fastnn.estimators.module_fits import fit_combiner, fit_modules, folds_of
 from fastnn.estimators.module_parameters import (
     active,
@@ -106,7 +109,7 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         -------
         dict
         """
-        return self._get_params("_named", deep=deep)
+        return nested_parameters(self, "_named", deep)
 
     def set_params(self, **parameters):
         """Set parameters.
@@ -126,7 +129,7 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         """
         if "modules" in parameters:
             self.modules = parameters.pop("modules")
-        self._set_params("_named", **parameters)
+        set_nested_parameters(self, "_named", parameters)
         return self
 
     # -- training -----------------------------------------------------------------------------------------------------
@@ -179,7 +182,8 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         folds = [] if isinstance(self.combine, str) else folds_of(self, X, y)
         fitted, outputs, errors = fit_modules(modules, X, targets, parameters, folds, self.n_threads)
         if errors and (self.on_error == "raise" or not fitted):
-            raise _named_error(errors)
+            error = _named_error(errors)
+            raise error
         self._set_modules(list(fitted.values()))
         self._weights = None if weights is None else [weights[name] for name in fitted]
         self._combination = self.combine
@@ -248,7 +252,8 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         folds = folds_of(self, X, y) if refit_combiner else []
         fitted, outputs, errors = fit_modules(modules, X, targets, parameters, folds, self.n_threads, only=name)
         if errors:
-            raise _named_error(errors)
+            error = _named_error(errors)
+            raise error
         self._set_modules([fitted.get(module.name, module) for module in self._modules])
         if refit_combiner:
             self._fit_combiner(X, y, outputs, parameters, folds)
@@ -314,7 +319,7 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
     def _read_X(self, X, reset):
         """X as the modules read it: unless all read it as it is, a table."""
         check_sparse(X, "X")
-        X = X.tocsr() if sp.issparse(X) else X
+        (X,) = indexable(X)  # CSR of any sparse matrix, and an array of whatever only says how it becomes one
         readers = [name for name, _, columns in active(self.modules).values() if not reads_all(columns)]
         if not reset:
             readers = [module.name for module in self._modules if module.columns is not None]
@@ -414,7 +419,7 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         check_is_fitted(self)
         fitted = snapshot(self)
         X, (y, _) = fitted._read_X(X, reset=False), fitted._read_y(y, reset=False)
-        return {module.name: module.estimator.score(module.inputs(X), module.target(y)) for module in fitted._modules}
+        return {module.name: score(module.estimator, module.inputs(X), module.target(y)) for module in fitted._modules}
 
     # -- what scikit-learn asks ---------------------------------------------------------------------------------------
 

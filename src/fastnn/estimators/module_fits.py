@@ -10,6 +10,7 @@ from sklearn.model_selection import check_cv
 from fastnn._sklearn import _check_method_params, _safe_indexing
 from fastnn.data.quoted import quoted
 from fastnn.estimators.combining import in_order
+from fastnn.estimators.module import score
 from fastnn.training.side_by_side import run_side_by_side
 
 
@@ -127,12 +128,12 @@ def fit_combiner(combine, columns, y, parameters, folds, n_threads):
         with config_context(**config):
             return clone(combine).fit(columns, y, **parameters)
 
-    def score(train, test):
+    def held_out_score(train, test):
         with config_context(**config):
             chosen = _check_method_params(columns, parameters, indices=train)
-            return clone(combine).fit(columns[train], y[train], **chosen).score(columns[test], y[test])
+            return score(clone(combine).fit(columns[train], y[train], **chosen), columns[test], y[test])
 
-    jobs = [fit, *(partial(score, *fold) for fold in folds)]
+    jobs = [fit, *(partial(held_out_score, *fold) for fold in folds)]
     outcomes = run_side_by_side(jobs, n_threads=n_threads, names=["combine"] * len(jobs))
     for _, error in outcomes:
         if error is not None:
