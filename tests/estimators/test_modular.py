@@ -562,7 +562,7 @@ def test_fitted_parameters_change_with_the_next_fit(digits):
     X, y = digits
     model = ModularClassifier(halves()).fit(X, y)
     expected = model.predict(X)
-    model.set_params(combine="vote", weights=[0, 1], modules=halves()[:1])
+    model.set_params(combine="vote", weights=[0, 1], passthrough=True, modules=3)
     assert_array_equal(model.predict(X), expected)
     assert model.predict_proba(X).shape == (500, 10)
 

@@ -37,6 +37,7 @@ from fastnn.estimators.module_parameters import (
     check_combination,
     check_modules,
     checked_weights,
+    estimators_in,
     is_table,
     read_modules,
     reads_all,
@@ -165,12 +166,13 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         with all_or_nothing(self) as (draft, _):
             errors = draft._fit(X, y, fit_params)
         for name, error in errors.items():  # last: where a filter makes one an error, the estimator is fitted
-            warn_user(f"The module {name!r} failed to fit and is left out: {type(error).__name__}: {error}")
+            warn_user(f"The module {quoted(name)} failed to fit and is left out: {type(error).__name__}: {error}")
         return self
 
     def _fit(self, X, y, fit_params):
         """Fit a draft. Returns the errors of modules that are left out, by the modules' names."""
         check_modules(self)
+        self._reads_X = self.passthrough
         y, y_names = self._read_y(y, reset=True)
         X = self._read_X(X, reset=True)
         check_consistent_length(X, y)
@@ -237,7 +239,7 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         check_modules(self)
         estimators = dict(self._named)
         if isinstance(estimators.get(name), (str, type(None))):
-            raise ValueError(f"modules must have an estimator {name!r} to fit, got {quoted(self.modules)}")
+            raise ValueError(f"modules must have an estimator {quoted(name)} to fit, got {quoted(self.modules)}")
         if refit_combiner and isinstance(self._combination, str):
             raise ValueError(f"refit_combiner must be False with combine={self._combination!r}, got {refit_combiner}")
         X, y = self._read_X(X, reset=False), self._read_y(y, reset=False)[0]
@@ -295,7 +297,7 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         for name in names:
             if not takes_sample_weight(estimators[name]):
                 raise TypeError(
-                    f"sample_weight must be None, since the fit of {name!r} does not take it, got weights: "
+                    f"sample_weight must be None, since the fit of {quoted(name)} does not take it, got weights: "
                     f"{quoted(estimators[name])}"
                 )
         return {name: {"sample_weight": np.asarray(sample_weight)} for name in names}
@@ -320,8 +322,9 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         """X as the modules read it: unless all read it as it is, a table."""
         check_sparse(X, "X")
         (X,) = indexable(X)  # CSR of any sparse matrix, and an array of whatever only says how it becomes one
-        readers = [name for name, _, columns in active(self.modules).values() if not reads_all(columns)]
-        if not reset:
+        if reset:
+            readers = [name for name, _, columns in active(self.modules).values() if not reads_all(columns)]
+        else:
             readers = [module.name for module in self._modules if module.columns is not None]
         if readers:
             X = as_table(X, readers[0])
@@ -330,7 +333,7 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         elif reset:
             for name in ("n_features_in_", "feature_names_in_"):  # of an earlier fit
                 vars(self).pop(name, None)
-        if self.passthrough and not is_table(X):
+        if self._reads_X and not is_table(X):
             raise ValueError("passthrough must be False unless X has 2 axes, got passthrough=True and another X")
         return X
 
@@ -377,7 +380,7 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         return self._joined([columns_of(each, module, for_model) for each, module in outputs], X)
 
     def _joined(self, columns, X):
-        return beside(columns, X) if self.passthrough else np.hstack(columns)
+        return beside(columns, X) if self._reads_X else np.hstack(columns)
 
     def get_feature_names_out(self, input_features=None):
         """The names of the columns that `transform` makes.
@@ -398,8 +401,8 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
             name = f"{prefix}_{module.name}"
             names += [name] if n == 1 else [f"{name}{i}" for i in range(n)]
         if hasattr(self, "n_features_in_"):
-            inputs = _check_feature_names_in(self, input_features, generate_names=self.passthrough)
-            names += list(inputs) if self.passthrough else []
+            inputs = _check_feature_names_in(self, input_features, generate_names=self._reads_X)
+            names += list(inputs) if self._reads_X else []
         return np.asarray(names, dtype=object)
 
     @documented
@@ -430,12 +433,9 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         tags.target_tags.required = True
-        try:
-            of_modules = [get_tags(estimator) for _, estimator, _ in active(self.modules).values()]
-        except (TypeError, ValueError, AttributeError, IndexError):  # fit refuses such modules
-            return tags
+        of_modules = [get_tags(estimator).input_tags for estimator in estimators_in(self.modules)]
         for name in ("sparse", "allow_nan"):
-            setattr(tags.input_tags, name, all(getattr(each.input_tags, name) for each in of_modules))
+            setattr(tags.input_tags, name, all(getattr(each, name) for each in of_modules))
         return tags
 
     def _sk_visual_block_(self):
@@ -450,5 +450,5 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
 def _named_error(errors):
     """The first error, with a note that names its module."""
     name, error = next(iter(errors.items()))
-    error.add_note(f"It is the fit of the module {name!r} that failed.")
+    error.add_note(f"It is the fit of the module {quoted(name)} that failed.")
     return error

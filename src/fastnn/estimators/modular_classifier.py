@@ -71,7 +71,7 @@ class ModularClassifier(ClassifierMixin, BaseModular):
     >>> from fastnn import MLPClassifier, ModularClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
-    >>> half = MLPClassifier((32,), learning_rate_init=0.01, tol=1e-3, random_state=0)
+    >>> half = MLPClassifier((32,), learning_rate_init=0.01, early_stopping=True, random_state=0)
     >>> modules = [("upper", half, slice(0, 32)), ("lower", half, slice(32, 64))]
     >>> model = ModularClassifier(modules, combine="product").fit(X_train, y_train)
     >>> model.score(X_test, y_test) > 0.9
@@ -84,7 +84,7 @@ class ModularClassifier(ClassifierMixin, BaseModular):
     >>> modules = [("fives", half, slice(None)), ("rest", half, slice(None))]
     >>> targets = {"fives": lambda y: y // 5, "rest": lambda y: y % 5}
     >>> model = ModularClassifier(modules, targets=targets, combine="product").fit(X_train, y_train)
-    >>> model.score(X_test, y_test) > 0.9
+    >>> model.score(X_test, y_test) > 0.85
     True
     """
 

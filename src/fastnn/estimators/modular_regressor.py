@@ -10,7 +10,7 @@ from fastnn.estimators.combining import mean
 from fastnn.estimators.constraints import StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.modular import BaseModular
-from fastnn.estimators.module_parameters import active
+from fastnn.estimators.module_parameters import estimators_in
 from fastnn.estimators.suggestions import with_advice
 from fastnn.training.transaction import snapshot
 
@@ -46,7 +46,7 @@ class ModularRegressor(RegressorMixin, BaseModular):
     >>> from sklearn.linear_model import RidgeCV
     >>> from fastnn import MLPRegressor, ModularRegressor
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-    >>> network = MLPRegressor(hidden_layer_sizes=(16,), solver="lbfgs", alpha=10, tol=1e-2, random_state=0)
+    >>> network = MLPRegressor(hidden_layer_sizes=(16,), solver="lbfgs", alpha=100, max_iter=2000, random_state=0)
     >>> modules = [("person", network, ["age", "sex", "bmi", "bp"]), ("blood", network, slice("s1", "s6"))]
     >>> model = ModularRegressor(modules, combine=RidgeCV()).fit(X, y)
     >>> model.score(X, y) > 0.4
@@ -82,9 +82,6 @@ class ModularRegressor(RegressorMixin, BaseModular):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        try:
-            of_modules = [get_tags(estimator) for _, estimator, _ in active(self.modules).values()]
-        except (TypeError, ValueError, AttributeError, IndexError):  # fit refuses such modules
-            return tags
-        tags.target_tags.multi_output = all(each.target_tags.multi_output for each in of_modules)
+        of_modules = [get_tags(estimator).target_tags for estimator in estimators_in(self.modules)]
+        tags.target_tags.multi_output = all(each.multi_output for each in of_modules)
         return tags

@@ -58,7 +58,8 @@ class Module:
         target = np.asarray(self.task(y))
         if target.ndim == 0 or len(target) != len(y):
             raise ValueError(
-                f"targets[{self.name!r}] must return one target for each of {len(y)} samples, got shape {target.shape}"
+                f"targets[{quoted(self.name)}] must return one target for each of {len(y)} samples, got shape "
+                f"{target.shape}"
             )
         return target
 
@@ -73,7 +74,7 @@ class Module:
             others = np.setdiff1d(target, self.classes)
             if len(others):
                 raise ValueError(
-                    f"y must have classes that `fit` has met, for the module {self.name!r} "
+                    f"y must have classes that `fit` has met, for the module {quoted(self.name)} "
                     f"{quoted(self.classes, str)}, got {quoted(others.tolist())} besides"
                 )
 
@@ -96,8 +97,8 @@ class Module:
             return outputs
         if not np.isin(own, classes).all() or outputs.ndim != 2 or outputs.shape[1] != len(own):
             raise ValueError(
-                f"{self.method} of the module {self.name!r} must have a column for each of its classes, which are "
-                f"among {quoted(classes, str)}, got shape {outputs.shape} for {quoted(own, str)}"
+                f"{self.method} of the module {quoted(self.name)} must have a column for each of its classes, which "
+                f"are among {quoted(classes, str)}, got shape {outputs.shape} for {quoted(own, str)}"
             )
         lacking = 0 if self.method == "predict_proba" else np.finfo(outputs.dtype).min
         aligned = np.full((len(outputs), len(classes)), lacking, outputs.dtype)

@@ -58,6 +58,15 @@ def active(modules):
     return {i: module for i, module in enumerate(modules) if not _is_dropped(module[1])}
 
 
+def estimators_in(modules):
+    """The estimators in `modules`, whatever else that may be: what asks for them comes before a fit checks it."""
+    if not isinstance(modules, (list, tuple)):
+        return []
+    return [
+        each[1] for each in modules if isinstance(each, (list, tuple)) and len(each) == 3 and _is_estimator(each[1])
+    ]
+
+
 def reads_all(columns):
     """Whether columns are all of X, as it is."""
     return isinstance(columns, slice) and columns == slice(None)
@@ -123,11 +132,11 @@ def _numbers(name, columns, X):
         numbers = _get_column_indices(X, columns)
     except (ValueError, *errors) as error:
         raise ValueError(
-            f"the columns of the module {name!r} must be columns of X, as in ColumnTransformer, got {quoted(columns)}: "
-            f"{quoted(error, str)}"
+            f"the columns of the module {quoted(name)} must be columns of X, as in ColumnTransformer, got "
+            f"{quoted(columns)}: {quoted(error, str)}"
         ) from error
     if not numbers:
-        raise ValueError(f"the columns of the module {name!r} must be at least one, got {quoted(columns)}")
+        raise ValueError(f"the columns of the module {quoted(name)} must be at least one, got {quoted(columns)}")
     if isinstance(columns, slice) and numbers == list(range(numbers[0], numbers[-1] + 1)):
         return slice(numbers[0], numbers[-1] + 1)  # which copies nothing
     return numbers[0] if np.isscalar(columns) else numbers
@@ -137,13 +146,15 @@ def _task(name, target, y, y_names):
     if target is None or callable(target):
         return target
     if y.ndim == 1:
-        raise ValueError(f"targets[{name!r}] must be a function of y, since y has one column, got {quoted(target)}")
+        raise ValueError(
+            f"targets[{quoted(name)}] must be a function of y, since y has one column, got {quoted(target)}"
+        )
     if y_names is not None and target in y_names:
         return y_names.index(target)
     if not isinstance(target, Integral) or isinstance(target, bool) or not 0 <= target < y.shape[1]:
         there_are = f", {quoted(y_names)}" if y_names else ""
         raise ValueError(
-            f"targets[{name!r}] must be a function of y, or one of its {y.shape[1]} columns{there_are}, got "
+            f"targets[{quoted(name)}] must be a function of y, or one of its {y.shape[1]} columns{there_are}, got "
             f"{quoted(target)}"
         )
     return int(target)
@@ -184,7 +195,7 @@ def check_combination(model, modules, y):
     for module in modules:
         if not is_kind(module.estimator) or not hasattr(module.estimator, method):
             raise ValueError(
-                f"the module {module.name!r} must be a {kind} with {method} for combine={combine!r}, got "
+                f"the module {quoted(module.name)} must be a {kind} with {method} for combine={combine!r}, got "
                 f"{quoted(module.estimator)}"
             )
 
@@ -229,8 +240,8 @@ def check_functions_of_classes(modules, y, classes):
         of_class = module.target(classes)
         if of_class.ndim != 1 or not np.array_equal(of_class[codes], module.target(y)):
             raise ValueError(
-                f"targets[{module.name!r}] must be a function of the class alone with combine='product', got other "
-                "targets for all of y than for each class"
+                f"targets[{quoted(module.name)}] must be a function of the class alone with combine='product', got "
+                "other targets for all of y than for each class"
             )
         of_classes.append(np.unique(of_class, return_inverse=True)[1])
     kinds, first = np.unique(np.stack(of_classes, axis=1), axis=0, return_inverse=True)
@@ -262,7 +273,7 @@ def as_table(X, reader):
     if not is_table(X):
         shape = getattr(X, "shape", None)
         raise ValueError(
-            f"X must have 2 axes, since the module {reader!r} reads columns of it. Expected 2D array, got "
+            f"X must have 2 axes, since the module {quoted(reader)} reads columns of it. Expected 2D array, got "
             f"{quoted(X) if shape is None else f'shape {tuple(shape)}'} instead. Reshape your data, or pass "
             "slice(None) as the columns of every module."
         )
