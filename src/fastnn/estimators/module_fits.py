@@ -3,7 +3,6 @@
 from functools import partial
 
 import numpy as np
-from sklearn import config_context, get_config
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 
@@ -29,19 +28,15 @@ def folds_of(model, X, y):
     return folds
 
 
-def _fit(module, X, target, parameters, config, fold=None):
+def _fit(module, X, target, parameters, fold=None):
     """A module fitted to all samples; or, for a fold, its outputs for the samples held out."""
-    with config_context(**config):  # scikit-learn's settings are each thread's own
-        inputs = module.inputs(X)
-        if fold is None:
-            return module.fitted(inputs, target, parameters)
-        train, test = fold
-        fitted = module.fitted(
-            _safe_indexing(inputs, train),
-            target[train],
-            _check_method_params(X, parameters, indices=train),
-        )
-        return fitted.outputs(_safe_indexing(inputs, test))
+    inputs = module.inputs(X)
+    if fold is None:
+        return module.fitted(inputs, target, parameters)
+    train, test = fold
+    chosen = _check_method_params(X, parameters, indices=train)
+    fitted = module.fitted(_safe_indexing(inputs, train), target[train], chosen)
+    return fitted.outputs(_safe_indexing(inputs, test))
 
 
 def fit_modules(modules, X, targets, parameters, folds, n_threads, only=None):
@@ -70,12 +65,11 @@ def fit_modules(modules, X, targets, parameters, folds, n_threads, only=None):
     errors : dict of str to Exception
         The first error of each module whose fits failed.
     """
-    config, n_samples = get_config(), len(targets[0])
-    work = []
+    n_samples, work = len(targets[0]), []
     for module, target in zip(modules, targets, strict=True):
         for fold in [*([None] if only in (None, module.name) else []), *folds]:
             n_rows = n_samples if fold is None else len(fold[0])
-            job = partial(_fit, module, X, target, parameters[module.name], config, fold)
+            job = partial(_fit, module, X, target, parameters[module.name], fold)
             work.append((module.name, fold, job, n_rows * _width(module, X)))
     names, of_folds, jobs, costs = zip(*work, strict=True)
     outcomes = run_side_by_side(list(jobs), n_threads=n_threads, costs=list(costs), names=list(names))
@@ -122,16 +116,13 @@ def fit_combiner(combine, columns, y, parameters, folds, n_threads):
     fitted : estimator
     scores : ndarray of shape (n_folds,)
     """
-    config = get_config()
 
     def fit():
-        with config_context(**config):
-            return clone(combine).fit(columns, y, **parameters)
+        return clone(combine).fit(columns, y, **parameters)
 
     def held_out_score(train, test):
-        with config_context(**config):
-            chosen = _check_method_params(columns, parameters, indices=train)
-            return score(clone(combine).fit(columns[train], y[train], **chosen), columns[test], y[test])
+        chosen = _check_method_params(columns, parameters, indices=train)
+        return score(clone(combine).fit(columns[train], y[train], **chosen), columns[test], y[test])
 
     jobs = [fit, *(partial(held_out_score, *fold) for fold in folds)]
     outcomes = run_side_by_side(jobs, n_threads=n_threads, names=["combine"] * len(jobs))
