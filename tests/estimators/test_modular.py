@@ -99,6 +99,15 @@ def test_columns_as_in_column_transformer(digits, kind, columns, numbers):
                                                                              else frame.iloc[:, numbers]))  # fmt: skip
 
 
+def test_folds_of_a_polars_frame(digits):
+    X, y = digits[0][:100, 18:22], digits[1][:100] % 3
+    frame = pytest.importorskip("polars").DataFrame(dict(zip("abcd", X.T, strict=True)))
+    modules = [("one", network(), ["a", "c"]), ("two", network(), slice(1, 3))]
+    model = ModularClassifier(modules, combine=LogisticRegression(), cv=2, passthrough=True)
+    expected = clone(model).set_params(modules=[("one", network(), [0, 2]), modules[1]]).fit(X, y).predict_proba(X)
+    assert_array_equal(model.fit(frame, y, sample_weight=np.ones(100)).predict_proba(frame), expected)
+
+
 def test_one_column_may_be_a_vector():
     """As in ColumnTransformer: a vectorizer of texts needs it."""
     from sklearn.feature_extraction.text import CountVectorizer
@@ -416,6 +425,20 @@ def test_a_fit_that_fails_leaves_the_model_as_it_was(digits):
         unfitted.predict(X)
 
 
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_ctrl_c_leaves_the_model_as_it_was(digits, on_error):
+    class Interrupted(GaussianNB):
+        def fit(self, X, y, sample_weight=None):
+            raise KeyboardInterrupt
+
+    X, y = digits
+    model = ModularClassifier(halves(), on_error=on_error).fit(X, y)
+    expected = model.predict(X)
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(lower=Interrupted()).fit(X, y)
+    assert_array_equal(model.predict(X), expected)
+
+
 @pytest.mark.parametrize("combine", ["mean", "vote", GaussianNB()], ids=["mean", "vote", "model"])
 @pytest.mark.parametrize("failing", [Failing, FailingInFolds])
 def test_modules_that_fail_are_skipped(digits, combine, failing):
@@ -433,6 +456,22 @@ def test_modules_that_fail_are_skipped(digits, combine, failing):
     assert_array_equal(model.get_feature_names_out(), without.get_feature_names_out())
     with pytest.raises(ZeroDivisionError):
         model.set_params(upper=Failing(), lower=Failing(), bad=Failing()).fit(X, y)
+
+
+def test_nothing_is_left_to_answer(digits):
+    model = ModularClassifier([*halves(), ("bad", Failing(), ALL)], weights=[0, 0, 1], on_error="skip")
+    with pytest.raises(ZeroDivisionError):
+        model.fit(*digits)
+
+
+def test_refit_needs_the_estimators_of_the_modules(digits):
+    X, y = digits
+    model = ModularClassifier(halves(), combine=LogisticRegression(), cv=2).fit(X, y)
+    model.set_params(modules=halves()[:1]).refit("upper", X, y)
+    with pytest.raises(ValueError, match="modules must have an estimator 'lower' to fit"):
+        model.refit("upper", X, y, refit_combiner=True)
+    with pytest.raises(ValueError, match="refit_combiner must be False with combine='vote', got True"):
+        model.set_params(combine="vote").refit("upper", X, y, refit_combiner=True)
 
 
 def test_a_combiner_that_fails(digits):
@@ -543,6 +582,8 @@ def test_diagrams_show_modules_side_by_side(digits):
     for html in model._repr_html_(), model.set_params(combine="mean")._repr_html_():
         assert "sk-parallel" in html and "upper" in html and "slice(0, 32, None)" in html
     assert "LogisticRegression" not in html
+    for modules in [], 3, [("one",)], [("one", "drop", ALL)]:
+        assert "ModularClassifier" in ModularClassifier(modules)._repr_html_()
 
 
 def test_pickles_and_frames(digits):

@@ -5,16 +5,14 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.base import MetaEstimatorMixin, TransformerMixin
-from sklearn.utils import Bunch, get_tags, indexable
+from sklearn.base import MetaEstimatorMixin
+from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn._sklearn import (
     HasMethods,
     _BaseComposition,
-    _check_feature_names_in,
     _fit_context,
     _raise_for_params,
     _routing_enabled,
@@ -22,32 +20,25 @@ from fastnn._sklearn import (
     set_nested_parameters,
     visual_block,
 )
-from fastnn.data.inputs import as_column, validated_y
 from fastnn.data.quoted import quoted
-from fastnn.data.ragged import holds_ragged
-from fastnn.data.sparse import check_sparse
-from fastnn.estimators.combining import beside, columns_of, n_columns
+from fastnn.estimators.combining import columns_of, n_columns
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
-from fastnn.estimators.module import score
+from fastnn.estimators.modular_outputs import ModularOutputs
 from fastnn.estimators.module_fits import fit_combiner, fit_modules, folds_of
 from fastnn.estimators.module_parameters import (
-    active,
-    as_table,
     check_combination,
     check_modules,
     checked_weights,
-    estimators_in,
-    is_table,
     read_modules,
-    reads_all,
     takes_sample_weight,
+    well_formed,
 )
 from fastnn.runtime.warnings import warn_user
-from fastnn.training.transaction import SnapshotMixin, all_or_nothing, snapshot
+from fastnn.training.transaction import SnapshotMixin, all_or_nothing
 
 
-class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComposition):
+class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseComposition):
     """What modular classifiers and regressors share."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -180,10 +171,11 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         check_combination(self, modules, y)
         weights = checked_weights(self)
         self._set_classes(modules, y)
-        parameters = self._routed(X, fit_params, modules)
+        parameters = self._routed(X, fit_params, modules, self.combine)
         folds = [] if isinstance(self.combine, str) else folds_of(self, X, y)
         fitted, outputs, errors = fit_modules(modules, X, targets, parameters, folds, self.n_threads)
-        if errors and (self.on_error == "raise" or not fitted):
+        kept = [name for name in fitted if weights is None or weights[name]]
+        if errors and (self.on_error == "raise" or not kept):  # nothing would be left to answer
             error = _named_error(errors)
             raise error
         self._set_modules(list(fitted.values()))
@@ -235,22 +227,20 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         return self
 
     def _refit(self, name, X, y, refit_combiner, fit_params):
-        old = self._named_module(name)
         check_modules(self)
-        estimators = dict(self._named)
-        if isinstance(estimators.get(name), (str, type(None))):
-            raise ValueError(f"modules must have an estimator {quoted(name)} to fit, got {quoted(self.modules)}")
-        if refit_combiner and isinstance(self._combination, str):
-            raise ValueError(f"refit_combiner must be False with combine={self._combination!r}, got {refit_combiner}")
+        chosen = [module for module in self._modules if module.name == name]
+        if not chosen:
+            raise ValueError(f"name must be one of {', '.join(self.named_modules_)}, got {quoted(name)}")
+        combine = next((each for each in (self._combination, self.combine) if isinstance(each, str)), self.combine)
+        if refit_combiner and isinstance(combine, str):
+            raise ValueError(f"refit_combiner must be False with combine={combine!r}, got {refit_combiner}")
         X, y = self._read_X(X, reset=False), self._read_y(y, reset=False)[0]
         check_consistent_length(X, y)
-        modules = [replace(old, estimator=estimators[name])]
-        if refit_combiner:
-            modules = [replace(each, estimator=estimators[each.name]) for each in self._modules]
+        modules = self._with_current_estimators(self._modules if refit_combiner else chosen)
         targets = [module.target(y) for module in modules]
         for module, target in zip(modules, targets, strict=True):
             module.check_classes(target)
-        parameters = self._routed(X, fit_params, modules)
+        parameters = self._routed(X, fit_params, modules, combine if refit_combiner else None)
         folds = folds_of(self, X, y) if refit_combiner else []
         fitted, outputs, errors = fit_modules(modules, X, targets, parameters, folds, self.n_threads, only=name)
         if errors:
@@ -260,15 +250,16 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         if refit_combiner:
             self._fit_combiner(X, y, outputs, parameters, folds)
 
+    def _with_current_estimators(self, modules):
+        """Fitted modules with the estimators that `modules` has for them by now."""
+        estimators = {name: estimator for name, estimator in self._named if not isinstance(estimator, str)}
+        if lacking := [module.name for module in modules if module.name not in estimators]:
+            raise ValueError(f"modules must have an estimator {quoted(lacking[0])} to fit, got {quoted(self.modules)}")
+        return [replace(module, estimator=estimators[module.name]) for module in modules]
+
     def _set_modules(self, modules):
         self._modules = modules
         self.named_modules_ = Bunch(**{module.name: module.estimator for module in modules})
-
-    def _named_module(self, name):
-        found = [module for module in self._modules if module.name == name]
-        if not found:
-            raise ValueError(f"name must be one of {', '.join(self.named_modules_)}, got {quoted(name)}")
-        return found[0]
 
     def _fit_combiner(self, X, y, outputs, parameters, folds):
         columns = [columns_of(outputs[module.name], module, for_model=True) for module in self._modules]
@@ -282,25 +273,26 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
     def _set_classes(self, modules, y):
         """Set the classes, where y has any."""
 
-    def _routed(self, X, fit_params, modules):
-        """What the fits of these modules and of the combiner are given besides, by their names."""
+    def _routed(self, X, fit_params, modules, combine):
+        """What the fits of modules, and of `combine` unless that is a string or None, are given besides, by names."""
         _raise_for_params(fit_params, self, "fit", allow=["sample_weight"])
-        names = [*(module.name for module in modules), *([] if isinstance(self.combine, str) else ["combine"])]
+        estimators = {module.name: module.estimator for module in modules}
+        if not isinstance(combine, (str, type(None))):
+            estimators["combine"] = combine
         if _routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
-            return {name: routed[name].fit for name in names}
+            return {name: routed[name].fit for name in estimators}
         sample_weight = fit_params.get("sample_weight")
         if sample_weight is None:
-            return {name: {} for name in names}
+            return {name: {} for name in estimators}
         check_consistent_length(X, sample_weight)
-        estimators = {module.name: module.estimator for module in modules} | {"combine": self.combine}
-        for name in names:
-            if not takes_sample_weight(estimators[name]):
+        for name, estimator in estimators.items():
+            if not takes_sample_weight(estimator):
                 raise TypeError(
                     f"sample_weight must be None, since the fit of {quoted(name)} does not take it, got weights: "
-                    f"{quoted(estimators[name])}"
+                    f"{quoted(estimator)}"
                 )
-        return {name: {"sample_weight": np.asarray(sample_weight)} for name in names}
+        return {name: {"sample_weight": np.asarray(sample_weight)} for name in estimators}
 
     def get_metadata_routing(self):
         """Which metadata `fit` passes on to which estimator, as scikit-learn's users' guide describes it.
@@ -311,118 +303,10 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         of_fit = MethodMapping().add(caller="fit", callee="fit")
-        estimators = {name: estimator for name, estimator, _ in active(self.modules).values()}
+        estimators = {name: estimator for name, estimator, _ in well_formed(self.modules)}
         if not isinstance(self.combine, str):
             estimators["combine"] = self.combine
         return router.add(method_mapping=of_fit, **estimators)
-
-    # -- X and y ------------------------------------------------------------------------------------------------------
-
-    def _read_X(self, X, reset):
-        """X as the modules read it: unless all read it as it is, a table."""
-        check_sparse(X, "X")
-        (X,) = indexable(X)  # CSR of any sparse matrix, and an array of whatever only says how it becomes one
-        if reset:
-            readers = [name for name, _, columns in active(self.modules).values() if not reads_all(columns)]
-        else:
-            readers = [module.name for module in self._modules if module.columns is not None]
-        if readers:
-            X = as_table(X, readers[0])
-        if is_table(X):
-            validate_data(self, X, skip_check_array=True, reset=reset)
-        elif reset:
-            for name in ("n_features_in_", "feature_names_in_"):  # of an earlier fit
-                vars(self).pop(name, None)
-        if self._reads_X and not is_table(X):
-            raise ValueError("passthrough must be False unless X has 2 axes, got passthrough=True and another X")
-        return X
-
-    def _read_y(self, y, reset):
-        """y as an array, and the names of its columns or None."""
-        if holds_ragged(y):
-            raise ValueError("y must have one target for each sample, got one for each step of sequences")
-        names = list(y.columns) if hasattr(y, "columns") else None
-        y = as_column(validated_y(self, y, multi_output=True, **self._y_checks))
-        y = y.toarray() if sp.issparse(y) else y
-        if reset:
-            self._y_shape = y.shape[1:]
-        elif y.shape[1:] != self._y_shape:
-            columns = [(shape or (1,))[0] for shape in (self._y_shape, y.shape[1:])]
-            raise ValueError(f"y must have {columns[0]} columns, as in fit, got {columns[1]}")
-        return y, names
-
-    # -- outputs ------------------------------------------------------------------------------------------------------
-
-    @documented
-    def transform(self, X):
-        """The modules' outputs, as the combiner reads them, one module after the other.
-
-        Parameters
-        ----------
-        <X of modules>
-
-        Returns
-        -------
-        ndarray or sparse matrix of shape (n_samples, n_outputs)
-            With ``combine="vote"`` the labels that the modules vote for, otherwise probabilities or other numbers. An
-            estimator that combines them reads of two probabilities only the second one, and with `passthrough` X, too.
-        """
-        check_is_fitted(self)
-        return snapshot(self)._columns(X)
-
-    def _outputs(self, X):
-        return [module.outputs(module.inputs(X)) for module in self._modules]
-
-    def _columns(self, X):
-        """What `transform` returns, before scikit-learn makes a frame of it where it should."""
-        X, for_model = self._read_X(X, reset=False), not isinstance(self._combination, str)
-        outputs = zip(self._outputs(X), self._modules, strict=True)
-        return self._joined([columns_of(each, module, for_model) for each, module in outputs], X)
-
-    def _joined(self, columns, X):
-        return beside(columns, X) if self._reads_X else np.hstack(columns)
-
-    def get_feature_names_out(self, input_features=None):
-        """The names of the columns that `transform` makes.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            The names of X's columns, which are among them with `passthrough`. None: `feature_names_in_`, or x0, x1, ...
-
-        Returns
-        -------
-        ndarray of str objects
-            The class's name, the module's, and a number if the module has several columns.
-        """
-        check_is_fitted(self)
-        prefix, names = type(self).__name__.lower(), []
-        for module, n in zip(self._modules, self._n_columns, strict=True):
-            name = f"{prefix}_{module.name}"
-            names += [name] if n == 1 else [f"{name}{i}" for i in range(n)]
-        if hasattr(self, "n_features_in_"):
-            inputs = _check_feature_names_in(self, input_features, generate_names=self._reads_X)
-            names += list(inputs) if self._reads_X else []
-        return np.asarray(names, dtype=object)
-
-    @documented
-    def score_modules(self, X, y):
-        """The score of each module on its own target.
-
-        Parameters
-        ----------
-        <X of modules>
-        <y of modules>
-
-        Returns
-        -------
-        dict of str to float
-            What the `score` of each estimator returns, by the module's name.
-        """
-        check_is_fitted(self)
-        fitted = snapshot(self)
-        X, (y, _) = fitted._read_X(X, reset=False), fitted._read_y(y, reset=False)
-        return {module.name: score(module.estimator, module.inputs(X), module.target(y)) for module in fitted._modules}
 
     # -- what scikit-learn asks ---------------------------------------------------------------------------------------
 
@@ -433,14 +317,19 @@ class BaseModular(SnapshotMixin, TransformerMixin, MetaEstimatorMixin, _BaseComp
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         tags.target_tags.required = True
-        of_modules = [get_tags(estimator).input_tags for estimator in estimators_in(self.modules)]
+        of_modules = [get_tags(estimator).input_tags for _, estimator, _ in well_formed(self.modules)]
         for name in ("sparse", "allow_nan"):
             setattr(tags.input_tags, name, all(getattr(each, name) for each in of_modules))
         return tags
 
     def _sk_visual_block_(self):
-        names, estimators, columns = zip(*self.modules, strict=True)
-        modules = visual_block("parallel", estimators, names=names, name_details=list(map(quoted, columns)))
+        modules = well_formed(self.modules)
+        modules = visual_block(
+            "parallel",
+            [estimator for _, estimator, _ in modules],
+            names=[name for name, _, _ in modules],
+            name_details=[quoted(columns) for _, _, columns in modules],
+        )
         if isinstance(self.combine, str):
             return modules
         combine = visual_block("parallel", [self.combine], names=["combine"], dash_wrapped=False)

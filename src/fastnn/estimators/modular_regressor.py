@@ -10,7 +10,7 @@ from fastnn.estimators.combining import mean
 from fastnn.estimators.constraints import StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.modular import BaseModular
-from fastnn.estimators.module_parameters import estimators_in
+from fastnn.estimators.module_parameters import well_formed
 from fastnn.estimators.suggestions import with_advice
 from fastnn.training.transaction import snapshot
 
@@ -82,6 +82,6 @@ class ModularRegressor(RegressorMixin, BaseModular):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        of_modules = [get_tags(estimator).target_tags for estimator in estimators_in(self.modules)]
+        of_modules = [get_tags(estimator).target_tags for _, estimator, _ in well_formed(self.modules)]
         tags.target_tags.multi_output = all(each.multi_output for each in of_modules)
         return tags

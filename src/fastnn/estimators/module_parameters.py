@@ -58,13 +58,11 @@ def active(modules):
     return {i: module for i, module in enumerate(modules) if not _is_dropped(module[1])}
 
 
-def estimators_in(modules):
-    """The estimators in `modules`, whatever else that may be: what asks for them comes before a fit checks it."""
+def well_formed(modules):
+    """The modules that have estimators, of whatever `modules` may be: it is asked for them before a fit checks it."""
     if not isinstance(modules, (list, tuple)):
         return []
-    return [
-        each[1] for each in modules if isinstance(each, (list, tuple)) and len(each) == 3 and _is_estimator(each[1])
-    ]
+    return [each for each in modules if isinstance(each, (list, tuple)) and len(each) == 3 and _is_estimator(each[1])]
 
 
 def reads_all(columns):
@@ -246,6 +244,7 @@ def check_functions_of_classes(modules, y, classes):
         of_classes.append(np.unique(of_class, return_inverse=True)[1])
     kinds, first = np.unique(np.stack(of_classes, axis=1), axis=0, return_inverse=True)
     if len(kinds) < len(classes):
+        first = first.reshape(-1)  # NumPy 2.0.0 returns a column
         same = classes[first == np.bincount(first).argmax()]
         raise ValueError(
             "targets must tell all classes from each other with combine='product', got the same ones for "
