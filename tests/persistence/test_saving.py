@@ -268,7 +268,7 @@ def test_other_things(data, path):
         pass
 
     for thing in (Mine(), object(), MLPClassifier):
-        with pytest.raises(TypeError, match=r"model must be one of MLPClassifier, .*, Perceptron, got "):
+        with pytest.raises(TypeError, match=r"model must be one of MLPClassifier, .*, ModularRegressor, got "):
             fastnn.save(thing, path)
     model = Perceptron().fit(*data)
     model.note = "mine"
