@@ -9,6 +9,8 @@ from fastnn.runtime.installation import installed_version, warn_of_namesake
 __all__ = [
     "MLPClassifier",
     "MLPRegressor",
+    "ModularClassifier",
+    "ModularRegressor",
     "Perceptron",
     "SequentialClassifier",
     "SequentialRegressor",
@@ -25,6 +27,8 @@ warn_of_namesake()
 
 # What is imported when it is first used. scikit-learn's linear models, which the perceptron needs, take long to import.
 _LAZY = {
+    "ModularClassifier": "fastnn.estimators.modular_classifier",
+    "ModularRegressor": "fastnn.estimators.modular_regressor",
     "Perceptron": "fastnn.estimators.perceptron",
     "fit_many": "fastnn.estimators.fit_many",
     "SequentialClassifier": "fastnn.estimators.sequential_classifier",

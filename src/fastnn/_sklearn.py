@@ -6,6 +6,7 @@ it before that version is out.
 fastnn also defines or overrides some private methods and attributes that scikit-learn calls or reads:
 
 - `_parameter_constraints`: what each parameter may be, which `_validate_params` checks before a fit;
+- `_sk_visual_block_`: `estimators/modular.py` says that a diagram has modules side by side;
 - `_validate_params`: `estimators/suggestions.py` adds advice to its errors;
 - `_repr_html_`, `_repr_mimebundle_`: `estimators/sequential.py` adds the table of layers to what notebooks show;
 - `_get_param_names`: `estimators/parameter_names.py` keeps the names, since finding them takes long.
@@ -16,14 +17,30 @@ import inspect
 from sklearn.base import (
     _fit_context,  # checks the parameters before a fit, unless the user has turned the check off
 )
+from sklearn.utils import (
+    _safe_indexing,  # rows or columns of whatever X may be: an array, a frame, a sparse matrix, a list
+)
+from sklearn.utils._indexing import (
+    _get_column_indices,  # the numbers of columns that are given as ColumnTransformer takes them
+)
 from sklearn.utils._param_validation import (
+    HasMethods,  # what a parameter may be: an object with some methods
     Interval,  # what a parameter may be: a number in an interval
     InvalidParameterError,  # is raised where a parameter is something else: advice is added to it
     Options,  # one of some values
     StrOptions,  # one of some strings
     make_constraint,  # makes one of these of what a class of scikit-learn's lists
 )
+from sklearn.utils.metadata_routing import (
+    _raise_for_params,  # refuses other metadata than sample_weight unless metadata routing is on
+    _routing_enabled,  # whether it is
+)
+from sklearn.utils.metaestimators import (
+    _BaseComposition,  # has the parameters of estimators in a list, by their names
+)
 from sklearn.utils.validation import (
+    _check_feature_names_in,  # the names of X's columns, or x0, x1, ...
+    _check_method_params,  # what a fit to some of the samples is given: weights of these samples
     _check_sample_weight,  # takes one number for all samples, or one for each, as scikit-learn's estimators do
     _check_y,  # checks y without X, of which targets for steps have another number
 )
@@ -43,20 +60,31 @@ except ImportError:
 __all__ = [
     "CALLBACK_ATTRIBUTES",
     "CallbackSupportMixin",
+    "HasMethods",
     "Interval",
     "InvalidParameterError",
     "Options",
     "StrOptions",
+    "_BaseComposition",
+    "_check_feature_names_in",
+    "_check_method_params",
     "_check_sample_weight",
     "_check_y",
     "_fit_context",
+    "_get_column_indices",
+    "_raise_for_params",
+    "_routing_enabled",
+    "_safe_indexing",
     "allows",
     "begin_callbacks",
     "callbacks_of",
+    "nested_parameters",
     "set_label_binarizer",
+    "set_nested_parameters",
     "set_training",
     "takes_sample_weight",
     "target_type",
+    "visual_block",
 ]
 
 # Names of sklearn.linear_model._base, which takes as long to import as all of fastnn: only Perceptron needs them.
@@ -121,6 +149,25 @@ def set_training(estimator, coefs, intercepts):
     """Give a network of scikit-learn's what its `partial_fit` and early stopping count and keep."""
     estimator._no_improvement_count = 0
     estimator._best_coefs, estimator._best_intercepts = coefs, intercepts
+
+
+def nested_parameters(composition, name, deep):
+    """The parameters of an estimator, and of those whose names and selves the attribute `name` lists."""
+    return composition._get_params(name, deep=deep)
+
+
+def set_nested_parameters(composition, name, parameters):
+    """Set them: first whole estimators, then what they have."""
+    composition._set_params(name, **parameters)
+
+
+def visual_block(*arguments, **settings):
+    """A block of the diagram of an estimator: imported late, since few look at diagrams."""
+    try:
+        from sklearn.utils._repr_html.estimator import _VisualBlock
+    except ImportError:  # before 1.7
+        from sklearn.utils._estimator_html_repr import _VisualBlock
+    return _VisualBlock(*arguments, **settings)
 
 
 def takes_sample_weight(scorer):

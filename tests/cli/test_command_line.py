@@ -110,7 +110,7 @@ def test_help_of_every_command(command, capsys):
     ("arguments", "rule"),
     [
         (["trian"], "the command must be one of train, bench, info, got 'trian'"),
-        (["train", "forest"], "the network to train must be one of mlp, conv, recurrent, got 'forest'"),
+        (["train", "forest"], "the network to train must be one of mlp, conv, recurrent, modular, got 'forest'"),
         (["info", "more"], "unrecognized arguments: more"),
         (["bench", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
     ],

@@ -92,8 +92,38 @@ def test_digits_and_saved_model(tmp_path, words):
     assert os.listdir(tmp_path) == ["model.safetensors"]
 
 
+def test_modules_beside_one_network(tmp_path):
+    file = tmp_path / "model.safetensors"
+    done = run("train", "modular", "--epochs", "12", "--threads", "1", "--save", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "four modules with hidden layers of 64, 32, and one network of 256, 128; adam, batches of 64" in done.stdout
+    modules, single = re.search(r"^test accuracy +([\d.]+) +([\d.]+)$", done.stdout, re.MULTILINE).groups()
+    assert float(modules) > 0.93 and float(single) > 0.95
+    alone = [float(accuracy) for accuracy in re.findall(r"^\w+ \w+ alone +([\d.]+)$", done.stdout, re.MULTILINE)]
+    assert len(alone) == 4 and max(alone) < 0.8  # no module knows enough
+    assert re.search(r"^seconds per epoch +[\d.]+ +[\d.]+\ntimes as fast +[\d.]+$", done.stdout, re.MULTILINE)
+    digits = load_digits()
+    assert fastnn.load(file).score((digits.data / 16).astype(np.float32), digits.target) > 0.93
+
+
+def test_modules_on_quarters_of_mnist(tmp_path, contents, capsys):
+    """The halves of an odd number of columns differ."""
+    arguments = ["train", "modular", "--data", write(tmp_path, contents), "--epochs", "15", "--batch-size", "8"]
+    assert main([*arguments, "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "90 images to train on, 30 to test, 6 x 5 pixels each" in out
+    assert re.search(r"^test accuracy +1.0000 +1.0000$", out, re.MULTILINE)
+    assert "--hidden must be integers from 4 to" in refusal(capsys, *arguments, "--hidden", "3")
+
+
 @pytest.mark.parametrize(
-    ("words", "size"), [([], "hidden"), (["train", "conv"], "filters"), (["train", "recurrent"], "units")]
+    ("words", "size"),
+    [
+        ([], "hidden"),
+        (["train", "conv"], "filters"),
+        (["train", "recurrent"], "units"),
+        (["train", "modular"], "hidden"),
+    ],
 )
 def test_help(capsys, words, size):
     assert main([*words, "--help"]) == 0

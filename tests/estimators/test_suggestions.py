@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor, layers
+from fastnn import (
+    MLPClassifier,
+    MLPRegressor,
+    ModularClassifier,
+    ModularRegressor,
+    Perceptron,
+    SequentialClassifier,
+    SequentialRegressor,
+    layers,
+)
 from fastnn._sklearn import StrOptions
 from fastnn.engine.activation import activation_names
 from fastnn.estimators.suggestions import ADVICE, PARAMETERS, SETTINGS, SETTINGS_ADVICE, VALUES, value_advice
@@ -77,6 +86,18 @@ def test_names_in_partial_fit(cls, name, advice):
         cls().partial_fit(X, y, **{name: 1})
     assert hasattr(cls(), "partial_fit")
     assert list(inspect.signature(cls.partial_fit).parameters)[:3] == ["self", "X", "y"]
+
+
+@pytest.mark.parametrize("cls", [ModularClassifier, ModularRegressor])
+def test_names_in_ensembles_of_scikit_learn(cls):
+    with pytest.raises(
+        TypeError, match=r"Use modules instead of estimators\. Use combine instead of final_estimator\.$"
+    ):
+        cls(estimators=[], final_estimator=None)
+    with pytest.raises(ValueError, match=r"Use n_threads instead of n_jobs\.$"):
+        cls([]).set_params(n_jobs=2)
+    with pytest.raises(ValueError, match=r"The 'combine' parameter of .* Use 'mean'\.$"):
+        cls([], combine="soft").fit(X, y)
 
 
 def test_several_at_once():
@@ -199,7 +220,7 @@ def test_activations_in_a_list():
 
 
 def test_advice_names_what_there_is():
-    parameters = {name for cls in ESTIMATORS for name in cls().get_params()}
+    parameters = {name for cls in ESTIMATORS for name in cls().get_params()} | {*ModularClassifier([]).get_params()}
     assert set(PARAMETERS) <= parameters
     for ours, others in PARAMETERS.items():
         assert ours not in others.split()

@@ -100,6 +100,7 @@ PROVOCATIONS = {
     "other pixels": lambda: read_mnist(test=(3, 2, 3)),
     "one class": lambda: read_mnist(top=1),
     "images too small for convolutions": lambda: read_mnist(words=["train", "conv"]),
+    "images too small for quarters": lambda: read_mnist((6, 1, 2), test=(3, 1, 2), words=["train", "modular"]),
     "saving to a device": lambda: save_to(os.devnull),
     "saving to a folder that is not there": lambda: save_to(os.path.join("nowhere", "model")),
     "saving to a folder of others": lambda: save_to("model", writable=False),

@@ -9,8 +9,12 @@ from unittest import mock
 
 import numpy as np
 from provoke_estimators import COLUMNS, LABELS, NUMBERS, Thing, X, classifier, learnt, perceptron, quantiles, regressor
+from provoke_modular import modular
+from sklearn.linear_model import Ridge
 
 import fastnn
+from fastnn import ModularRegressor, SequentialRegressor
+from fastnn.layers import GRU
 from fastnn.persistence import saving
 
 OLD = os.path.join(os.path.dirname(__file__), "..", "persistence", "saved_models", "binary.safetensors")
@@ -48,6 +52,12 @@ def example(name):
         "columns": lambda: classifier().fit(X, COLUMNS),
         "perceptron": learnt,
         "plain": lambda: perceptron().fit(X, LABELS),
+        "vote": lambda: modular(combine="vote").fit(X, LABELS),
+        "stack": lambda: modular(combine=classifier(), targets={"one": 0}).fit(X, COLUMNS),
+        "numbers": lambda: ModularRegressor([("one", regressor(), slice(None))]).fit(X, NUMBERS),
+        "sequences": lambda: ModularRegressor([("one", SequentialRegressor([GRU(2)], max_iter=1), slice(None))]).fit(
+            [X[:2], X[2:5]], [0, 1]
+        ),
     }
     if name == "old":
         with open(OLD, "rb") as file:
@@ -163,6 +173,7 @@ def cut_while_read():
 OF_SAVING = {
     "a pipeline": lambda: save("model"),
     "an object": lambda: save(Thing()),
+    "a module of others": lambda: save(modular([(LONG, Ridge(), slice(None))])),
     "a function": lambda: save(classifier(callback=lambda model: None)),
     "an array of objects": lambda: save(classifier(class_weight={0: np.full((2, 2), None)})),
     "an attribute": lambda: save(with_attribute(comment_="mine")),
@@ -254,6 +265,22 @@ OF_MODELS = {
     "three quantiles of two": with_part("quantiles", "targets", "quantiles", to=[0.1, 0.2, 0.3]),
     "scores without losses": with_part("classifier", "state", "validation_losses", to=None),
     "memories of another optimizer": with_part("classifier", "optimizer", "name", to="sgd"),
+    "two modules of one name": with_part("vote", "modules", 1, "name", to="one"),
+    "a module without classes": with_part("vote", "classes", to=None),
+    "weights of other modules": with_part(
+        "vote", "weights", to={"array": "fitted.modules.0.estimator.fitted.weights.1"}
+    ),
+    "scores of a vote": with_part("stack", "combination", to="vote"),
+    "X beside a vote": with_part("vote", "passthrough", to=True),
+    "X beside outputs": with_part("stack", "passthrough", to=True),
+    "names of sequences": with_part("sequences", "feature_names", to={"objects": ["a"]}),
+    "columns of another module": with_part("vote", "modules", 0, "columns", to=None),
+    "columns that X lacks": with_part("vote", "modules", 0, "columns", to={"slice": [5, 7, None]}),
+    "a slice of one number": with_part("vote", "modules", 0, "columns", to={"slice": [5]}),
+    "a task that y lacks": with_part("stack", "modules", 0, "task", to=9),
+    "a method of others": with_part("stack", "modules", 0, "method", to="decision_function"),
+    "a product of votes": with_part("vote", "combination", to="product"),
+    "a mean of other numbers": with_part("numbers", "n_columns_of_y", to=3),
     "intercepts of another dtype": with_part("plain", "intercept", to={"array": "fitted.n_mistakes"}),
 }
 

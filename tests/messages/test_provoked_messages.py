@@ -8,6 +8,7 @@ import provoke_engine
 import provoke_estimators
 import provoke_fit_many
 import provoke_layers
+import provoke_modular
 import provoke_persistence
 import provoke_sequences
 import provoke_training
@@ -19,6 +20,7 @@ TABLES = (
     provoke_estimators,
     provoke_fit_many,
     provoke_layers,
+    provoke_modular,
     provoke_data,
     provoke_sequences,
     provoke_training,

@@ -13,7 +13,15 @@ from numpy.testing import assert_array_equal
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
 import fastnn
-from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
+from fastnn import (
+    MLPClassifier,
+    MLPRegressor,
+    ModularClassifier,
+    ModularRegressor,
+    Perceptron,
+    SequentialClassifier,
+    SequentialRegressor,
+)
 from fastnn.layers import GRU, LSTM, Activation, Bidirectional, Conv2D, Dense, Dropout, Flatten, Masking
 from fastnn.training.curve import Curve
 from fastnn.training.state import TrainingState
@@ -260,7 +268,7 @@ def test_other_things(data, path):
         pass
 
     for thing in (Mine(), object(), MLPClassifier):
-        with pytest.raises(TypeError, match=r"model must be one of MLPClassifier, .*, Perceptron, got "):
+        with pytest.raises(TypeError, match=r"model must be one of MLPClassifier, .*, ModularRegressor, got "):
             fastnn.save(thing, path)
     model = Perceptron().fit(*data)
     model.note = "mine"
@@ -372,3 +380,82 @@ def test_paths(tmp_path, monkeypatch):
     assert sorted(os.listdir()) == ["bytes", "folder", "link", "model"]
     with pytest.raises(ValueError, match="null is not a fastnn model: it must have at least 8 bytes, got 0"):
         fastnn.load(os.devnull)
+
+
+# -- modular networks -------------------------------------------------------------------------------------------------
+
+TINY = {"max_iter": 2, "random_state": 0}
+PARTS = [
+    ("some", MLPClassifier((3,), **TINY), [4, 0]),
+    ("range", SequentialClassifier([Dense(3)], input_shape=(3,), **TINY), slice(1, 4)),
+    ("all", Perceptron(max_iter=3, tol=None), slice(None)),
+]
+OF_NUMBERS = [
+    ("one", MLPRegressor("huber", (3,), **TINY), slice(0, 2)),
+    ("two", MLPRegressor("squared_error", (3,), **TINY), [2]),
+]
+MODULAR = {
+    "mean": ModularClassifier(PARTS[:2], weights=(1, 2.5)),
+    "product": ModularClassifier(PARTS[:2], combine="product"),
+    "vote": ModularClassifier(PARTS, combine="vote", weights=np.array([1, 2, 3])),
+    "classifier": ModularClassifier(PARTS, combine=MLPClassifier((3,), **TINY), cv=2),
+    "everything": ModularClassifier(PARTS, combine=Perceptron(max_iter=3, tol=None), cv=2, passthrough=True),
+    "dropped": ModularClassifier([*PARTS[:1], ("gone", "drop", slice(None))]),
+    "mean of numbers": ModularRegressor(OF_NUMBERS),
+    "regressor": ModularRegressor(OF_NUMBERS, combine=MLPRegressor("squared_error", (3,), **TINY), cv=2),
+}
+
+
+@pytest.mark.parametrize("model", MODULAR.values(), ids=MODULAR)
+@pytest.mark.parametrize("with_names", [False, True])
+def test_modular_networks(model, with_names, path, data):
+    X, y = data
+    X = pd.DataFrame(X, columns=list("abcde")) if with_names else X
+    model.fit(X, y)
+    loaded = through_a_file(model, path)
+    assert type(loaded) is type(model) and vars(loaded).keys() == vars(model).keys()
+    assert_array_equal(loaded.predict(X), model.predict(X))
+    assert_array_equal(loaded.transform(X), model.transform(X))
+    assert_array_equal(loaded.get_feature_names_out(), model.get_feature_names_out())
+    assert loaded.score_modules(X, y) == model.score_modules(X, y)
+    name = next(iter(loaded.named_modules_))
+    assert_array_equal(loaded.refit(name, X, y).predict(X), model.predict(X))
+    assert_array_equal(loaded.fit(X, y).predict(X), model.predict(X))
+
+
+def test_modular_networks_of_other_targets(path, rng):
+    sequences = [rng.normal(size=(n, 2)) for n in rng.integers(3, 9, 40)]
+    labels = np.array(["no", "yes"])[[int(each.sum() > 0) for each in sequences]]
+    model = ModularClassifier([("gru", SequentialClassifier([GRU(3)], **TINY), slice(None))]).fit(sequences, labels)
+    assert_array_equal(through_a_file(model, path).predict_proba(sequences), model.predict_proba(sequences))
+    X = rng.normal(size=(40, 3))
+    for y, targets in (np.stack([X[:, 0] > 0, X[:, 1] > 0], axis=1), {}), (rng.integers(0, 3, (40, 2)), {"some": 1}):
+        modules = [("some", MLPClassifier((3,), **TINY), slice(0, 2)), ("rest", MLPClassifier((3,), **TINY), [2])]
+        model = ModularClassifier(modules, targets=targets, combine=MLPClassifier((3,), **TINY), cv=2).fit(
+            X, y.astype(int)
+        )
+        assert_array_equal(through_a_file(model, path).predict(X), model.predict(X))
+
+
+def test_modular_networks_not_fitted(path):
+    loaded = through_a_file(ModularClassifier([("one", MLPClassifier(), slice("a", "b"))], targets={"one": "x"}), path)
+    assert loaded.modules[0][2] == slice("a", "b") and loaded.targets == {"one": "x"}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (ModularClassifier([("one", SklearnMLPClassifier(), [0])]), "the module 'one' must be one of MLPClassifier, "),
+        (ModularClassifier(PARTS, combine=SklearnMLPClassifier()), "combine must be one of MLPClassifier, "),
+        (
+            ModularClassifier([("one", ModularClassifier(PARTS), [0])]),
+            "the module 'one' must be one of MLPClassifier, ",
+        ),
+        (ModularClassifier(PARTS, targets={"some": abs}), "parameters.targets.some must be None, a boolean, "),
+        (ModularClassifier([("one", MLPClassifier(), len)]), "parameters.modules.0.2 must be None, a boolean, "),
+    ],
+)
+def test_modular_networks_that_cannot_be_saved(model, message, path):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        fastnn.save(model, path)
+    assert not path.exists()

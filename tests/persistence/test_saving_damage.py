@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialRegressor
+from fastnn import MLPClassifier, MLPRegressor, ModularClassifier, ModularRegressor, Perceptron, SequentialRegressor
 from fastnn.layers import GRU, Bidirectional, Dense, Dropout
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -27,8 +27,20 @@ MODELS = {
     "layers": SequentialRegressor([Dense(3, use_bias=False), Dropout(0.2), Dense(2, "sigmoid")], max_iter=2),
     "sequences": SequentialRegressor([Bidirectional(GRU(2, dropout=0.1), "sum")], max_iter=2),
     "names": Perceptron(max_iter=2),
+    "modules": ModularClassifier(
+        [("one", MLPClassifier((2,), max_iter=2), [0, 2]), ("two", Perceptron(max_iter=2), slice(1, None))],
+        targets={"one": 0, "two": 1},
+        combine=MLPClassifier((2,), max_iter=2),
+        cv=2,
+        passthrough=True,
+    ),
+    "vote": ModularClassifier(
+        [(name, Perceptron(max_iter=2), [0, 1]) for name in "ab"], combine="vote", weights=[1, 2]
+    ),
+    "means": ModularRegressor([("one", MLPRegressor(hidden_layer_sizes=(2,), max_iter=2), slice(None))]),
 }
 TARGETS = {"columns": np.stack([Y, Y > 1], axis=1), "names": np.array(["a", "bc", "d"])[Y]}
+TARGETS["modules"] = TARGETS["columns"]
 
 
 @pytest.fixture(params=MODELS)
@@ -52,9 +64,11 @@ def check_refused_or_sound(data, path):
         assert str(error).startswith(f"{path} is not a fastnn model: ")
         assert not re.search(r"\bnone\b", str(error))  # which reads as None
         return True
-    if not hasattr(model, "n_iter_"):
+    if not hasattr(model, "n_iter_") and not hasattr(model, "named_modules_"):
         return False
-    if isinstance(model, Perceptron):
+    if hasattr(model, "named_modules_"):  # the same functions have made them
+        arrays = ()
+    elif isinstance(model, Perceptron):
         arrays = np.asarray(model.coef_.data), model.intercept_
     else:
         arrays = model._network.weights()
@@ -68,8 +82,9 @@ def check_refused_or_sound(data, path):
 
 def resume(model):
     """Train the model further: its damaged parameters may be refused."""
-    if getattr(model, "max_iter", 0) > 100 or model.verbose:
-        return
+    for name, value in model.get_params().items():
+        if (str(name).endswith("max_iter") and value > 100) or (str(name).endswith("verbose") and value):
+            return
     try:
         if hasattr(model, "partial_fit"):
             model.partial_fit(np.ones((2, model.n_features_in_)), np.zeros(2))

@@ -7,9 +7,21 @@ import pytest
 
 import fastnn.estimators.docstrings
 import fastnn.layers.docstrings
-from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor, layers
+from fastnn import (
+    MLPClassifier,
+    MLPRegressor,
+    ModularClassifier,
+    ModularRegressor,
+    Perceptron,
+    SequentialClassifier,
+    SequentialRegressor,
+    layers,
+)
 
-ESTIMATORS = MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
+ESTIMATORS = (
+    *(MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor),
+    *(ModularClassifier, ModularRegressor),
+)
 LAYERS = tuple(getattr(layers, name) for name in layers.__all__ if name != "Layer")
 OTHERS = {"set_params", "get_params", "get_metadata_routing", "set_callbacks"}  # scikit-learn's own
 

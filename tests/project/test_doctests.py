@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ MODULES = sorted(
 WITH_EXAMPLES = {
     *(f"fastnn.estimators.{name}" for name in ("mlp_classifier", "mlp_regressor", "perceptron", "fit_many")),
     *(f"fastnn.estimators.sequential_{name}" for name in ("classifier", "regressor")),
+    *(f"fastnn.estimators.modular_{name}" for name in ("classifier", "regressor")),
     *(f"fastnn.layers.{name}" for name in ("activation", "convolution", "dense", "dropout", "normalization")),
     *(f"fastnn.layers.{name}" for name in ("pooling", "rescaling", "reshaping")),
     *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding")),
@@ -41,6 +43,9 @@ README = ROOT / "README.md"
 GUIDES = sorted(path.name for path in (ROOT / "docs").glob("*.md") if "```python" in path.read_text())
 
 
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
 def run_examples(page):
     """Run a page's examples one after the other, as a reader would. Returns the names that they define."""
     examples = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
@@ -61,6 +66,7 @@ def test_examples_of_the_readme(tmp_path, monkeypatch):
 
 
 WHAT_GUIDES_SHOW = {
+    "modular.md": lambda names: names["quarters"].score(names["X_test"], names["y_test"]) > 0.9,
     "sequences.md": lambda names: names["forecaster"].score(names["past"], names["following"]) > 0.8,
     "side_by_side.md": lambda names: names["search"].best_score_ > 0.8,
 }
@@ -70,3 +76,10 @@ WHAT_GUIDES_SHOW = {
 def test_examples_of_guides(guide):
     names = run_examples(ROOT / "docs" / guide)
     assert WHAT_GUIDES_SHOW[guide](names)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_in_files(example, capsys):
+    """A warning is an error."""
+    runpy.run_path(str(example), run_name="__main__")
+    assert capsys.readouterr().out

@@ -7,6 +7,7 @@ def test_completion_offers_the_public_names():
     offered = {name for name in dir(fastnn) if not name.startswith("__")}
     assert offered == {
         *("MLPClassifier", "MLPRegressor", "Perceptron", "SequentialClassifier", "SequentialRegressor"),
+        *("ModularClassifier", "ModularRegressor"),
         *("fit_many", "layers", "load", "save", "sequences", "show_config"),
     }
     assert {"__version__", "__doc__", "__all__"} <= set(dir(fastnn))

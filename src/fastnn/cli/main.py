@@ -1,4 +1,4 @@
-"""python -m fastnn [train [mlp | conv | recurrent] | bench | info]: runs a command; errors become an exit status."""
+"""python -m fastnn [train [NETWORK] | bench | info]: runs a command; errors become an exit status."""
 
 import os
 import sys

@@ -4,6 +4,7 @@ import argparse
 import os
 import time
 import warnings
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from fastnn.runtime.threads import effective_n_threads
 
 # Once NumPy has trained for so long, fastnn trains alone: the ratio is known, and the user waits.
 BASELINE_SECONDS = 10.0
+
+MODULAR = "modular"  # which is beside one network, in train_modular.py, and not beside NumPy
 
 
 class Data(NamedTuple):
@@ -45,18 +48,20 @@ class Epoch(NamedTuple):
 # -- the command line -------------------------------------------------------------------------------------------------
 
 
+def _names():
+    """The networks that can be trained: those beside NumPy, and modules beside one network."""
+    return (*NETWORKS, MODULAR)
+
+
 def parser(network):
     """The options of a network of NETWORKS."""
     of_digits, of_mnist = (defaults["solver"] for defaults in network.defaults)
     parser = Parser(
         prog=f"python -m fastnn {network.usage}",
-        description="Train a network on handwritten digits, with the same network in NumPy trained beside it: the "
-        "same initial weights, the same batches, the same float32.",
-        epilog="GFLOP/s counts every multiplication and addition of the products, those with zeros too, for "
-        "both alike. The two train in turn; the figures are medians of the epochs in which both train, and ± is half "
-        "of the distance between their quartiles. Other commands: `python -m fastnn bench` times small and large "
-        "networks beside whatever else is installed; `python -m fastnn info` prints what this build is and uses; "
-        f"`python -m fastnn train NETWORK` trains one of {', '.join(NETWORKS)}.",
+        description=network.description,
+        epilog=f"{network.figures} Other commands: `python -m fastnn bench` times small and large networks beside "
+        "whatever else is installed; `python -m fastnn info` prints what this build is and uses; "
+        f"`python -m fastnn train NETWORK` trains one of {', '.join(_names())}.",
     )
     parser.add_argument(
         "--data",
@@ -153,16 +158,23 @@ def seconds_of(work):
     return time.perf_counter() - start
 
 
-def partial_fit(model, X, y, classes):
-    """Train for one epoch. Ctrl-C raises KeyboardInterrupt here, although estimators turn it into a warning."""
+@contextmanager
+def training():
+    """A context in which Ctrl-C raises KeyboardInterrupt, although estimators turn it into a warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Training interrupted", UserWarning)
         try:
-            model.partial_fit(X, y, classes=classes)
+            yield
         except UserWarning:
             raise KeyboardInterrupt from None
         except ValueError as error:  # training diverged
             raise CommandError(str(error)) from None
+
+
+def partial_fit(model, X, y, classes):
+    """Train for one epoch."""
+    with training():
+        model.partial_fit(X, y, classes=classes)
 
 
 def train_in_turn(model, baseline, data, n_epochs, other_work):
@@ -251,11 +263,15 @@ def demonstrate(kind, options):
 
 def run(arguments):
     """Train the network that the arguments name, or mlp if they name none."""
-    name, arguments = named(arguments, NETWORKS, "the network to train")
-    kind = NETWORKS[name]
+    name, arguments = named(arguments, _names(), "the network to train")
+    if name == MODULAR:
+        from fastnn.cli.train_modular import Quarters as kind
+        from fastnn.cli.train_modular import demonstrate as show
+    else:
+        kind, show = NETWORKS[name], demonstrate
     options = with_defaults(parser(kind).parse_args(arguments), kind)
     try:
         with threadpool_limits(options.threads, user_api="blas"):
-            demonstrate(kind, options)
+            show(kind, options)
     except MemoryError:
         raise CommandError(f"not enough memory for a network with {kind.size(options)}") from None

@@ -8,7 +8,8 @@ from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_array
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from fastnn._sklearn import _check_sample_weight, _check_y
@@ -16,6 +17,7 @@ from fastnn.data.quoted import quoted
 from fastnn.data.sparse import check_sparse
 from fastnn.engine.arrays import source_dtypes
 from fastnn.estimators.constraints import as_float
+from fastnn.runtime.warnings import warn_user
 
 
 @contextmanager
@@ -80,6 +82,18 @@ def validated_y(estimator, y, **checks):
     check_sparse(y, "y")
     with refusing("y must be numbers that a float can hold", errors=(OverflowError,)):
         return _check_y(y, estimator=estimator, **checks)
+
+
+def as_column(y, name="y"):
+    """Targets as they are encoded: a single column as a vector."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y)
+        warn_user(
+            f"A column-vector {name} was passed when a 1d array was expected. Please change the shape of {name} to "
+            "(n_samples, ), for example using ravel().",
+            DataConversionWarning,
+        )
+    return native(y)
 
 
 def as_rows(X):

@@ -5,18 +5,16 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import CallbackSupportMixin, _fit_context
 from fastnn.data.inputs import (
+    as_column,
     check_range,
     checked_weights,
     is_plain,
     is_plain_column,
     named_as_validation,
-    native,
     plain_samples,
     readable,
     validated,
@@ -158,18 +156,7 @@ class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin,
             if X.shape[1] == getattr(self, "n_features_in_", X.shape[1]):
                 return X, y
         X, y = validated(self, X, y, dtype="numeric", multi_output=True, reset=reset, **self._y_checks)
-        return readable(X), self._column(y, y_name)
-
-    def _column(self, y, y_name):
-        """Targets as they are encoded: a single column as a vector."""
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y)
-            warn_user(
-                f"A column-vector {y_name} was passed when a 1d array was expected. Please change the shape of "
-                f"{y_name} to (n_samples, ), for example using ravel().",
-                DataConversionWarning,
-            )
-        return native(y)
+        return readable(X), as_column(y, y_name)
 
     def _samples(self, targets, X, y, sample_weight, steps, counted=None):
         """The samples to train on, or to watch.

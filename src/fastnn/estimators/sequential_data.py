@@ -5,8 +5,8 @@ import math
 import numpy as np
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from fastnn.data.inputs import as_column, plain_samples, readable, validated, validated_y
 from fastnn.data.inputs import checked_weights as checked_sample_weight
-from fastnn.data.inputs import plain_samples, readable, validated, validated_y
 from fastnn.data.per_step import is_per_step
 from fastnn.data.quoted import quoted
 from fastnn.data.ragged import Sequences
@@ -94,7 +94,7 @@ class SequentialData:
         if steps is None:
             check_consistent_length(X, y)
             sample_weight = None if sample_weight is None else checked_sample_weight(sample_weight, X)
-        return self._column(y, y_name), sample_weight
+        return as_column(y, y_name), sample_weight
 
     def _set_input_shape(self, shape):
         """Set `input_shape_`, for samples of this shape."""

@@ -18,6 +18,7 @@ PARAMETERS = {
     "callback": "callbacks",
     "class_weight": "class_weights",
     "clip_norm": "clip clipnorm global_clipnorm grad_clip gradient_clip gradient_clip_val max_grad_norm max_norm",
+    "combine": "combiner final_estimator stack_method voting",
     "dropout": "drop_rate dropout_p dropout_rate",
     "dtype": "precision",
     "epsilon": "eps",
@@ -29,6 +30,7 @@ PARAMETERS = {
     "learning_rate_init": "base_lr eta eta0 initial_learning_rate lr step_size",
     "loss": "criterion loss_fn loss_function objective",
     "max_iter": "epoch epochs iterations max_epochs max_steps n_epochs n_iter nb_epoch num_epochs",
+    "modules": "estimators experts networks transformers",
     "momentum": "mu",
     "n_iter_no_change": "early_stopping_rounds patience",
     "n_jobs": "n_threads num_threads threads",
@@ -104,6 +106,7 @@ _ACTIVATIONS = {"identity": "linear none", "logistic": "sigmoid", "silu": "swish
 VALUES = {
     "activation": _ACTIVATIONS,
     "output_activation": _ACTIVATIONS,
+    "combine": {"mean": "average averaging soft", "product": "prod", "vote": "hard majority voting"},
     "dtype": {"float32": "f4 float single", "float64": "f8 double"},
     "learning_rate": {
         "adaptive": "plateau reducelronplateau reduceonplateau",

@@ -24,13 +24,20 @@ _LAYERS = {name: getattr(layers, name) for name in layers.__all__ if name != "La
 class Writer:
     """Turns values into JSON and arrays.
 
+    Parameters
+    ----------
+    taken_apart : callable
+        Makes simple values of a model, of this writer and of the beginning of its arrays' names; None of what is not a
+        model that can be saved within another one.
+
     Attributes
     ----------
     arrays : dict of str to ndarray
         The arrays in the values that were written.
     """
 
-    def __init__(self):
+    def __init__(self, taken_apart):
+        self.taken_apart = taken_apart
         self.arrays = {}
         self._names = {}  # of arrays, by their ids: an array that is there twice is written once, and read as one
 
@@ -59,6 +66,10 @@ class Writer:
             if all(type(key) is str for key in value):
                 return {"dict": {key: self.write(item, f"{name}.{key}") for key, item in value.items()}}
             return {"items": [self._written(pair, name) for pair in value.items()]}
+        if type(value) is slice:
+            return {"slice": self._written((value.start, value.stop, value.step), name)}
+        if (model := self.taken_apart(value, self, f"{name}.")) is not None:
+            return {"model": model}
         if type(value) in _LAYERS.values():
             settings = {field.name: getattr(value, field.name) for field in fields(value)}
             return {"layer": [type(value).__name__, self.write(settings, name)]}
@@ -109,6 +120,8 @@ class Reader:
     Parameters
     ----------
     arrays : dict of str to ndarray
+    put_together : callable
+        Makes a model of what the writer's `taken_apart` made of it, and of this reader.
 
     Attributes
     ----------
@@ -116,7 +129,7 @@ class Reader:
         The names of the arrays that no value had so far.
     """
 
-    def __init__(self, arrays):
+    def __init__(self, arrays, put_together):
         self.arrays = arrays
         self.unused = set(arrays)
         # Of each object by its name: the type of its content, and the function that makes the value.
@@ -133,6 +146,8 @@ class Reader:
             "dtype": (str, lambda name: _named(_DTYPES, name, "dtype")),
             "random_state": (list, self._random_state),
             "layer": (list, self._layer),
+            "slice": (list, self._slice),
+            "model": (dict, lambda settings: put_together(settings, self)),
         }
 
     def read(self, value):
@@ -211,6 +226,12 @@ class Reader:
             raise ValueError(f"the settings of {content[0]} must be among {sorted(names)}, got {shown(settings)}")
         with refusing(f"{content[0]} must have all settings without a default", errors=(TypeError,)):
             return cls(**settings)
+
+    def _slice(self, content):
+        ends = self._all(content)
+        if len(ends) != 3 or not all(end is None or type(end) in (int, str) for end in ends):
+            raise ValueError(f"'slice' in the settings must be 3 integers, strings or None, got {shown(ends)}")
+        return slice(*ends)
 
     def _random_state(self, content):
         state = self._all(content)

@@ -13,6 +13,7 @@ from fastnn.estimators.sequential_classifier import SequentialClassifier
 from fastnn.estimators.sequential_regressor import SequentialRegressor
 from fastnn.persistence.checks import listed, shown
 from fastnn.persistence.json_values import Reader, Writer
+from fastnn.persistence.modulars import check_modules_can_be_saved, make_modular, modular_parts
 from fastnn.persistence.networks import make_mlp, mlp_parts
 from fastnn.persistence.perceptrons import make_perceptron, perceptron_parts
 from fastnn.persistence.safetensors_file import contents, parsed, read_arrays, read_header
@@ -25,7 +26,10 @@ MOST_SAID = 500  # characters of an error message: it may quote the file, at any
 
 def _models():
     """Each class of models by its name, and the functions that turn a fitted model into parts and back."""
-    from fastnn.estimators.perceptron import Perceptron  # not before it is needed: see fastnn's __getattr__
+    # Not before they are needed: see fastnn's __getattr__.
+    from fastnn.estimators.modular_classifier import ModularClassifier
+    from fastnn.estimators.modular_regressor import ModularRegressor
+    from fastnn.estimators.perceptron import Perceptron
 
     return {
         "MLPClassifier": (MLPClassifier, mlp_parts, make_mlp),
@@ -33,7 +37,14 @@ def _models():
         "SequentialClassifier": (SequentialClassifier, sequential_parts, make_sequential),
         "SequentialRegressor": (SequentialRegressor, sequential_parts, make_sequential),
         "Perceptron": (Perceptron, perceptron_parts, make_perceptron),
+        "ModularClassifier": (ModularClassifier, modular_parts, make_modular),
+        "ModularRegressor": (ModularRegressor, modular_parts, make_modular),
     }
+
+
+def _parts_of_others():
+    """The classes of models that others may have as parts: all that have no such parts themselves."""
+    return [cls for name, (cls, _, _) in _models().items() if not name.startswith("Modular")]
 
 
 def save(model, path):
@@ -44,7 +55,9 @@ def save(model, path):
 
     Parameters
     ----------
-    model : MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor or Perceptron
+    model : MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor, Perceptron, ModularClassifier or \
+ModularRegressor
+        The estimators of a modular network must be of the others of these classes.
     path : str, bytes or os.PathLike
 
     Raises
@@ -97,7 +110,8 @@ def load(path):
 
     Returns
     -------
-    MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor or Perceptron
+    MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor, Perceptron, ModularClassifier or \
+ModularRegressor
         The model has the same predictions as the saved one, bit by bit, and its training resumes in the same way.
 
     Raises
@@ -122,14 +136,27 @@ def _taken_apart(model):
     name = type(model).__name__
     if name not in _models() or type(model) is not _models()[name][0]:
         raise TypeError(f"model must be one of {', '.join(_models())}, got {type(model)}")
-    writer = Writer()
-    parameters = model.get_params(deep=False)
-    settings = {
-        "class": name,
-        "parameters": {key: writer.write(value, f"parameters.{key}") for key, value in parameters.items()},
-        "fitted": writer.write(_models()[name][1](model), "fitted") if hasattr(model, "n_iter_") else None,
-    }
+    if name.startswith("Modular"):
+        check_modules_can_be_saved(model, _parts_of_others())
+    writer = Writer(_part_taken_apart)
+    settings = _written(model, writer, "")
     return writer.arrays, {"format": FORMAT, "version": VERSION, "model": json.dumps(settings, allow_nan=False)}
+
+
+def _part_taken_apart(part, writer, prefix):
+    """A model that is a part of another one, as `_written` returns it; None for anything else."""
+    return _written(part, writer, prefix) if type(part) in _parts_of_others() else None
+
+
+def _written(model, writer, prefix):
+    """A model's class, its parameters, and its fitted parts, as JSON; its arrays' names begin with the prefix."""
+    name, parameters = type(model).__name__, model.get_params(deep=False)
+    is_fitted = hasattr(model, "n_iter_") or hasattr(model, "named_modules_")
+    return {
+        "class": name,
+        "parameters": {key: writer.write(value, f"{prefix}parameters.{key}") for key, value in parameters.items()},
+        "fitted": writer.write(_models()[name][1](model), f"{prefix}fitted") if is_fitted else None,
+    }
 
 
 def _settings(metadata):
@@ -141,12 +168,16 @@ def _settings(metadata):
         raise ValueError(f"its format must be {FORMAT!r}, got {shown(metadata['format'])}")
     if metadata["version"] not in KNOWN_VERSIONS:
         raise ValueError(f"its version must be one of {', '.join(KNOWN_VERSIONS)}, got {shown(metadata['version'])}")
-    settings = parsed(metadata["model"])
+    return _checked(parsed(metadata["model"]), _models())
+
+
+def _checked(settings, models):
+    """The settings of one of these models, with a class and parameters that there are."""
     if not isinstance(settings, dict) or settings.keys() != {"class", "parameters", "fitted"}:
         raise ValueError(f"its settings must be a dict with class, parameters and fitted, got {shown(settings)}")
     name, parameters = settings["class"], settings["parameters"]
-    if not isinstance(name, str) or name not in _models():
-        raise ValueError(f"its class must be one of {', '.join(_models())}, got {shown(name)}")
+    if not isinstance(name, str) or name not in models:
+        raise ValueError(f"its class must be one of {', '.join(models)}, got {shown(name)}")
     if not isinstance(parameters, dict):
         raise ValueError(f"the parameters must be a dict, got {shown(parameters)}")
     if unknown := sorted(parameters.keys() - set(_models()[name][0]._get_param_names())):
@@ -156,15 +187,25 @@ def _settings(metadata):
 
 def _put_together(arrays, settings):
     """A model, from a file's arrays and settings."""
+    reader = Reader(arrays, _part_put_together)
+    model = _read(settings, reader)
+    if reader.unused:
+        raise ValueError(f"its arrays must be those of the model, got {listed(sorted(reader.unused))} besides")
+    return model
+
+
+def _part_put_together(settings, reader):
+    """A model that is a part of another one."""
+    return _read(_checked(settings, [cls.__name__ for cls in _parts_of_others()]), reader)
+
+
+def _read(settings, reader):
+    """The model that `_written` has written."""
     cls, _, make = _models()[settings["class"]]
-    model = cls()
-    reader = Reader(arrays)
-    model.set_params(**{key: reader.read(value) for key, value in settings["parameters"].items()})
+    model = cls(**{key: reader.read(value) for key, value in settings["parameters"].items()})
     model._validate_params()
     if settings["fitted"] is not None:
         make(model, reader.read(settings["fitted"]))
-    if reader.unused:
-        raise ValueError(f"its arrays must be those of the model, got {listed(sorted(reader.unused))} besides")
     return model
 
 

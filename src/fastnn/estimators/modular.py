@@ -1,0 +1,343 @@
+"""Modular networks: modules that know nothing of each other, and one answer from their outputs."""
+
+from dataclasses import replace
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import MetaEstimatorMixin
+from sklearn.utils import Bunch, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from fastnn._sklearn import (
+    HasMethods,
+    _BaseComposition,
+    _fit_context,
+    _raise_for_params,
+    _routing_enabled,
+    nested_parameters,
+    set_nested_parameters,
+    visual_block,
+)
+from fastnn.data.quoted import quoted
+from fastnn.estimators.combining import columns_of, n_columns
+from fastnn.estimators.constraints import Interval, StrOptions
+from fastnn.estimators.docstrings import documented
+from fastnn.estimators.modular_outputs import ModularOutputs
+from fastnn.estimators.module_fits import fit_combiner, fit_modules, folds_of
+from fastnn.estimators.module_parameters import (
+    check_combination,
+    check_modules,
+    checked_weights,
+    read_modules,
+    takes_sample_weight,
+    well_formed,
+)
+from fastnn.runtime.warnings import warn_user
+from fastnn.training.transaction import SnapshotMixin, all_or_nothing
+
+
+class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseComposition):
+    """What modular classifiers and regressors share."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        "modules": [list, tuple],
+        "targets": [None, dict],
+        "combine": [HasMethods(["fit", "predict"])],
+        "weights": [None, "array-like"],
+        "cv": ["cv_object"],
+        "passthrough": ["boolean"],
+        "on_error": [StrOptions(["raise", "skip"])],
+        "n_threads": [None, Interval(Integral, 1, None, closed="left")],
+    }
+    _y_checks: ClassVar[dict] = {}
+
+    def __init__(
+        self,
+        modules,
+        *,
+        targets=None,
+        combine="mean",
+        weights=None,
+        cv=5,
+        passthrough=False,
+        on_error="raise",
+        n_threads=None,
+    ):
+        self.modules = modules
+        self.targets = targets
+        self.combine = combine
+        self.weights = weights
+        self.cv = cv
+        self.passthrough = passthrough
+        self.on_error = on_error
+        self.n_threads = n_threads
+
+    # -- modules as parameters ----------------------------------------------------------------------------------------
+
+    @property
+    def _named(self):
+        """The modules as (name, estimator), which scikit-learn's nested parameters are of."""
+        try:
+            return [(name, estimator) for name, estimator, _ in self.modules]
+        except (TypeError, ValueError):  # fit refuses them
+            return self.modules
+
+    @_named.setter
+    def _named(self, pairs):
+        self.modules = [(*pair, columns) for pair, (_, _, columns) in zip(pairs, self.modules, strict=True)]
+
+    def get_params(self, deep=True):
+        """The parameters by their names.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to add each module's estimator, by the module's name, and each of its parameters, as
+            ``left__alpha``.
+
+        Returns
+        -------
+        dict
+        """
+        return nested_parameters(self, "_named", deep)
+
+    def set_params(self, **parameters):
+        """Set parameters.
+
+        First `modules` is set, then whole estimators by ``left=MLPClassifier()``, where ``left="drop"`` leaves the
+        module out, then parameters of estimators by ``left__alpha=0.1``.
+
+        Parameters
+        ----------
+        **parameters
+            The new values by their names.
+
+        Returns
+        -------
+        self : BaseModular
+            The estimator itself.
+        """
+        if "modules" in parameters:
+            self.modules = parameters.pop("modules")
+        set_nested_parameters(self, "_named", parameters)
+        return self
+
+    # -- training -----------------------------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    @documented
+    def fit(self, X, y, **fit_params):
+        """Fit each module to its columns and its target, side by side, and then what combines them.
+
+        Parameters
+        ----------
+        <X of modules>
+        <y of modules>
+        <fit_params of modules>
+
+        Returns
+        -------
+        self : BaseModular
+            The estimator itself, fitted.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters that do not fit each other, X or y: before anything is trained.
+        Exception
+            What the fit of a module raises, with a note that names the module. The estimator is then as it was before.
+
+        Warns
+        -----
+        UserWarning
+            With ``on_error="skip"``, for each module whose fit fails.
+        """
+        with all_or_nothing(self) as (draft, _):
+            errors = draft._fit(X, y, fit_params)
+        for name, error in errors.items():  # last: where a filter makes one an error, the estimator is fitted
+            warn_user(f"The module {quoted(name)} failed to fit and is left out: {type(error).__name__}: {error}")
+        return self
+
+    def _fit(self, X, y, fit_params):
+        """Fit a draft. Returns the errors of modules that are left out, by the modules' names."""
+        check_modules(self)
+        self._reads_X = self.passthrough
+        y, y_names = self._read_y(y, reset=True)
+        X = self._read_X(X, reset=True)
+        check_consistent_length(X, y)
+        modules, targets = read_modules(self, X, y, y_names)
+        check_combination(self, modules, y)
+        weights = checked_weights(self)
+        self._set_classes(modules, y)
+        parameters = self._routed(X, fit_params, modules, self.combine)
+        folds = [] if isinstance(self.combine, str) else folds_of(self, X, y)
+        fitted, outputs, errors = fit_modules(modules, X, targets, parameters, folds, self.n_threads)
+        kept = [name for name in fitted if weights is None or weights[name]]
+        if errors and (self.on_error == "raise" or not kept):  # nothing would be left to answer
+            error = _named_error(errors)
+            raise error
+        self._set_modules(list(fitted.values()))
+        self._weights = None if weights is None else [weights[name] for name in fitted]
+        self._combination = self.combine
+        for name in ("combiner_", "combined_scores_"):  # of an earlier fit
+            vars(self).pop(name, None)
+        if folds:
+            self._fit_combiner(X, y, outputs, parameters, folds)
+        else:
+            self._n_columns = [
+                n_columns(module, target)
+                for module, target in zip(modules, targets, strict=True)
+                if module.name in fitted
+            ]
+        return errors
+
+    @documented
+    def refit(self, name, X, y, *, refit_combiner=False, **fit_params):
+        """Fit one module anew, and leave the others as they are, with the same bits.
+
+        Parameters
+        ----------
+        name : str
+            The module's name in `named_modules_`. Its estimator is that of `modules`, whose parameters may have been
+            set since.
+        <X of modules>
+        <y of modules>
+        refit_combiner : bool, default=False
+            Whether to fit the model that combines the outputs anew, too, to the outputs of all modules for these
+            samples, cross-validated as in `fit`. False: it stays as it is.
+        <fit_params of modules>
+
+        Returns
+        -------
+        self : BaseModular
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For samples that do not fit those of `fit`, and classes that `fit` has not met.
+        Exception
+            What the fit of the module raises. The estimator is then as it was before.
+        """
+        check_is_fitted(self)
+        with all_or_nothing(self) as (draft, _):
+            draft._refit(name, X, y, refit_combiner, fit_params)
+        return self
+
+    def _refit(self, name, X, y, refit_combiner, fit_params):
+        check_modules(self)
+        chosen = [module for module in self._modules if module.name == name]
+        if not chosen:
+            raise ValueError(f"name must be one of {', '.join(self.named_modules_)}, got {quoted(name)}")
+        combine = next((each for each in (self._combination, self.combine) if isinstance(each, str)), self.combine)
+        if refit_combiner and isinstance(combine, str):
+            raise ValueError(f"refit_combiner must be False with combine={combine!r}, got {refit_combiner}")
+        X, y = self._read_X(X, reset=False), self._read_y(y, reset=False)[0]
+        check_consistent_length(X, y)
+        modules = self._with_current_estimators(self._modules if refit_combiner else chosen)
+        targets = [module.target(y) for module in modules]
+        for module, target in zip(modules, targets, strict=True):
+            module.check_classes(target)
+        parameters = self._routed(X, fit_params, modules, combine if refit_combiner else None)
+        folds = folds_of(self, X, y) if refit_combiner else []
+        fitted, outputs, errors = fit_modules(modules, X, targets, parameters, folds, self.n_threads, only=name)
+        if errors:
+            error = _named_error(errors)
+            raise error
+        self._set_modules([fitted.get(module.name, module) for module in self._modules])
+        if refit_combiner:
+            self._fit_combiner(X, y, outputs, parameters, folds)
+
+    def _with_current_estimators(self, modules):
+        """Fitted modules with the estimators that `modules` has for them by now."""
+        estimators = {name: estimator for name, estimator in self._named if not isinstance(estimator, str)}
+        if lacking := [module.name for module in modules if module.name not in estimators]:
+            raise ValueError(f"modules must have an estimator {quoted(lacking[0])} to fit, got {quoted(self.modules)}")
+        return [replace(module, estimator=estimators[module.name]) for module in modules]
+
+    def _set_modules(self, modules):
+        self._modules = modules
+        self.named_modules_ = Bunch(**{module.name: module.estimator for module in modules})
+
+    def _fit_combiner(self, X, y, outputs, parameters, folds):
+        columns = [columns_of(outputs[module.name], module, for_model=True) for module in self._modules]
+        self._n_columns = [each.shape[1] for each in columns]
+        columns = self._joined(columns, X)
+        self._combination, self.combined_scores_ = fit_combiner(
+            self.combine, columns, y, parameters["combine"], folds, self.n_threads
+        )
+        self.combiner_ = self._combination
+
+    def _set_classes(self, modules, y):
+        """Set the classes, where y has any."""
+
+    def _routed(self, X, fit_params, modules, combine):
+        """What the fits of modules, and of `combine` unless that is a string or None, are given besides, by names."""
+        _raise_for_params(fit_params, self, "fit", allow=["sample_weight"])
+        estimators = {module.name: module.estimator for module in modules}
+        if not isinstance(combine, (str, type(None))):
+            estimators["combine"] = combine
+        if _routing_enabled():
+            routed = process_routing(self, "fit", **fit_params)
+            return {name: routed[name].fit for name in estimators}
+        sample_weight = fit_params.get("sample_weight")
+        if sample_weight is None:
+            return {name: {} for name in estimators}
+        check_consistent_length(X, sample_weight)
+        for name, estimator in estimators.items():
+            if not takes_sample_weight(estimator):
+                raise TypeError(
+                    f"sample_weight must be None, since the fit of {quoted(name)} does not take it, got weights: "
+                    f"{quoted(estimator)}"
+                )
+        return {name: {"sample_weight": np.asarray(sample_weight)} for name in estimators}
+
+    def get_metadata_routing(self):
+        """Which metadata `fit` passes on to which estimator, as scikit-learn's users' guide describes it.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        of_fit = MethodMapping().add(caller="fit", callee="fit")
+        estimators = {name: estimator for name, estimator, _ in well_formed(self.modules)}
+        if not isinstance(self.combine, str):
+            estimators["combine"] = self.combine
+        return router.add(method_mapping=of_fit, **estimators)
+
+    # -- what scikit-learn asks ---------------------------------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_modules")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        tags.target_tags.required = True
+        of_modules = [get_tags(estimator).input_tags for _, estimator, _ in well_formed(self.modules)]
+        for name in ("sparse", "allow_nan"):
+            setattr(tags.input_tags, name, all(getattr(each, name) for each in of_modules))
+        return tags
+
+    def _sk_visual_block_(self):
+        modules = well_formed(self.modules)
+        modules = visual_block(
+            "parallel",
+            [estimator for _, estimator, _ in modules],
+            names=[name for name, _, _ in modules],
+            name_details=[quoted(columns) for _, _, columns in modules],
+        )
+        if isinstance(self.combine, str):
+            return modules
+        combine = visual_block("parallel", [self.combine], names=["combine"], dash_wrapped=False)
+        return visual_block("serial", (modules, combine), dash_wrapped=False)
+
+
+def _named_error(errors):
+    """The first error, with a note that names its module."""
+    name, error = next(iter(errors.items()))
+    error.add_note(f"It is the fit of the module {quoted(name)} that failed.")
+    return error

@@ -1,0 +1,189 @@
+"""The classifier that independent modules make together."""
+
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from fastnn.estimators.classifier import BaseClassifier
+from fastnn.estimators.combining import mean, product, votes
+from fastnn.estimators.constraints import StrOptions
+from fastnn.estimators.docstrings import documented
+from fastnn.estimators.modular import BaseModular
+from fastnn.estimators.module import classes_of
+from fastnn.estimators.module_parameters import check_functions_of_classes
+from fastnn.estimators.suggestions import with_advice
+from fastnn.training.transaction import snapshot
+
+
+def _offers(method):
+    """A check of whether what combines the outputs has a method: as fitted, or as the parameter `combine` says."""
+
+    def check(self):
+        combination = getattr(self, "_combination", self.combine)
+        if isinstance(combination, str):
+            return method == "predict_proba" and combination != "vote"
+        return hasattr(combination, method)
+
+    return check
+
+
+@with_advice
+@documented
+class ModularClassifier(ClassifierMixin, BaseModular):
+    """Classifier of independent modules, trained side by side, whose outputs are combined.
+
+    <modular networks>
+
+    Parameters
+    ----------
+    <modules>
+    combine : {"mean", "product", "vote"} or classifier, default="mean"
+        How the answer follows from the modules' outputs. "mean": from the mean of their probabilities. "product": from
+        the product of these, which takes them to be independent. "vote": the class that most modules predict, and
+        among equals the first one. A classifier is trained on the modules' outputs for samples that their fits held
+        out, as in scikit-learn's `StackingClassifier`: probabilities, or what `decision_function` or `predict` returns.
+        If every target in `targets` is a function of the class, `combine` must be "product" or a classifier: class c
+        then scores the product over modules of the probabilities of their functions of c. For y of several columns it
+        must be a classifier.
+    <parameters of modular networks>
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,), or a list of such
+        The labels, sorted; for y of several columns, those of each.
+    <attributes of modular networks>
+
+    See Also
+    --------
+    sklearn.ensemble.VotingClassifier : Modules that all read all of X.
+    sklearn.ensemble.StackingClassifier : The same, with a classifier trained on their outputs.
+
+    Examples
+    --------
+    Each module reads one half of an image:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from fastnn import MLPClassifier, ModularClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+    >>> half = MLPClassifier((32,), learning_rate_init=0.01, early_stopping=True, random_state=0)
+    >>> modules = [("upper", half, slice(0, 32)), ("lower", half, slice(32, 64))]
+    >>> model = ModularClassifier(modules, combine="product").fit(X_train, y_train)
+    >>> model.score(X_test, y_test) > 0.9
+    True
+    >>> list(model.score_modules(X_test, y_test))
+    ['upper', 'lower']
+
+    Each learns something else, and together they tell the digit:
+
+    >>> modules = [("fives", half, slice(None)), ("rest", half, slice(None))]
+    >>> targets = {"fives": lambda y: y // 5, "rest": lambda y: y % 5}
+    >>> model = ModularClassifier(modules, targets=targets, combine="product").fit(X_train, y_train)
+    >>> model.score(X_test, y_test) > 0.85
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseModular._parameter_constraints,
+        "combine": [StrOptions(["mean", "product", "vote"]), *BaseModular._parameter_constraints["combine"]],
+    }
+
+    def _set_classes(self, modules, y):
+        check_classification_targets(y)
+        self.classes_ = classes_of(y)
+        if isinstance(self.combine, str) and any(module.task is not None for module in modules):
+            check_functions_of_classes(modules, y, self.classes_)
+
+    @documented
+    def predict(self, X):
+        """The class of each sample.
+
+        Parameters
+        ----------
+        <X of modules>
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_columns)
+            The labels.
+        """
+        check_is_fitted(self)
+        fitted = snapshot(self)
+        if isinstance(fitted._combination, str):
+            return fitted.classes_[fitted._scores(X).argmax(axis=1)]
+        return fitted._combination.predict(fitted._columns(X))
+
+    @available_if(_offers("predict_proba"))
+    @documented
+    def predict_proba(self, X):
+        """The probability of each class, in the order of `classes_`.
+
+        It is not there with ``combine="vote"``, nor with a classifier that has no `predict_proba`.
+
+        Parameters
+        ----------
+        <X of modules>
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            For y of several columns, what the classifier `combine` makes of them.
+        """
+        check_is_fitted(self)
+        fitted = snapshot(self)
+        if isinstance(fitted._combination, str):
+            return fitted._scores(X)
+        return fitted._combination.predict_proba(fitted._columns(X))
+
+    @available_if(_offers("decision_function"))
+    @documented
+    def decision_function(self, X):
+        """The decision function of the classifier `combine`, if it has one.
+
+        Parameters
+        ----------
+        <X of modules>
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            What the classifier makes of the modules' outputs.
+        """
+        check_is_fitted(self)
+        fitted = snapshot(self)
+        return fitted._combination.decision_function(fitted._columns(X))
+
+    def _scores(self, X):
+        """What each class scores by the mean, the product or the votes of the modules' outputs."""
+        outputs = self._outputs(self._read_X(X, reset=False))
+        if self._combination == "vote":
+            return votes(outputs, self._weights, self.classes_)
+        if self._combination == "mean":
+            return mean(outputs, self._weights)
+        own = [np.searchsorted(module.classes, module.target(self.classes_)) for module in self._modules]
+        return product([each[:, places] for each, places in zip(outputs, own, strict=True)], self._weights)
+
+    @documented
+    def score(self, X, y, sample_weight=None):
+        """The accuracy: the part of the samples whose every label is predicted correctly.
+
+        Parameters
+        ----------
+        <X of modules>
+        <y of modules>
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for. None is 1 for each.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        check_is_fitted(self)
+        score = BaseClassifier._score_of_columns if isinstance(self.classes_, list) else ClassifierMixin.score
+        return score(self, X, y, sample_weight)
