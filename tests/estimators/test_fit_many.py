@@ -40,7 +40,7 @@ KINDS = {
     "perceptron": lambda: Perceptron(max_iter=5, random_state=6),
     "perceptron, all threads": lambda: Perceptron(max_iter=5, random_state=6, n_jobs=-1),
     "layers": lambda: SequentialClassifier(
-        [Conv1D(8, 3), BatchNormalization(), Flatten(), Dropout(0.2), Dense(20)], max_iter=2, random_state=7
+        [Conv1D(16, 3), BatchNormalization(), Flatten(), Dropout(0.2), Dense(20)], max_iter=2, random_state=7
     ),
     "sequences": lambda: SequentialClassifier([GRU(12)], input_shape=(None, 1), max_iter=2, random_state=8),
     "pipeline": lambda: make_pipeline(StandardScaler(), MLPClassifier((50,), max_iter=3, random_state=9)),
