@@ -13,11 +13,12 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits
 from sklearn.ensemble import VotingClassifier
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from fastnn import MLPClassifier, fit_many
+from fastnn import MLPClassifier, ModularClassifier, fit_many
 
 ENDLESS = {"tol": 0, "n_iter_no_change": 10**6}
 GRID = {"alpha": [1e-5, 1e-4, 1e-3, 1e-2], "learning_rate_init": [1e-3, 1e-2]}
@@ -28,8 +29,8 @@ def module(seed=0, estimator=MLPClassifier, **parameters):
     return estimator((64, 32), max_iter=10, random_state=seed, **ENDLESS, **parameters)
 
 
-def small(estimator=MLPClassifier, **parameters):
-    return estimator((100,), max_iter=50, random_state=0, **ENDLESS, **parameters)
+def small(estimator=MLPClassifier, max_iter=50, **parameters):
+    return estimator((100,), max_iter=max_iter, random_state=0, **ENDLESS, **parameters)
 
 
 def columns():
@@ -82,15 +83,20 @@ def search(estimator):
     return GridSearchCV(clone(estimator), GRID, cv=3, refit=False)
 
 
-def searches(rounds):
-    """A search over 24 small fits: in turn on one thread, beside joblib's threads."""
+def searches(rounds, max_iter=50):
+    """A search over 24 fits of some 30 ms, which joblib groups: in turn on one thread, beside joblib's threads."""
     X, y = digits()
 
     def on_threads():
         with joblib.parallel_config("threading", n_jobs=2):
-            search(small()).fit(X, y)
+            search(small(max_iter=max_iter)).fit(X, y)
 
-    return in_turn(lambda: search(small(n_threads=1)).fit(X, y), on_threads, rounds=rounds)
+    return in_turn(lambda: search(small(max_iter=max_iter, n_threads=1)).fit(X, y), on_threads, rounds=rounds)
+
+
+def longer_searches(rounds):
+    """The same with fits of 0.2 s, which it does not group."""
+    return searches(min(rounds, 2), max_iter=400)
 
 
 def sklearns_search(rounds):
@@ -102,6 +108,30 @@ def sklearns_search(rounds):
             search(small()).fit(X, y)
 
     return in_turn(lambda: search(small(SklearnMLPClassifier)).fit(X, y), on_threads, rounds=min(rounds, 2))
+
+
+def estimator_itself(rounds):
+    """fit_many of eight modules, beside ModularClassifier, which fits the same and combines them by their mean."""
+    parts, y, X = columns()
+    modules = [(f"module {i}", module(i), slice(10 * i, 10 * i + 10)) for i in range(8)]
+    return in_turn(
+        lambda: fit_many([*map(module, range(8))], parts, [y] * 8, each=True),
+        lambda: ModularClassifier(modules).fit(X, y),
+        rounds=rounds,
+    )
+
+
+def combiner_itself(rounds):
+    """fit_many of the cv + 1 fits of each, beside ModularClassifier with GaussianNB as its combiner."""
+    parts, y, X = columns()
+    modules = [(f"module {i}", module(i), slice(10 * i, 10 * i + 10)) for i in range(8)]
+    rows = [slice(None), *(train for train, _ in StratifiedKFold(5).split(X, y))]
+    fits = [(module(i), part[chosen], y[chosen]) for chosen in rows for i, part in enumerate(parts)]
+    return in_turn(
+        lambda: fit_many(*map(list, zip(*fits, strict=True)), each=True),
+        lambda: ModularClassifier(modules, combine=GaussianNB()).fit(X, y),
+        rounds=rounds,
+    )
 
 
 def large_searches(rounds):
@@ -121,7 +151,17 @@ def large_searches(rounds):
 
 def main(rounds=5):
     warnings.simplefilter("ignore")
-    for work in (modules, voting, many, searches, sklearns_search, large_searches):
+    for work in (
+        modules,
+        voting,
+        many,
+        searches,
+        longer_searches,
+        sklearns_search,
+        large_searches,
+        estimator_itself,
+        combiner_itself,
+    ):
         one, other = work(int(rounds))
         print(f"{one:8.3f} s {other:8.3f} s {one / other:7.2f} x   {work.__doc__}", flush=True)
 
