@@ -145,7 +145,7 @@ def test_an_error_names_the_estimator_and_leaves_the_others_fitted(n_threads, al
 
 @every_number
 def test_what_ends_a_program_ends_it(n_threads):
-    models = [MLPClassifier((3,), max_iter=1), Failing(SystemExit(3))]
+    models = [MLPClassifier((3,), max_iter=1), MLPClassifier(alpha=-1), Failing(SystemExit(3))]
     with pytest.raises(SystemExit):
         fit_many(models, X, y, n_threads=n_threads)
     assert hasattr(models[0], "n_iter_")

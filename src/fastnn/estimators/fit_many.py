@@ -82,7 +82,8 @@ def fit_many(estimators, X, y, *, each=False, sample_weight=None, n_threads=None
         verbose=verbose,
     )
     errors = sorted(
-        ((i, error) for parts, _ in outcomes for i, error in parts if error is not None), key=lambda one: one[0]
+        ((i, error) for parts, _ in outcomes for i, error in parts if error is not None),
+        key=lambda one: (isinstance(one[1], Exception), one[0]),  # first what ends a program, such as SystemExit
     )
     del outcomes
     try:

@@ -155,13 +155,13 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
             With ``on_error="skip"``, for each module whose fit fails.
         """
         with all_or_nothing(self) as (draft, _):
-            errors = draft._fit(X, y, fit_params)
-        for name, error in errors.items():  # last: where a filter makes one an error, the estimator is fitted
-            warn_user(f"The module {quoted(name)} failed to fit and is left out: {type(error).__name__}: {error}")
+            skipped = draft._fit(X, y, fit_params)
+        for name, error in skipped.items():  # last: where a filter makes one an error, the estimator is fitted
+            warn_user(f"The module {quoted(name)} failed to fit and is left out: {error}")
         return self
 
     def _fit(self, X, y, fit_params):
-        """Fit a draft. Returns the errors of modules that are left out, by the modules' names."""
+        """Fit a draft. Returns texts of the errors of modules that are left out, by the modules' names."""
         check_modules(self)
         self._reads_X = self.passthrough
         y, y_names = self._read_y(y, reset=True)
@@ -175,9 +175,11 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
         folds = [] if isinstance(self.combine, str) else folds_of(self, X, y)
         fitted, outputs, errors = fit_modules(modules, X, targets, parameters, folds, self.n_threads)
         kept = [name for name in fitted if weights is None or weights[name]]
-        if errors and (self.on_error == "raise" or not kept):  # nothing would be left to answer
-            error = _named_error(errors)
-            raise error
+        ends_program = any(not isinstance(error, Exception) for error in errors.values())
+        if errors and (self.on_error == "raise" or ends_program or not kept):  # nothing would be left to answer
+            _raise_first(errors)
+        skipped = {name: f"{type(error).__name__}: {error}" for name, error in errors.items()}
+        errors.clear()  # their tracebacks have this frame: a cycle would keep X until Python looks for cycles
         self._set_modules(list(fitted.values()))
         self._weights = None if weights is None else [weights[name] for name in fitted]
         self._combination = self.combine
@@ -191,7 +193,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
                 for module, target in zip(modules, targets, strict=True)
                 if module.name in fitted
             ]
-        return errors
+        return skipped
 
     @documented
     def refit(self, name, X, y, *, refit_combiner=False, **fit_params):
@@ -244,8 +246,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
         folds = folds_of(self, X, y) if refit_combiner else []
         fitted, outputs, errors = fit_modules(modules, X, targets, parameters, folds, self.n_threads, only=name)
         if errors:
-            error = _named_error(errors)
-            raise error
+            _raise_first(errors)
         self._set_modules([fitted.get(module.name, module) for module in self._modules])
         if refit_combiner:
             self._fit_combiner(X, y, outputs, parameters, folds)
@@ -336,8 +337,12 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
         return visual_block("serial", (modules, combine), dash_wrapped=False)
 
 
-def _named_error(errors):
-    """The first error, with a note that names its module."""
-    name, error = next(iter(errors.items()))
+def _raise_first(errors):
+    """Raise the first of the errors, with a note that names its module; rather one that ends the program."""
+    name, error = min(errors.items(), key=lambda one: isinstance(one[1], Exception))
+    errors.clear()  # an error's traceback has the frames that have the errors: a cycle would keep X
     error.add_note(f"It is the fit of the module {quoted(name)} that failed.")
-    return error
+    try:
+        raise error
+    finally:
+        del error

@@ -81,6 +81,7 @@ def fit_modules(modules, X, targets, parameters, folds, n_threads, only=None):
             fitted[name] = result
         else:
             parts.setdefault(name, []).append(result)
+    outcomes = error = None  # a traceback has this frame: a cycle would keep X; callers clear `errors`
     for name in errors:
         fitted.pop(name, None)
         parts.pop(name, None)
@@ -126,9 +127,12 @@ def fit_combiner(combine, columns, y, parameters, folds, n_threads):
 
     jobs = [fit, *(partial(held_out_score, *fold) for fold in folds)]
     outcomes = run_side_by_side(jobs, n_threads=n_threads, names=["combine"] * len(jobs))
-    for _, error in outcomes:
-        if error is not None:
-            error.add_note("It is the fit of `combine` that failed.")
-            raise error
-    (fitted, _), *scores = outcomes
-    return fitted, np.array([each for each, _ in scores])
+    try:
+        for _, error in outcomes:
+            if error is not None:
+                error.add_note("It is the fit of `combine` that failed.")
+                raise error
+        (fitted, _), *scores = outcomes
+        return fitted, np.array([each for each, _ in scores])
+    finally:
+        outcomes = error = None  # a traceback has this frame: a cycle would keep X
