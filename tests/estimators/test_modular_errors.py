@@ -1,6 +1,7 @@
 """Modular networks whose modules, functions or parameters are at fault: what is said, when, and what is kept."""
 
 import gc
+import warnings
 import weakref
 from contextlib import nullcontext, suppress
 from copy import copy
@@ -19,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from fastnn import ModularClassifier, ModularRegressor
+from fastnn import MLPClassifier, ModularClassifier, ModularRegressor
 
 ALL = slice(None)
 X, Y = load_digits(return_X_y=True)
@@ -213,7 +214,7 @@ def test_a_module_that_learns_other_classes():
             return super().fit(X, y + 1)
 
     for combine in "mean", "vote", LogisticRegression():
-        with pytest.raises(ValueError, match=r"module 'two' must have a column for each of its classes.* got those"):
+        with pytest.raises(ValueError, match=r"classes_ of the module 'two' must be classes of its target .* got \[ 1"):
             modular(Shifted(), combine=combine).fit(X, Y)
 
 
@@ -221,7 +222,7 @@ def test_a_decision_function_of_fewer_classes_is_refused():
     """StackingClassifier fills the column with the smallest number there is."""
     folds = [(np.flatnonzero(k != Y % 4), np.flatnonzero(k == Y % 4)) for k in range(4)]
     model = modular(LinearSVC(), combine=LogisticRegression(), cv=folds)
-    with pytest.raises(ValueError, match="decision_function of the module 'two' must have a column for each"):
+    with pytest.raises(ValueError, match=r"classes_ of the module 'two' must be all classes .* got \[1 2 3\]"):
         model.fit(X, Y % 4)
 
 
@@ -258,3 +259,14 @@ def test_refit_on_other_classes_in_one_of_several_columns():
     with pytest.raises(ValueError, match="y must have the classes of `fit` with refit_combiner=True"):
         model.refit("one", X, np.minimum(y, 1), refit_combiner=True)
     assert model.refit("one", X, np.minimum(y, 1)).predict(X).shape == (300, 2)
+
+
+def test_two_labels_of_their_own_are_both_read():
+    """StackingClassifier drops the first label's probability where those of both come in one array."""
+    y = np.stack([Y > 4, Y % 2], axis=1).astype(int)
+    network = MLPClassifier((8,), max_iter=20, learning_rate_init=0.01, random_state=0, tol=0)
+    combine = KNeighborsClassifier()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = ModularClassifier([("one", network, ALL)], combine=combine, cv=3).fit(X, y)
+    np.testing.assert_array_equal(model.transform(X), model.named_modules_.one.predict_proba(X))

@@ -118,11 +118,12 @@ class Module:
         own = getattr(estimator, "classes_", None)
         if own is not None and isinstance(own, list) == isinstance(self.classes, list):
             pairs = zip(own, self.classes, strict=True) if isinstance(own, list) else [(own, self.classes)]
+            needs_all = self.method == "decision_function"  # which has no number for a class that the fit has not met
             for mine, known in pairs:
-                if not np.isin(mine, known).all() or (self.method == "decision_function" and len(mine) < len(known)):
+                if not np.isin(mine, known).all() or (needs_all and len(mine) < len(known)):
                     raise ValueError(
-                        f"{self.method} of the module {quoted(self.name)} must have a column for each of its classes, "
-                        f"which are {quoted(known, str)}, got those for {quoted(mine, str)}"
+                        f"classes_ of the module {quoted(self.name)} must be {'all ' * needs_all}classes of its target "
+                        f"for {self.method}, {quoted(known, str)}, got {quoted(mine, str)}"
                     )
         return replace(self, estimator=estimator)
 
