@@ -16,6 +16,7 @@ from processes import run_python
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -119,6 +120,31 @@ def test_a_generator_that_several_share_is_drawn_from_in_their_order(n_threads):
         np.testing.assert_array_equal(model.predict_proba(X), right)
 
 
+@every_number
+def test_an_estimator_that_is_a_step_of_others_is_fitted_in_turn(n_threads):
+    def models():
+        network = MLPClassifier((9,), max_iter=3, random_state=0)
+        return [network, make_pipeline(StandardScaler(), network), make_pipeline(make_pipeline(network))]
+
+    models, expected = models(), models()
+    for model in expected:
+        model.fit(X, y)
+    fit_many(models, X, y, n_threads=n_threads)
+    np.testing.assert_array_equal(models[0].predict_proba(X), expected[0].predict_proba(X))
+
+
+def test_what_is_wrong_with_weights_is_said_before_anything_is_fitted():
+    models = [MLPClassifier((3,), max_iter=1), KNeighborsClassifier()]
+    for one, each in (weights, False), ([weights, weights], True):
+        data = ([X] * 2, [y] * 2) if each else (X, y)
+        with pytest.raises(
+            TypeError, match=r"sample_weight must be None, since the fit of estimators\[1\] does not take"
+        ):
+            fit_many(models, *data, sample_weight=one, each=each)
+    assert not hasattr(models[0], "n_iter_")
+    fit_many(models, [X] * 2, [y] * 2, sample_weight=[weights, None], each=True)
+
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 
 
@@ -145,7 +171,7 @@ def test_an_error_names_the_estimator_and_leaves_the_others_fitted(n_threads, al
 
 @every_number
 def test_what_ends_a_program_ends_it(n_threads):
-    models = [MLPClassifier((3,), max_iter=1), Failing(SystemExit(3))]
+    models = [MLPClassifier((3,), max_iter=1), MLPClassifier(alpha=-1), Failing(SystemExit(3))]
     with pytest.raises(SystemExit):
         fit_many(models, X, y, n_threads=n_threads)
     assert hasattr(models[0], "n_iter_")

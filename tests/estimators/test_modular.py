@@ -297,7 +297,7 @@ def test_a_fold_may_lack_a_class(digits):
     assert model.transform(X).shape == (90, 3)
     assert_array_equal(np.diag(model.combiner_.theta_), 0)  # no fold met the class that it held out
     model.set_params(modules=modules)
-    with pytest.raises(ValueError, match="decision_function of the module 'decision' must have a column for each"):
+    with pytest.raises(ValueError, match="classes_ of the module 'decision' must be all classes of its target"):
         model.fit(X, y)
 
 

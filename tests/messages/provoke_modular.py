@@ -64,6 +64,7 @@ OF_TARGETS = {
     "a name that y does not have": lambda: fit(y=COUNTS, targets={"one": LONG}, combine=classifier()),
     "a function that returns fewer": lambda: fit(targets={"one": lambda y: y[1:]}, combine=classifier()),
     "a function that returns a number": lambda: fit(targets={"one": np.mean}, combine=classifier()),
+    "numbers for a classifier": lambda: fit(targets={"one": lambda y: y / 3}, combine=classifier()),
     "functions and a mean": lambda: fit(targets={"one": lambda y: y > 1}),
     "columns and a product": lambda: fit(y=COLUMNS, targets={"one": 1}, combine="product"),
     "columns and a mean": lambda: ModularRegressor(one(regressor()), targets={"one": 0}).fit(X, COLUMNS),
@@ -98,6 +99,9 @@ OF_FITTED = {
     "a module that there is not": lambda: learnt().refit(LONG, X, LABELS),
     "a module that is left out now": lambda: learnt().set_params(one="drop").refit("one", X, LABELS),
     "a combiner that there is not": lambda: learnt().refit("one", X, LABELS, refit_combiner=True),
+    "a combiner perhaps": lambda: learnt().refit("one", X, LABELS, refit_combiner=LONG),
+    "a combiner of fewer classes": lambda: model().refit("one", X, LABELS * 0, refit_combiner=True),
+    "a module of another kind now": lambda: learnt().set_params(one=regressor()).refit("one", X, LABELS),
     "a class that is new": lambda: learnt().refit("one", X, np.arange(30)),
     "another number of columns": lambda: learnt().refit("one", X, COLUMNS),
 }

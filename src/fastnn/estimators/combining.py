@@ -40,12 +40,21 @@ def columns_of(outputs, module, for_model):
     -------
     ndarray of shape (n_samples, n_columns)
     """
+    if for_model and module.method == "predict" and module.classes is not None:
+        outputs = _codes(outputs, module.classes)
     if isinstance(outputs, list):  # a target of several columns of classes
         return np.hstack([each[:, 1:] if for_model else each for each in outputs])
     if outputs.ndim == 1:
         return outputs.reshape(-1, 1)
     is_binary = module.method == "predict_proba" and not isinstance(module.classes, list) and len(module.classes) == 2
     return outputs[:, 1:] if is_binary and for_model else outputs
+
+
+def _codes(labels, classes):
+    """Labels as the numbers of their classes: a model reads no texts, and those of numbers say little."""
+    if isinstance(classes, list):
+        return np.stack([_codes(*each) for each in zip(labels.T, classes, strict=True)], axis=1)
+    return np.searchsorted(classes, labels)
 
 
 def n_columns(module, target):

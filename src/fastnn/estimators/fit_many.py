@@ -4,9 +4,11 @@ from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from fastnn.data.quoted import quoted
 from fastnn.engine.network import Network
+from fastnn.estimators.module_parameters import takes_sample_weight
 from fastnn.estimators.network import BaseNetwork
 from fastnn.training.side_by_side import run_side_by_side
 
@@ -23,8 +25,8 @@ def fit_many(estimators, X, y, *, each=False, sample_weight=None, n_threads=None
     estimators : list of estimators
         They are fitted themselves, not copies of them, so that no object may be there twice. Networks of fastnn's run
         without Python's lock. Estimators of other packages may be among them, and hold it for as long as they do.
-        Those that share a `RandomState` are fitted in turn, in their order. With ``random_state=None`` all draw from
-        NumPy's global generator, in whatever order they come to it.
+        Those that share a `RandomState`, or a step of a pipeline, are fitted in turn, in their order. With
+        ``random_state=None`` all draw from NumPy's global generator, in whatever order they come to it.
     X, y
         What `fit` takes: the same for all, or with ``each=True`` a list of one for each.
     each : bool, default=False
@@ -64,11 +66,19 @@ def fit_many(estimators, X, y, *, each=False, sample_weight=None, n_threads=None
     if n_threads is not None and (not isinstance(n_threads, Integral) or n_threads < 1):
         raise ValueError(f"n_threads must be None or an integer of at least 1, got {quoted(n_threads)}")
     n = len(estimators)
+    if not isinstance(each, (bool, np.bool_)):
+        raise TypeError(f"each must be True or False, got {quoted(each)}")
     if each:
         X, y = _one_for_each("X", X, n), _one_for_each("y", y, n)
         sample_weight = [None] * n if sample_weight is None else _one_for_each("sample_weight", sample_weight, n)
     else:
         X, y, sample_weight = [X] * n, [y] * n, [sample_weight] * n
+    for i, (estimator, weights) in enumerate(zip(estimators, sample_weight, strict=True)):
+        if weights is not None and not takes_sample_weight(estimator):
+            raise TypeError(
+                f"sample_weight must be None, since the fit of estimators[{i}] does not take it, got weights: "
+                f"{quoted(estimator)}"
+            )
     costs = [_expected_cost(*one) for one in zip(estimators, X, strict=True)]
     chains = _chains(estimators)
     outcomes = run_side_by_side(
@@ -82,7 +92,8 @@ def fit_many(estimators, X, y, *, each=False, sample_weight=None, n_threads=None
         verbose=verbose,
     )
     errors = sorted(
-        ((i, error) for parts, _ in outcomes for i, error in parts if error is not None), key=lambda one: one[0]
+        ((i, error) for parts, _ in outcomes for i, error in parts if error is not None),
+        key=lambda one: (isinstance(one[1], Exception), one[0]),  # first what ends a program, such as SystemExit
     )
     del outcomes
     try:
@@ -143,15 +154,21 @@ def _one_for_each(name, values, n_estimators):
 
 
 def _chains(estimators):
-    """Lists of the numbers of estimators that must be fitted in turn, since they draw from one generator."""
+    """Lists of the numbers of estimators that must be fitted in turn, since their fits change the same objects."""
     chains = []
     for i, estimator in enumerate(estimators):
-        parts, generators = [i], _generators(estimator)
-        for chain in [chain for chain in chains if chain[1] & generators]:
+        parts, changed = [i], _generators(estimator) | _fitted_with(estimator)
+        for chain in [chain for chain in chains if chain[1] & changed]:
             chains.remove(chain)
-            parts, generators = chain[0] + parts, chain[1] | generators
-        chains.append((sorted(parts), generators))
+            parts, changed = chain[0] + parts, chain[1] | changed
+        chains.append((sorted(parts), changed))
     return [parts for parts, _ in chains]
+
+
+def _fitted_with(estimator):
+    """The ids of an estimator and of the steps that a pipeline fits themselves, not clones of them."""
+    steps = getattr(estimator, "steps", ()) if isinstance(estimator, Pipeline) else ()
+    return {id(estimator)}.union(*(_fitted_with(step) for _, step in steps if not isinstance(step, (str, type(None)))))
 
 
 def _generators(estimator):

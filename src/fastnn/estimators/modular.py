@@ -5,7 +5,7 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import MetaEstimatorMixin
+from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -20,6 +20,7 @@ from fastnn._sklearn import (
     set_nested_parameters,
     visual_block,
 )
+from fastnn.data.inputs import checked_weights as checked_sample_weight
 from fastnn.data.quoted import quoted
 from fastnn.estimators.combining import columns_of, n_columns
 from fastnn.estimators.constraints import Interval, StrOptions
@@ -86,7 +87,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
 
     @_named.setter
     def _named(self, pairs):
-        self.modules = [(*pair, columns) for pair, (_, _, columns) in zip(pairs, self.modules, strict=True)]
+        self.modules = [(*pair, *module[2:]) for pair, module in zip(pairs, self.modules, strict=True)]
 
     def get_params(self, deep=True):
         """The parameters by their names.
@@ -155,13 +156,13 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
             With ``on_error="skip"``, for each module whose fit fails.
         """
         with all_or_nothing(self) as (draft, _):
-            errors = draft._fit(X, y, fit_params)
-        for name, error in errors.items():  # last: where a filter makes one an error, the estimator is fitted
-            warn_user(f"The module {quoted(name)} failed to fit and is left out: {type(error).__name__}: {error}")
+            skipped = draft._fit(X, y, fit_params)
+        for name, error in skipped.items():  # last: where a filter makes one an error, the estimator is fitted
+            warn_user(f"The module {quoted(name)} failed to fit and is left out: {error}")
         return self
 
     def _fit(self, X, y, fit_params):
-        """Fit a draft. Returns the errors of modules that are left out, by the modules' names."""
+        """Fit a draft. Returns texts of the errors of modules that are left out, by the modules' names."""
         check_modules(self)
         self._reads_X = self.passthrough
         y, y_names = self._read_y(y, reset=True)
@@ -169,15 +170,20 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
         check_consistent_length(X, y)
         modules, targets = read_modules(self, X, y, y_names)
         check_combination(self, modules, y)
-        weights = checked_weights(self)
         self._set_classes(modules, y)
+        for module, target in zip(modules, targets, strict=True):
+            if not (target is y and is_classifier(self) and is_classifier(module.estimator)):  # else `_set_classes` has
+                module.check_target(target)
+        weights = checked_weights(self)
         parameters = self._routed(X, fit_params, modules, self.combine)
         folds = [] if isinstance(self.combine, str) else folds_of(self, X, y)
         fitted, outputs, errors = fit_modules(modules, X, targets, parameters, folds, self.n_threads)
         kept = [name for name in fitted if weights is None or weights[name]]
-        if errors and (self.on_error == "raise" or not kept):  # nothing would be left to answer
-            error = _named_error(errors)
-            raise error
+        ends_program = any(not isinstance(error, Exception) for error in errors.values())
+        if errors and (self.on_error == "raise" or ends_program or not kept):  # nothing would be left to answer
+            _raise_first(errors)
+        skipped = {name: f"{type(error).__name__}: {error}" for name, error in errors.items()}
+        errors.clear()  # their tracebacks have this frame: a cycle would keep X until Python looks for cycles
         self._set_modules(list(fitted.values()))
         self._weights = None if weights is None else [weights[name] for name in fitted]
         self._combination = self.combine
@@ -191,7 +197,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
                 for module, target in zip(modules, targets, strict=True)
                 if module.name in fitted
             ]
-        return errors
+        return skipped
 
     @documented
     def refit(self, name, X, y, *, refit_combiner=False, **fit_params):
@@ -228,10 +234,12 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
 
     def _refit(self, name, X, y, refit_combiner, fit_params):
         check_modules(self)
-        chosen = [module for module in self._modules if module.name == name]
+        chosen = [module for module in self._modules if isinstance(name, str) and module.name == name]
         if not chosen:
             raise ValueError(f"name must be one of {', '.join(self.named_modules_)}, got {quoted(name)}")
         combine = next((each for each in (self._combination, self.combine) if isinstance(each, str)), self.combine)
+        if not isinstance(refit_combiner, (bool, np.bool_)):
+            raise ValueError(f"refit_combiner must be True or False, got {quoted(refit_combiner)}")
         if refit_combiner and isinstance(combine, str):
             raise ValueError(f"refit_combiner must be False with combine={combine!r}, got {refit_combiner}")
         X, y = self._read_X(X, reset=False), self._read_y(y, reset=False)[0]
@@ -239,13 +247,15 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
         modules = self._with_current_estimators(self._modules if refit_combiner else chosen)
         targets = [module.target(y) for module in modules]
         for module, target in zip(modules, targets, strict=True):
+            module.check_target(target)
             module.check_classes(target)
+        if refit_combiner:
+            self._check_all_classes(y)
         parameters = self._routed(X, fit_params, modules, combine if refit_combiner else None)
         folds = folds_of(self, X, y) if refit_combiner else []
         fitted, outputs, errors = fit_modules(modules, X, targets, parameters, folds, self.n_threads, only=name)
         if errors:
-            error = _named_error(errors)
-            raise error
+            _raise_first(errors)
         self._set_modules([fitted.get(module.name, module) for module in self._modules])
         if refit_combiner:
             self._fit_combiner(X, y, outputs, parameters, folds)
@@ -255,7 +265,15 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
         estimators = {name: estimator for name, estimator in self._named if not isinstance(estimator, str)}
         if lacking := [module.name for module in modules if module.name not in estimators]:
             raise ValueError(f"modules must have an estimator {quoted(lacking[0])} to fit, got {quoted(self.modules)}")
-        return [replace(module, estimator=estimators[module.name]) for module in modules]
+        current = [replace(module, estimator=estimators[module.name]) for module in modules]
+        for module in current:
+            kind, is_kind = ("regressor", is_regressor) if module.classes is None else ("classifier", is_classifier)
+            if not is_kind(module.estimator) or not hasattr(module.estimator, module.method):
+                raise ValueError(
+                    f"the module {quoted(module.name)} must be a {kind} with {module.method}, as in `fit`, got "
+                    f"{quoted(module.estimator)}"
+                )
+        return current
 
     def _set_modules(self, modules):
         self._modules = modules
@@ -273,26 +291,31 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
     def _set_classes(self, modules, y):
         """Set the classes, where y has any."""
 
+    def _check_all_classes(self, y):
+        """Refuse a y that has other classes than those that `fit` has met, or fewer."""
+
     def _routed(self, X, fit_params, modules, combine):
         """What the fits of modules, and of `combine` unless that is a string or None, are given besides, by names."""
         _raise_for_params(fit_params, self, "fit", allow=["sample_weight"])
+        sample_weight = fit_params.get("sample_weight")
+        if sample_weight is not None:
+            checked = checked_sample_weight(sample_weight, X, negative=True)  # which some estimators take
+            sample_weight = checked if np.ndim(sample_weight) == 0 else np.asarray(sample_weight)
         estimators = {module.name: module.estimator for module in modules}
         if not isinstance(combine, (str, type(None))):
             estimators["combine"] = combine
         if _routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
             return {name: routed[name].fit for name in estimators}
-        sample_weight = fit_params.get("sample_weight")
         if sample_weight is None:
             return {name: {} for name in estimators}
-        check_consistent_length(X, sample_weight)
         for name, estimator in estimators.items():
             if not takes_sample_weight(estimator):
                 raise TypeError(
                     f"sample_weight must be None, since the fit of {quoted(name)} does not take it, got weights: "
                     f"{quoted(estimator)}"
                 )
-        return {name: {"sample_weight": np.asarray(sample_weight)} for name in estimators}
+        return {name: {"sample_weight": sample_weight} for name in estimators}
 
     def get_metadata_routing(self):
         """Which metadata `fit` passes on to which estimator, as scikit-learn's users' guide describes it.
@@ -336,8 +359,12 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
         return visual_block("serial", (modules, combine), dash_wrapped=False)
 
 
-def _named_error(errors):
-    """The first error, with a note that names its module."""
-    name, error = next(iter(errors.items()))
+def _raise_first(errors):
+    """Raise the first of the errors, with a note that names its module; rather one that ends the program."""
+    name, error = min(errors.items(), key=lambda one: isinstance(one[1], Exception))
+    errors.clear()  # an error's traceback has the frames that have the errors: a cycle would keep X
     error.add_note(f"It is the fit of the module {quoted(name)} that failed.")
-    return error
+    try:
+        raise error
+    finally:
+        del error

@@ -8,6 +8,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn.data.inputs import refusing
+from fastnn.data.quoted import quoted
 from fastnn.estimators.classifier import BaseClassifier
 from fastnn.estimators.combining import mean, product, votes
 from fastnn.estimators.constraints import StrOptions
@@ -94,10 +96,20 @@ class ModularClassifier(ClassifierMixin, BaseModular):
     }
 
     def _set_classes(self, modules, y):
-        check_classification_targets(y)
+        with refusing("y must be labels of one type, such as numbers or texts"):
+            check_classification_targets(y)
         self.classes_ = classes_of(y)
         if isinstance(self.combine, str) and any(module.task is not None for module in modules):
             check_functions_of_classes(modules, y, self.classes_)
+
+    def _check_all_classes(self, y):
+        classes = classes_of(y)
+        both = zip(self.classes_, classes, strict=True) if y.ndim == 2 else [(self.classes_, classes)]
+        if not all(map(np.array_equal, *zip(*both, strict=True))):
+            raise ValueError(
+                f"y must have the classes of `fit` with refit_combiner=True, {quoted(self.classes_, str)}, got "
+                f"{quoted(classes, str)}"
+            )
 
     @documented
     def predict(self, X):

@@ -2,14 +2,15 @@
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import TransformerMixin
+from sklearn.base import TransformerMixin, is_classifier
 from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn._sklearn import _check_feature_names_in
+from fastnn.data.class_targets import indicates
 from fastnn.data.inputs import as_column, validated_y
 from fastnn.data.sequence_forms import holds_ragged
-from fastnn.data.sparse import check_sparse
+from fastnn.data.sparse import check_dense, check_sparse
 from fastnn.estimators.combining import beside, columns_of
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.module import score
@@ -47,7 +48,10 @@ class ModularOutputs(TransformerMixin):
             raise ValueError("y must have one target for each sample, got one for each step of sequences")
         names = list(y.columns) if hasattr(y, "columns") else None
         y = as_column(validated_y(self, y, multi_output=True, **self._y_checks))
-        y = y.toarray() if sp.issparse(y) else y
+        if sp.issparse(y):
+            if not (is_classifier(self) and indicates(y)):
+                check_dense(y)
+            y = y.toarray()
         if reset:
             self._y_shape = y.shape[1:]
         elif y.shape[1:] != self._y_shape:

@@ -7,6 +7,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 
 from fastnn._sklearn import _check_method_params, _safe_indexing
+from fastnn.data.inputs import refusing
 from fastnn.data.quoted import quoted
 from fastnn.estimators.combining import in_order
 from fastnn.estimators.module import score
@@ -21,8 +22,10 @@ def folds_of(model, X, y):
     ValueError
         When the folds do not hold each sample out once.
     """
-    folds = list(check_cv(model.cv, y, classifier=is_classifier(model)).split(X, y))
-    held_out = np.concatenate([np.asarray(rows) for _, rows in folds])
+    cv = check_cv(model.cv, y, classifier=is_classifier(model))
+    with refusing("cv must have pairs of rows, those to train on and those to hold out"):
+        folds = [(np.asarray(train), np.asarray(test)) for train, test in cv.split(X, y)]
+    held_out = np.concatenate([np.empty(0, int), *(test for _, test in folds)])
     if not np.array_equal(np.sort(held_out), np.arange(len(y))):
         raise ValueError(f"cv must hold each sample out exactly once, got {quoted(model.cv)}")
     return folds
@@ -81,6 +84,7 @@ def fit_modules(modules, X, targets, parameters, folds, n_threads, only=None):
             fitted[name] = result
         else:
             parts.setdefault(name, []).append(result)
+    outcomes = error = None  # a traceback has this frame: a cycle would keep X; callers clear `errors`
     for name in errors:
         fitted.pop(name, None)
         parts.pop(name, None)
@@ -95,6 +99,12 @@ def _width(module, X):
     if isinstance(module.columns, slice):
         return module.columns.stop - module.columns.start
     return np.size(module.columns)
+
+
+def _fitted(estimator, X, y, parameters):
+    estimator = clone(estimator)
+    estimator.fit(X, y, **parameters)  # some return something else than themselves
+    return estimator
 
 
 def fit_combiner(combine, columns, y, parameters, folds, n_threads):
@@ -118,17 +128,20 @@ def fit_combiner(combine, columns, y, parameters, folds, n_threads):
     """
 
     def fit():
-        return clone(combine).fit(columns, y, **parameters)
+        return _fitted(combine, columns, y, parameters)
 
     def held_out_score(train, test):
         chosen = _check_method_params(columns, parameters, indices=train)
-        return score(clone(combine).fit(columns[train], y[train], **chosen), columns[test], y[test])
+        return score(_fitted(combine, columns[train], y[train], chosen), columns[test], y[test])
 
     jobs = [fit, *(partial(held_out_score, *fold) for fold in folds)]
     outcomes = run_side_by_side(jobs, n_threads=n_threads, names=["combine"] * len(jobs))
-    for _, error in outcomes:
-        if error is not None:
-            error.add_note("It is the fit of `combine` that failed.")
-            raise error
-    (fitted, _), *scores = outcomes
-    return fitted, np.array([each for each, _ in scores])
+    try:
+        for _, error in outcomes:
+            if error is not None:
+                error.add_note("It is the fit of `combine` that failed.")
+                raise error
+        (fitted, _), *scores = outcomes
+        return fitted, np.array([each for each, _ in scores])
+    finally:
+        outcomes = error = None  # a traceback has this frame: a cycle would keep X

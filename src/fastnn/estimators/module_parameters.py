@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
+from sklearn.pipeline import Pipeline
 
 from fastnn._sklearn import _get_column_indices
 from fastnn.data.inputs import refusing
@@ -14,6 +15,9 @@ from fastnn.estimators.module import Module, classes_of
 
 #: What makes a module's outputs for a model that reads them: the first of these methods that the module has.
 METHODS = "predict_proba", "decision_function", "predict"
+
+#: The largest weight of a module: sums of weights, and of logarithms times weights, stay finite.
+MOST_WEIGHT = 1e100
 
 
 def check_modules(model):
@@ -209,9 +213,9 @@ def checked_weights(model):
         return None
     with refusing("weights must be a number for each module"):
         weights = np.asarray(model.weights, np.float64)
-    if weights.shape != (len(model.modules),) or not np.isfinite(weights).all() or (weights < 0).any():
+    if weights.shape != (len(model.modules),) or not ((weights >= 0) & (weights <= MOST_WEIGHT)).all():
         raise ValueError(
-            f"weights must be {len(model.modules)} finite numbers of at least 0, one for each module, got "
+            f"weights must be {len(model.modules)} numbers from 0 to {MOST_WEIGHT:g}, one for each module, got "
             f"{quoted(model.weights)}"
         )
     kept = active(model.modules)
@@ -222,6 +226,8 @@ def checked_weights(model):
 
 def takes_sample_weight(estimator):
     """Whether the fit of an estimator takes sample weights, or whatever it is given, as that of a nested model does."""
+    if isinstance(estimator, Pipeline):  # which takes them only by metadata routing, whatever its signature says
+        return False
     parameters = inspect.signature(estimator.fit).parameters.values()
     return any(each.name == "sample_weight" or each.kind is each.VAR_KEYWORD for each in parameters)
 
@@ -276,7 +282,7 @@ def as_table(X, reader):
             f"{quoted(X) if shape is None else f'shape {tuple(shape)}'} instead. Reshape your data, or pass "
             "slice(None) as the columns of every module."
         )
-    if not hasattr(X, "shape"):
+    if not hasattr(X, "shape") or isinstance(X, memoryview):
         array = np.asarray(X)
         X = np.asarray(X, object) if array.dtype.kind in "US" else array  # numbers stay numbers beside texts
     if X.shape[1] == 0:

@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 
 from fastnn.data.quoted import quoted
 from fastnn.estimators.module import Module
-from fastnn.estimators.module_parameters import METHODS, active
+from fastnn.estimators.module_parameters import METHODS, MOST_WEIGHT, active
 from fastnn.layers.rules import Rule
 from fastnn.persistence.checks import (
     BOOL,
@@ -140,7 +140,7 @@ def make_modular(model, parts):
     if (classes is None) == is_classifier(model):
         raise ValueError(f"classes must be those of a classifier, and None of a regressor, got {shown(classes)}")
     if weights is not None and (
-        len(weights) != len(modules) or not ((weights >= 0).all() and 0 < sum(weights) < np.inf)
+        len(weights) != len(modules) or not (((weights >= 0) & (weights <= MOST_WEIGHT)).all() and weights.any())
     ):
         raise ValueError(f"weights must be a number of at least 0 for each module, got {shown(weights)}")
     if (parts["combined_scores"] is None) != isinstance(combination, str):
