@@ -179,7 +179,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
             error = _named_error(errors)
             raise error
         self._set_modules(list(fitted.values()))
-        self._weights = None if weights is None else [weights[name] for name in fitted]
+        self._weights = None if weights is None else np.array([weights[name] for name in fitted])
         self._combination = self.combine
         for name in ("combiner_", "combined_scores_"):  # of an earlier fit
             vars(self).pop(name, None)

@@ -107,7 +107,7 @@ def modular_parts(model):
         "combination": model._combination,
         "combined_scores": getattr(model, "combined_scores_", None),
         "passthrough": bool(model._reads_X),
-        "weights": None if model._weights is None else np.array(model._weights, np.float64),
+        "weights": model._weights,
         "classes": getattr(model, "classes_", None),
         "n_columns_of_y": model._y_shape[0] if model._y_shape else None,
         # An array, so that a file has as many bytes as X has columns, and asks for no memory out of proportion.
@@ -159,7 +159,7 @@ def make_modular(model, parts):
         model.combiner_, model.combined_scores_ = combination, parts["combined_scores"]
     model._modules, model._combination, model._n_columns = modules, combination, widths
     model._reads_X = parts["passthrough"]
-    model._weights = None if weights is None else weights.tolist()
+    model._weights = weights
     model._y_shape = () if parts["n_columns_of_y"] is None else (parts["n_columns_of_y"],)
     model.named_modules_ = Bunch(**{module.name: module.estimator for module in modules})
     if classes is not None:
