@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from fastnn._sklearn import _safe_indexing
+from fastnn.data.inputs import refusing
 from fastnn.data.quoted import quoted
 
 
@@ -107,8 +108,15 @@ class Module:
 
 
 def classes_of(target):
-    """The classes in a target, sorted; a list of such for several columns."""
-    return np.unique(target) if target.ndim == 1 else [np.unique(column) for column in target.T]
+    """The classes in a target, sorted; a list of such for several columns.
+
+    Raises
+    ------
+    ValueError
+        For values that cannot be sorted.
+    """
+    with refusing("the target of a classifier must be labels of one type, such as numbers or texts"):
+        return np.unique(target) if target.ndim == 1 else [np.unique(column) for column in target.T]
 
 
 def score(estimator, X, y):
