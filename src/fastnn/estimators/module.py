@@ -113,9 +113,8 @@ def classes_of(target):
     Raises
     ------
     ValueError
-        For values that cannot be sorted.
     """
-    with refusing("the target of a classifier must be labels of one type, such as numbers or texts"):
+    with refusing("y must be labels of one type, such as numbers or texts"):
         return np.unique(target) if target.ndim == 1 else [np.unique(column) for column in target.T]
 
 
