@@ -130,6 +130,14 @@ def test_modules_may_share_columns_and_sparse_X(digits):
         assert_array_equal(model.predict_proba(sparse), model.predict_proba(X))
 
 
+def test_sparse_X_whose_rows_begin_late(digits):
+    """SciPy selects columns of it, and would write beyond what it selects."""
+    X = sp.csr_matrix(digits[0])
+    X.indptr[0] = 3
+    with pytest.raises(ValueError, match=r"X\.indptr must begin with 0, got 3"):
+        ModularClassifier([("one", network(), [0, 4])]).fit(X, digits[1])
+
+
 def test_networks_of_every_kind_in_one_table(rng):
     image, table, series = rng.uniform(size=(120, 6, 6)), rng.normal(size=(120, 3)), rng.normal(size=(120, 7))
     y = np.array(["down", "up"])[(image[:, :3].mean((1, 2)) + table[:, 0] + series.sum(axis=1) > 0.5).astype(int)]

@@ -106,6 +106,7 @@ OF_SPARSE = {
     "indices out of range": lambda: fit_on(matrix("csr", indices=np.full(12, 4))),
     "starts out of range": lambda: fit_on(matrix("csr", indptr=np.array([0, 4, 8, 13]))),
     "starts that do not ascend": lambda: fit_on(matrix("csr", indptr=np.array([0, 8, 4, 12]))),
+    "starts that begin late": lambda: fit_on(matrix("csr", indptr=np.array([1, 4, 8, 12]))),
     "blocks that do not divide": lambda: fit_on(matrix("bsr", data=np.ones((12, 2, 3)))),
     "blocks that are missing": lambda: fit_on(lacking_blocks()),
     "coords of one axis": lambda: fit_on(matrix("coo", coords=(np.zeros(12, int),))),

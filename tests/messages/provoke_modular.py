@@ -38,6 +38,7 @@ def one(estimator=None, columns=ALL, name="one"):
 
 
 OF_MODULES = {
+    "labels of several types": lambda: fit(y=np.array([[0, "b"], [1, None], [2, 3]] * 10, object)),
     "no modules": lambda: fit([]),
     "modules that are all left out": lambda: fit([("one", "drop", ALL)]),
     "a pair": lambda: fit([("one", classifier())]),

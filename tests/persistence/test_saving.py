@@ -396,7 +396,7 @@ OF_NUMBERS = [
 ]
 MODULAR = {
     "mean": ModularClassifier(PARTS[:2], weights=(1, 2.5)),
-    "product": ModularClassifier(PARTS[:2], combine="product"),
+    "product": ModularClassifier(PARTS[:2], combine="product", weights=[0.5, 2]),
     "vote": ModularClassifier(PARTS, combine="vote", weights=np.array([1, 2, 3])),
     "classifier": ModularClassifier(PARTS, combine=MLPClassifier((3,), **TINY), cv=2),
     "everything": ModularClassifier(PARTS, combine=Perceptron(max_iter=3, tol=None), cv=2, passthrough=True),
@@ -416,6 +416,8 @@ def test_modular_networks(model, with_names, path, data):
     assert type(loaded) is type(model) and vars(loaded).keys() == vars(model).keys()
     assert_array_equal(loaded.predict(X), model.predict(X))
     assert_array_equal(loaded.transform(X), model.transform(X))
+    if hasattr(model, "predict_proba"):
+        assert_array_equal(loaded.predict_proba(X), model.predict_proba(X), strict=True)
     assert_array_equal(loaded.get_feature_names_out(), model.get_feature_names_out())
     assert loaded.score_modules(X, y) == model.score_modules(X, y)
     name = next(iter(loaded.named_modules_))

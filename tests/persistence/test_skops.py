@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialRegressor
+from fastnn import MLPClassifier, MLPRegressor, ModularClassifier, Perceptron, SequentialRegressor
 from fastnn.layers import GRU, Bidirectional
 
 skops = pytest.importorskip("skops.io")
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 def through_skops(model):
     contents = skops.dumps(model)
     types = skops.get_untrusted_types(data=contents)
-    assert all(name.startswith("fastnn.") for name in types)
+    assert all(name.startswith(("fastnn.", "sklearn.utils._bunch.")) for name in types)
     return skops.loads(contents, trusted=types)
 
 
@@ -48,3 +48,15 @@ def test_sequences_for_each_step(rng):
     back = through_skops(model)
     for ours, theirs in zip(model.fit(X, y).predict(X), back.fit(X, y).predict(X), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("combine", ["product", Perceptron(max_iter=3, tol=None)], ids=["product", "model"])
+def test_modular_networks(combine, rng):
+    X, y = rng.normal(size=(60, 5)), rng.integers(0, 3, 60)
+    network = MLPClassifier((6,), random_state=0, max_iter=4)
+    modules = [("some", network, [4, 0]), ("range", network, slice(1, 4))]
+    model = ModularClassifier(modules, combine=combine, cv=2).fit(X, y)
+    back = through_skops(model)
+    np.testing.assert_array_equal(back.transform(X), model.transform(X))
+    np.testing.assert_array_equal(back.predict(X), model.predict(X))
+    np.testing.assert_array_equal(back.refit("some", X, y).predict(X), model.predict(X))

@@ -1,14 +1,18 @@
 """The benchmarks can be run, and time all that is listed: asv finds nothing wrong, and every program starts."""
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
+import fastnn
 import fastnn.layers
+from fastnn import ModularClassifier
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PROGRAMS = sorted(path.stem for path in (BENCHMARKS / "programs").glob("*.py"))
@@ -89,3 +93,22 @@ def test_whole_networks_over_sequences_are_timed(module):
         assert len(predict(X[:1])) == 1
     X, _, predict = networks.made("numpy", "gru")
     assert len(predict(X)) == networks.N_SAMPLES
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_modular_networks_are_timed_for_each_way_to_combine(module):
+    modular = module("modular")
+    assert {*modular.MODELS} > set(ModularClassifier._parameter_constraints["combine"][0].options)
+    for name, model in modular.MODELS.items():
+        benchmark = modular.Modular()
+        X, y = modular.table(600)
+        benchmark.X, benchmark.y, benchmark.model = X, y, clone(model).fit(X, y)
+        for work in ("fit", "refit", "predict", "predict_one"):
+            getattr(benchmark, f"time_{work}")(name)
+
+
+def test_every_public_estimator_is_timed():
+    sources = "".join(path.read_text() for path in BENCHMARKS.rglob("*.py"))
+    estimators = [name for name in fastnn.__all__ if hasattr(getattr(fastnn, name), "fit")]
+    assert len(estimators) > 5
+    assert [name for name in estimators if not re.search(rf"\b{name}\b", sources)] == []

@@ -22,7 +22,15 @@ from problems import make_loss, make_trainer, random_weights
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor
+from fastnn import (
+    MLPClassifier,
+    MLPRegressor,
+    ModularClassifier,
+    ModularRegressor,
+    Perceptron,
+    SequentialClassifier,
+    SequentialRegressor,
+)
 from fastnn.data.ragged import Sequences
 from fastnn.engine.activation import activation_names
 from fastnn.engine.arrays import source_dtypes
@@ -424,6 +432,51 @@ def throw_at_estimator(rng):
     model.partial_fit(any_X(rng), any_y(rng), **arguments)
 
 
+COLUMNS = [slice(None), slice(0, 3), [0, 4], [4, 0, 0], [True] * N_FEATURES, 2, "a", [9], [], slice(9, None), None]
+OF_MODULES = {
+    "combine": ["mean", "product", "vote", Perceptron(max_iter=2), MLPRegressor(max_iter=1), "median", None],
+    "weights": [None, [1, 2], [0, 0], [1], [-1, 1], "a", [HUGE, 1]],
+    "cv": [2, 3, 1, "a", HUGE],
+    "passthrough": [False, True, "yes"],
+    "on_error": ["raise", "skip", "warn"],
+    "targets": [
+        None,
+        {},
+        {"one": np.copy},
+        {"one": 0, "two": 1},
+        {"one": lambda y: y[:-1]},
+        {"three": 0},
+        {"one": HUGE},
+        3,
+    ],
+    "n_threads": [None, 1, 3, 0, HUGE],
+}
+
+
+def any_value(rng, values):
+    """Mostly one of the first four, which are in range."""
+    return values[rng.integers(min(len(values), 4) if rng.random() < 0.9 else len(values))]
+
+
+def throw_at_modules(rng):
+    """A fit of two modules, one of them again, and predictions."""
+    estimator, of = [(ModularClassifier, MLPClassifier), (ModularRegressor, MLPRegressor)][rng.integers(2)]
+    modules = [
+        (name, of(hidden_layer_sizes=(3,), max_iter=1, random_state=0), any_value(rng, COLUMNS))
+        for name in (["one", "two"] if rng.random() < 0.95 else ["one", "one"])
+    ]
+    parameters = {"cv": 2}
+    for name in rng.choice(list(OF_MODULES), rng.integers(0, 3), replace=False).tolist():
+        parameters[name] = any_value(rng, OF_MODULES[name])
+    model, X, y = estimator(modules, **parameters), any_X(rng), any_y(rng)
+    arguments = {} if rng.random() < 0.7 else {"sample_weight": any_weight(rng)}
+    model.fit(X, y, **arguments)
+    expected = model.predict(X)
+    name = next(iter(model.named_modules_))
+    np.testing.assert_array_equal(model.refit(name, X, y, **arguments).predict(X), expected)
+    model.predict(any_X(rng))
+
+
 def check_byte_order(model, X, y, arguments):
     """What was fitted to arrays in a foreign byte order is, to the bit, what it is to the same in this machine's."""
     if model.random_state != 0 or not isinstance(y, np.ndarray):
@@ -477,9 +530,9 @@ def set_nonsense(rng, model):
 # What a refusal may be about, some of it in scikit-learn's words.
 NAMES = re.compile(
     r"(?<!\w)(X|y|y_true|array|np.matrix|classes|labels?|samples|order|targets|weights|network|layers?|fitted|"
-    + "|".join({*OF_CLASSIFIERS, *OF_PERCEPTRONS, *OF_LAYERS, "sample_weight", "coef_init"})
+    + "|".join({*OF_CLASSIFIERS, *OF_PERCEPTRONS, *OF_LAYERS, "sample_weight", "coef_init", *OF_MODULES, "modules?"})
     + r"|coef_|intercept_|classes_|t_|_running)(?!\w)|^the starts of sequences|^Complex data|Scaling input data"
-    + r"|^index pointer"
+    + r"|^index pointer|^n_splits"
 )
 
 
@@ -503,6 +556,7 @@ def throw(seed):
         target = throw_at_engine if rng.random() < 0.8 else throw_sequences_at_engine
     else:
         target = throw_at_estimator if rng.random() < 0.7 else throw_sequences_at_estimator
+        target = throw_at_modules if rng.random() < 0.1 else target
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -59,6 +59,8 @@ def _check_compressed(X, name):
             f"{name}.data must be blocks that divide the shape {X.shape}, got blocks of {X.data.shape[1:]}"
         )
     check_indices(X, name)
+    if X.indptr[0] != 0:  # fastnn would not mind, but SciPy writes beyond the columns or rows that it selects
+        raise ValueError(f"{name}.indptr must begin with 0, got {X.indptr[0]}")
     # SciPy ignores numbers and indices beyond those of the rows, but not blocks.
     if X.format == "bsr" and not len(X.data) == len(X.indices) == X.indptr[-1] - X.indptr[0]:
         n_blocks = X.indptr[-1] - X.indptr[0]

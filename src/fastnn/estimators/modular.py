@@ -185,7 +185,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
         skipped = {name: f"{type(error).__name__}: {error}" for name, error in errors.items()}
         errors.clear()  # their tracebacks have this frame: a cycle would keep X until Python looks for cycles
         self._set_modules(list(fitted.values()))
-        self._weights = None if weights is None else [weights[name] for name in fitted]
+        self._weights = None if weights is None else np.array([weights[name] for name in fitted])
         self._combination = self.combine
         for name in ("combiner_", "combined_scores_"):  # of an earlier fit
             vars(self).pop(name, None)

@@ -58,7 +58,7 @@ def _is_estimator(value):
 
 
 def active(modules):
-    """The modules that are not "drop", and their numbers."""
+    """The modules that are not "drop", by their positions in `modules`."""
     return {i: module for i, module in enumerate(modules) if not _is_dropped(module[1])}
 
 
@@ -100,7 +100,7 @@ def read_modules(model, X, y, y_names):
     if unknown := [name for name in targets if name not in names]:
         raise ValueError(f"targets must have names of modules, {quoted(names)}, got {quoted(unknown[0])}")
     modules = [
-        Module(name, estimator, _numbers(name, columns, X), _task(name, targets.get(name), y, y_names))
+        Module(name, estimator, _column_numbers(name, columns, X), _task(name, targets.get(name), y, y_names))
         for name, estimator, columns in active(model.modules).values()
     ]
     of_modules = [module.target(y) for module in modules]
@@ -124,7 +124,7 @@ def _method(estimator, combine):
     return next(name for name in METHODS if hasattr(estimator, name))
 
 
-def _numbers(name, columns, X):
+def _column_numbers(name, columns, X):
     """Columns of X as an integer, a slice or a list of integers; None for all of X."""
     if reads_all(columns):
         return None
@@ -248,10 +248,10 @@ def check_functions_of_classes(modules, y, classes):
                 "other targets for all of y than for each class"
             )
         of_classes.append(np.unique(of_class, return_inverse=True)[1])
-    kinds, first = np.unique(np.stack(of_classes, axis=1), axis=0, return_inverse=True)
-    if len(kinds) < len(classes):
-        first = first.reshape(-1)  # NumPy 2.0.0 returns a column
-        same = classes[first == np.bincount(first).argmax()]
+    rows, row_of_class = np.unique(np.stack(of_classes, axis=1), axis=0, return_inverse=True)
+    if len(rows) < len(classes):
+        row_of_class = row_of_class.reshape(-1)  # NumPy 2.0.0 returns a column
+        same = classes[row_of_class == np.bincount(row_of_class).argmax()]
         raise ValueError(
             "targets must tell all classes from each other with combine='product', got the same ones for "
             f"{quoted(same.tolist())}"

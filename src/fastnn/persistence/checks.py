@@ -117,13 +117,17 @@ def check_finite(name, array):
 
 
 def set_features(model, n_features, names):
-    """Give a model its number of features, and their names unless they are None.
+    """Give a model its number of features and their names, unless they are None.
 
     Raises
     ------
     ValueError
         When there are more names than features, or fewer.
     """
+    if n_features is None:
+        if names is not None:
+            raise ValueError(f"feature_names must be None for X of several axes, got {shown(names)}")
+        return
     model.n_features_in_ = n_features
     if names is not None:
         if len(names) != n_features:

@@ -27,7 +27,7 @@ from fastnn.persistence.checks import (
 )
 
 _COLUMNS = Rule(
-    "a slice or an array of int64 with 1 axis, neither empty nor negative", lambda value: bool(_columns(value))
+    "a slice or an array of int64 with 1 axis, neither empty nor negative", lambda value: bool(_column_numbers(value))
 )
 _MODEL = Rule("a fitted model", lambda value: hasattr(value, "n_iter_") or hasattr(value, "named_modules_"))
 _LABELS = or_none(
@@ -57,8 +57,8 @@ _MODULE_RULES = {
 }
 
 
-def _columns(value):
-    """The numbers of columns that a part of a file says, as a list; empty where it says none that there may be."""
+def _column_numbers(value):
+    """The numbers of the columns that a part of a file stands for; empty where it does not stand for columns."""
     if isinstance(value, slice):
         ends = value.start, value.stop
         return range(*ends) if all(map(COUNT.holds, ends)) and value.step is None else []
@@ -107,7 +107,7 @@ def modular_parts(model):
         "combination": model._combination,
         "combined_scores": getattr(model, "combined_scores_", None),
         "passthrough": bool(model._reads_X),
-        "weights": None if model._weights is None else np.array(model._weights, np.float64),
+        "weights": model._weights,
         "classes": getattr(model, "classes_", None),
         "n_columns_of_y": model._y_shape[0] if model._y_shape else None,
         # An array, so that a file has as many bytes as X has columns, and asks for no memory out of proportion.
@@ -145,11 +145,11 @@ def make_modular(model, parts):
         raise ValueError(f"weights must be a number of at least 0 for each module, got {shown(weights)}")
     if (parts["combined_scores"] is None) != isinstance(combination, str):
         raise ValueError(f"combined_scores must be those of a model that combines, got {shown(combination)}")
-    widths = [_width(module, for_model=not isinstance(combination, str)) for module in modules]
+    widths = [_n_outputs(module, for_model=not isinstance(combination, str)) for module in modules]
     if isinstance(combination, str):
         if parts["passthrough"]:
             raise ValueError(f"passthrough must be False with combine={shown(combination)}, got True")
-        _check_string(model, combination, modules, widths, classes, parts["n_columns_of_y"])
+        _check_named_combination(model, combination, modules, widths, classes, parts["n_columns_of_y"])
     else:
         n_read = sum(widths) + (n_features or 0) * parts["passthrough"]
         if is_classifier(combination) != is_classifier(model) or getattr(combination, "n_features_in_", None) != n_read:
@@ -159,35 +159,32 @@ def make_modular(model, parts):
         model.combiner_, model.combined_scores_ = combination, parts["combined_scores"]
     model._modules, model._combination, model._n_columns = modules, combination, widths
     model._reads_X = parts["passthrough"]
-    model._weights = None if weights is None else weights.tolist()
+    model._weights = weights
     model._y_shape = () if parts["n_columns_of_y"] is None else (parts["n_columns_of_y"],)
     model.named_modules_ = Bunch(**{module.name: module.estimator for module in modules})
     if classes is not None:
         model.classes_ = classes
-    if n_features is not None:
-        set_features(model, n_features, parts["feature_names"])
-    elif parts["feature_names"] is not None:
-        raise ValueError(f"feature_names must be None for X of several axes, got {shown(parts['feature_names'])}")
+    set_features(model, n_features, parts["feature_names"])
 
 
 def _module(parts, n_features, n_columns_of_y):
     """A module of its parts, whose columns and task X and y have."""
     check("a module", parts, _MODULE_RULES)
-    columns = parts["columns"] if isinstance(parts["columns"], slice) else _columns(parts["columns"]) or None
+    columns = parts["columns"] if isinstance(parts["columns"], slice) else _column_numbers(parts["columns"]) or None
     module = Module(**parts | {"columns": columns})
-    n_read = n_features if columns is None else len(_columns(parts["columns"]))
+    n_read = n_features if columns is None else len(_column_numbers(parts["columns"]))
     if getattr(module.estimator, "n_features_in_", None) != n_read:
         raise ValueError(
             f"a module must read as many columns as its estimator, got {n_read} of {shown(module.estimator)}"
         )
-    if columns is not None and (n_features is None or max(_columns(parts["columns"])) >= n_features):
+    if columns is not None and (n_features is None or max(_column_numbers(parts["columns"])) >= n_features):
         raise ValueError(f"columns of a module must be less than {n_features}, got {shown(parts['columns'])}")
     if module.task is not None and (n_columns_of_y is None or module.task >= n_columns_of_y):
         raise ValueError(f"task of a module must be less than {n_columns_of_y}, got {module.task}")
     return module
 
 
-def _width(module, for_model):
+def _n_outputs(module, for_model):
     """The number of columns of a module's outputs, which the engine of its estimator decides."""
     estimator, classes = module.estimator, module.classes
     chain, targets = getattr(estimator, "_chain", None), getattr(estimator, "_targets", None)
@@ -227,8 +224,8 @@ def _are_among(own, classes, all_of):
     return own == classes if all_of else own <= classes
 
 
-def _check_string(model, combine, modules, widths, classes, n_columns_of_y):
-    """Refuse modules whose outputs a string cannot combine."""
+def _check_named_combination(model, combine, modules, widths, classes, n_columns_of_y):
+    """Refuse modules whose outputs cannot be combined by the mean, the product or the vote that `combine` names."""
     if is_classifier(model):
         method = {"mean": "predict_proba", "product": "predict_proba", "vote": "predict"}.get(combine)
         expected = 1 if method == "predict" else len(classes)

@@ -64,7 +64,4 @@ def make_sequential(model, parts):
     model._chain = Chain(layers, shape, len(last))
     model.input_shape_ = shape
     fill(model, parts, model._chain.description, model._chain.input_shape)
-    if n_features is not None:
-        set_features(model, n_features, parts["feature_names"])
-    elif parts["feature_names"] is not None:
-        raise ValueError(f"feature_names must be None for X of several axes, got {parts['feature_names']}")
+    set_features(model, n_features, parts["feature_names"])

@@ -97,6 +97,7 @@ def divided(n_cores, needed):
 
 
 def _is_grouped(place):
+    """Whether a place is within one that several fits share."""
     return place is not None and place.within is not None
 
 
@@ -116,6 +117,7 @@ def most_threads(n_threads=None):
 
 
 def _outer_limit(place):
+    """The fewest cores of a place and of all that it is within."""
     limit = place.n_cores
     while place.within is not None:
         place = place.within
