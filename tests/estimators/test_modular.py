@@ -6,20 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from modular_networks import ALL, SHORT, halves, network, weights_of
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_digits
-from sklearn.ensemble import RandomForestClassifier, StackingClassifier, StackingRegressor, VotingClassifier
-from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
+from sklearn.datasets import load_digits
+from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.svm import LinearSVC
 
 from fastnn import (
     MLPClassifier,
-    MLPRegressor,
     ModularClassifier,
     ModularRegressor,
     Perceptron,
@@ -31,33 +29,6 @@ from fastnn.layers import GRU, Conv2D, Dense
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:batch_size=32 is larger:UserWarning"
 )
-
-SHORT = {"max_iter": 4, "batch_size": 32, "random_state": 0}
-ALL = slice(None)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    return X[:500] / 16, y[:500]
-
-
-@pytest.fixture(scope="module")
-def diabetes():
-    X, y = load_diabetes(return_X_y=True)
-    return X[:200], y[:200] / 100
-
-
-def network(*sizes, **parameters):
-    return MLPClassifier(sizes or (16,), **SHORT | parameters)
-
-
-def halves(**parameters):
-    return [("upper", network(), slice(0, 32)), ("lower", network(12, random_state=1), slice(32, 64))]
-
-
-def weights_of(network):
-    return [array.tobytes() for array in network._network.weights()]
 
 
 # -- each module is its estimator alone -------------------------------------------------------------------------------
@@ -256,258 +227,6 @@ def test_a_stranger_module_spoils_little(digits):
         model.set_params(m3=Stranger()).refit("m3", X[:1200], y[:1200])
         spoilt.append(model.score(X[1200:], y[1200:]))
     assert np.mean(whole) - np.mean(spoilt) < 0.01
-
-
-# -- a model that combines --------------------------------------------------------------------------------------------
-
-BOTH = [("one", network()), ("two", LinearSVC(random_state=0)), ("three", GaussianNB())]
-
-
-@pytest.mark.parametrize("n_classes", [2, 10])
-@pytest.mark.parametrize("passthrough", [False, True])
-def test_outputs_are_those_of_stacking_classifier(digits, passthrough, n_classes):
-    X, y = digits[0], digits[1] % n_classes
-    folds = KFold(3, shuffle=True, random_state=0)
-    combine = LogisticRegression(max_iter=5000)
-    theirs = StackingClassifier(BOTH, combine, cv=folds, passthrough=passthrough).fit(X, y)
-    modules = [(*each, ALL) for each in BOTH]
-    ours = ModularClassifier(modules, combine=combine, cv=folds, passthrough=passthrough, n_threads=2).fit(X, y)
-    assert_array_equal(ours.transform(X), theirs.transform(X))
-    assert_array_equal(ours.combiner_.coef_, theirs.final_estimator_.coef_)
-    assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
-    assert_array_equal(ours.decision_function(X), theirs.decision_function(X))
-    assert ours.get_feature_names_out().tolist() == [
-        name.replace("stacking", "modular") for name in theirs.get_feature_names_out()
-    ]
-    assert len(ours.combined_scores_) == 3
-
-
-def test_outputs_are_those_of_stacking_regressor(diabetes):
-    X, y = diabetes
-    both = [("one", MLPRegressor(hidden_layer_sizes=(8,), **SHORT)), ("two", Ridge())]
-    theirs = StackingRegressor(both, LinearRegression(), cv=4).fit(X, y)
-    ours = ModularRegressor([(*each, ALL) for each in both], combine=LinearRegression(), cv=4).fit(X, y)
-    assert_array_equal(ours.transform(X), theirs.transform(X))
-    assert_array_equal(ours.predict(X), theirs.predict(X))
-    outputs = np.stack([cross_val_predict(each, X, y, cv=4) for _, each in both], axis=1)
-    rows = [test for _, test in KFold(4).split(X)]
-    expected = [
-        LinearRegression().fit(np.delete(outputs, held, 0), np.delete(y, held)).score(outputs[held], y[held])
-        for held in rows
-    ]
-    np.testing.assert_allclose(ours.combined_scores_, expected)
-
-
-def test_a_fold_may_lack_a_class(digits):
-    X, y = digits[0][:90], np.repeat([0, 1, 2], 30)
-    modules = [("proba", network(), ALL), ("decision", LinearSVC(random_state=0), ALL)]
-    model = ModularClassifier(modules[:1], combine=GaussianNB(), cv=KFold(3)).fit(X, y)
-    assert model.transform(X).shape == (90, 3)
-    assert_array_equal(np.diag(model.combiner_.theta_), 0)  # no fold met the class that it held out
-    model.set_params(modules=modules)
-    with pytest.raises(ValueError, match="classes_ of the module 'decision' must be all classes of its target"):
-        model.fit(X, y)
-
-
-def test_targets_that_are_columns(digits):
-    X, y = digits
-    columns = pd.DataFrame({"digit": y, "big": (y > 4).astype(int), "odd": y % 2})
-    combine = RandomForestClassifier(20, random_state=0)
-    modules = [("digit", network(), ALL), ("big", network(), ALL), ("odd", network(), ALL), ("all", combine, ALL)]
-    targets = {"digit": "digit", "big": "big", "odd": 2}
-    model = ModularClassifier(modules, targets=targets, combine=combine, cv=2).fit(X, columns)
-    assert model.predict(X).shape == (500, 3)
-    assert [len(each) for each in model.classes_] == [10, 2, 2]
-    assert model.named_modules_.digit.classes_.tolist() == list(range(10))
-    assert weights_of(model.named_modules_.odd) == weights_of(network().fit(X, y % 2))
-    assert model.transform(X).shape == (500, 10 + 1 + 1 + (9 + 1 + 1))
-    assert model.score(X, columns) == (model.predict(X) == columns.to_numpy()).all(axis=1).mean()
-    scores = model.score_modules(X, columns)
-    assert scores["all"] == (model.named_modules_["all"].predict(X) == columns.to_numpy()).all(axis=1).mean()
-    assert scores["big"] == model.named_modules_.big.score(X, y > 4)
-    with pytest.raises(ValueError, match="y must have 3 columns, as in fit, got 1"):
-        model.score_modules(X, y)
-
-
-def test_targets_of_regressors(diabetes):
-    X, y = diabetes
-    modules = [("level", MLPRegressor(hidden_layer_sizes=(8,), **SHORT), ALL), ("high", network(), ALL)]
-    model = ModularRegressor(modules, targets={"high": lambda y: y > 1.5}, combine=Ridge()).fit(X, y)
-    assert model.transform(X).shape == (200, 2)
-    assert set(model.score_modules(X, y)) == {"level", "high"}
-
-
-def test_numbers_in_several_columns(diabetes):
-    X, y = diabetes[0], np.stack([diabetes[1], -diabetes[1], diabetes[0][:, 2]], axis=1)
-    modules = [("one", Ridge(), slice(0, 5)), ("two", MLPRegressor(hidden_layer_sizes=(8,), **SHORT), slice(5, 10))]
-    model = ModularRegressor(modules).fit(X, y)
-    one, two = (model.named_modules_[name].predict(X[:, part]) for name, _, part in modules)
-    np.testing.assert_allclose(model.predict(X), (one + two) / 2)
-    assert model.get_feature_names_out().tolist()[2:4] == ["modularregressor_one2", "modularregressor_two0"]
-    model = ModularRegressor(modules, targets={"one": 2}, combine=Ridge()).fit(X, y)
-    assert model.predict(X).shape == (200, 3)
-    assert model.transform(X).shape == (200, 4)
-
-
-def test_labels_of_their_own(digits):
-    """An indicator matrix needs a classifier that combines."""
-    X, y = digits[0], np.stack([digits[1] > 4, digits[1] % 2], axis=1).astype(int)
-    modules = [("one", network(), slice(0, 32)), ("two", network(), slice(32, 64))]
-    model = ModularClassifier(modules, combine=network(), cv=2).fit(X, y)
-    assert model.transform(X).shape == (500, 4)
-    assert model.predict(X).shape == (500, 2)
-    assert model.score(X, y) > 0.3
-
-
-# -- one module anew --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("combine", ["mean", LogisticRegression()], ids=["mean", "model"])
-def test_refit_changes_one_module(digits, combine):
-    X, y = digits
-    model = ModularClassifier(halves(), combine=combine, cv=2).fit(X, y)
-    before = {name: (each, weights_of(each)) for name, each in model.named_modules_.items()}
-    combiner = getattr(model, "combiner_", None)
-    assert model.set_params(lower__hidden_layer_sizes=(20,)).refit("lower", X[:300], y[:300]) is model
-    assert model.named_modules_.upper is before["upper"][0]
-    assert weights_of(model.named_modules_.upper) == before["upper"][1]
-    alone = network(20, random_state=1).fit(X[:300, 32:], y[:300])
-    assert weights_of(model.named_modules_.lower) == weights_of(alone)
-    assert getattr(model, "combiner_", None) is combiner
-    assert list(model.named_modules_) == ["upper", "lower"]
-    model.predict(X)
-
-
-def test_refit_with_the_combiner_is_a_whole_fit(digits):
-    X, y = digits
-    model = ModularClassifier(halves(), combine=LogisticRegression(), cv=2).fit(X, y)
-    upper = model.named_modules_.upper
-    model.set_params(lower=network(20)).refit("lower", X, y, refit_combiner=True)
-    assert model.named_modules_.upper is upper
-    whole = clone(model).fit(X, y)
-    assert_array_equal(model.combiner_.coef_, whole.combiner_.coef_)
-    assert_array_equal(model.combined_scores_, whole.combined_scores_)
-    assert_array_equal(model.predict_proba(X), whole.predict_proba(X))
-
-
-def test_refit_on_fewer_classes(digits):
-    X, y = digits
-    model = ModularClassifier(halves()).fit(X, y)
-    model.refit("upper", X[y < 9], y[y < 9])
-    assert model.named_modules_.upper.classes_.tolist() == list(range(9))
-    lower = model.named_modules_.lower.predict_proba(X[:, 32:])
-    np.testing.assert_allclose(model.predict_proba(X)[:, 9], lower[:, 9] / 2)
-    with pytest.raises(ValueError, match=r"y must have classes that `fit` has met, .* got \[10\] besides"):
-        model.refit("upper", X, np.where(y == 9, 10, y))
-
-
-# -- what fails -------------------------------------------------------------------------------------------------------
-
-
-class Failing(GaussianNB):
-    def fit(self, X, y, sample_weight=None):
-        raise ZeroDivisionError("it had to fail")
-
-
-class FailingInFolds(GaussianNB):
-    def fit(self, X, y, sample_weight=None):
-        if len(X) < 500:
-            raise ZeroDivisionError("it had to fail")
-        return super().fit(X, y)
-
-
-def test_a_fit_that_fails_leaves_the_model_as_it_was(digits):
-    X, y = digits
-    model = ModularClassifier(halves()).fit(X, y)
-    before = vars(model).copy()
-    model.set_params(lower=Failing())
-    for fail in (lambda: model.fit(X, y), lambda: model.refit("lower", X, y)):
-        with pytest.raises(ZeroDivisionError, match="it had to fail") as caught:
-            fail()
-        assert caught.value.__notes__ == ["It is the fit of the module 'lower' that failed."]
-        assert {name for name, value in vars(model).items() if value is not before[name]} == {"modules"}
-    unfitted = clone(model)
-    with pytest.raises(ZeroDivisionError):
-        unfitted.fit(X, y)
-    with pytest.raises(NotFittedError):
-        unfitted.predict(X)
-
-
-@pytest.mark.parametrize("on_error", ["raise", "skip"])
-def test_ctrl_c_leaves_the_model_as_it_was(digits, on_error):
-    class Interrupted(GaussianNB):
-        def fit(self, X, y, sample_weight=None):
-            raise KeyboardInterrupt
-
-    X, y = digits
-    model = ModularClassifier(halves(), on_error=on_error).fit(X, y)
-    expected = model.predict(X)
-    with pytest.raises(KeyboardInterrupt):
-        model.set_params(lower=Interrupted()).fit(X, y)
-    assert_array_equal(model.predict(X), expected)
-
-
-@pytest.mark.parametrize("combine", ["mean", "vote", GaussianNB()], ids=["mean", "vote", "model"])
-@pytest.mark.parametrize("failing", [Failing, FailingInFolds])
-def test_modules_that_fail_are_skipped(digits, combine, failing):
-    X, y = digits
-    modules = [halves()[0], ("bad", failing(), ALL), halves()[1]]
-    if failing is FailingInFolds and isinstance(combine, str):
-        modules[1] = ("bad", Failing(), ALL)
-    weights = [1, 2, 3] if isinstance(combine, str) else None
-    model = ModularClassifier(modules, combine=combine, on_error="skip", cv=2, weights=weights)
-    with pytest.warns(UserWarning, match="The module 'bad' failed to fit and is left out: ZeroDivisionError: it had"):
-        model.fit(X, y)
-    assert list(model.named_modules_) == ["upper", "lower"]
-    without = ModularClassifier(halves(), combine=combine, cv=2, weights=weights and [1, 3]).fit(X, y)
-    assert_array_equal(model.predict(X), without.predict(X))
-    assert_array_equal(model.get_feature_names_out(), without.get_feature_names_out())
-    with pytest.raises(ZeroDivisionError):
-        model.set_params(upper=Failing(), lower=Failing(), bad=Failing()).fit(X, y)
-
-
-def test_nothing_is_left_to_answer(digits):
-    model = ModularClassifier([*halves(), ("bad", Failing(), ALL)], weights=[0, 0, 1], on_error="skip")
-    with pytest.raises(ZeroDivisionError):
-        model.fit(*digits)
-
-
-def test_refit_needs_the_estimators_of_the_modules(digits):
-    X, y = digits
-    model = ModularClassifier(halves(), combine=LogisticRegression(), cv=2).fit(X, y)
-    model.set_params(modules=halves()[:1]).refit("upper", X, y)
-    with pytest.raises(ValueError, match="modules must have an estimator 'lower' to fit"):
-        model.refit("upper", X, y, refit_combiner=True)
-    with pytest.raises(ValueError, match="refit_combiner must be False with combine='vote', got True"):
-        model.set_params(combine="vote").refit("upper", X, y, refit_combiner=True)
-
-
-def test_a_combiner_that_fails(digits):
-    with pytest.raises(ZeroDivisionError) as caught:
-        ModularClassifier(halves(), combine=Failing(), cv=2).fit(*digits)
-    assert caught.value.__notes__ == ["It is the fit of `combine` that failed."]
-
-
-@pytest.mark.parametrize("wrong", [{"cv": 1}, {"on_error": "warn"}, {"n_threads": 0}, {"combine": 3}, {"modules": 3}])
-def test_values_that_parameters_cannot_have(digits, wrong):
-    with pytest.raises(ValueError, match=f"The '{next(iter(wrong))}' parameter of ModularClassifier must be"):
-        ModularClassifier(halves()).set_params(**wrong).fit(*digits)
-
-
-def test_errors_come_before_anything_trains(digits):
-    """Whatever tests/messages refuses, it refuses in no time: here one that only a look at the modules finds."""
-    X, y = digits
-
-    class Untrainable(LogisticRegression):
-        def fit(self, X, y, sample_weight=None):
-            raise AssertionError("it was trained")
-
-    modules = [("one", Untrainable(), ALL), ("two", LinearSVC(), ALL)]
-    for parameters in {"modules": modules}, {"modules": modules[:1], "weights": [1, 2]}, {"modules": modules[:1] * 2}:
-        with pytest.raises(ValueError, match="must"):
-            ModularClassifier(**parameters).fit(X, y)
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        ModularClassifier(modules[:1]).fit(X, y[1:])
 
 
 # -- scikit-learn's conventions ---------------------------------------------------------------------------------------
