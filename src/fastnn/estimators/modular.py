@@ -79,7 +79,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseCompos
 
     @property
     def _named(self):
-        """The modules as (name, estimator), which scikit-learn's nested parameters are of."""
+        """The modules as pairs (name, estimator), the form in which scikit-learn takes nested parameters."""
         try:
             return [(name, estimator) for name, estimator, _ in self.modules]
         except (TypeError, ValueError):  # fit refuses them

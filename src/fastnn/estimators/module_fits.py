@@ -73,7 +73,7 @@ def fit_modules(modules, X, targets, parameters, folds, n_threads, only=None):
         for fold in [*([None] if only in (None, module.name) else []), *folds]:
             n_rows = n_samples if fold is None else len(fold[0])
             job = partial(_fit, module, X, target, parameters[module.name], fold)
-            work.append((module.name, fold, job, n_rows * _width(module, X)))
+            work.append((module.name, fold, job, n_rows * _n_columns_read(module, X)))
     names, of_folds, jobs, costs = zip(*work, strict=True)
     outcomes = run_side_by_side(list(jobs), n_threads=n_threads, costs=list(costs), names=list(names))
     fitted, parts, errors = {}, {}, {}
@@ -92,7 +92,7 @@ def fit_modules(modules, X, targets, parameters, folds, n_threads, only=None):
     return fitted, {name: in_order(of_module, held_out) for name, of_module in parts.items()}, errors
 
 
-def _width(module, X):
+def _n_columns_read(module, X):
     """The number of columns that a module reads: of modules with equally many rows, a wide one takes longer."""
     if module.columns is None:
         return X.shape[1] if len(getattr(X, "shape", ())) > 1 else 1
