@@ -26,7 +26,7 @@ y = (X[:, :3] > 0).sum(axis=1)
 def nobody_is_left():
     yield
     assert sharing._outermost == {}
-    assert getattr(sharing._here, "place", None) is None
+    assert sharing._place_here() is None
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ class Beside:
 
     def fit(self):
         with fitting(*self.arguments):
-            self.place = sharing._here.place
+            self.place = sharing._place_here()
             self.begun.set()
             self.ends.wait(PATIENCE)
 

@@ -17,6 +17,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier
 from fastnn.layers import GRU, BatchNormalization, Conv1D, Flatten
+from fastnn.runtime import sharing
 from fastnn.training import interruption
 from fastnn.training.interruption import Interruption
 
@@ -88,6 +89,8 @@ def test_ctrl_c_at_any_line_leaves_the_old_model_or_a_new_one(make, repeated, mo
                 assert is_old or np.array_equal(model.predict(X), new.predict(X))
                 outcomes.append("old" if is_old else "new")
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            assert sharing._outermost == {}
+            assert sharing._place_here() is None
             assert vars(model).keys() == vars(old).keys()
             model.fit(X, y)  # no call is changing it
     assert outcomes.count("old") > 40

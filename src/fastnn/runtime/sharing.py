@@ -5,15 +5,22 @@ asks how many threads are its own at that moment: an even part of the cores, sin
 """
 
 import threading
+import weakref
 from contextlib import contextmanager
 
 from fastnn.runtime.threads import MOST_THREADS, effective_n_threads, has_forked
 
-# The places that share the cores of the process, in the order in which they began. It is a dict for its single steps:
-# other threads add to it meanwhile.
+# Weak references to the places that share the cores of the process, in the order in which they began. It is a dict for
+# its single steps: other threads add to it meanwhile. The references are weak since Ctrl-C may end a context at any
+# line, even at those that leave it: the place then goes with its last reference.
 _outermost = {}
 
-_here = threading.local()  # .place: the calling thread's
+_here = threading.local()  # .place: a weak reference to the calling thread's
+
+
+def _place_here():
+    reference = getattr(_here, "place", None)
+    return None if reference is None else reference()
 
 
 class Place:
@@ -42,7 +49,7 @@ class Place:
         if self.is_fixed:
             return self.n_needed
         n_cores = self.n_cores if self.within is None else min(self.n_cores, self.within.share())
-        places = list(self._siblings())
+        places = [place for reference in list(self._siblings().values()) if (place := reference()) is not None]
         if self not in places:  # a prediction, which is not counted
             places.append(self)
         n_cores -= sum(place.n_needed for place in places if place.is_fixed)
@@ -55,12 +62,12 @@ class Place:
     @contextmanager
     def taken(self):
         """A context in which the calling thread is at this place, and others count with it."""
-        before, siblings = getattr(_here, "place", None), self._siblings()
-        siblings[self], _here.place = True, self
+        before, siblings, key = getattr(_here, "place", None), self._siblings(), id(self)
         try:
+            _here.place = siblings[key] = weakref.ref(self, lambda _: siblings.pop(key, None))
             yield self
         finally:
-            siblings.pop(self, None)
+            siblings.pop(key, None)
             _here.place = before
 
     @contextmanager
@@ -109,7 +116,7 @@ def most_threads(n_threads=None):
     n_threads : int, default=None
         The estimator's parameter. Beside others that were given a number of threads together, it is at most that.
     """
-    place, n_allowed = getattr(_here, "place", None), effective_n_threads(n_threads)
+    place, n_allowed = _place_here(), effective_n_threads(n_threads)
     if not _is_grouped(place) or has_forked():
         return n_allowed
     n_together = _outer_limit(place)
@@ -133,7 +140,7 @@ def threads_now(n_threads=None):
     n_threads : int, default=None
         The estimator's parameter. None is the share of the calling thread.
     """
-    place = getattr(_here, "place", None)
+    place = _place_here()
     if has_forked():
         return 1
     # The place's fit has asked the system, which takes longer than all that is done here.
@@ -158,7 +165,7 @@ def fitting(n_threads, n_needed):
     n_needed : int
         The number of threads that the fit can use.
     """
-    place = getattr(_here, "place", None)
+    place = _place_here()
     is_fixed = n_threads is not None and not _is_grouped(place)
     if place is None:
         context = Place(n_needed if is_fixed else effective_n_threads(), n_needed, is_fixed=is_fixed).taken()
@@ -177,7 +184,7 @@ def together(n_threads=None):
     n_threads : int, default=None
         None: the share of the calling thread.
     """
-    around = getattr(_here, "place", None)
+    around = _place_here()
     place = Place(most_threads(n_threads), within=around, is_fixed=n_threads is not None and around is None)
     with place.taken():
         yield place
