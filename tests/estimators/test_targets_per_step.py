@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from ragged_problems import SETTINGS, STEPS, labels_of, labels_of_steps, sequences
 from sklearn.base import clone
 from sklearn.metrics import f1_score, r2_score
@@ -106,6 +107,15 @@ def test_arrays(rng):
     expected = r2_score(X[:, :, :2].reshape(-1, 2), regressor.predict(X).reshape(-1, 2))
     assert regressor.score(X, X[:, :, :2]) == pytest.approx(expected)
     assert SequentialRegressor(layers, **SETTINGS).fit(X, X[:, :, 0]).predict(X).shape == (30, 6)
+
+
+def test_rows_of_a_sparse_matrix(rng):
+    """Each is a series, and all have as many steps, so that results are an array."""
+    X = np.where(rng.random((30, 5)) > 0.5, rng.normal(size=(30, 5)), 0)
+    model = SequentialClassifier([GRU(3, return_sequences=True)], **SETTINGS).fit(X, (X > 0).astype(int))
+    predicted = model.predict(sp.csr_array(X))
+    assert predicted.shape == X.shape
+    check_equal(predicted, model.predict(X))
 
 
 def test_series_in_tables(rng):

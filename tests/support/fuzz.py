@@ -493,9 +493,10 @@ def check_byte_order(model, X, y, arguments):
 def check_predictions(model, X):
     """That predictions are in this machine's byte order; and what they are where there is a single class."""
     predicted = model.predict(X)
-    assert predicted.dtype.isnative
+    for part in predicted if isinstance(predicted, list) else [predicted]:  # a list of sequences, for such an X
+        assert part.dtype.isnative
     classes = getattr(model, "classes_", [])
-    if hasattr(model, "predict_proba") and not isinstance(classes, list) and len(classes) == 1 == predicted.ndim:
+    if hasattr(model, "predict_proba") and not isinstance(classes, list) and len(classes) == 1 == np.ndim(predicted):
         assert (predicted == classes[0]).all()
         np.testing.assert_array_equal(model.predict_proba(X), np.ones((len(predicted), 1)))
 

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import scipy.sparse as sp
 
 from fastnn.data.inputs import readable
 from fastnn.data.list_columns import from_list_columns, has_list_columns, package_of
@@ -82,7 +83,7 @@ def in_form_of(X, flat, starts):
         array of shape (n_sequences, n_steps, ...).
     """
     lengths = np.diff(starts)
-    is_array = hasattr(X, "__array__") and not has_list_columns(X)
+    is_array = sp.issparse(X) or (hasattr(X, "__array__") and not has_list_columns(X))
     if is_array and not are_objects(X) and (lengths == lengths[0]).all():
         return flat[starts[0] : starts[-1]].reshape(len(lengths), lengths[0], *flat.shape[1:])
     parts = [flat[start:end] for start, end in pairwise(starts)]
