@@ -110,13 +110,17 @@ def sklearns_search(rounds):
     return in_turn(lambda: search(small(SklearnMLPClassifier)).fit(X, y), on_threads, rounds=min(rounds, 2))
 
 
+def of_columns():
+    """The eight modules, for an estimator that chooses their columns itself."""
+    return [(f"module {i}", module(i), slice(10 * i, 10 * i + 10)) for i in range(8)]
+
+
 def estimator_itself(rounds):
     """fit_many of eight modules, beside ModularClassifier, which fits the same and combines them by their mean."""
     parts, y, X = columns()
-    modules = [(f"module {i}", module(i), slice(10 * i, 10 * i + 10)) for i in range(8)]
     return in_turn(
         lambda: fit_many([*map(module, range(8))], parts, [y] * 8, each=True),
-        lambda: ModularClassifier(modules).fit(X, y),
+        lambda: ModularClassifier(of_columns()).fit(X, y),
         rounds=rounds,
     )
 
@@ -124,12 +128,11 @@ def estimator_itself(rounds):
 def combiner_itself(rounds):
     """fit_many of the cv + 1 fits of each, beside ModularClassifier with GaussianNB as its combiner."""
     parts, y, X = columns()
-    modules = [(f"module {i}", module(i), slice(10 * i, 10 * i + 10)) for i in range(8)]
     rows = [slice(None), *(train for train, _ in StratifiedKFold(5).split(X, y))]
     fits = [(module(i), part[chosen], y[chosen]) for chosen in rows for i, part in enumerate(parts)]
     return in_turn(
         lambda: fit_many(*map(list, zip(*fits, strict=True)), each=True),
-        lambda: ModularClassifier(modules, combine=GaussianNB()).fit(X, y),
+        lambda: ModularClassifier(of_columns(), combine=GaussianNB()).fit(X, y),
         rounds=rounds,
     )
 
