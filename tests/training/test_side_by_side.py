@@ -173,10 +173,12 @@ def press():
 
 ENDLESS_FITS = {
     "adam": lambda: MLPClassifier((40,), random_state=0, **ENDLESS),
+    # It comes to its end in 40 to 300 iterations, hence the pauses between them.
     "lbfgs": lambda: MLPClassifier(
         (40,),
         solver="lbfgs",
         dtype="float64",
+        callback=lambda fit: time.sleep(0.05),
         random_state=0,
         **ENDLESS | {"n_iter_no_change": 10**9, "max_fun": 10**9},
     ),
