@@ -14,7 +14,7 @@ from fastnn.data.inputs import check_not_balanced, refusing, validated
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.linear_decision import LinearDecision
-from fastnn.estimators.parameter_names import CachedParameterNames
+from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.perceptron_learning import fresh, learn, learnable, resuming
 from fastnn.estimators.perceptron_state import DTYPES, check_learnt
 from fastnn.estimators.suggestions import advising_on_parameters, with_advice
@@ -23,7 +23,7 @@ from fastnn.training.transaction import SnapshotMixin, all_or_nothing
 
 
 @with_advice
-class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstimator):
+class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
     It learns from one sample after the other, whenever it classifies one wrongly. Its parameters have the names,
