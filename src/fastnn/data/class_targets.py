@@ -9,7 +9,6 @@ from fastnn.data.quoted import quoted
 from fastnn.data.sparse import check_dense
 from fastnn.engine.loss import Loss
 
-
 # For fewer labels than this, NumPy's general functions are as fast as counting.
 _MANY = 1000
 
@@ -39,7 +38,7 @@ def distinct(y):
 
 
 def plain_classes(y):
-    """The sorted classes in y where it is a column of labels that scikit-learn's checks would neither change nor refuse.
+    """The sorted classes in a column of labels that scikit-learn's checks would neither change nor refuse.
 
     They take longer than a small fit.
 
