@@ -13,7 +13,8 @@
 /* Rows are visited in random order, which no CPU predicts: so they are prefetched here.
  *
  * They are prefetched into the second-level cache. A core waits for few lines on their way to the first one at a time,
- * 24 on a Zen 4: rows of 100 doubles from memory took 80 ns by way of the first, as without prefetching, and take 50. */
+ * 24 on a Zen 4: rows of 100 doubles from memory took 80 ns by way of the first, as without prefetching, and take 50.
+ */
 enum { CACHE_LINE = 64, AHEAD = 8, MOST_LINES = 32, READ = 0, SECOND_LEVEL = 2 };
 
 INLINE void prefetch_bytes(const void *start, size_t n_bytes)
