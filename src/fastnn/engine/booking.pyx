@@ -96,7 +96,7 @@ cdef book_operations(Plan *plan, list phases, Workspace space):
     """The operations of all phases in one list, as the threads go through it."""
     cdef Operation *operation
     cdef RowOperation *row_operation
-    plan.n_operations = sum(map(len, phases))
+    plan.n_operations = plan.n_timed = sum(map(len, phases))
     plan.operations = operation = <Operation *> space.zeros(plan.n_operations * sizeof(Operation), np.uint8)
     for phase in phases:
         for name, *arguments in phase:
@@ -108,6 +108,8 @@ cdef book_operations(Plan *plan, list phases, Workspace space):
                 for row_name, *layer in arguments[0]:
                     row_operation.work = row_work(row_name)
                     row_operation.layer = layer[0] if layer else 0
+                    row_operation.number = plan.n_timed
+                    plan.n_timed += 1
                     row_operation += 1
             elif arguments:
                 operation.layer = arguments[0]

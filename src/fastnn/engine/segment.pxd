@@ -22,6 +22,7 @@ ctypedef void (*RowWork)(Segment *segment, const Batch *batch, const View *view,
 cdef struct RowOperation:
     RowWork work
     size_t layer
+    size_t number  # among all operations: those of the team, and then those by rows
 
 
 cdef struct Operation:
@@ -32,6 +33,12 @@ cdef struct Operation:
     bint ends_phase
 
 
+# Where a thread's time goes, in seconds.
+cdef struct OperationTime:
+    double working
+    double waiting  # at the barrier behind the operation
+
+
 # The layers and signals as one thread sees them: memory of its own aside, every thread sees the same.
 cdef struct View:
     Layer *layers  # (n_layers)
@@ -40,6 +47,7 @@ cdef struct View:
     bint has_own  # whether any signal is
     size_t part  # of the batch, which the thread works on
     bint part_begins  # whether it takes the part's first samples
+    OperationTime *times  # (n_timed) by the operation's number; NULL: nobody wants to know
 
 
 # What is worked out once for a network, an optimizer and a batch size.
@@ -53,6 +61,7 @@ cdef struct Plan:
     size_t n_parameters
     Operation *operations  # (n_operations)
     size_t n_operations
+    size_t n_timed  # operations, those by rows among them
     size_t batch_size
     size_t part_samples  # a batch is shared out in parts of so many samples, where it is taken by rows
     size_t chunk_samples  # and a thread takes so many of them at a time
