@@ -84,7 +84,7 @@ def search(estimator):
 
 
 def searches(rounds, max_iter=50):
-    """A search over 24 fits of some 30 ms, which joblib groups: in turn on one thread, beside joblib's threads."""
+    """A search over 24 fits of some 30 ms: in turn on one thread, beside joblib's threads."""
     X, y = digits()
 
     def on_threads():
