@@ -1,9 +1,9 @@
 """A segment of an epoch, as the trainer lays it out and the operations of segment.pyx work on it."""
 
 from libc.stddef cimport size_t
-from libc.stdint cimport intptr_t
+from libc.stdint cimport intptr_t, uint32_t
 
-from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples, fastnn_update
+from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples, fastnn_terms, fastnn_update
 from fastnn.engine.layers.layer cimport Layer, Parameter
 from fastnn.engine.layers.signal cimport Signal, Step
 from fastnn.engine.loss cimport TargetRows, TargetSamples
@@ -113,8 +113,18 @@ cdef struct Progress:
     double loss, loss_scale  # the sum so far, and the factor of this batch's loss
 
 
+# Memory for the terms that are not zero throughout a tile of a dense batch of X: those of its rows, and those of its
+# columns.
+cdef struct UsedTerms:
+    fastnn_terms columns, samples
+    const uint32_t *all_terms  # 0, 1, 2, ...
+    bint pay  # whether the last batch had so many zeros that finding them costs less than they do
+    size_t n_runs  # since X was booked
+
+
 cdef struct Segment:
     Plan plan
+    UsedTerms used
     BatchSource source
     GatheredBatch gathered[2]  # this batch and, gathered during its last phase, the next one
     Stepping stepping

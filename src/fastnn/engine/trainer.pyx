@@ -16,6 +16,7 @@ from fastnn.engine.booking cimport (
     book_dense_input, book_layers, book_operations, book_parameters, book_scratch, book_signals, book_sparse_input,
     book_targets, cut_batches,
 )
+from fastnn.engine.gathering cimport choose_terms, note_zeros
 from fastnn.engine.kernels cimport fastnn_samples
 from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.loss cimport Loss, TargetRows, Targets
@@ -327,6 +328,7 @@ cdef class Trainer:
                 self.input_space = book_sparse_input(segment, self.network, max(1, n_entries))
         elif segment.gathered[0].signal.values == NULL:
             self.input_space = book_dense_input(segment, self.network, self.batch_rows[0], self.all_terms)
+        choose_terms(segment)
         refresh_layers(&segment.plan)
         segment.source.X = &samples
         segment.progress.steps_before = segment.progress.step_count = self.optimizer.step_count
@@ -345,6 +347,7 @@ cdef class Trainer:
             self.network.version += 1  # after it: another thread may have read weights meanwhile
             if n_threads > 1 and note_stalls(segment.barrier.stalls):
                 n_threads = 1
+        note_zeros(segment)
         self.optimizer.step_count = segment.progress.step_count
         if self.profile is not None:
             self.profile.note(segment.source.n_batches, X, order)
