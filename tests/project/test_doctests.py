@@ -24,6 +24,7 @@ WITH_EXAMPLES = {
     *(f"fastnn.layers.{name}" for name in ("pooling", "rescaling", "reshaping")),
     *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding")),
     *(f"fastnn.sequences.{name}" for name in ("making", "scoring", "step_transformer")),
+    *(f"fastnn.plot.{name}" for name in ("activations", "loss_curve", "network", "perceptron", "weights")),
     "fastnn.data.ragged",
     *("fastnn.persistence.saving", "fastnn.runtime.threads", "fastnn.engine.standalone"),
 }
@@ -31,6 +32,8 @@ WITH_EXAMPLES = {
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name):
+    if name.startswith("fastnn.plot."):
+        pytest.importorskip("matplotlib")
     outcome = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     )
@@ -66,6 +69,7 @@ def test_examples_of_the_readme(tmp_path, monkeypatch):
 
 
 WHAT_GUIDES_SHOW = {
+    "plots.md": lambda names: names["planes"].margin_ > 0,
     "modular.md": lambda names: names["quarters"].score(names["X_test"], names["y_test"]) > 0.9,
     "sequences.md": lambda names: names["forecaster"].score(names["past"], names["following"]) > 0.8,
     "side_by_side.md": lambda names: names["search"].best_score_ > 0.8,
