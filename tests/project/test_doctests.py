@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,13 @@ GUIDES = sorted(path.name for path in (ROOT / "docs").glob("*.md") if "```python
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
+@pytest.fixture(autouse=True)
+def no_figures_are_left():
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
 def run_examples(page):
     """Run a page's examples one after the other, as a reader would. Returns the names that they define."""
     examples = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
@@ -78,6 +86,8 @@ WHAT_GUIDES_SHOW = {
 
 @pytest.mark.parametrize("guide", GUIDES)
 def test_examples_of_guides(guide):
+    if guide == "plots.md":
+        pytest.importorskip("matplotlib")
     names = run_examples(ROOT / "docs" / guide)
     assert WHAT_GUIDES_SHOW[guide](names)
 
