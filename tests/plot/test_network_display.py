@@ -9,8 +9,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
 from fastnn import MLPRegressor, ModularClassifier, ModularRegressor, Perceptron
-from fastnn.plot import NetworkDisplay
-from fastnn.plot.blocks import Block
+from fastnn.plot import Block, NetworkDisplay
 from fastnn.plot.display import shortened, text_width
 
 FAST = {"tol": 1e9, "n_iter_no_change": 1, "max_iter": 200, "batch_size": "auto"}

@@ -5,9 +5,10 @@ matplotlib, which `pip install 'scikit-fastnn[plot]'` installs; it is imported w
 """
 
 from fastnn.plot.activations import ActivationsDisplay
+from fastnn.plot.blocks import Block
 from fastnn.plot.loss_curve import LossCurveDisplay
 from fastnn.plot.network import NetworkDisplay
 from fastnn.plot.perceptron import PerceptronDisplay
 from fastnn.plot.weights import WeightsDisplay
 
-__all__ = ["ActivationsDisplay", "LossCurveDisplay", "NetworkDisplay", "PerceptronDisplay", "WeightsDisplay"]
+__all__ = ["ActivationsDisplay", "Block", "LossCurveDisplay", "NetworkDisplay", "PerceptronDisplay", "WeightsDisplay"]

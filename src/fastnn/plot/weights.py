@@ -30,8 +30,10 @@ class WeightsDisplay(Display):
         Weights to draw as images in place of histograms: one for each unit or filter, and for each channel.
     name : str, default=""
         The layer that the images are of.
-    unit, channel : str, default="unit", default="channel"
-        What the first two axes of images are.
+    unit : str, default="unit"
+        What the first axis of images is.
+    channel : str, default="channel"
+        What the second axis of images is.
     labels : list of str, default=None
         A text for each unit.
     n_units : int, default=None
