@@ -42,7 +42,7 @@ class Segments:
     def __init__(self, trainer, interruption, n_threads):
         self.trainer, self.interruption = trainer, interruption
         if trainer.pace is None or trainer.pace.threads.given != n_threads:
-            trainer.pace = Pace(ThreadChoice(n_threads, trainer.step_flops))
+            trainer.pace = Pace(ThreadChoice(n_threads, trainer.n_threads, trainer.step_flops))
         self.pace = trainer.pace
 
     def run_epoch(self, samples, order, rates=None):
