@@ -7,6 +7,8 @@ fastnn also defines or overrides some private methods and attributes that scikit
 
 - `_parameter_constraints`: what each parameter may be, which `_validate_params` checks before a fit;
 - `_sk_visual_block_`: `estimators/modular.py` says that a diagram has modules side by side;
+- `_doc_link_module`, `_doc_link_template`, `_doc_link_url_param_generator`: `estimators/documentation.py` says where
+  the documentation of an estimator is, for diagrams in notebooks;
 - `_validate_params`: `estimators/parameter_names.py` does not check valid defaults again, `estimators/suggestions.py`
   adds advice to its errors;
 - `_repr_html_`, `_repr_mimebundle_`: `estimators/sequential.py` adds the table of layers to what notebooks show;

@@ -5,6 +5,7 @@ from fastnn.engine.arrays cimport Workspace
 from fastnn.engine.loss cimport Loss, Targets
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
+from fastnn.engine.profile cimport Profile
 from fastnn.engine.segment cimport Segment
 
 
@@ -15,8 +16,10 @@ cdef class Trainer:
     cdef readonly object memories, batch_size, clip_norm, seed
     cdef readonly tuple dropout
     cdef readonly list schedule
+    cdef readonly Profile profile
     cdef readonly double step_flops
     cdef public bint in_use
+    cdef public object pace  # how its segments go, which is the training loop's business
     # input_space has a batch of X: a dense or a sparse one, as in the last run.
     cdef Workspace space, signal_space, input_space
     cdef const uint32_t *all_terms  # 0, 1, 2, ...

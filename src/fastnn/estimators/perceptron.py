@@ -13,6 +13,7 @@ from fastnn.data.class_targets import check_classes, plain_classes
 from fastnn.data.inputs import check_not_balanced, is_plain_column, refusing, validated
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
+from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.linear_decision import LinearDecision
 from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.perceptron_learning import fresh, learn, learnable, resuming
@@ -23,7 +24,7 @@ from fastnn.training.transaction import SnapshotMixin, all_or_nothing
 
 
 @with_advice
-class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, BaseEstimator):
+class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationLink, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
     It learns from one sample after the other, whenever it classifies one wrongly. Its parameters have the names,
