@@ -25,12 +25,22 @@ WITH_EXAMPLES = {
     *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding")),
     *(f"fastnn.sequences.{name}" for name in ("making", "scoring", "step_transformer")),
     "fastnn.data.ragged",
+    *(f"fastnn.export.{name}" for name in ("keras", "torch", "onnx.pipelines", "onnx.reading", "onnx.writing")),
     *("fastnn.persistence.saving", "fastnn.runtime.threads", "fastnn.engine.standalone"),
 }
 
 
+# The packages that examples need beside what fastnn needs.
+NEEDED = {"fastnn.export.onnx.pipelines": "skl2onnx", **dict.fromkeys(
+    ("fastnn.export.onnx.reading", "fastnn.export.onnx.writing"), "onnx"
+)}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:skl2onnx")
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name):
+    if name in NEEDED:
+        pytest.importorskip(NEEDED[name])
     outcome = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     )
@@ -66,6 +76,7 @@ def test_examples_of_the_readme(tmp_path, monkeypatch):
 
 
 WHAT_GUIDES_SHOW = {
+    "export.md": lambda names: (names["label"] == names["model"].predict(names["test"])).all(),
     "modular.md": lambda names: names["quarters"].score(names["X_test"], names["y_test"]) > 0.9,
     "sequences.md": lambda names: names["forecaster"].score(names["past"], names["following"]) > 0.8,
     "side_by_side.md": lambda names: names["search"].best_score_ > 0.8,

@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 
 
-def needed(package, for_what, extra="onnx"):
+def needed(package, for_what, to_install="scikit-fastnn[onnx]"):
     """A package that is imported when it is needed.
 
     Raises
@@ -17,7 +17,7 @@ def needed(package, for_what, extra="onnx"):
     try:
         return import_module(package)
     except ImportError as error:
-        raise ImportError(f"{for_what} needs {package}: pip install 'scikit-fastnn[{extra}]' installs it") from error
+        raise ImportError(f"{for_what} needs {package}: pip install '{to_install}' installs it") from error
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def _dense_chain(network):
 class PerceptronParts:
     """A fitted perceptron for ONNX; as `NetworkParts`."""
 
-    has_tokens = False
+    has_tokens, n_columns = False, None
 
     def __init__(self, model):
         self._coef = model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_

@@ -32,6 +32,7 @@ class ModularParts:
         n_features = getattr(model, "n_features_in_", None)
         self.sample_shape = reading_all[0].sample_shape if n_features is None else (n_features,)
         self.classes = getattr(model, "classes_", None)
+        self.n_columns = (self._combiner or self._parts[0]).n_columns
 
     def reads(self, dtype):
         return np.dtype(np.int64) if self.has_tokens else dtype
@@ -139,7 +140,9 @@ def _parts(what, estimator, parts_of):
     try:
         return parts_of(estimator)
     except TypeError as error:
-        raise TypeError(f"{what} must be a network or perceptron of fastnn's for ONNX, got {quoted(estimator)}") from error
+        raise TypeError(
+            f"{what} must be a network or perceptron of fastnn's for ONNX, got {quoted(estimator)}"
+        ) from error
 
 
 def _mean(graph, outputs, weights):
