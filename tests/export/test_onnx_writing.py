@@ -24,10 +24,10 @@ from fastnn import (  # noqa: E402
     SequentialRegressor,
     layers,
 )
+from fastnn.engine.activation import activation_names  # noqa: E402
 from fastnn.export import to_onnx  # noqa: E402
 from fastnn.export.onnx.activations import ACTIVATIONS, OF_CELLS  # noqa: E402
 from fastnn.export.onnx.layers import LAYERS  # noqa: E402
-from fastnn.engine.activation import activation_names  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -215,8 +215,7 @@ def test_modular_networks_that_answer_labels_only(combine):
 def test_modules_over_sequences():
     sequences = [rng.normal(size=(n, 2)).astype(np.float32) for n in rng.integers(3, 9, 60)]
     modules = [
-        (cell.__name__, SequentialClassifier([cell(4)], max_iter=2), slice(None))
-        for cell in (layers.GRU, layers.LSTM)
+        (cell.__name__, SequentialClassifier([cell(4)], max_iter=2), slice(None)) for cell in (layers.GRU, layers.LSTM)
     ]
     check(ModularClassifier(modules).fit(sequences, NAMES), sequences, 1e-5)
 

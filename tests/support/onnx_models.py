@@ -194,9 +194,7 @@ def random_mlp(rng, dtype):
     sizes = [5, *(int(n) for n in rng.integers(1, 9, rng.integers(0, 4)))]
     n_outputs, its = targets(rng)
     cls = MLPClassifier if its.keys() & {"classes", "multilabel"} else MLPRegressor
-    coefs = [
-        rng.normal(0, a**-0.5, (a, b)).astype(dtype) for a, b in zip(sizes, [*sizes[1:], n_outputs], strict=True)
-    ]
+    coefs = [rng.normal(0, a**-0.5, (a, b)).astype(dtype) for a, b in zip(sizes, [*sizes[1:], n_outputs], strict=True)]
     intercepts = [rng.normal(0, 0.3, coef.shape[1]).astype(dtype) for coef in coefs]
     activation = [one_of(rng, activation_names) for _ in sizes[1:]]
     model = cls.from_weights(coefs, intercepts, activation=activation, **its)

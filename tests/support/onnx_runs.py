@@ -104,7 +104,9 @@ class MaxPool(OpRun):
         n_axes = len(kernel_shape)
         borders = [(0, 0), (0, 0), *zip(pads[:n_axes], pads[n_axes:], strict=True)]
         axes = tuple(range(2, 2 + n_axes))
-        windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, borders, constant_values=-np.inf), kernel_shape, axes)
+        windows = np.lib.stride_tricks.sliding_window_view(
+            np.pad(x, borders, constant_values=-np.inf), kernel_shape, axes
+        )
         steps = (slice(None), slice(None), *(slice(None, None, stride) for stride in strides))
         return (windows[steps].max(axis=tuple(range(2 + n_axes, 2 + 2 * n_axes))),)
 
@@ -144,7 +146,10 @@ def padded(X, dtype):
 
 def inputs_of(model, X, exported):
     """The inputs of an exported model, for X as fastnn has it."""
-    types = {each.name: onnx.helper.tensor_dtype_to_np_dtype(each.type.tensor_type.elem_type) for each in exported.graph.input}
+    types = {
+        each.name: onnx.helper.tensor_dtype_to_np_dtype(each.type.tensor_type.elem_type)
+        for each in exported.graph.input
+    }
     if "lengths" in types:
         return padded(X, types["X"])
     shape = [dim.dim_value for dim in exported.graph.input[0].type.tensor_type.shape.dim[1:]]
