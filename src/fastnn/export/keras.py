@@ -105,7 +105,7 @@ def _settings(what, cls, config):
     """The settings of one of fastnn's layers, from a configuration."""
     check_settings(what, config, _EXPECTED)
     its = {field.name: config[field.name] for field in fields(cls) if field.name in config}
-    its = {name: value for name, value in its.items() if not name.endswith("_initializer")}
+    its = {name: value for name, value in its.items() if not name.endswith("initializer")}
     for name in its.keys() & {"activation", "recurrent_activation"}:
         its[name] = _name(its[name])
     its = {name: along_axes(value) if isinstance(value, (list, tuple)) else value for name, value in its.items()}

@@ -254,7 +254,8 @@ def _squeeze(walk, node, attributes):
     names = [walk.axes[place] for place in places]
     if walk.takeover is None and walk.has_tokens and places == {2} and walk.sizes[1] == 1:
         return walk.go_on(node, axes=walk.axes[:2])
-    one_way = walk.takeover and not isinstance(walk.takeover.layers[-1], layers.Bidirectional)
+    last = walk.takeover.layers[-1:] if walk.takeover else []
+    one_way = last and not isinstance(last[0], layers.Bidirectional)
     if not all(name == "1" or (name == "d" and one_way) for name in names):
         raise ValueError(f"{what_of(node)} must leave out axes of one entry, got the axes {shown(axes)}")
     return walk.go_on(node, axes=[axis for i, axis in enumerate(walk.axes) if i not in places])
