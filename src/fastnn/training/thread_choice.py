@@ -36,7 +36,7 @@ class ThreadChoice:
 
     def __init__(self, n_threads, step_flops):
         self.given, self.is_timed = n_threads, n_threads is None and step_flops < LARGE_STEP
-        self.n_before = N_WARM_UP
+        self.n_before, self.is_compared = N_WARM_UP, False
         self._compare(1)
 
     def _compare(self, share):
@@ -52,7 +52,8 @@ class ThreadChoice:
     def next(self):
         """The number of threads of the next segment."""
         share = threads_now(self.given)
-        if share == 1 or not self.is_timed or self.n_before > 0:
+        self.is_compared = share > 1 and self.is_timed and self.n_before == 0
+        if not self.is_compared:
             return share
         if share != self.share:
             self._compare(share)
@@ -60,8 +61,8 @@ class ThreadChoice:
 
     @property
     def is_trying(self):
-        """Whether the next segment is a trial, which should be short."""
-        return self.n_before == 0 and bool(self.waiting)
+        """Whether the segment that `next` was called for is a trial, which should be short."""
+        return self.is_compared and bool(self.waiting)
 
     def note(self, n_threads, seconds):
         """Take notice of a segment.
@@ -71,11 +72,11 @@ class ThreadChoice:
         n_threads : int
             What `next` returned.
         seconds : float
-            Its time for one batch.
+            Its time for one sample or, of sequences, for one step.
         """
         if self.n_before > 0:
             self.n_before -= 1
-        elif n_threads in self.best and self.share > 1:
+        elif self.is_compared:
             self.best[n_threads] = min(self.best[n_threads], seconds)
             if self.waiting:
                 self._note_trial()
