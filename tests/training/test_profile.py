@@ -25,6 +25,7 @@ def trainer(monkeypatch, rng):
     monkeypatch.setenv("FASTNN_PROFILE", "1")
     network = Network(dense_layers([300, 300, 3], ["relu"] * 2), (200,), "softmax", "float32")
     trainer = Trainer(network, make_loss("softmax", 3), Optimizer("adam", 1e-3), BATCH, 2)
+    trainer.patience = 60.0  # or one thread would do all the work while other programs use the cores
     X, y = rng.normal(size=(N_SAMPLES, 200)).astype(np.float32), np.arange(N_SAMPLES, dtype=np.int32) % 3
     for _ in range(N_EPOCHS):
         trainer.run(X, y, np.arange(N_SAMPLES))
@@ -53,6 +54,21 @@ def test_what_is_counted_of_sequences_of_any_length(monkeypatch, rng):
     assert forward["forward 0"] == 2 * 10 * (2 * 3 * 6)
     assert forward["forward 1"] == 2 * 10 * 3 * (6 * 4 + 4 * 4)
     assert [forward["forward 2"], forward["forward 3"]] == [2 * 3 * (4 * 5), 2 * 3 * 5]
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_the_error_goes_back_through_time_once(monkeypatch, rng, trainable):
+    monkeypatch.setenv("FASTNN_PROFILE", "1")
+    layers = [Dense(3), GRU(4, trainable=trainable)]
+    model = SequentialRegressor(layers, random_state=0).partial_fit(rng.normal(size=(10, 7, 2)), rng.normal(size=10))
+    counted = {name: flops for _, name, _, flops, _ in model._trainer.profile.operations() if name.endswith(" 1")}
+    of_inputs, of_state = (2 * 10 * 7 * 3 * n * 4 for n in (3, 4))
+    assert counted["forward 1"] == of_inputs + of_state
+    if trainable:
+        assert counted["grad 1"] == of_inputs + 2 * of_state
+        assert counted["back 1"] == of_inputs
+    else:
+        assert counted["back 1"] == of_inputs + of_state
 
 
 def test_operations_are_those_of_the_schedule(trainer):

@@ -16,7 +16,7 @@ from fastnn.engine.segment cimport OperationTime, Plan
 from fastnn.engine.steps import steps_by_layer
 from fastnn.engine.threads.team cimport Team, affordable_team, run_team, team_barrier
 
-# Operations that multiply a layer's weights once by every row.
+# Operations that multiply a layer's weights by every row.
 PRODUCTS = ("forward", "back", "grad")
 CACHE_LINE_TIMES = 4  # or more: no two threads add to times in one line
 
@@ -98,8 +98,7 @@ cdef class Profile:
         engine_layer = self.network.layers[layer[0]]
         if name not in PRODUCTS and (name != "step" or engine_layer.sums_by_samples()):
             return 0.0
-        weights = sum(shape.fan_in * shape.fan_out for shape in engine_layer.parameter_shapes())
-        return 2.0 * weights * self.n_products[layer[0]]
+        return 2.0 * engine_layer.n_multiplied(name) * self.n_products[layer[0]]
 
 
 cdef Profile profile_if_wanted(Network network, list phases, int n_threads, Plan *plan):
