@@ -41,4 +41,19 @@ INLINE void transpose_lanes(vreal block[LANES])
     }
 }
 
+/* Rows of so few outputs are transposed, LANES of them at a time, so that a vector has one output of each row. */
+enum { FEW_OUTPUTS = 32 };
+
+/* Up to LANES rows of few outputs: turned[j] has the number in column j of each. */
+INLINE void turn_rows(size_t rows, size_t n_outputs, const real *z, size_t ldz, vreal turned[FEW_OUTPUTS + LANES])
+{
+    turned[0] = (vreal){0}; /* there is an output, but without this GCC warns that it may not be set */
+    for (size_t j = 0; j < n_outputs; j += LANES) {
+        vreal *block = turned + j;
+        for (size_t i = 0; i < LANES; i++)
+            block[i] = i < rows ? load_row(z + i * ldz, j, n_outputs) : (vreal){0};
+        transpose_lanes(block);
+    }
+}
+
 #endif
