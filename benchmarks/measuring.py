@@ -1,7 +1,6 @@
 """Seconds, and the most arithmetic a machine can do: what the benchmarks that track figures count by."""
 
 import ctypes
-import functools
 import os
 import subprocess
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fastnn.engine.profile import multiply_add
 from fastnn.runtime.threads import effective_n_threads
 
 
@@ -44,29 +44,10 @@ def compiled(name):
     return library
 
 
-@functools.cache
-def _fma_peak():
-    """fma_peak.c, or None."""
-    library = compiled("fma_peak.c")
-    if library is None:
-        return None
-    for function in (library.peak_float32, library.peak_float64):
-        function.restype = ctypes.c_double
-        function.argtypes = [ctypes.c_size_t, ctypes.c_int, ctypes.POINTER(ctypes.c_double)]
-    return library
-
-
 def fma_peak_work(dtype, n_threads=None):
-    """A work of nothing but fused multiply-adds, by default on as many threads as fastnn uses, and its operations.
-
-    None where it cannot be compiled.
-    """
-    library = _fma_peak()
-    if library is None:
-        return None
-    function, sink = getattr(library, f"peak_{np.dtype(dtype)}"), ctypes.byref(ctypes.c_double())
+    """A work of nothing but fused multiply-adds, by default on as many threads as fastnn uses, and its operations."""
     n, n_threads = 200_000, n_threads or effective_n_threads()
-    return (lambda: function(n, n_threads, sink)), function(n, n_threads, sink)
+    return (lambda: multiply_add(dtype, n, n_threads)), multiply_add(dtype, n, n_threads)
 
 
 def figures(flops, fastnn, numpy, dtype):
@@ -81,10 +62,10 @@ def figures(flops, fastnn, numpy, dtype):
     dtype : str
     """
     peak = fma_peak_work(dtype)
-    ours, numpys, *loop = best_seconds(fastnn, numpy, *([peak[0]] if peak else []))
+    ours, numpys, loop = best_seconds(fastnn, numpy, peak[0])
     return {
         "gflops": flops / ours / 1e9,
-        "fraction_of_peak": flops / ours / (peak[1] / loop[0]) if peak else np.nan,
+        "fraction_of_peak": flops / ours / (peak[1] / loop),
         "times_as_fast_as_numpy": numpys / ours,
     }
 

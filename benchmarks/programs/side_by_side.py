@@ -84,7 +84,7 @@ def search(estimator):
 
 
 def searches(rounds, max_iter=50):
-    """A search over 24 fits of some 30 ms, which joblib groups: in turn on one thread, beside joblib's threads."""
+    """A search over 24 fits of some 30 ms: in turn on one thread, beside joblib's threads."""
     X, y = digits()
 
     def on_threads():
@@ -126,12 +126,23 @@ def estimator_itself(rounds):
 
 
 def combiner_itself(rounds):
-    """fit_many of the cv + 1 fits of each, beside ModularClassifier with GaussianNB as its combiner."""
+    """The cv + 1 fits of each module and of GaussianNB, beside ModularClassifier with it as its combiner."""
     parts, y, X = columns()
     rows = [slice(None), *(train for train, _ in StratifiedKFold(5).split(X, y))]
     fits = [(module(i), part[chosen], y[chosen]) for chosen in rows for i, part in enumerate(parts)]
+    outputs = ModularClassifier(of_columns()).fit(X, y).transform(X)
+
+    def fits_alone():
+        fit_many(*map(list, zip(*fits, strict=True)), each=True)
+        fit_many(
+            [GaussianNB() for _ in rows],
+            [outputs[chosen] for chosen in rows],
+            [y[chosen] for chosen in rows],
+            each=True,
+        )
+
     return in_turn(
-        lambda: fit_many(*map(list, zip(*fits, strict=True)), each=True),
+        fits_alone,
         lambda: ModularClassifier(of_columns(), combine=GaussianNB()).fit(X, y),
         rounds=rounds,
     )

@@ -159,3 +159,15 @@ void test_transpose(void)
             expect_gaps(out, "the gap of the transpose");
         }
 }
+
+/* -- multiply-adds ------------------------------------------------------------------------------------------------- */
+
+/* Each of ten chains i goes from i halfway to 2, n times. */
+void test_multiply_add(void)
+{
+    double sum = -1;
+    expect(K->multiply_add(0, &sum), 0, 0, "operations of no round", 0, 0);
+    expect(sum, 45, 0, "what the chains begin with", 0, 0);
+    expect(K->multiply_add(3, &sum), 3 * 2.0 * 10 * LANES, 0, "operations", 0, 0);
+    expect(sum, 20 + 25 / 8.0, 0, "after three rounds", 0, 0);
+}

@@ -166,6 +166,7 @@ static const struct {
     TEST(batch_norm),
     TEST(recurrent_cells),
     TEST(embedding),
+    TEST(multiply_add),
 };
 
 /* vmath_accuracy.c's main, compiled as each table's kernels are. */

@@ -23,7 +23,9 @@ y = (X[:, :3] > 0).sum(axis=1)
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_left():
+def nobody_is_left(monkeypatch):
+    """Places count until they are left, in all tests but those of what happens then."""
+    monkeypatch.setattr(sharing, "LINGER_SECONDS", 0.0)
     yield
     assert sharing._outermost == {}
     assert sharing._place_here() is None
@@ -143,6 +145,66 @@ class TestFits:
                 assert (threads_now(), threads_now(8), most_threads(8)) == (3, 3, 3)
 
 
+@pytest.mark.usefixtures("eight_cores")
+class TestLeaving:
+    @pytest.fixture(autouse=True)
+    def long(self, monkeypatch):
+        monkeypatch.setattr(sharing, "LINGER_SECONDS", PATIENCE)
+        sharing._left.clear()
+        yield
+        sharing._left.clear()
+
+    def test_what_another_thread_has_left_counts_a_while(self, monkeypatch):
+        with fitting(None, 8):
+            with Beside():
+                pass
+            assert threads_now() == 4
+            monkeypatch.setattr(sharing, "LINGER_SECONDS", 0.0)
+            assert threads_now() == 8
+            assert sharing._left == {}
+
+    def test_it_counts_once_however_often_a_thread_comes_back(self):
+        def fit_twice():
+            for _ in range(2):
+                with fitting(None, 8):
+                    pass
+
+        with fitting(None, 8):
+            in_thread(fit_twice)
+            assert threads_now() == 4
+
+    def test_one_that_has_begun_again_counts_once(self):
+        with fitting(None, 8):
+            begun, ends = threading.Event(), threading.Event()
+
+            def fit_twice():
+                with fitting(None, 8):
+                    pass
+                with fitting(None, 8):
+                    begun.set()
+                    ends.wait(PATIENCE)
+
+            other = threading.Thread(target=fit_twice)
+            other.start()
+            assert begun.wait(PATIENCE)
+            assert threads_now() == 4
+            ends.set()
+            other.join(PATIENCE)
+
+    def test_a_threads_own_fits_do_not_count(self):
+        for _ in range(2):
+            with fitting(None, 8), fitting(None, 8):
+                assert threads_now() == 8
+        assert threads_now() == 8
+
+    def test_what_workers_leave_within_others_does_not_count(self):
+        with together() as place:
+            workers = [Place(8, within=place) for _ in range(2)]
+            with workers[0].taken():
+                in_thread(lambda: workers[1].taken().__enter__())
+                assert threads_now() == 8
+
+
 def noting_threads(monkeypatch, name):
     """A list of the threads that the segments of all fits are given from now on."""
     noted, module = [], f"fastnn.training.{name}"
@@ -153,8 +215,8 @@ def noting_threads(monkeypatch, name):
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda: MLPClassifier((50, 30), max_iter=4), "loop"),
-        (lambda: MLPClassifier((50, 30), max_iter=4, solver="lbfgs"), "loop"),
+        (lambda: MLPClassifier((50, 30), max_iter=4), "thread_choice"),
+        (lambda: MLPClassifier((50, 30), max_iter=4, solver="lbfgs"), "thread_choice"),
         (lambda: Perceptron(max_iter=4), "perceptron_loop"),
     ],
     ids=["adam", "lbfgs", "perceptron"],
@@ -170,7 +232,7 @@ def test_each_segment_has_its_share(make, name, monkeypatch, eight_cores):
 
 
 def test_a_fit_gives_cores_back_while_another_one_runs(monkeypatch, eight_cores):
-    noted = noting_threads(monkeypatch, "loop")
+    noted = noting_threads(monkeypatch, "thread_choice")
     beside = Beside()
 
     def callback(model):

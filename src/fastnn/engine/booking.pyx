@@ -21,7 +21,9 @@ from fastnn.engine.layers.signal cimport Signal, n_panels, n_tiles, signal_size
 from fastnn.engine.loss cimport Loss, TargetRows
 from fastnn.engine.network cimport Network
 from fastnn.engine.products cimport every_term, n_weight_tasks, packed_size
-from fastnn.engine.segment cimport Operation, Plan, RowOperation, Segment, View, n_parts, operation_work, row_work
+from fastnn.engine.segment cimport (
+    Operation, Plan, RowOperation, Segment, UsedTerms, View, n_parts, operation_work, row_work,
+)
 
 cnp.import_array()
 
@@ -96,7 +98,7 @@ cdef book_operations(Plan *plan, list phases, Workspace space):
     """The operations of all phases in one list, as the threads go through it."""
     cdef Operation *operation
     cdef RowOperation *row_operation
-    plan.n_operations = sum(map(len, phases))
+    plan.n_operations = plan.n_timed = sum(map(len, phases))
     plan.operations = operation = <Operation *> space.zeros(plan.n_operations * sizeof(Operation), np.uint8)
     for phase in phases:
         for name, *arguments in phase:
@@ -108,6 +110,8 @@ cdef book_operations(Plan *plan, list phases, Workspace space):
                 for row_name, *layer in arguments[0]:
                     row_operation.work = row_work(row_name)
                     row_operation.layer = layer[0] if layer else 0
+                    row_operation.number = plan.n_timed
+                    plan.n_timed += 1
                     row_operation += 1
             elif arguments:
                 operation.layer = arguments[0]
@@ -272,6 +276,7 @@ cdef book_targets(Segment *segment, Network network, Loss loss, n_rows, Workspac
 cdef Workspace book_dense_input(Segment *segment, Network network, batch_rows, const uint32_t *all_terms):
     """A batch of X as dense rows, and the next one, with the terms that are not zero throughout a tile."""
     cdef Signal inputs[2]  # copies: if there is not enough memory, the segment stays as it is
+    cdef UsedTerms used  # likewise
     cdef Signal *signal
     cdef const fastnn_kernels *kernels = segment.plan.kernels
     cdef size_t i
@@ -286,15 +291,18 @@ cdef Workspace book_dense_input(Segment *segment, Network network, batch_rows, c
         signal.columns = signal.samples = every_term(all_terms)
         signal.values = space.zeros(n_rows * <object> signal.ld, network.dtype)
         signal.entries.starts, signal.entries.capacity = NULL, 0
+    used.all_terms, used.pay, used.n_runs = all_terms, False, 0
+    used.columns = used.samples = every_term(all_terms)
     if inputs[0].positions == 1:
-        inputs[0].columns.terms = <uint32_t *> space.zeros(row_tiles * n_features, np.uint32)
-        inputs[0].columns.counts = <uint32_t *> space.zeros(row_tiles, np.uint32)
-        inputs[0].columns.stride = n_features
-        inputs[0].samples.terms = <uint32_t *> space.zeros(column_tiles * batch_size, np.uint32)
-        inputs[0].samples.counts = <uint32_t *> space.zeros(column_tiles, np.uint32)
-        inputs[0].samples.stride = batch_size
-    for i in range(2):  # one batch's terms are used no more when the next one's are found
-        inputs[i].columns, inputs[i].samples = inputs[0].columns, inputs[0].samples
+        # One batch's terms are used no more when the next one's are found.
+        used.columns.terms = <uint32_t *> space.zeros(row_tiles * n_features, np.uint32)
+        used.columns.counts = <uint32_t *> space.zeros(row_tiles, np.uint32)
+        used.columns.stride = n_features
+        used.samples.terms = <uint32_t *> space.zeros(column_tiles * batch_size, np.uint32)
+        used.samples.counts = <uint32_t *> space.zeros(column_tiles, np.uint32)
+        used.samples.stride = batch_size
+    segment.used = used
+    for i in range(2):
         segment.gathered[i].signal = inputs[i]
     return space
 

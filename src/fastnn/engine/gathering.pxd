@@ -25,4 +25,6 @@ cdef size_t n_output_rows(const Segment *segment, const Batch *batch) noexcept n
 cdef void gather_batch(Segment *segment, size_t batch, size_t parity, const Team *team) noexcept nogil
 cdef void gather_next(Segment *segment, const Batch *batch, const Operation *operation,
                       const Team *team) noexcept nogil
+cdef void choose_terms(Segment *segment) noexcept
+cdef void note_zeros(Segment *segment) noexcept
 cdef void find_used_samples(Segment *segment, const Batch *batch, const Team *team) noexcept nogil

@@ -154,6 +154,11 @@ cdef class Network(LayerStack):
         first = self.first_layer(depth)
         return self.layers[first].reads_sparse() and (first == 0 or self.input_rescaling.offset == 0)
 
+    def layout(self):
+        """What two networks must have in common for one trainer to train either of them."""
+        return {"description": self.description, "input_shape": self.input_shape, "head": self.head,
+                "groups": self.groups, "dtype": self.dtype.name, "level": self.kernels.level.decode()}
+
     # -- prediction ----------------------------------------------------------------------------------------------------
 
     def worth_sharing(self, size_t n_samples):

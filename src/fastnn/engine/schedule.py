@@ -28,6 +28,9 @@ two back:
 So the layers between two such layers, and the last ones with the loss, stay in the cache.
 """
 
+import os
+import sys
+
 # The number of parameters that stay in a core's cache while it takes a few rows at a time through the last layers and
 # back. Threads need not wait for each other between layers that have no more parameters together.
 BY_ROWS = 32_000
@@ -160,6 +163,12 @@ def _operations(phases):
 def _steps(learns, first, end):
     """The steps of those of layers first ... end - 1 that learn, from the last layer down."""
     return [("step", i) for i in range(end - 1, first - 1, -1) if learns[i]]
+
+
+def show(phases):
+    """Print the phases, if the environment has FASTNN_SHOW_SCHEDULE=1."""
+    if os.environ.get("FASTNN_SHOW_SCHEDULE") == "1":
+        print(f"fastnn: the phases of a step\n{text(phases)}", file=sys.stderr)
 
 
 def text(phases):

@@ -1,9 +1,9 @@
 """A segment of an epoch, as the trainer lays it out and the operations of segment.pyx work on it."""
 
 from libc.stddef cimport size_t
-from libc.stdint cimport intptr_t
+from libc.stdint cimport intptr_t, uint32_t
 
-from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples, fastnn_update
+from fastnn.engine.kernels cimport fastnn_kernels, fastnn_samples, fastnn_terms, fastnn_update
 from fastnn.engine.layers.layer cimport Layer, Parameter
 from fastnn.engine.layers.signal cimport Signal, Step
 from fastnn.engine.loss cimport TargetRows, TargetSamples
@@ -22,6 +22,7 @@ ctypedef void (*RowWork)(Segment *segment, const Batch *batch, const View *view,
 cdef struct RowOperation:
     RowWork work
     size_t layer
+    size_t number  # among all operations: those of the team, and then those by rows
 
 
 cdef struct Operation:
@@ -32,6 +33,12 @@ cdef struct Operation:
     bint ends_phase
 
 
+# Where a thread's time goes, in seconds.
+cdef struct OperationTime:
+    double working
+    double waiting  # at the barrier behind the operation
+
+
 # The layers and signals as one thread sees them: memory of its own aside, every thread sees the same.
 cdef struct View:
     Layer *layers  # (n_layers)
@@ -40,6 +47,7 @@ cdef struct View:
     bint has_own  # whether any signal is
     size_t part  # of the batch, which the thread works on
     bint part_begins  # whether it takes the part's first samples
+    OperationTime *times  # (n_timed) by the operation's number; NULL: nobody wants to know
 
 
 # What is worked out once for a network, an optimizer and a batch size.
@@ -53,6 +61,7 @@ cdef struct Plan:
     size_t n_parameters
     Operation *operations  # (n_operations)
     size_t n_operations
+    size_t n_timed  # operations, those by rows among them
     size_t batch_size
     size_t part_samples  # a batch is shared out in parts of so many samples, where it is taken by rows
     size_t chunk_samples  # and a thread takes so many of them at a time
@@ -104,8 +113,18 @@ cdef struct Progress:
     double loss, loss_scale  # the sum so far, and the factor of this batch's loss
 
 
+# Memory for the terms that are not zero throughout a tile of a dense batch of X: those of its rows, and those of its
+# columns.
+cdef struct UsedTerms:
+    fastnn_terms columns, samples
+    const uint32_t *all_terms  # 0, 1, 2, ...
+    bint pay  # whether the last batch had so many zeros that finding them costs less than they do
+    size_t n_runs  # since X was booked
+
+
 cdef struct Segment:
     Plan plan
+    UsedTerms used
     BatchSource source
     GatheredBatch gathered[2]  # this batch and, gathered during its last phase, the next one
     Stepping stepping

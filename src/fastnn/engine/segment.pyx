@@ -22,7 +22,9 @@ from fastnn.engine.parts cimport (
 )
 from fastnn.engine.products cimport n_weight_tasks
 from fastnn.engine.threads.contention cimport MOST_STALLS
-from fastnn.engine.threads.team cimport Share, Team, fp_state, my_share, team_count, team_enter, team_leave, team_wait
+from fastnn.engine.threads.team cimport (
+    Share, Team, fp_state, my_share, team_count, team_enter, team_leave, team_seconds, team_wait,
+)
 
 
 cdef void refresh_layers(const Plan *plan) noexcept:
@@ -74,19 +76,34 @@ cdef bint train_batch(Segment *segment, const Batch *batch, const Team *team) no
     """Make a step. Returns whether this team is to make another one."""
     cdef const Operation *operation = segment.plan.operations
     cdef const Operation *end = operation + segment.plan.n_operations
+    cdef OperationTime *time = segment.plan.views[team.rank].times
+    cdef double moment = 0 if time == NULL else team_seconds()
     cdef bint resumes = True
     place_samples(segment, batch, &segment.plan.views[team.rank])
     while operation < end:
         operation.work(segment, batch, operation, team)
+        if time != NULL:
+            moment = add_time(&time.working, moment)
         if operation.ends_phase:
             team_wait(team)
+            if time != NULL:
+                moment = add_time(&time.waiting, moment)
             if operation < end - 1:  # after the last barrier another thread may set it for the next batch
                 resumes = segment.progress.resumes
         operation += 1
+        if time != NULL:
+            time += 1
     if team.rank == 0:
         segment.progress.loss += segment.progress.loss_scale * 0.5 * segment.stepping.hyperparameters.l2 * penalty(
             &segment.plan)
     return resumes
+
+
+cdef inline double add_time(double *seconds, double since) noexcept nogil:
+    """Add the time since a moment. Returns this one."""
+    cdef double now = team_seconds()
+    seconds[0] += now - since
+    return now
 
 
 cdef void place_samples(const Segment *segment, const Batch *batch, View *view) noexcept nogil:
@@ -271,6 +288,7 @@ cdef void rows(Segment *segment, const Batch *batch, const Operation *operation,
     cdef View *view = &plan.views[team.rank]
     cdef Parts parts = parts_of(segment, batch)
     cdef size_t i, part, first, last, end
+    cdef double moment
     for part in range(parts.n):
         if owner_of(&parts, part, team) != team.rank:
             continue
@@ -280,8 +298,11 @@ cdef void rows(Segment *segment, const Batch *batch, const Operation *operation,
             last = min(first + plan.chunk_samples, end)
             if view.has_own:
                 move_own_signals(plan, view, first)
+            moment = 0 if view.times == NULL else team_seconds()
             for i in range(operation.n_row_operations):
                 operation.row_operations[i].work(segment, batch, view, operation.row_operations[i].layer, first, last)
+                if view.times != NULL:
+                    moment = add_time(&view.times[operation.row_operations[i].number].working, moment)
             first, view.part_begins = last, False
     for i in range(operation.n_row_operations):
         if operation.row_operations[i].work == grad_rows:

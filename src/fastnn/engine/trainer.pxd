@@ -5,6 +5,7 @@ from fastnn.engine.arrays cimport Workspace
 from fastnn.engine.loss cimport Loss, Targets
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
+from fastnn.engine.profile cimport Profile
 from fastnn.engine.segment cimport Segment
 
 
@@ -15,6 +16,7 @@ cdef class Trainer:
     cdef readonly object memories, batch_size, clip_norm, seed
     cdef readonly tuple dropout
     cdef readonly list schedule
+    cdef readonly Profile profile
     cdef readonly double step_flops
     cdef public bint in_use
     # input_space has a batch of X: a dense or a sparse one, as in the last run.

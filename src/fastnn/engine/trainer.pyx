@@ -1,8 +1,6 @@
 """A network in training: the optimizer's memories, the memory of a batch, and runs over segments of an epoch."""
 
 import math
-import os
-import sys
 from copy import copy
 
 import numpy as np
@@ -18,12 +16,14 @@ from fastnn.engine.booking cimport (
     book_dense_input, book_layers, book_operations, book_parameters, book_scratch, book_signals, book_sparse_input,
     book_targets, cut_batches,
 )
+from fastnn.engine.gathering cimport choose_terms, note_zeros
 from fastnn.engine.kernels cimport fastnn_samples
 from fastnn.engine.layers.layer cimport Parameter
 from fastnn.engine.loss cimport Loss, TargetRows, Targets
 from fastnn.engine.network cimport Network
 from fastnn.engine.optimizer cimport Optimizer
 from fastnn.engine.products cimport packed_size
+from fastnn.engine.profile cimport profile_if_wanted
 from fastnn.engine.segment cimport Plan, Segment, Window, refresh_layers, run_segment
 from fastnn.engine.steps import check_for_windows, place_sequences
 from fastnn.engine.threads.contention cimport note_stalls, patience_for, recent_stalls, uncontended_team
@@ -33,13 +33,6 @@ cnp.import_array()
 
 # Floating-point operations of a step below which one thread is faster than two that wait for each other.
 cdef double PARALLEL_FLOPS = 1e6
-# What two networks must have in common for one trainer to train either of them.
-cdef tuple LAYOUT = ("description", "input_shape", "head", "groups", "dtype", "level")
-
-
-cdef tuple layout(Network network):
-    return (network.description, network.input_shape, network.head, network.groups, network.dtype.name,
-            network.kernels.level.decode())
 
 
 cdef class Trainer:
@@ -77,6 +70,8 @@ cdef class Trainer:
     schedule : list
         The phases of a step, as `fastnn.engine.schedule.plan` returns them. They are printed where the environment has
         FASTNN_SHOW_SCHEDULE=1.
+    profile : Profile or None
+        Where the time goes, if the environment has FASTNN_PROFILE=1.
     n_threads : int
         The most threads that a step uses, 1 where several would be slower.
     step_flops : float
@@ -145,10 +140,10 @@ cdef class Trainer:
         self.space = Workspace()
         book_parameters(&self.segment, network, self.memories, self.space)
         self.schedule = schedule.plan(network.layers, clip_norm is not None)
-        if os.environ.get("FASTNN_SHOW_SCHEDULE") == "1":
-            print(f"fastnn: the phases of a step\n{schedule.text(self.schedule)}", file=sys.stderr)
+        schedule.show(self.schedule)
         book_operations(plan, self.schedule, self.space)
         book_layers(plan, network, self.schedule, self.n_threads, truncate_steps is not None, self.space)
+        self.profile = profile_if_wanted(network, self.schedule, self.n_threads, plan)
         nothing = [0] * (1 + len(network.layers))
         self.batch_rows, self.chunk_rows, self.longest = nothing, nothing, nothing
         if not network.is_ragged:
@@ -224,8 +219,9 @@ cdef class Trainer:
         cdef size_t i
         cdef Plan *plan = &self.segment.plan
         self._check_not_in_use()
-        for name, own, other in zip(LAYOUT, layout(self.network), layout(network)):
-            if own != other:
+        other_layout = network.layout()
+        for name, own in self.network.layout().items():
+            if own != (other := other_layout[name]):
                 raise ValueError(f"network must have the {name} of the trainer's, {own!r}, got {other!r}")
         self.network = network
         for i in range(plan.n_parameters):
@@ -332,6 +328,7 @@ cdef class Trainer:
                 self.input_space = book_sparse_input(segment, self.network, max(1, n_entries))
         elif segment.gathered[0].signal.values == NULL:
             self.input_space = book_dense_input(segment, self.network, self.batch_rows[0], self.all_terms)
+        choose_terms(segment)
         refresh_layers(&segment.plan)
         segment.source.X = &samples
         segment.progress.steps_before = segment.progress.step_count = self.optimizer.step_count
@@ -350,7 +347,10 @@ cdef class Trainer:
             self.network.version += 1  # after it: another thread may have read weights meanwhile
             if n_threads > 1 and note_stalls(segment.barrier.stalls):
                 n_threads = 1
+        note_zeros(segment)
         self.optimizer.step_count = segment.progress.step_count
+        if self.profile is not None:
+            self.profile.note(segment.source.n_batches, X, order)
         return segment.progress.loss
 
     def _batch_flops(self, X, order):

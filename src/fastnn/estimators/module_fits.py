@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 
-from fastnn._sklearn import _check_method_params, _safe_indexing
+from fastnn._sklearn import _check_method_params
 from fastnn.data.inputs import refusing
 from fastnn.data.quoted import quoted
 from fastnn.estimators.combining import in_order
@@ -33,13 +33,11 @@ def folds_of(model, X, y):
 
 def _fit(module, X, target, parameters, fold=None):
     """A module fitted to all samples; or, for a fold, its outputs for the samples held out."""
-    inputs = module.inputs(X)
     if fold is None:
-        return module.fitted(inputs, target, parameters)
+        return module.fitted(module.inputs(X), target, parameters)
     train, test = fold
     chosen = _check_method_params(X, parameters, indices=train)
-    fitted = module.fitted(_safe_indexing(inputs, train), target[train], chosen)
-    return fitted.outputs(_safe_indexing(inputs, test))
+    return module.fitted(module.inputs(X, train), target[train], chosen).outputs(module.inputs(X, test))
 
 
 def fit_modules(modules, X, targets, parameters, folds, n_threads, only=None):

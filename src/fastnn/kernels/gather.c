@@ -94,10 +94,23 @@ INLINE size_t stored_row(const fastnn_samples *X, size_t row, size_t *begin)
     return there ? end - start : 0;
 }
 
+/* Rows in random order are on their way to the cache so many rows before they are read: their first lines, behind which
+ * the core itself prefetches. Rows of ten numbers otherwise took a tenth of a small network's step. */
+enum { ROWS_AHEAD = 8, LINES_AHEAD = 2 };
+
+INLINE void fetch_row(const fastnn_samples *X, ptrdiff_t row)
+{
+    const char *first = X->data + row * X->row_stride;
+    for (int i = 0; i < LINES_AHEAD; i++)
+        __builtin_prefetch(first + 64 * i);
+}
+
 void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo)
 {
     for (size_t i = 0; i < n; i++) {
         ptrdiff_t row = rows ? rows[i] : (ptrdiff_t)i;
+        if (rows && !X->starts && i + ROWS_AHEAD < n)
+            fetch_row(X, rows[i + ROWS_AHEAD]);
         real *to = (real *)out + i * ldo;
         if (X->starts) {
             size_t begin, n_entries = stored_row(X, (size_t)row, &begin);

@@ -312,6 +312,9 @@ typedef struct {
     void (*layer_norm_grad_weights)(size_t rows, size_t cols, const void *x, size_t ldx, const void *statistics,
                                     const void *delta, size_t ldd, void *grad_gamma, void *grad_beta);
 
+    /* n rounds of multiply-adds in registers; `sum` is what came of them. Returns the floating-point operations. */
+    double (*multiply_add)(size_t n, double *sum);
+
     /* out = x * scale + offset, number by number. In place is allowed. */
     void (*rescale)(size_t rows, size_t cols, const fastnn_rescaling *by, const void *x, size_t ldx, void *out,
                     size_t ldo);

@@ -12,12 +12,7 @@
 
 /* -- softmax ------------------------------------------------------------------------------------------------------- */
 
-/* exp(z - the row's largest), which cannot overflow, and their sum, at least 1; a row with NaN becomes NaN.
- *
- * Rows of few outputs are transposed, LANES of them at a time, so that a vector has one output of each row: a single
- * row of ten outputs would spend its time in sums along a vector. The choice depends on n_outputs only, so a row's bits
- * do not depend on its neighbours.
- */
+/* exp(z - the row's largest), which cannot overflow, and their sum, at least 1; a row with NaN becomes NaN. */
 static void exponentials_of_row(const real *z, size_t n_outputs, real *out, real *shift, real *sum)
 {
     vreal sums = {0};
@@ -32,20 +27,8 @@ static void exponentials_of_row(const real *z, size_t n_outputs, real *out, real
     *sum = sum_lanes(sums);
 }
 
-static void exponentials_of_few(size_t rows, size_t n_outputs, const real *z, size_t ldz, real *out, size_t ldo,
-                                real shifts[LANES], real sums[LANES])
+INLINE void turn_back(size_t rows, size_t n_outputs, vreal turned[], real *out, size_t ldo)
 {
-    vreal turned[FEW_OUTPUTS + LANES], largest, sum = {0};
-    turn_rows(rows, n_outputs, z, ldz, turned);
-    largest = turned[0];
-    for (size_t j = 1; j < n_outputs; j++)
-        largest = choose(turned[j] > largest, turned[j], largest);
-    for (size_t j = 0; j < n_outputs; j++) {
-        turned[j] = v_exp(turned[j] - largest);
-        sum += turned[j];
-    }
-    store(shifts, largest);
-    store(sums, sum);
     for (size_t j = 0; j < n_outputs; j += LANES) {
         vreal *block = turned + j;
         transpose_lanes(block);
@@ -54,15 +37,15 @@ static void exponentials_of_few(size_t rows, size_t n_outputs, const real *z, si
     }
 }
 
-/* Of up to LANES rows. */
-static void exponentials(size_t rows, size_t n_outputs, const real *z, size_t ldz, real *out, size_t ldo,
-                         real shifts[LANES], real sums[LANES])
+INLINE void exponentials_of_turned(size_t n_outputs, vreal turned[], vreal *shift, vreal *sum)
 {
-    if (n_outputs <= FEW_OUTPUTS)
-        exponentials_of_few(rows, n_outputs, z, ldz, out, ldo, shifts, sums);
-    else
-        for (size_t i = 0; i < rows; i++)
-            exponentials_of_row(z + i * ldz, n_outputs, out + i * ldo, shifts + i, sums + i);
+    *shift = turned[0], *sum = (vreal){0};
+    for (size_t j = 1; j < n_outputs; j++)
+        *shift = choose(turned[j] > *shift, turned[j], *shift);
+    for (size_t j = 0; j < n_outputs; j++) {
+        turned[j] = v_exp(turned[j] - *shift);
+        *sum += turned[j];
+    }
 }
 
 static void scale_row(real *row, size_t cols, real factor)
@@ -77,16 +60,27 @@ static void fill_row(real *row, size_t cols, real value)
         row[j] = value;
 }
 
+static void softmax_of_few(size_t rows, size_t n_outputs, real *z, size_t ldz)
+{
+    vreal turned[FEW_OUTPUTS + LANES], shift, sum;
+    turn_rows(rows, n_outputs, z, ldz, turned);
+    exponentials_of_turned(n_outputs, turned, &shift, &sum);
+    for (size_t j = 0; j < n_outputs; j++)
+        turned[j] *= 1 / sum;
+    turn_back(rows, n_outputs, turned, z, ldz);
+}
+
 void KERNEL(softmax)(size_t rows, size_t n_outputs, void *z, size_t ldz)
 {
-    real shifts[LANES], sums[LANES];
-    for (size_t first = 0; first < rows; first += LANES) {
-        real *some = (real *)z + first * ldz;
-        size_t n = rows - first < LANES ? rows - first : LANES;
-        exponentials(n, n_outputs, some, ldz, some, ldz, shifts, sums);
-        for (size_t i = 0; i < n; i++)
-            scale_row(some + i * ldz, n_outputs, 1 / sums[i]);
-    }
+    real *row = z, shift, sum;
+    if (n_outputs <= FEW_OUTPUTS)
+        for (size_t i = 0; i < rows; i += LANES)
+            softmax_of_few(rows - i < LANES ? rows - i : LANES, n_outputs, row + i * ldz, ldz);
+    else
+        for (size_t i = 0; i < rows; i++, row += ldz) {
+            exponentials_of_row(row, n_outputs, row, &shift, &sum);
+            scale_row(row, n_outputs, 1 / sum);
+        }
 }
 
 /* -- cross-entropy of one class among several ---------------------------------------------------------------------- */
@@ -123,37 +117,78 @@ INLINE void add_log(sum_of_logs *sum, double x, double weight)
     sum->product *= x;
 }
 
+/* The loss so far, but for its logarithms; and what a class's target probability is made of. */
+typedef struct {
+    double loss;
+    sum_of_logs logs;
+    double smoothing;
+    real own, shared; /* with the row's class, and with every class */
+} softmax_sums;
+
+INLINE void add_row_loss(softmax_sums *sums, real weight, real shift, double target, real sum)
+{
+    sums->loss += (double)weight * ((double)shift - target);
+    add_log(&sums->logs, (double)sum, (double)weight);
+}
+
+/* Of up to LANES rows of few outputs, while they are turned. */
+static void softmax_loss_of_few(size_t rows, size_t n_outputs, const real *z, size_t ldz, const int32_t *labels,
+                                size_t ldl, const real *weights, size_t ldw, softmax_sums *sums, real *delta,
+                                size_t ldd)
+{
+    vreal turned[FEW_OUTPUTS + LANES], weight = {0}, shift, sum;
+    double targets[LANES];
+    real *gradients = (real *)turned;
+    for (size_t i = 0; i < rows; i++) {
+        targets[i] = target_logit(z + i * ldz, n_outputs, labels[i * ldl], sums->smoothing);
+        weight[i] = weights[i * ldw];
+    }
+    turn_rows(rows, n_outputs, z, ldz, turned);
+    exponentials_of_turned(n_outputs, turned, &shift, &sum);
+    for (size_t j = 0; j < n_outputs; j++)
+        turned[j] = choose(weight != 0, turned[j] * (weight / sum), (vreal){0});
+    for (size_t i = 0; i < rows; i++)
+        if (weight[i] != 0) {
+            add_row_loss(sums, weight[i], shift[i], targets[i], sum[i]);
+            gradients[labels[i * ldl] * LANES + i] -= weight[i] * sums->own;
+        }
+    for (size_t j = 0; sums->smoothing != 0 && j < n_outputs; j++)
+        turned[j] -= weight * sums->shared;
+    turn_back(rows, n_outputs, turned, delta, ldd);
+}
+
+static void softmax_loss_of_row(size_t n_outputs, const real *z, int32_t label, real weight, softmax_sums *sums,
+                                real *delta)
+{
+    double target = target_logit(z, n_outputs, label, sums->smoothing); /* now: delta may be z itself */
+    real shift, sum;
+    exponentials_of_row(z, n_outputs, delta, &shift, &sum);
+    if (weight == 0) {
+        fill_row(delta, n_outputs, 0);
+        return;
+    }
+    add_row_loss(sums, weight, shift, target, sum);
+    scale_row(delta, n_outputs, weight / sum);
+    delta[label] -= weight * sums->own;
+    for (size_t j = 0; sums->smoothing != 0 && j < n_outputs; j++)
+        delta[j] -= weight * sums->shared;
+}
+
 double KERNEL(softmax_loss)(size_t rows, size_t n_outputs, const void *z, size_t ldz, const int32_t *labels, size_t ldl,
                             const void *weights, size_t ldw, double smoothing, void *delta, size_t ldd)
 {
-    const real shared = (real)(smoothing / (double)n_outputs); /* of the target probability, with every class */
-    real shifts[LANES], sums[LANES];
-    double target_logits[LANES], loss = 0;
-    sum_of_logs logs = {0, 1, 0};
-    for (size_t first = 0; first < rows; first += LANES) {
-        const real *logits = (const real *)z + first * ldz;
-        real *deltas = (real *)delta + first * ldd;
-        size_t n = rows - first < LANES ? rows - first : LANES;
-        for (size_t i = 0; i < n; i++) /* now: delta may be z itself */
-            target_logits[i] = target_logit(logits + i * ldz, n_outputs, labels[(first + i) * ldl], smoothing);
-        exponentials(n, n_outputs, logits, ldz, deltas, ldd, shifts, sums);
-        for (size_t i = 0; i < n; i++) {
-            const real weight = ((const real *)weights)[(first + i) * ldw];
-            real *row = deltas + i * ldd;
-            if (weight == 0) {
-                fill_row(row, n_outputs, 0);
-                continue;
-            }
-            loss += (double)weight * ((double)shifts[i] - target_logits[i]);
-            add_log(&logs, (double)sums[i], (double)weight);
-            scale_row(row, n_outputs, weight / sums[i]);
-            row[labels[(first + i) * ldl]] -= weight * (real)(1 - smoothing);
-            for (size_t j = 0; smoothing != 0 && j < n_outputs; j++)
-                row[j] -= weight * shared;
-        }
-    }
-    take_log(&logs);
-    return loss + logs.total;
+    const real *logits = z, *weight = weights;
+    real *deltas = delta;
+    softmax_sums sums = {0, {0, 1, 0}, smoothing, (real)(1 - smoothing), (real)(smoothing / (double)n_outputs)};
+    if (n_outputs <= FEW_OUTPUTS)
+        for (size_t i = 0; i < rows; i += LANES)
+            softmax_loss_of_few(rows - i < LANES ? rows - i : LANES, n_outputs, logits + i * ldz, ldz, labels + i * ldl,
+                                ldl, weight + i * ldw, ldw, &sums, deltas + i * ldd, ldd);
+    else
+        for (size_t i = 0; i < rows; i++)
+            softmax_loss_of_row(n_outputs, logits + i * ldz, labels[i * ldl], weight[i * ldw], &sums, deltas + i * ldd);
+    take_log(&sums.logs);
+    return sums.loss + sums.logs.total;
 }
 
 /* -- losses of one output ------------------------------------------------------------------------------------------ */

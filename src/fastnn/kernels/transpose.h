@@ -41,13 +41,17 @@ INLINE void transpose_lanes(vreal block[LANES])
     }
 }
 
-/* Rows of so few outputs are transposed, LANES of them at a time, so that a vector has one output of each row. */
+/* Rows of few outputs are transposed, LANES of them at a time, so that a vector has one output of each row: a single
+ * row of ten outputs would spend its time in sums along a vector, and in waiting for what it has stored in part. The
+ * choice depends on n_outputs only, so a row's bits do not depend on its neighbours.
+ */
 enum { FEW_OUTPUTS = 32 };
 
-/* Up to LANES rows of few outputs: turned[j] has the number in column j of each. */
-INLINE void turn_rows(size_t rows, size_t n_outputs, const real *z, size_t ldz, vreal turned[FEW_OUTPUTS + LANES])
+/* Up to LANES rows z (rows, n_outputs) turned: a vector for each output. */
+INLINE void turn_rows(size_t rows, size_t n_outputs, const real *z, size_t ldz, vreal turned[])
 {
-    turned[0] = (vreal){0}; /* there is an output, but without this GCC warns that it may not be set */
+    if (n_outputs == 0)
+        __builtin_unreachable(); /* else GCC warns that turned[0] may not be set */
     for (size_t j = 0; j < n_outputs; j += LANES) {
         vreal *block = turned + j;
         for (size_t i = 0; i < LANES; i++)

@@ -5,6 +5,7 @@ asks how many threads are its own at that moment: an even part of the cores, sin
 """
 
 import threading
+import time
 import weakref
 from contextlib import contextmanager
 
@@ -14,6 +15,11 @@ from fastnn.runtime.threads import MOST_THREADS, effective_n_threads, has_forked
 # its single steps: other threads add to it meanwhile. The references are weak since Ctrl-C may end a context at any
 # line, even at those that leave it: the place then goes with its last reference.
 _outermost = {}
+
+# The last place of each thread that has left one, and when. A search's threads begin their next fit after some
+# milliseconds of Python: another fit that took the cores meanwhile would have to share them with that.
+_left = {}
+LINGER_SECONDS = 0.005
 
 _here = threading.local()  # .place: a weak reference to the calling thread's
 
@@ -50,6 +56,8 @@ class Place:
             return self.n_needed
         n_cores = self.n_cores if self.within is None else min(self.n_cores, self.within.share())
         places = [place for reference in list(self._siblings().values()) if (place := reference()) is not None]
+        if self.within is None:
+            places += lately_left()
         if self not in places:  # a prediction, which is not counted
             places.append(self)
         n_cores -= sum(place.n_needed for place in places if place.is_fixed)
@@ -64,11 +72,14 @@ class Place:
         """A context in which the calling thread is at this place, and others count with it."""
         before, siblings, key = getattr(_here, "place", None), self._siblings(), id(self)
         try:
+            _left.pop(threading.get_ident(), None)
             _here.place = siblings[key] = weakref.ref(self, lambda _: siblings.pop(key, None))
             yield self
         finally:
             siblings.pop(key, None)
             _here.place = before
+            if self.within is None and before is None:
+                _left[threading.get_ident()] = self, time.monotonic()
 
     @contextmanager
     def needing(self, n_needed, is_fixed):
@@ -79,6 +90,18 @@ class Place:
             yield self
         finally:
             self.n_needed, self.is_fixed = before
+
+
+def lately_left():
+    """The places that other threads have left just now, and have taken no other since."""
+    here, since = threading.get_ident(), time.monotonic() - LINGER_SECONDS
+    places = []
+    for thread, (place, left) in list(_left.items()):
+        if left < since:
+            _left.pop(thread, None)
+        elif thread != here:
+            places.append(place)
+    return places
 
 
 def divided(n_cores, needed):

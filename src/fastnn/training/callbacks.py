@@ -24,15 +24,18 @@ class Callbacks:
         self.fit, self.epoch = begin_callbacks(estimator, max_subtasks=n_epochs), None
         if self.fit is not None:
             self.fit.call_on_fit_task_begin(**self.arguments)
+        self.are_told = any(True for _ in self._listeners())
 
-    def show_bars(self):
-        """Whether scikit-learn's ProgressBar is among the callbacks of this fit, or of a search that calls this fit."""
+    def _listeners(self):
+        """scikit-learn's callbacks of this fit, and of a search that calls it."""
         context = self.fit
         while context is not None:
-            if any(isinstance(callback, ProgressBar) for callback in callbacks_of(context)):
-                return True
+            yield from callbacks_of(context)
             context = context.parent
-        return False
+
+    def show_bars(self):
+        """Whether scikit-learn's ProgressBar is among them."""
+        return any(isinstance(callback, ProgressBar) for callback in self._listeners())
 
     def begin(self, model):
         """To be called before the first epoch; `model` is `Fit.model`, which returns the model of the moment."""
@@ -40,7 +43,7 @@ class Callbacks:
 
     def epoch_begins(self):
         """To be called before each epoch."""
-        if self.fit is not None:
+        if self.are_told:  # a context takes longer than the epoch of a hundred samples
             self.epoch = self.fit.subcontext(task_name="epoch")
             self.epoch.call_on_fit_task_begin(**self.arguments)
 
@@ -48,7 +51,7 @@ class Callbacks:
         """To be called after each epoch; returns whether a callback asks the fit to end."""
         function = self.estimator.callback
         stop = function is not None and bool(function(self.model()))
-        if self.fit is not None:
+        if self.are_told:
             stop |= self.epoch.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self._attributes)
         return stop
 

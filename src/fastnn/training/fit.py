@@ -8,6 +8,7 @@ from fastnn.runtime.sharing import fitting, most_threads, threads_now
 from fastnn.training.lbfgs import minimize
 from fastnn.training.loop import train
 from fastnn.training.monitor import Monitor
+from fastnn.training.profile import show_profile
 from fastnn.training.progress import progress
 from fastnn.training.schedules import ENDING
 from fastnn.training.transaction import in_use, start_afresh
@@ -76,6 +77,7 @@ class Fit:
             )
             self.warnings = monitor.warnings
             self._train(monitor)
+        show_profile(self.trainer)
         if monitor.has_diverged:
             start_afresh(self.trainer)
         if monitor.by_score and state.best_weights is not None:

@@ -10,9 +10,9 @@ import time
 import numpy as np
 
 from fastnn.engine.order import shuffled
-from fastnn.runtime.sharing import threads_now
 from fastnn.training.interruption import Interruption
 from fastnn.training.schedules import ENDING, rates
+from fastnn.training.thread_choice import PART_OF_SEGMENT, ThreadChoice
 
 # The length of a segment: Ctrl-C is answered within twice this time, or after one batch.
 SEGMENT_SECONDS = 0.05
@@ -27,11 +27,12 @@ class Segments:
     interruption : Interruption
         It is checked after each segment.
     n_threads : int or None
-        The estimator's parameter. None: each segment uses as many threads as are the fit's share then.
+        The estimator's parameter. None: each segment uses the fit's share of the cores or, if it is faster, one thread.
     """
 
     def __init__(self, trainer, interruption, n_threads):
-        self.trainer, self.interruption, self.n_threads = trainer, interruption, n_threads
+        self.trainer, self.interruption = trainer, interruption
+        self.threads = ThreadChoice(n_threads, trainer.step_flops)
         self.n_batches = 1
 
     def run_epoch(self, samples, order, rates=None):
@@ -53,8 +54,9 @@ class Segments:
         batch_size = self.trainer.batch_size
         loss, first = 0.0, 0
         while first < len(order):
-            rows = order[first : first + self.n_batches * batch_size]
-            batch = first // batch_size
+            n_batches = max(1, self.n_batches // PART_OF_SEGMENT) if self.threads.is_trying else self.n_batches
+            rows = order[first : first + n_batches * batch_size]
+            batch, n_threads = first // batch_size, self.threads.next()
             start = time.perf_counter()
             loss = self.trainer.run(
                 samples.X,
@@ -62,10 +64,11 @@ class Segments:
                 rows,
                 loss,
                 weights=samples.weights,
-                rates=None if rates is None else rates[batch : batch + self.n_batches],
-                n_threads=threads_now(self.n_threads),
+                rates=None if rates is None else rates[batch : batch + n_batches],
+                n_threads=n_threads,
             )
             seconds = time.perf_counter() - start
+            self.threads.note(n_threads, seconds * batch_size / len(rows))
             if not math.isfinite(loss):
                 break
             first += len(rows)
