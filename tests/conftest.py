@@ -1,12 +1,22 @@
 """What most tests are parametrised over: every instruction set this CPU has, both types, several threads."""
 
 import math
+import os
 import signal
 
 import numpy as np
 import pytest
 
 from fastnn.engine.isa import available_levels
+
+os.environ.setdefault("MPLBACKEND", "agg")  # pictures are drawn, not shown
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Let pytest-mpl, where it is installed, compare pictures, and not only draw them."""
+    if config.pluginmanager.hasplugin("pytest_mpl"):
+        config.option.mpl = True
 
 
 @pytest.fixture(params=available_levels())

@@ -17,6 +17,7 @@ __all__ = [
     "fit_many",
     "layers",
     "load",
+    "plot",
     "save",
     "sequences",
     "show_config",
@@ -41,7 +42,7 @@ _LAZY = {
 
 def __getattr__(name):
     """A public name that has not been used before."""
-    if name in ("layers", "sequences"):
+    if name in ("layers", "plot", "sequences"):
         return import_module(f"fastnn.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

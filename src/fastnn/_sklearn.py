@@ -7,7 +7,10 @@ fastnn also defines or overrides some private methods and attributes that scikit
 
 - `_parameter_constraints`: what each parameter may be, which `_validate_params` checks before a fit;
 - `_sk_visual_block_`: `estimators/modular.py` says that a diagram has modules side by side;
-- `_validate_params`: `estimators/suggestions.py` adds advice to its errors;
+- `_doc_link_module`, `_doc_link_template`, `_doc_link_url_param_generator`: `estimators/documentation.py` says where
+  the documentation of an estimator is, for diagrams in notebooks;
+- `_validate_params`: `estimators/parameter_names.py` does not check valid defaults again, `estimators/suggestions.py`
+  adds advice to its errors;
 - `_repr_html_`, `_repr_mimebundle_`: `estimators/sequential.py` adds the table of layers to what notebooks show;
 - `_get_param_names`: `estimators/parameter_names.py` keeps the names, since finding them takes long.
 """
@@ -30,6 +33,7 @@ from sklearn.utils._param_validation import (
     Options,  # one of some values
     StrOptions,  # one of some strings
     make_constraint,  # makes one of these of what a class of scikit-learn's lists
+    validate_parameter_constraints,  # refuses the first parameter that is none of what its constraints allow
 )
 from sklearn.utils.metadata_routing import (
     _raise_for_params,  # refuses other metadata than sample_weight unless metadata routing is on
@@ -84,6 +88,7 @@ __all__ = [
     "set_training",
     "takes_sample_weight",
     "target_type",
+    "validate_parameter_constraints",
     "visual_block",
 ]
 
@@ -129,7 +134,8 @@ def allows(cls, name, value):
 
     Setting a parameter does not check it, and `_validate_params` stops at the first one that is wrong.
     """
-    return any(make_constraint(part).is_satisfied_by(value) for part in cls._parameter_constraints[name])
+    constraints = cls._parameter_constraints[name]
+    return constraints == "no_validation" or any(make_constraint(part).is_satisfied_by(value) for part in constraints)
 
 
 def target_type(fitted):

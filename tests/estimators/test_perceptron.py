@@ -216,6 +216,37 @@ def test_same_bits_on_any_number_of_threads(rng, layout, parameters):
         np.testing.assert_array_equal(model.n_mistakes_, alone.n_mistakes_)
 
 
+def small_units(n_threads, max_iter=1000, n_samples=120):
+    """Three units, whose least epochs take less time than another thread takes to awake, and their weights."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(n_samples, 5)), rng.integers(0, 3, n_samples).astype(np.int32)
+    coef, weights = np.zeros((3, 5)), [(1.0, 1.0)] * 3
+    settings = SETTINGS | {"n_threads": n_threads, "max_iter": max_iter, "n_train": n_samples}
+    return Perceptrons(X, y, None, coef, [0.0] * 3, None, range(3), weights, [7, 8, 9], **settings), coef
+
+
+def test_a_small_fit_begins_on_one_thread():
+    units, coef = small_units(n_threads=2)
+    assert units.n_threads == 2
+    assert units.runs_alone
+    done = units.run(2)
+    assert not done
+    assert not units.runs_alone
+    while not units.run(2):
+        pass
+    alone, same = small_units(n_threads=1)
+    while not alone.run():
+        assert alone.runs_alone
+    np.testing.assert_array_equal(coef, same)
+    assert units.n_mistakes == alone.n_mistakes
+
+
+def test_a_large_fit_begins_on_all_threads():
+    units, _ = small_units(n_threads=2, n_samples=5000)
+    assert not units.runs_alone
+    assert small_units(n_threads=2, max_iter=3)[0].n_threads == 1
+
+
 @pytest.mark.parametrize("n_features", [1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 100])
 @pytest.mark.parametrize("wide", [False, True])
 def test_every_instruction_set_learns_the_same(level, dtype, n_features, wide):

@@ -4,7 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from ragged_problems import SETTINGS, VECTORS, labels_of, sequences
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -135,6 +137,18 @@ def test_hidden_activations(X, y):
     np.testing.assert_allclose(pooled, [each.mean(axis=0) for each in hidden], rtol=1e-5, atol=1e-6)
     assert model.hidden_activations(as_objects(X), 1).dtype == object
     assert model.hidden_activations(np.ones((2, 7, 3)), 1).shape == (2, 7, 6)
+
+
+def test_hidden_activations_before_an_embedding(rng):
+    """They are the tokens, which the engine does not copy."""
+    X = [[3, 1, 0, 0], [2, 2, 1, 0], [1, 0, 0, 0]]
+    model = SequentialClassifier([Masking(0), Embedding(4, 5), GRU(3)], tol=1e9, n_iter_no_change=1).fit(X, [0, 1, 0])
+    kept = model.hidden_activations(np.array(X), layer=0)
+    assert [each[:, 0].tolist() for each in kept] == [[3, 1], [2, 2, 1], [1]]
+    assert kept[0].dtype == np.float32
+    model = SequentialClassifier([None, Embedding(4, 5), GRU(3)], tol=1e9, n_iter_no_change=1).fit(X, [0, 1, 0])
+    for tokens in (np.array(X), csr_matrix(X)):
+        assert_array_equal(model.hidden_activations(tokens, layer=0)[..., 0], X)
 
 
 def test_steps_that_are_left_out_change_nothing(X, y):

@@ -10,6 +10,7 @@ import provoke_fit_many
 import provoke_layers
 import provoke_modular
 import provoke_persistence
+import provoke_plot
 import provoke_sequences
 import provoke_training
 import pytest
@@ -25,6 +26,7 @@ TABLES = (
     provoke_sequences,
     provoke_training,
     provoke_persistence,
+    provoke_plot,
     provoke_engine,
     provoke_cli,
 )

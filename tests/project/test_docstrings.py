@@ -7,6 +7,7 @@ import pytest
 
 import fastnn.estimators.docstrings
 import fastnn.layers.docstrings
+import fastnn.plot.docstrings
 from fastnn import (
     MLPClassifier,
     MLPRegressor,
@@ -16,6 +17,7 @@ from fastnn import (
     SequentialClassifier,
     SequentialRegressor,
     layers,
+    plot,
 )
 
 ESTIMATORS = (
@@ -23,6 +25,7 @@ ESTIMATORS = (
     *(ModularClassifier, ModularRegressor),
 )
 LAYERS = tuple(getattr(layers, name) for name in layers.__all__ if name != "Layer")
+DISPLAYS = tuple(getattr(plot, name) for name in plot.__all__)
 OTHERS = {"set_params", "get_params", "get_metadata_routing", "set_callbacks"}  # scikit-learn's own
 
 
@@ -32,7 +35,7 @@ def methods(cls):
             yield pytest.param(method, id=f"{cls.__name__}.{name}")
 
 
-METHODS = [parameter for cls in ESTIMATORS for parameter in methods(cls)]
+METHODS = [parameter for cls in (*ESTIMATORS, *DISPLAYS) for parameter in methods(cls)]
 
 
 def entries(docstring, section):
@@ -45,7 +48,7 @@ def entries(docstring, section):
     return dict(zip(names, map(str.strip, lines[1::2]), strict=True))
 
 
-@pytest.mark.parametrize("cls", [*ESTIMATORS, *LAYERS])
+@pytest.mark.parametrize("cls", [*ESTIMATORS, *LAYERS, *DISPLAYS])
 def test_every_parameter_of_a_class_is_documented(cls):
     documented = entries(inspect.getdoc(cls), "Parameters")
     assert sorted(documented) == sorted(inspect.signature(cls).parameters)
@@ -61,15 +64,19 @@ def test_every_parameter_of_a_method_is_documented(method):
     assert "Returns\n-------\n" in inspect.getdoc(method)
 
 
-@pytest.mark.parametrize("what", [*ESTIMATORS, *LAYERS, *METHODS])
+@pytest.mark.parametrize("what", [*ESTIMATORS, *LAYERS, *DISPLAYS, *METHODS])
 def test_no_part_is_left_out(what):
     assert not re.search(r"^ *<[\w ]+>$", inspect.getdoc(what), flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize(
     ("parts", "classes"),
-    [(fastnn.estimators.docstrings.PARTS, ESTIMATORS), (fastnn.layers.docstrings.PARTS, LAYERS)],
-    ids=["estimators", "layers"],
+    [
+        (fastnn.estimators.docstrings.PARTS, ESTIMATORS),
+        (fastnn.layers.docstrings.PARTS, LAYERS),
+        (fastnn.plot.docstrings.PARTS, DISPLAYS),
+    ],
+    ids=["estimators", "layers", "plot"],
 )
 def test_every_part_is_used(parts, classes):
     methods_of_classes = [parameter.values[0] for cls in classes for parameter in methods(cls)]

@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ WITH_EXAMPLES = {
     *(f"fastnn.layers.{name}" for name in ("pooling", "rescaling", "reshaping")),
     *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding")),
     *(f"fastnn.sequences.{name}" for name in ("making", "scoring", "step_transformer")),
+    *(f"fastnn.plot.{name}" for name in ("activations", "loss_curve", "network", "perceptron", "weights")),
     "fastnn.data.ragged",
     *("fastnn.persistence.saving", "fastnn.runtime.threads", "fastnn.engine.standalone"),
 }
@@ -31,6 +33,8 @@ WITH_EXAMPLES = {
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name):
+    if name.startswith("fastnn.plot."):
+        pytest.importorskip("matplotlib")
     outcome = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     )
@@ -44,6 +48,13 @@ GUIDES = sorted(path.name for path in (ROOT / "docs").glob("*.md") if "```python
 
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def no_figures_are_left():
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 def run_examples(page):
@@ -66,6 +77,7 @@ def test_examples_of_the_readme(tmp_path, monkeypatch):
 
 
 WHAT_GUIDES_SHOW = {
+    "plots.md": lambda names: names["planes"].margin_ > 0,
     "modular.md": lambda names: names["quarters"].score(names["X_test"], names["y_test"]) > 0.9,
     "sequences.md": lambda names: names["forecaster"].score(names["past"], names["following"]) > 0.8,
     "side_by_side.md": lambda names: names["search"].best_score_ > 0.8,
@@ -74,6 +86,8 @@ WHAT_GUIDES_SHOW = {
 
 @pytest.mark.parametrize("guide", GUIDES)
 def test_examples_of_guides(guide):
+    if guide == "plots.md":
+        pytest.importorskip("matplotlib")
     names = run_examples(ROOT / "docs" / guide)
     assert WHAT_GUIDES_SHOW[guide](names)
 
@@ -81,5 +95,7 @@ def test_examples_of_guides(guide):
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_in_files(example, capsys):
     """A warning is an error."""
+    if "fastnn.plot" in example.read_text():
+        pytest.importorskip("matplotlib")
     runpy.run_path(str(example), run_name="__main__")
     assert capsys.readouterr().out

@@ -30,7 +30,7 @@ TRIAL = [4, 1] * N_TRIALS
 
 @pytest.mark.parametrize(("seconds", "faster"), [({4: 1.0, 1: 1.6}, 4), ({4: 1.0, 1: 0.9}, 1)])
 def test_both_are_timed_and_the_faster_one_goes_on(share, seconds, faster):
-    choice = ThreadChoice(None, 1e7)
+    choice = ThreadChoice(None, 4, 1e7)
     assert run(choice, N_WARM_UP, seconds) == [4] * N_WARM_UP
     assert run(choice, 2 * N_TRIALS, seconds) == TRIAL
     assert run(choice, SEGMENTS_BETWEEN_LOOKS, seconds) == [faster] * SEGMENTS_BETWEEN_LOOKS
@@ -38,7 +38,7 @@ def test_both_are_timed_and_the_faster_one_goes_on(share, seconds, faster):
 
 
 def test_the_best_time_counts(share):
-    choice = ThreadChoice(None, 1e7)
+    choice = ThreadChoice(None, 4, 1e7)
     run(choice, N_WARM_UP, {4: 1.0})
     for threads, seconds in zip(TRIAL, [9.0, 1.5, 1.0, 1.6, 8.0, 1.5], strict=True):
         assert choice.next() == threads
@@ -47,7 +47,7 @@ def test_the_best_time_counts(share):
 
 
 def test_a_look_that_finds_the_other_one_faster_times_both_again(share):
-    choice = ThreadChoice(None, 1e7)
+    choice = ThreadChoice(None, 4, 1e7)
     run(choice, N_WARM_UP + 2 * N_TRIALS + SEGMENTS_BETWEEN_LOOKS, {4: 1.0, 1: 1.6})
     assert run(choice, 1, {1: 0.5}) == [1]
     assert run(choice, 2 * N_TRIALS, {4: 1.0, 1: 0.5}) == TRIAL
@@ -55,7 +55,7 @@ def test_a_look_that_finds_the_other_one_faster_times_both_again(share):
 
 
 def test_so_does_a_stall_that_lasts(share):
-    choice = ThreadChoice(None, 1e7)
+    choice = ThreadChoice(None, 4, 1e7)
     run(choice, N_WARM_UP + 2 * N_TRIALS + 5, {4: 1.0, 1: 1.6})
     assert run(choice, 4, {4: 2.5}) == [4, 4, 4, 4]
     assert run(choice, 2 * N_TRIALS - 1, {4: 2.5, 1: 1.6}) == TRIAL[1:]
@@ -63,14 +63,14 @@ def test_so_does_a_stall_that_lasts(share):
 
 
 def test_one_slow_segment_changes_nothing(share):
-    choice = ThreadChoice(None, 1e7)
+    choice = ThreadChoice(None, 4, 1e7)
     run(choice, N_WARM_UP + 2 * N_TRIALS, {4: 1.0, 1: 1.6})
     for _ in range(5):
         assert run(choice, 3, {4: 1.0}) + run(choice, 1, {4: 9.0}) == [4, 4, 4, 4]
 
 
 def test_another_share_is_timed_anew(share):
-    choice = ThreadChoice(None, 1e7)
+    choice = ThreadChoice(None, 4, 1e7)
     run(choice, N_WARM_UP + 2 * N_TRIALS, {4: 1.0, 1: 0.5})
     assert choice.next() == 1
     share["n"] = 2
@@ -80,9 +80,11 @@ def test_another_share_is_timed_anew(share):
     assert run(choice, 60, {1: 1.0}) == [1] * 60
 
 
-@pytest.mark.parametrize(("n_threads", "flops"), [(3, 1e7), (1, 1e7), (None, LARGE_STEP)])
-def test_a_given_number_is_obeyed_and_large_steps_are_shared(share, n_threads, flops):
-    choice, expected = ThreadChoice(n_threads, flops), n_threads or 4
+@pytest.mark.parametrize(
+    ("n_threads", "most", "flops"), [(3, 4, 1e7), (1, 4, 1e7), (None, 4, LARGE_STEP), (None, 1, 1e5)]
+)
+def test_a_given_number_is_obeyed_and_steps_without_a_choice_are_not_timed(share, n_threads, most, flops):
+    choice, expected = ThreadChoice(n_threads, most, flops), n_threads or most
     assert run(choice, 300, {expected: 1.0}) == [expected] * 300
     assert not choice.is_trying
 

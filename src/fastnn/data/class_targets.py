@@ -9,6 +9,51 @@ from fastnn.data.quoted import quoted
 from fastnn.data.sparse import check_dense
 from fastnn.engine.loss import Loss
 
+# For fewer labels than this, NumPy's general functions are as fast as counting.
+_MANY = 1000
+
+
+def _can_be_counted(y, low, high):
+    """Whether y holds whole numbers, and so many that a table from `low` to `high` costs little beside them."""
+    return len(y) >= _MANY and np.can_cast(y.dtype, np.intp) and int(high) - int(low) < len(y)
+
+
+def distinct(y):
+    """The distinct labels, sorted, as `np.unique` finds them; of many whole numbers near each other in less time.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+    """
+    if y.dtype.kind in "biu" and len(y):
+        low = y.min()
+        if _can_be_counted(y, low, y.max()):
+            counts = np.bincount(y.astype(np.intp, copy=False) - int(low))
+            return (np.flatnonzero(counts) + int(low)).astype(y.dtype)
+    return np.unique(y)
+
+
+def plain_classes(y):
+    """The sorted classes in a column of labels that scikit-learn's checks would neither change nor refuse.
+
+    They take longer than a small fit.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,), or None where y needs the checks
+    """
+    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU":
+        classes = distinct(y)
+        # Where there are more, scikit-learn may warn that they are too many for classes.
+        if len(classes) <= len(y) // 2:
+            # Texts as wide as the longest one, as scikit-learn has them.
+            return np.array(classes.tolist()) if y.dtype.kind == "U" else native(classes)
+    return None
+
 
 def class_numbers(classes, y):
     """The number of each label among the classes.
@@ -28,6 +73,10 @@ def class_numbers(classes, y):
     ValueError
         For labels that are not among the classes.
     """
+    if len(classes) and np.can_cast(classes.dtype, np.intp) and _can_be_counted(y, classes[0], classes[-1]):
+        codes = _looked_up(classes, y)
+        if codes is not None:
+            return codes
     if classes.dtype.kind + y.dtype.kind in ("iu", "ui"):
         classes, y = classes.astype(object), y.astype(object)  # NumPy would compare them as floating-point numbers
     with refusing("y must be labels that can be compared with the classes, {}", classes):
@@ -38,6 +87,17 @@ def class_numbers(classes, y):
             f"y must have no other classes than {quoted(classes, str)}, got {quoted(np.unique(y[~known]), str)}"
         )
     return codes.astype(np.int32)
+
+
+def _looked_up(classes, y):
+    """The number of each whole number among the classes, from a table; None if any is not among them."""
+    low, high = int(classes[0]), int(classes[-1])
+    if y.min() < low or y.max() > high:
+        return None
+    numbers = np.full(high - low + 1, -1, np.int32)
+    numbers[classes.astype(np.intp, copy=False) - low] = np.arange(len(classes))
+    codes = numbers[y.astype(np.intp, copy=False) - low]
+    return None if codes.min() < 0 else codes
 
 
 def are_same(classes, known):
@@ -107,12 +167,10 @@ class Labels:
     are_numbers = False
 
     def __init__(self, y):
-        if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU":
-            classes = np.unique(y)
-            # Where there are more, scikit-learn may warn that they are too many for classes.
-            if len(classes) <= len(y) // 2:
-                self._take("binary" if len(classes) <= 2 else "multiclass", classes)
-                return
+        classes = plain_classes(y)
+        if classes is not None:
+            self._take("binary" if len(classes) <= 2 else "multiclass", classes)
+            return
         with refusing("y must be labels of one type, such as numbers or texts"):
             target_type = type_of_target(y, input_name="y")
         # scikit-learn calls any two values in a matrix multilabel; but it predicts zeros and ones for them.

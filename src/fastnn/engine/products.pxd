@@ -23,7 +23,7 @@ cdef void dense_back(const fastnn_kernels *kernels, const fastnn_matrix *W, size
                      const Signal *below, const Team *team) noexcept nogil
 cdef void transpose_weights(const fastnn_kernels *kernels, const fastnn_matrix *W, size_t panel, size_t first,
                             size_t last, const fastnn_matrix *transposed) noexcept nogil
-cdef size_t weight_task_rows(const fastnn_kernels *kernels) noexcept nogil
+cdef size_t weight_task_rows(const fastnn_kernels *kernels, const fastnn_matrix *W) noexcept nogil
 cdef size_t n_weight_tasks(const fastnn_kernels *kernels, const fastnn_matrix *W) noexcept nogil
 cdef void dense_step(const fastnn_kernels *kernels, const Parameter *parameter, const fastnn_batch *x,
                      const char *delta, size_t ldd, const fastnn_update *update, const fastnn_matrix *transposed,

@@ -16,9 +16,12 @@ from fastnn.engine.threads.team cimport Share, Team, my_share
 cdef size_t FORWARD_TILES = 16
 cdef size_t FORWARD_PANELS = 4
 cdef size_t FORWARD_TASKS = 64
-# A task of the weights' gradient is a block of the kernel: so many tiles of rows of W by so many panels.
+# A task of the weights' gradient is a block of the kernel: so many tiles of rows of W by so many panels. A matrix that
+# has few of them is cut finer, and across all of its panels: the last of these may be narrow, and shares are to be even.
 cdef size_t WEIGHT_TILES = 16
 cdef size_t WEIGHT_PANELS = 2
+cdef size_t WEIGHT_TASKS = 16
+cdef size_t SMALL_WEIGHT_TILES = 2
 # A task of the error's way back is a block of the kernel: so many inputs of one batch tile. A strip is so many batch
 # tiles, whose errors stay in the second-level cache.
 cdef size_t INPUT_BLOCK = 48
@@ -116,14 +119,18 @@ cdef void transpose_weights(const fastnn_kernels *kernels, const fastnn_matrix *
         row = end
 
 
-cdef size_t weight_task_rows(const fastnn_kernels *kernels) noexcept nogil:
+cdef inline bint has_few_tasks(const fastnn_kernels *kernels, const fastnn_matrix *W) noexcept nogil:
+    return n_panels(kernels, W.fan_out) * n_tiles(kernels, W.fan_in) <= WEIGHT_TASKS * WEIGHT_TILES
+
+
+cdef size_t weight_task_rows(const fastnn_kernels *kernels, const fastnn_matrix *W) noexcept nogil:
     """The number of rows of W that a task of a step has; the last one of a panel may have fewer."""
-    return WEIGHT_TILES * kernels.tile_rows
+    return (SMALL_WEIGHT_TILES if has_few_tasks(kernels, W) else WEIGHT_TILES) * kernels.tile_rows
 
 
 cdef size_t weight_chunks(const fastnn_kernels *kernels, const fastnn_matrix *W) noexcept nogil:
     """The number of tasks of one panel."""
-    cdef size_t chunk = weight_task_rows(kernels)
+    cdef size_t chunk = weight_task_rows(kernels, W)
     return (W.fan_in + chunk - 1) // chunk
 
 
@@ -141,13 +148,13 @@ cdef void dense_step(const fastnn_kernels *kernels, const Parameter *parameter, 
     NULL, gets W^T after the step.
     """
     cdef const fastnn_matrix *W = &parameter.matrix
-    cdef size_t panel, end, first, chunk = weight_task_rows(kernels)
+    cdef size_t panel, end, first, chunk = weight_task_rows(kernels, W)
     cdef size_t panels = n_panels(kernels, W.fan_out), n_chunks = weight_chunks(kernels, W)
     cdef Share mine = my_share(team, panels * n_chunks)
-    cdef size_t task = mine.first
+    cdef size_t task = mine.first, wide = panels if has_few_tasks(kernels, W) else WEIGHT_PANELS
     cdef TilePosition position
     while task < mine.last:  # the kernel takes this thread's tasks in one row of a strip together
-        position = position_of(task, n_chunks, panels, WEIGHT_PANELS)
+        position = position_of(task, n_chunks, panels, wide)
         first, end = position.row * chunk, min(position.strip_end, position.column + mine.last - task)
         kernels.dense_grad_weights(W, x, position.column, end, first, min(first + chunk, W.fan_in), delta, ldd, update,
                                    parameter.squares + task)

@@ -25,6 +25,7 @@ from fastnn.data.quoted import quoted
 from fastnn.estimators.combining import columns_of, n_columns
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
+from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.modular_outputs import ModularOutputs
 from fastnn.estimators.module_fits import fit_combiner, fit_modules, folds_of
 from fastnn.estimators.module_parameters import (
@@ -39,7 +40,7 @@ from fastnn.runtime.warnings import warn_user
 from fastnn.training.transaction import SnapshotMixin, all_or_nothing
 
 
-class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, _BaseComposition):
+class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, DocumentationLink, _BaseComposition):
     """What modular classifiers and regressors share."""
 
     _parameter_constraints: ClassVar[dict] = {

@@ -24,8 +24,9 @@ from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.estimators.docstrings import documented
+from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.ineffective import warn_of_ineffective
-from fastnn.estimators.parameter_names import CachedParameterNames
+from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.parameters import NetworkParameters
 from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.runtime.sharing import threads_now
@@ -40,7 +41,9 @@ from fastnn.training.transaction import SnapshotMixin, all_or_nothing, resuming,
 from fastnn.training.validation import Holdout, split
 
 
-class BaseNetwork(NetworkParameters, CachedParameterNames, CallbackSupportMixin, SnapshotMixin, BaseEstimator):
+class BaseNetwork(
+    NetworkParameters, CachedParameters, CallbackSupportMixin, SnapshotMixin, DocumentationLink, BaseEstimator
+):
     """What every network has: a chain of layers, a solver, and the state of its training.
 
     A subclass defines its layers (`_chain_for`) and their dropout (`_dropout_rates`), its targets (`_make_targets`),

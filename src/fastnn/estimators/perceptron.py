@@ -9,12 +9,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import unique_labels
 
 from fastnn._sklearn import _fit_context
-from fastnn.data.class_targets import check_classes
-from fastnn.data.inputs import check_not_balanced, refusing, validated
+from fastnn.data.class_targets import check_classes, plain_classes
+from fastnn.data.inputs import check_not_balanced, is_plain_column, refusing, validated
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
+from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.linear_decision import LinearDecision
-from fastnn.estimators.parameter_names import CachedParameterNames
+from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.perceptron_learning import fresh, learn, learnable, resuming
 from fastnn.estimators.perceptron_state import DTYPES, check_learnt
 from fastnn.estimators.suggestions import advising_on_parameters, with_advice
@@ -23,7 +24,7 @@ from fastnn.training.transaction import SnapshotMixin, all_or_nothing
 
 
 @with_advice
-class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstimator):
+class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationLink, BaseEstimator):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
     It learns from one sample after the other, whenever it classifies one wrongly. Its parameters have the names,
@@ -210,10 +211,15 @@ class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstima
         """
         with all_or_nothing(self) as (draft, _):
             # The first epoch finds numbers that are infinite or NaN, which saves a pass over X.
-            X, y = validated(draft, X, y, dtype=DTYPES, ensure_all_finite=False)
+            if _is_plain(draft, X, y, reset=True) and is_plain_column(y, len(X)):
+                draft.n_features_in_ = X.shape[1]
+            else:
+                X, y = validated(draft, X, y, dtype=DTYPES, ensure_all_finite=False)
             X = learnable(X)
-            with refusing("y must be labels of one type, such as numbers or texts"):
-                draft.classes_ = unique_labels(np.unique(y))  # refuses continuous numbers
+            draft.classes_ = plain_classes(y)
+            if draft.classes_ is None:
+                with refusing("y must be labels of one type, such as numbers or texts"):
+                    draft.classes_ = unique_labels(np.unique(y))  # refuses continuous numbers
             if draft.warm_start and hasattr(draft, "coef_"):
                 coef_init = draft.coef_ if coef_init is None else coef_init
                 intercept_init = draft.intercept_ if intercept_init is None else intercept_init
@@ -263,7 +269,7 @@ class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstima
             first_call = not hasattr(draft, "coef_")
             if not first_call:
                 check_learnt(draft)
-            if first_call or not _is_plain(draft, X, y):
+            if first_call or not (_is_plain(draft, X, y, reset=False) and np.isfinite(X.sum())):
                 X, y = validated(draft, X, y, dtype=DTYPES, reset=first_call)
             with refusing("classes must be labels of one type, such as numbers or texts"):
                 check_classes(classes, known=None if first_call else draft.classes_)
@@ -280,15 +286,17 @@ class Perceptron(LinearDecision, CachedParameterNames, SnapshotMixin, BaseEstima
         return tags
 
 
-def _is_plain(model, X, y):
-    """Whether X and y need none of scikit-learn's checks, which take longer than learning from few samples."""
+def _is_plain(model, X, y, reset):
+    """Whether X and y need none of scikit-learn's checks but that of their numbers.
+
+    The checks take longer than learning from few samples.
+    """
     return (
         type(X) is type(y) is np.ndarray
         and X.ndim == 2
         and y.ndim == 1
         and X.dtype in DTYPES
-        and X.shape[1] == model.n_features_in_
+        and (X.shape[1] > 0 if reset else X.shape[1] == model.n_features_in_)
         and 0 < len(X) == len(y)
         and not hasattr(model, "feature_names_in_")
-        and bool(np.isfinite(X.sum()))
     )

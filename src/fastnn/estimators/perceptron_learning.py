@@ -125,6 +125,7 @@ def learn(model, X, y, sample_weight, running, max_iter):
         codes[held_out] = ~codes[held_out]  # how the engine tells them from the others
     if model.average and running.averages is None:
         running.averages = Averages(np.zeros_like(running.coef), np.zeros(n_units), np.zeros(n_units, np.int64))
+    hyperparameters = _hyperparameters(model, sp.issparse(X))
     units = Perceptrons(
         X,
         codes,
@@ -136,9 +137,9 @@ def learn(model, X, y, sample_weight, running, max_iter):
         max_iter=min(max_iter, MAX_ITER),
         **_roles(n_units, weights),
         **_sizes(len(codes), held_out, sample_weight),
-        **_hyperparameters(model, sp.issparse(X)),
+        **hyperparameters,
     )
-    run(units, X, n_units, model)
+    run(units, X, n_units, model, hyperparameters["n_threads"])
     running.intercept = units.finish().astype(X.dtype)
     _note_epochs(model, units.n_mistakes, len(codes))
     _note_weights(model, running)

@@ -5,11 +5,13 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.data.inputs import samples_to_read
 from fastnn.data.per_step import Concatenating
 from fastnn.data.quoted import quoted
+from fastnn.data.ragged import Sequences
 from fastnn.data.sequence_forms import in_form_of
 from fastnn.engine.steps import starts_of
 from fastnn.estimators.constraints import Interval
@@ -220,7 +222,11 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
             chain = fitted._chain.unfused()
             link = chain.links[layer % n_layers]
             fitted._network = with_layers_of(chain, fitted._network, fitted._network.weights())
-        outputs, _, lengths = fitted._read_forward(X, link.depth)
+        if link.depth:
+            outputs, _, lengths = fitted._read_forward(X, link.depth)
+        else:
+            read, _, lengths = fitted._read_X(X)
+            outputs = _as_read(read, fitted._network.dtype)
         if None not in link.output_shape:
             return outputs.reshape(len(outputs), *link.output_shape)
         return in_form_of(X, outputs, starts_of(fitted._chain.output_lengths(lengths, layer % n_layers + 1)))
@@ -296,6 +302,12 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         chain = chain_of(layers, own.sample_shape, own.n_outputs)
         made = with_layers_of(chain, network, chain.to_engine(weights))
         return (made, chain) if all_finite(made.parameters) else (None, own)
+
+
+def _as_read(X, dtype):
+    """What the engine reads, a row for each sample or step: the output of what comes before an Embedding."""
+    rows = X.values[X.starts[0] : X.starts[-1]] if isinstance(X, Sequences) else X
+    return (rows.toarray() if sp.issparse(rows) else rows).astype(dtype)
 
 
 def checked_weights(weights, chain, dtype):

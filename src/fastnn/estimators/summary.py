@@ -22,16 +22,35 @@ def rows_of(chain, head):
         The numbers of all parameters, of those that training changes, and of the others.
     """
     rows, total, trained = [], 0, 0
-    for i, (link, shapes) in enumerate(zip(chain.links, chain.weight_shapes(), strict=True)):
-        if link.layer is None:
-            continue
+    for layer, shapes, name, output_shape in layers_of(chain, head):
         sizes = {name: math.prod(shape) for name, shape in shapes.items()}
         total += sum(sizes.values())
-        if getattr(link.layer, "trainable", True):
-            trained += sum(size for name, size in sizes.items() if name not in link.layer.state())
-        name = repr(link.layer) if i < len(chain.layers) else f"output, {head}"
-        rows.append((name, str(link.output_shape), f"{sum(sizes.values()):,}"))
+        if getattr(layer, "trainable", True):
+            trained += sum(size for name, size in sizes.items() if name not in layer.state())
+        rows.append((name, str(output_shape), f"{sum(sizes.values()):,}"))
     return rows, {"Total params": total, "Trainable params": trained, "Non-trainable params": total - trained}
+
+
+def layers_of(chain, head):
+    """The layers that are not left out: each with the shapes of its weights, its name, and the shape that it makes.
+
+    Parameters
+    ----------
+    chain : Chain
+    head : str
+        The activation of the output layer.
+
+    Yields
+    ------
+    layer : Layer
+    weight_shapes : dict of str to tuple of int
+    name : str
+    output_shape : tuple of int
+    """
+    for i, (link, shapes) in enumerate(zip(chain.links, chain.weight_shapes(), strict=True)):
+        if link.layer is not None:
+            name = repr(link.layer) if i < len(chain.layers) else f"output, {head}"
+            yield link.layer, shapes, name, link.output_shape
 
 
 def as_text(rows, totals):

@@ -6,6 +6,8 @@ from fastnn.runtime.warnings import warn_user
 
 #: This package's name for pip, and the distribution of another package that is also called fastnn.
 DISTRIBUTION, NAMESAKE = "scikit-fastnn", "fastnn"
+#: Where the documentation is: pages of classes are in its folder ``api``.
+DOCUMENTATION = "https://scikit-fastnn.readthedocs.io/en/stable"
 
 
 def installed_version():

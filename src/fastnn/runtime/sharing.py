@@ -176,7 +176,7 @@ def threads_now(n_threads=None):
 
 
 @contextmanager
-def fitting(n_threads, n_needed):
+def fitting(n_threads, n_needed, n_cores=None):
     """A context for a fit on the calling thread, which then has its share.
 
     A fit that is called by another one, as by a callback, is at the other's place.
@@ -187,11 +187,15 @@ def fitting(n_threads, n_needed):
         The estimator's parameter.
     n_needed : int
         The number of threads that the fit can use.
+    n_cores : int, default=None
+        The number of cores to share, as `most_threads` has found it just now: to find it again takes as long as a tenth
+        of a small fit. None: it is found here.
     """
     place = _place_here()
     is_fixed = n_threads is not None and not _is_grouped(place)
     if place is None:
-        context = Place(n_needed if is_fixed else effective_n_threads(), n_needed, is_fixed=is_fixed).taken()
+        n_cores = n_needed if is_fixed else effective_n_threads() if n_cores is None else n_cores
+        context = Place(n_cores, n_needed, is_fixed=is_fixed).taken()
     else:
         context = place.needing(n_needed, is_fixed)
     with context:

@@ -9,13 +9,14 @@ from sklearn.utils.validation import check_is_fitted
 from fastnn.data.per_step import Steps, is_per_step
 from fastnn.data.ragged import Sequences
 from fastnn.data.sequence_forms import as_sequences, in_form_of
+from fastnn.estimators.documentation import DocumentationLink
 
 
 def _has_inverse(estimator):
     return hasattr(getattr(estimator, "transformer_", estimator.transformer), "inverse_transform")
 
 
-class PerStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class PerStep(TransformerMixin, DocumentationLink, BaseEstimator, auto_wrap_output_keys=None):
     """Any transformer of scikit-learn's, such as a scaler, over the steps of all sequences.
 
     Each step is a sample to the transformer, whichever sequence it is of.

@@ -6,6 +6,7 @@ Python can be interrupted.
 
 import math
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,8 +19,16 @@ from fastnn.training.thread_choice import PART_OF_SEGMENT, ThreadChoice
 SEGMENT_SECONDS = 0.05
 
 
+@dataclass
+class Pace:
+    """How a trainer's segments go: its next fit goes on so."""
+
+    threads: ThreadChoice
+    n_batches: int = 1  # of a segment
+
+
 class Segments:
-    """Cuts epochs into segments of about SEGMENT_SECONDS; the first segment is a single batch.
+    """Cuts epochs into segments of about SEGMENT_SECONDS; a trainer's first segment is a single batch.
 
     Parameters
     ----------
@@ -32,8 +41,9 @@ class Segments:
 
     def __init__(self, trainer, interruption, n_threads):
         self.trainer, self.interruption = trainer, interruption
-        self.threads = ThreadChoice(n_threads, trainer.step_flops)
-        self.n_batches = 1
+        if trainer.pace is None or trainer.pace.threads.given != n_threads:
+            trainer.pace = Pace(ThreadChoice(n_threads, trainer.n_threads, trainer.step_flops))
+        self.pace = trainer.pace
 
     def run_epoch(self, samples, order, rates=None):
         """Train on the samples in this order.
@@ -51,12 +61,12 @@ class Segments:
         float
             The summed loss, which does not depend on where the segments begin.
         """
-        batch_size = self.trainer.batch_size
+        batch_size, pace, threads = self.trainer.batch_size, self.pace, self.pace.threads
         loss, first = 0.0, 0
         while first < len(order):
-            n_batches = max(1, self.n_batches // PART_OF_SEGMENT) if self.threads.is_trying else self.n_batches
+            n_batches = max(1, pace.n_batches // PART_OF_SEGMENT) if threads.is_trying else pace.n_batches
             rows = order[first : first + n_batches * batch_size]
-            batch, n_threads = first // batch_size, self.threads.next()
+            batch, n_threads = first // batch_size, threads.next()
             start = time.perf_counter()
             loss = self.trainer.run(
                 samples.X,
@@ -68,7 +78,7 @@ class Segments:
                 n_threads=n_threads,
             )
             seconds = time.perf_counter() - start
-            self.threads.note(n_threads, seconds * batch_size / len(rows))
+            threads.note(n_threads, seconds * batch_size / len(rows))
             if not math.isfinite(loss):
                 break
             first += len(rows)
@@ -76,7 +86,7 @@ class Segments:
                 self.interruption.check()
             # The length is at most doubled, since one timing may mislead, but falls at once on a busy machine.
             fitting = SEGMENT_SECONDS / max(seconds, 1e-9) * len(rows) / batch_size
-            self.n_batches = max(1, min(2 * self.n_batches, int(fitting)))
+            pace.n_batches = max(1, min(2 * pace.n_batches, int(fitting)))
         return loss
 
 

@@ -11,7 +11,7 @@ from fastnn.training.interruption import Interruption
 from fastnn.training.progress import Lines
 
 
-def run(units, X, n_units, estimator):
+def run(units, X, n_units, estimator, n_cores):
     """Train the units until each of them has converged or had all of its epochs.
 
     Parameters
@@ -22,6 +22,8 @@ def run(units, X, n_units, estimator):
     n_units : int
     estimator : Perceptron
         Error messages have its name, and its parameters say what is printed.
+    n_cores : int
+        The number of threads that the units may use, by `n_jobs` and the environment.
 
     Raises
     ------
@@ -31,9 +33,9 @@ def run(units, X, n_units, estimator):
     checked, n_printed, start = False, [0] * n_units, time.perf_counter()
     done, n_jobs = False, estimator.n_jobs
     n_threads = n_jobs if n_jobs is not None and n_jobs > 0 else None
-    with fitting(n_threads, units.n_threads), Interruption() as interruption:
+    with fitting(n_threads, units.n_threads, n_cores), Interruption() as interruption:
         while not done:
-            done = units.run(threads_now(n_threads))
+            done = units.run(1 if units.runs_alone else threads_now(n_threads))
             if units.saw_nonfinite and not checked:
                 for array in (X.data, X) if sp.issparse(X) else (X,):
                     assert_all_finite(array, input_name="X", estimator_name=type(estimator).__name__)

@@ -19,8 +19,8 @@ SEGMENTS_BETWEEN_LOOKS = 50
 STALLS_IN_A_ROW, STALL = 3, 2.0
 # A timed segment takes this part of a usual one: what is slower does not cost much.
 PART_OF_SEGMENT = 10
-# Floating-point operations of a step from which several threads are always faster.
-LARGE_STEP = 1e9
+# Floating-point operations of a step from which several threads are always faster: it takes more than a millisecond.
+LARGE_STEP = 2e8
 
 
 class ThreadChoice:
@@ -30,12 +30,15 @@ class ThreadChoice:
     ----------
     n_threads : int or None
         The estimator's parameter, which is obeyed. None: the clock decides.
+    most : int
+        The most threads that a step uses.
     step_flops : float
         Floating-point operations of a step.
     """
 
-    def __init__(self, n_threads, step_flops):
-        self.given, self.is_timed = n_threads, n_threads is None and step_flops < LARGE_STEP
+    def __init__(self, n_threads, most, step_flops):
+        self.given, self.most = n_threads, most
+        self.is_timed = n_threads is None and most > 1 and step_flops < LARGE_STEP
         self.n_before = N_WARM_UP
         self._compare(1)
 
@@ -51,6 +54,8 @@ class ThreadChoice:
 
     def next(self):
         """The number of threads of the next segment."""
+        if self.most == 1:  # asking for the share takes as long as a tenth of an epoch of iris
+            return 1
         share = threads_now(self.given)
         if share == 1 or not self.is_timed or self.n_before > 0:
             return share
@@ -75,7 +80,7 @@ class ThreadChoice:
         """
         if self.n_before > 0:
             self.n_before -= 1
-        elif n_threads in self.best and self.share > 1:
+        elif self.is_timed and n_threads in self.best and self.share > 1:
             self.best[n_threads] = min(self.best[n_threads], seconds)
             if self.waiting:
                 self._note_trial()

@@ -57,7 +57,7 @@ cdef void make_step(const Layer *layer, const Signal *below, const Signal *above
     """Each thread takes tokens of its own, with all panels of their rows: nobody else needs the list of a token."""
     cdef const Parameter *parameter = &layer.parameters[0]
     cdef const fastnn_matrix *W = &parameter.matrix
-    cdef size_t panels = n_panels(layer.kernels, W.fan_out), chunk = weight_task_rows(layer.kernels)
+    cdef size_t panels = n_panels(layer.kernels, W.fan_out), chunk = weight_task_rows(layer.kernels, W)
     cdef size_t i, rows = rows_before(below, n_samples)
     cdef Share mine = my_share(team, n_weight_tasks(layer.kernels, W) // panels)
     cdef fastnn_batch x

@@ -20,8 +20,14 @@ cnp.import_array()
 
 # What a row costs beside its own multiplications, in multiplications.
 cdef int64_t ROW_TERMS = 16
-# Multiplications below which one thread is faster than waking a second one.
+# Multiplications of a turn. After each turn a thread takes other units, so that two threads share three units evenly.
+cdef int64_t TURN_TERMS = 1 << 20
+# Turns of a segment for each thread, after which Python checks for Ctrl-C: some 10 ms for dense rows, up to 100 ms.
+cdef size_t SEGMENT_TURNS = 16
+# Multiplications below which one thread is faster than waking a second one: some 50 us.
 cdef double PARALLEL_TERMS = 2e5
+# Epochs that most fits take at least: with n_iter_no_change = 5, the first one improves and five more may not.
+cdef int64_t LEAST_EPOCHS = 6
 # Bytes that all slots may take together, unless one slot for each thread takes more.
 cdef size_t SLOT_BYTES = 1 << 22
 # Bytes of weights up to which one thread trains several units in turn: together they must fit the first-level cache.
@@ -83,6 +89,9 @@ cdef class Perceptrons:
         The mistakes of each unit in each epoch.
     n_threads : int
         The most threads that they use: 1 where several would be slower.
+    runs_alone : bool
+        Whether the next run uses one thread: so does the first one of a fit which may end before another thread is
+        awake. It takes one short turn.
     """
 
     cdef Training job
@@ -90,6 +99,7 @@ cdef class Perceptrons:
     cdef uint64_t first_step
     cdef readonly list n_mistakes
     cdef readonly int n_threads
+    cdef readonly bint runs_alone
 
     def __cinit__(self, X, classes, sample_weight, coef, intercept, averages, positive, *args, **settings):
         self.job.n_units = len(positive)
@@ -126,8 +136,10 @@ cdef class Perceptrons:
 
         if n_threads < 1:
             raise ValueError(f"n_threads must be at least 1, got {n_threads}")
-        terms = <double> job.row_terms * n_samples * job.n_units * min(max_iter, 1000)
-        self.n_threads = job.n_threads = min(n_threads, job.n_units) if terms > PARALLEL_TERMS else 1
+        terms = <double> job.row_terms * n_samples * job.n_units
+        self.n_threads = job.n_threads = min(n_threads, job.n_units) if terms * max_iter > PARALLEL_TERMS else 1
+        # How many epochs there will be is not known.
+        self.runs_alone = self.n_threads == 1 or terms * min(max_iter, LEAST_EPOCHS) < PARALLEL_TERMS
         self.mistakes = mistakes = np.zeros((job.n_units, SEGMENT_EPOCHS), np.uint64)
         job.mistakes = <uint64_t *> cnp.PyArray_DATA(mistakes)
         self.coef, self.averages, self.first_step = coef, averages, step
@@ -228,7 +240,12 @@ cdef class Perceptrons:
         cdef bint done = True
         if n_threads is not None and n_threads < 1:
             raise ValueError(f"n_threads must be at least 1, got {n_threads}")
-        job.n_threads = affordable_team(self.n_threads if n_threads is None else min(self.n_threads, n_threads))
+        job.turn_terms, job.segment_turns = TURN_TERMS, SEGMENT_TURNS
+        if self.runs_alone and self.n_threads > 1:
+            job.turn_terms, job.segment_turns = <int64_t> (2 * PARALLEL_TERMS), 1
+        most = 1 if self.runs_alone else self.n_threads
+        job.n_threads = affordable_team(most if n_threads is None else min(most, n_threads))
+        self.runs_alone = self.n_threads == 1
         job.n_turns = job.n_active = job.n_stopped = 0
         for i in range(job.n_units):
             job.n_active += can_continue(job, &job.units[i])

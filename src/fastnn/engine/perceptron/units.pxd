@@ -53,6 +53,8 @@ cdef struct Training:
     uint64_t *mistakes  # (n_units, SEGMENT_EPOCHS) of the last epochs: that of epoch e is at e % SEGMENT_EPOCHS
     Slot *slots  # (n_slots)
     size_t n_slots, n_together  # n_together: the most units that a thread trains in turn
+    int64_t turn_terms  # multiplications of a turn, after which a thread takes other units
+    size_t segment_turns  # turns of a segment for each thread
     size_t n_turns  # taken in this segment
     size_t n_active, n_stopped  # units that could continue at the segment's begin, and those of them that no longer can
     int n_threads

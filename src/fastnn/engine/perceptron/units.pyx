@@ -11,10 +11,6 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_perceptron, fastnn_visits
 from fastnn.engine.threads.team cimport Team, team_claim, team_count, team_give_back, team_next, team_yield
 
-# Multiplications of a turn. After each turn a thread takes other units, so that two threads share three units evenly.
-cdef int64_t TURN_TERMS = 1 << 20
-# Turns of a segment for each thread, after which Python checks for Ctrl-C: some 10 ms for dense rows, up to 100 ms.
-cdef size_t SEGMENT_TURNS = 16
 # Rows that a kernel takes at once. The order is drawn as many rows ahead of it.
 cdef size_t BLOCK_ROWS = 256
 
@@ -152,7 +148,7 @@ cdef void take_turn(Training *job, Slot **slots, size_t n_slots) noexcept nogil:
     cdef size_t i
     cdef Unit *unit
     cdef bint active = True
-    while active and spent < TURN_TERMS:
+    while active and spent < job.turn_terms:
         spent += 1 + learn_block(job, slots, n_slots) * job.row_terms
         for i in range(n_slots):
             active = active and can_continue(job, &job.units[slots[i].unit])
@@ -190,7 +186,7 @@ cdef void run_segment(void *training, const Team *team) noexcept nogil:
             take_turn(job, mine, n_mine)
             for i in range(n_mine):
                 team_give_back(&mine[i].taken)
-            if team_next(&job.n_turns) >= SEGMENT_TURNS * job.n_threads:
+            if team_next(&job.n_turns) >= job.segment_turns * job.n_threads:
                 return
         elif n_others < <size_t> job.n_threads:
             return

@@ -1,0 +1,14 @@
+"""Pictures of models: scikit-learn's Display classes for networks and perceptrons.
+
+Each class has `from_estimator`, which reads a fitted model and draws it, and `plot`, which draws it again. They need
+matplotlib, which `pip install 'scikit-fastnn[plot]'` installs; it is imported when a picture is drawn.
+"""
+
+from fastnn.plot.activations import ActivationsDisplay
+from fastnn.plot.blocks import Block
+from fastnn.plot.loss_curve import LossCurveDisplay
+from fastnn.plot.network import NetworkDisplay
+from fastnn.plot.perceptron import PerceptronDisplay
+from fastnn.plot.weights import WeightsDisplay
+
+__all__ = ["ActivationsDisplay", "Block", "LossCurveDisplay", "NetworkDisplay", "PerceptronDisplay", "WeightsDisplay"]
