@@ -63,6 +63,6 @@ void test_conv_forward(void), test_conv_grad_weights(void), test_add(void);
 void test_gather(void), test_gather_sparse(void), test_half(void), test_terms(void), test_activations(void),
     test_sum_of_squares(void), test_dropout(void), test_losses(void), test_transpose(void), test_perceptron(void),
     test_perceptron_steps(void), test_pool(void), test_layer_norm(void), test_rescale(void), test_batch_norm(void),
-    test_recurrent_cells(void), test_embedding(void), test_multiply_add(void);
+    test_recurrent_cells(void), test_embedding(void), test_multiply_add(void), test_labels(void);
 
 #endif

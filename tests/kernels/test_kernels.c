@@ -156,6 +156,7 @@ static const struct {
     TEST(sum_of_squares),
     TEST(dropout),
     TEST(losses),
+    TEST(labels),
     TEST(transpose),
     TEST(perceptron),
     TEST(perceptron_steps),

@@ -155,6 +155,7 @@ OF_NETWORKS = {
     "more memory than addresses": lambda: network(sizes=(2**31 - 1, 2**31 - 1)),
     "other columns": lambda: network().forward(X[:, 1:], 1),
     "one axis": lambda: network().forward(X[0], 1),
+    "infinite samples": lambda: network().forward(X * np.inf, 1, must_be_finite=True),
     "a momentum of 1": lambda: normalizing(momentum=1.0),
     "an epsilon of 0 over batches": lambda: normalizing(epsilon=0.0),
     "CSC": lambda: network().forward(sp.csc_array(X), 1),

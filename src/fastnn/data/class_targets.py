@@ -349,12 +349,16 @@ class Labels:
 
     def decode(self, outputs):
         """The predictions from the network's outputs: classes, or an indicator matrix of labels."""
-        codes = self.codes(outputs)
+        return self.from_codes(self.codes(outputs))
+
+    def from_codes(self, codes):
+        """Likewise from the numbers of classes, as `codes` or `Network.labels` returns them."""
         if self.groups:
             return np.stack([classes[column] for classes, column in zip(self.classes, codes.T, strict=True)], axis=1)
         if self.target_type == "multilabel-indicator":
-            return codes.astype(int)
-        return self.classes[codes if self.target_type == "multiclass" else codes[:, 0].astype(int)]
+            return codes.astype(int, copy=False)
+        codes = codes.reshape(len(codes))
+        return self.classes.take(np.zeros_like(codes, int) if self.has_single_class else codes)
 
     def probabilities(self, outputs):
         """The probability of each class, from the network's outputs; for several columns of classes, a list of them."""

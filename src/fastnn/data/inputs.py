@@ -179,11 +179,16 @@ def is_plain(X):
     )
 
 
-def plain_samples(model, X, n_features):
-    """X as an array which scikit-learn's checks would leave as it is, or None if they are needed.
+# What the engine reads, in this machine's byte order.
+_READABLE = frozenset((*source_dtypes, np.dtype(np.bool_)))
 
-    For a model that was fitted on a pandas frame, X is such a frame with the same columns, whose look takes a hundred
-    times as long as a small network's prediction.
+
+def samples_to_read(model, X, n_features):
+    """X as an array which scikit-learn's checks would leave as it is, if it is finite; or None if they are needed.
+
+    Whether it is finite is left to whoever reads it: on its own, the look at each number takes up to a tenth of a
+    prediction, and the other checks take longer than a small network's prediction. For a model that was fitted on a
+    pandas frame, X is such a frame with the same columns, whose look takes a hundred times as long.
     """
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
@@ -191,7 +196,18 @@ def plain_samples(model, X, n_features):
         if pandas is None or type(X) is not pandas.DataFrame or X.size > _SMALL or list(X.columns) != names.tolist():
             return None
         X = X.to_numpy()  # an array of objects for columns of anything but NumPy's numbers
-    return X if is_plain(X) and X.shape[1] == n_features else None
+        if X.dtype not in _FLOATS:
+            return None
+    elif type(X) is np.memmap:
+        X = np.asarray(X)
+    is_readable = type(X) is np.ndarray and X.ndim == 2 and X.dtype in _READABLE
+    return X if is_readable and X.shape[1] == n_features and X.size > 0 else None
+
+
+def plain_samples(model, X, n_features):
+    """Likewise of X that is finite, floats and not large; else None."""
+    X = samples_to_read(model, X, n_features)
+    return X if X is not None and is_plain(X) else None
 
 
 def is_plain_column(y, n_samples):

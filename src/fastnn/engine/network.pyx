@@ -5,6 +5,7 @@ import numpy as np
 cimport numpy as cnp
 from libc.stddef cimport size_t
 from libc.stdint cimport intptr_t
+from libc.string cimport memset
 
 from fastnn.engine import schedule
 from fastnn.engine.activation import activation_names
@@ -16,7 +17,7 @@ from fastnn.engine.layer_stack cimport LayerStack
 from fastnn.engine.layers.layer cimport EngineLayer
 from fastnn.engine.layers.signal cimport signal_size
 from fastnn.engine.loss cimport Loss, Targets
-from fastnn.engine.prediction cimport Forward, divide_space, forward_blocks
+from fastnn.engine.prediction cimport SOFTMAX_HEAD, Forward, divide_space, forward_blocks
 from fastnn.engine.steps import cut_by_rows, most_scratch, most_steps, starts_of, steps_by_layer
 from fastnn.engine.threads.team cimport affordable_team, run_team, team_seconds
 
@@ -168,7 +169,7 @@ cdef class Network(LayerStack):
         """
         return n_samples > self.block_samples and n_samples * self.sample_flops > PARALLEL_FLOPS
 
-    def forward(self, X, int n_threads, depth=None):
+    def forward(self, X, int n_threads, depth=None, must_be_finite=False):
         """The network's outputs for samples: what the head makes of the last layer's sums, as class probabilities.
 
         Parameters
@@ -180,12 +181,19 @@ cdef class Network(LayerStack):
         depth : int, default=None
             The number of layers to go through: the result is what the last of these makes. None: all layers and the
             head.
+        must_be_finite : bool, default=False
+            Whether to look for NaN and infinity in an ndarray, block by block as it is read.
 
         Returns
         -------
         ndarray of shape (n_samples, n_outputs)
             The same bits for any number of threads. Of layers that make sequences of any length, and of a last layer
             that makes sequences, the rows of all steps, one sequence after the other.
+
+        Raises
+        ------
+        ValueError
+            If X must be finite, and has a number that is not, or that is too large for the network's type.
         """
         cdef Forward job
         cdef cnp.ndarray out
@@ -198,11 +206,43 @@ cdef class Network(LayerStack):
             out = np.empty((X.shape[0] if self.is_ragged else n_rows(X), self.sizes[depth]), self.dtype)
         else:
             out = np.empty((starts[-1], self.layers[depth - 1].output_shape[-1]), self.dtype)
-        job.n_layers, job.out, job.targets, job.carried = depth, <char *> cnp.PyArray_DATA(out), NULL, NULL
-        job.begins_of_outputs = starts_data(starts)
-        job.head = FASTNN_IDENTITY if depth < n_layers else heads.index(self.head)
+        job = new_job(depth, FASTNN_IDENTITY if depth < n_layers else heads.index(self.head))
+        job.out, job.begins_of_outputs = <char *> cnp.PyArray_DATA(out), starts_data(starts)
+        job.must_be_finite = must_be_finite
         self._run(&job, X, n_threads)
         return out
+
+    def labels(self, X, int n_threads, must_be_finite=False):
+        """The numbers of classes that a classifier's outputs stand for.
+
+        Parameters
+        ----------
+        X, n_threads, must_be_finite
+            As for `forward`.
+
+        Returns
+        -------
+        ndarray of intp of shape (n_rows, n_labels)
+            For the head softmax the number of the largest output of each group, the first if several are equal, and of
+            the first NaN if there is one. For another head 1 for each output above 1/2, else 0.
+
+        Raises
+        ------
+        ValueError
+            As for `forward`.
+        """
+        cdef cnp.ndarray labels
+        cdef Forward job = new_job(len(self.layers), heads.index(self.head))
+        starts = self.row_starts(X)
+        job.n_labels = len(self.groups) if job.head == SOFTMAX_HEAD else self.layers[job.n_layers - 1].output_shape[-1]
+        if starts is None:
+            labels = np.empty((X.shape[0] if self.is_ragged else n_rows(X), job.n_labels), np.intp)
+        else:
+            labels = np.empty((starts[-1], job.n_labels), np.intp)
+        job.labels, job.begins_of_outputs = <intptr_t *> cnp.PyArray_DATA(labels), starts_data(starts)
+        job.must_be_finite = must_be_finite
+        self._run(&job, X, n_threads)
+        return labels
 
     def step(self, X, states, int n_threads):
         """The outputs for one more step of each of several sequences.
@@ -222,13 +262,12 @@ cdef class Network(LayerStack):
             The same bits as `forward` gives for the last of these steps.
         states : ndarray of shape (n_samples, state_size)
         """
-        cdef Forward job
+        cdef Forward job = new_job(len(self.layers), heads.index(self.head))
         cdef cnp.ndarray out = np.empty((n_rows(X), self.layers[len(self.layers) - 1].output_shape[-1]), self.dtype)
         cdef cnp.ndarray carried
         carried = np.empty((len(out), self.state_size), self.dtype) if states is None else np.array(states, self.dtype)
-        job.n_layers, job.out, job.targets = len(self.layers), <char *> cnp.PyArray_DATA(out), NULL
+        job.out = <char *> cnp.PyArray_DATA(out)
         job.carried, job.state_size, job.begins = <char *> cnp.PyArray_DATA(carried), self.state_size, states is None
-        job.head = heads.index(self.head)
         self._run(&job, X, n_threads)
         return out, carried
 
@@ -248,13 +287,12 @@ cdef class Network(LayerStack):
         float
             The same bits for any number of threads.
         """
-        cdef Forward job
+        cdef Forward job = new_job(
+            len(self.layers), FASTNN_IDENTITY if loss.from_logits else heads.index(self.head))
         loss.check(self)
         starts = self.row_starts(X)
         cdef Targets all_targets = Targets(
             loss, self.dtype, targets, weights, X.shape[0] if starts is None else starts[-1], starts=starts)
-        job.n_layers, job.out, job.carried = len(self.layers), NULL, NULL
-        job.head = FASTNN_IDENTITY if loss.from_logits else heads.index(self.head)
         job.targets, job.target_rows = &all_targets.samples, all_targets.rows
         losses = self._run(&job, X, n_threads)
         return float(np.add.accumulate(losses)[-1]) if len(losses) else 0.0  # in order, not pairwise
@@ -274,12 +312,13 @@ cdef class Network(LayerStack):
         if n_threads < 1:
             raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         job.kernels, job.layers, job.signals = self.kernels, self.layer_list, self.signal_list
-        job.X, job.n_samples, job.next_block, job.n_finished = &samples, X.shape[0], 0, 0
+        job.X, job.n_samples = &samples, X.shape[0]
         job.group_starts, job.n_groups = &self.group_starts[0], len(self.groups)
         job.first_layer = self.first_layer(job.n_layers)
         if job.first_layer > 0:
             samples.rescaling = self.input_rescaling
         job.reads_entries = self.reads_entries(&samples, job.n_layers)
+        job.must_be_finite = job.must_be_finite and rows.dtype.kind == "f"
         if job.n_samples == 0:
             return ()
         _placed = self._cut(job, X)  # the arrays that the job points to
@@ -308,6 +347,8 @@ cdef class Network(LayerStack):
             self.spare_space = space
         if n_threads > 1 and team_seconds() - job.finished > patience:
             note_stalls(recent_stalls() + 1)
+        if job.n_not_finite > 0:
+            raise ValueError(f"X must be finite in {self.dtype}, got NaN or infinity")
         return losses
 
     cdef _cut(self, Forward *job, X):
@@ -320,7 +361,6 @@ cdef class Network(LayerStack):
         job.block_samples = min(self.block_samples, job.n_samples)
         job.n_blocks = (job.n_samples + job.block_samples - 1) // job.block_samples
         job.scratch_bytes = round_up(self.scratch_size * self.kernels.itemsize, 64)
-        job.cuts, job.starts, job.block_rows, job.order = NULL, NULL, 0, NULL
         if not self.is_ragged:
             return None
         order, begins, lengths = None, None, X.lengths.astype(np.intp, copy=False)
@@ -349,6 +389,14 @@ cdef class Network(LayerStack):
                 job.block_rows = max(job.block_rows, np.diff(level[cuts]).max())
         job.starts = <const size_t **> cnp.PyArray_DATA(pointers)
         return order, begins, cuts, levels, pointers
+
+
+cdef inline Forward new_job(size_t n_layers, int head) noexcept:
+    """A job that goes through so many layers and a head, with nothing else."""
+    cdef Forward job
+    memset(&job, 0, sizeof(job))
+    job.n_layers, job.head = n_layers, head
+    return job
 
 
 cdef const intptr_t *starts_data(starts):

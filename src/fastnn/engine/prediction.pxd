@@ -39,8 +39,10 @@ cdef struct Forward:
     int head
     const size_t *group_starts  # (n_groups + 1)
     size_t n_groups
-    char *out  # (rows, n_outputs) the outputs; NULL where the losses are computed
-    double *losses  # (n_blocks) each block's loss; NULL where the outputs are written
+    char *out  # (rows, n_outputs) the outputs; NULL where labels or losses are computed
+    intptr_t *labels  # (rows, n_labels) the numbers of classes; NULL where they are not
+    size_t n_labels  # softmaxes; of other heads the outputs, each of which is a label that a sample has or has not
+    double *losses  # (n_blocks) each block's loss; NULL where outputs or labels are written
     const TargetSamples *targets  # of all samples; for the losses, as is the rest
     TargetRows target_rows  # of one block, whose arrays are in the thread's own space
     # (n_samples, state_size) what recurrent layers begin with, and then end with; NULL: nothing goes in or comes out
@@ -54,6 +56,8 @@ cdef struct Forward:
     # and targets
     char *space
     size_t thread_bytes, matrix_bytes, scratch_bytes, label_bytes, target_bytes
+    bint must_be_finite  # no more blocks are begun once X has an infinite number or NaN
+    size_t n_not_finite  # blocks that have
     size_t n_finished  # threads that found no block left
     double finished  # when the first of them did, in seconds
 

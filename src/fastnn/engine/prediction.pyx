@@ -1,7 +1,7 @@
-"""The way of samples through a network's layers outside of training, block by block: to outputs, or to losses."""
+"""The way of samples through a network's layers outside of training, block by block: to outputs, labels or losses."""
 
 from libc.stddef cimport size_t
-from libc.stdint cimport int32_t, uint32_t
+from libc.stdint cimport int32_t, intptr_t, uint32_t
 from libc.string cimport memcpy
 
 from fastnn.engine.arrays cimport round_up, skip_samples
@@ -9,7 +9,7 @@ from fastnn.engine.kernels cimport FASTNN_IDENTITY, fastnn_entries, fastnn_kerne
 from fastnn.engine.layers.layer cimport Layer
 from fastnn.engine.layers.signal cimport Signal, n_tiles, rows_of, sample_of, signal_size
 from fastnn.engine.loss cimport TargetRows, gather_targets, rows_loss
-from fastnn.engine.threads.team cimport Team, team_next, team_seconds
+from fastnn.engine.threads.team cimport Team, team_count, team_next, team_seconds
 
 cdef size_t CACHE_LINE = 64  # bytes: no two threads write to one
 
@@ -46,21 +46,25 @@ cdef void forward_blocks(void *forward, const Team *team) noexcept nogil:
     cdef Forward *job = <Forward *> forward
     cdef char *space = job.space + team.rank * job.thread_bytes
     cdef size_t block = team_next(&job.next_block)
-    while block < job.n_blocks:
-        forward_block(job, block, space)
+    while block < job.n_blocks and team_count(&job.n_not_finite) == 0:
+        if not forward_block(job, block, space):
+            team_next(&job.n_not_finite)
         block = team_next(&job.next_block)
     if team_next(&job.n_finished) == 0:
         job.finished = team_seconds()
 
 
-cdef void forward_block(const Forward *job, size_t block, char *space) noexcept nogil:
-    """Take one block through all layers and the head, or to its loss, in the calling thread's space."""
+cdef bint forward_block(const Forward *job, size_t block, char *space) noexcept nogil:
+    """Take one block through all layers and the head, or to its labels or loss, in the calling thread's space.
+
+    Returns False, and makes nothing, if the block has a number that it may not have.
+    """
     cdef const fastnn_kernels *kernels = job.kernels
     cdef size_t first = block * job.block_samples, n = min(job.block_samples, job.n_samples - first), rows
     cdef fastnn_samples X = job.X[0]
     cdef Signal below = job.input, above
     cdef Layer layer
-    cdef size_t i, start, row_bytes, state
+    cdef size_t i, start, state
     cdef char *values[2]
     cdef char *scratch = space + 2 * job.matrix_bytes
     values[0], values[1] = space, space + job.matrix_bytes
@@ -75,6 +79,8 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
         read_sparse_block(job, &X, n, &below, scratch + job.scratch_bytes)
     else:
         read_dense_block(job, &X, first, n, &below, values[0], scratch + job.scratch_bytes)
+        if job.must_be_finite and not is_finite(kernels, n, &below):
+            return False
     for i in range(job.first_layer, job.n_layers):
         above = job.signals[i]
         place_block(job, 1 + i, first, &above)
@@ -89,22 +95,20 @@ cdef void forward_block(const Forward *job, size_t block, char *space) noexcept 
         below = above
 
     rows = rows_of(&above, 0, n)
-    if job.head == SOFTMAX_HEAD:
+    if job.head == SOFTMAX_HEAD and job.labels == NULL:
         for i in range(job.n_groups):
             start = job.group_starts[i]
             kernels.softmax(rows, job.group_starts[i + 1] - start, above.values + start * kernels.itemsize, above.ld)
-    elif job.head != FASTNN_IDENTITY:
+    elif job.head != FASTNN_IDENTITY and job.head != SOFTMAX_HEAD:
         kernels.activate(job.head, rows, above.channels, above.values, above.ld, above.values, above.ld)
     if job.losses != NULL:
         job.losses[block] = block_loss(job, first, n, &above, space + job.thread_bytes)
-        return
-    row_bytes = above.channels * kernels.itemsize
-    if job.order != NULL:
+    elif job.order != NULL:
         write_in_order(job, first, n, &above)
-        return
-    first = above.first_row if above.starts != NULL else first * above.positions
-    for i in range(rows):
-        memcpy(job.out + (first + i) * row_bytes, above.values + i * above.ld * kernels.itemsize, row_bytes)
+    else:
+        write_rows(job, above.first_row if above.starts != NULL else first * above.positions, rows, &above,
+                   above.values)
+    return True
 
 
 cdef void place_block(const Forward *job, size_t i, size_t first, Signal *signal) noexcept nogil:
@@ -136,6 +140,14 @@ cdef void read_dense_block(const Forward *job, const fastnn_samples *X, size_t f
         x.columns = fastnn_terms(columns, counts, X.n_features)
 
 
+cdef bint is_finite(const fastnn_kernels *kernels, size_t n, const Signal *x) noexcept nogil:
+    """Whether n samples, of which all numbers are there, have neither NaN nor infinity."""
+    cdef size_t rows = rows_of(x, 0, n)
+    if x.ld == x.channels:  # one long row
+        return kernels.all_finite(1, rows * x.channels, x.values, rows * x.channels)
+    return kernels.all_finite(rows, x.channels, x.values, x.ld)
+
+
 cdef void gather_in_order(const Forward *job, const fastnn_samples *X, size_t first, size_t n,
                           const Signal *x) noexcept nogil:
     """Gather n sequences, wherever they are in X."""
@@ -149,13 +161,29 @@ cdef void gather_in_order(const Forward *job, const fastnn_samples *X, size_t fi
 
 cdef void write_in_order(const Forward *job, size_t first, size_t n, const Signal *outputs) noexcept nogil:
     """Write the outputs of n sequences to where they are to be."""
-    cdef size_t row_bytes = outputs.channels * job.kernels.itemsize, i, j, row
-    cdef const char *of_sample
+    cdef size_t i, row
     for i in range(n):
         row = job.order[first + i] if job.begins_of_outputs == NULL else job.begins_of_outputs[job.order[first + i]]
-        of_sample = sample_of(job.kernels, outputs, outputs.values, i)
-        for j in range(rows_of(outputs, i, i + 1)):
-            memcpy(job.out + (row + j) * row_bytes, of_sample + j * outputs.ld * job.kernels.itemsize, row_bytes)
+        write_rows(job, row, rows_of(outputs, i, i + 1), outputs, sample_of(job.kernels, outputs, outputs.values, i))
+
+
+cdef void write_rows(const Forward *job, size_t row, size_t n, const Signal *outputs, char *values) noexcept nogil:
+    """Write n rows of the outputs, or their labels, to where they are to be, from this row on."""
+    cdef const fastnn_kernels *kernels = job.kernels
+    cdef size_t row_bytes = outputs.channels * kernels.itemsize, i, start
+    cdef intptr_t *labels
+    if job.labels == NULL:
+        for i in range(n):
+            memcpy(job.out + (row + i) * row_bytes, values + i * outputs.ld * kernels.itemsize, row_bytes)
+        return
+    labels = job.labels + row * job.n_labels
+    if job.head != SOFTMAX_HEAD:
+        kernels.likely_labels(n, outputs.channels, values, outputs.ld, labels, job.n_labels)
+        return
+    for i in range(job.n_groups):
+        start = job.group_starts[i]
+        kernels.softmax_labels(n, job.group_starts[i + 1] - start, values + start * kernels.itemsize, outputs.ld,
+                               labels + i, job.n_labels)
 
 
 cdef void read_sparse_block(const Forward *job, const fastnn_samples *X, size_t n, Signal *x,

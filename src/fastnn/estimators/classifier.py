@@ -179,7 +179,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
             The labels; for multilabel targets an indicator matrix.
         <results for steps>
         """
-        return snapshot(self)._decoded(X, Labels.decode)
+        return snapshot(self)._decoded(X, Labels.from_codes, as_codes=True)
 
     @documented
     def predict_proba(self, X):

@@ -1,6 +1,6 @@
 """What all networks share as scikit-learn estimators: the way from a user's data to a trained network."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from numbers import Integral
 
 import numpy as np
@@ -15,8 +15,8 @@ from fastnn.data.inputs import (
     is_plain,
     is_plain_column,
     named_as_validation,
-    plain_samples,
     readable,
+    samples_to_read,
     validated,
 )
 from fastnn.data.quoted import quoted
@@ -313,28 +313,36 @@ class BaseNetwork(
         fitted = snapshot(self)
         return fitted._outputs(X, depth=checked_layer(layer, len(fitted._network.layers) - 1) + 1)
 
-    def _outputs(self, X, depth=None):
+    def _outputs(self, X, depth=None, as_codes=False):
+        """The outputs for X, or the numbers of the classes that they stand for."""
         network = getattr(self, "_network", None)
-        plain = None if network is None else plain_samples(self, X, network.sizes[0])
-        if plain is None:
-            check_is_fitted(self)
-            plain = readable(validated(self, X, dtype="numeric", reset=False))
-        return self._forward(plain, depth)
+        given = None if network is None else samples_to_read(self, X, network.sizes[0])
+        if given is not None:
+            with suppress(TypeError, ValueError):  # what is wrong is said below, in scikit-learn's words and order
+                return self._forward(given, depth, as_codes, must_be_finite=True)
+        check_is_fitted(self)
+        return self._forward(readable(validated(self, X, dtype="numeric", reset=False)), depth, as_codes)
 
-    def _forward(self, X, depth=None):
-        """The outputs of checked samples: of sequences of any length, one row for each step."""
+    def _forward(self, X, depth=None, as_codes=False, must_be_finite=False):
+        """The outputs of samples, or their codes: of sequences of any length, one row for each step.
+
+        X is checked, unless the engine is to refuse numbers that are not finite in the type that it computes in.
+        """
         network, rows = self._network, getattr(X, "values", X)
         if depth is None:
             network = self._predictor(network)
         n_threads = threads_now(self.n_threads) if network.worth_sharing(rows.shape[0]) else 1
-        outputs = network.forward(X, n_threads, depth)
-        if X.dtype.itemsize > outputs.dtype.itemsize and not all_finite(outputs):
+        may_be_out_of_range = not must_be_finite and X.dtype.itemsize > network.dtype.itemsize
+        if as_codes and not may_be_out_of_range:
+            return network.labels(X, n_threads, must_be_finite)
+        outputs = network.forward(X, n_threads, depth, must_be_finite)
+        if may_be_out_of_range and not all_finite(outputs):
             check_range(rows, outputs.dtype)
-        return outputs
+        return self._targets.codes(outputs) if as_codes else outputs
 
-    def _decoded(self, X, decode):
-        """What a function makes of the encoder of targets and of the outputs for X, in the form that X asks for."""
-        outputs = self._outputs(X)
+    def _decoded(self, X, decode, as_codes=False):
+        """What a function makes of the encoder of targets and of the outputs, or codes, in the form that X asks for."""
+        outputs = self._outputs(X, as_codes=as_codes)
         return decode(self._targets, outputs)
 
     def _to_score(self, X, y, sample_weight):

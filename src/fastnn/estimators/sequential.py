@@ -1,5 +1,6 @@
 """Networks whose layers the user writes."""
 
+from contextlib import suppress
 from numbers import Integral
 from typing import ClassVar
 
@@ -7,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn.data.inputs import samples_to_read
 from fastnn.data.per_step import Concatenating
 from fastnn.data.quoted import quoted
 from fastnn.data.ragged import Sequences
@@ -220,19 +222,34 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
             chain = fitted._chain.unfused()
             link = chain.links[layer % n_layers]
             fitted._network = with_layers_of(chain, fitted._network, fitted._network.weights())
-        read, _, lengths = fitted._read_X(X)
-        outputs = fitted._forward(read, link.depth) if link.depth else _as_read(read, fitted._network.dtype)
+        if link.depth:
+            outputs, _, lengths = fitted._read_forward(X, link.depth)
+        else:
+            read, _, lengths = fitted._read_X(X)
+            outputs = _as_read(read, fitted._network.dtype)
         if None not in link.output_shape:
             return outputs.reshape(len(outputs), *link.output_shape)
         return in_form_of(X, outputs, starts_of(fitted._chain.output_lengths(lengths, layer % n_layers + 1)))
 
     def _outputs(self, X, depth=None):
-        return self._forward(self._read_X(X)[0], depth)
+        return self._read_forward(X, depth)[0]
 
-    def _decoded(self, X, decode):
-        read, steps, _ = self._read_X(X)
-        decoded = decode(self._targets, self._forward(read))
+    def _decoded(self, X, decode, as_codes=False):
+        outputs, steps, _ = self._read_forward(X, as_codes=as_codes)
+        decoded = decode(self._targets, outputs)
         return decoded if steps is None else steps.in_form_of(X, decoded)
+
+    def _read_forward(self, X, depth=None, as_codes=False):
+        """What `_forward` makes of X, the Steps of the outputs, and the lengths of sequences of any length."""
+        check_is_fitted(self)
+        X, shape = self._arranged(X, reset=False)
+        given = None if None in self._chain.input_shape else samples_to_read(self, X, self._network.sizes[0])
+        if given is not None:
+            with suppress(TypeError, ValueError):  # what is wrong is said below, in scikit-learn's words and order
+                read, steps, lengths = self._fed(given, shape)
+                return self._forward(read, depth, as_codes, must_be_finite=True), steps, lengths
+        read, steps, lengths = self._fed(self._validated_X(X, reset=False), shape)
+        return self._forward(read, depth, as_codes), steps, lengths
 
     def _to_score(self, X, y, sample_weight):
         steps = self._read_X(X)[1]

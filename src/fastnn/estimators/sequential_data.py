@@ -145,7 +145,10 @@ class SequentialData:
         check_is_fitted(self)
         X, shape = self._arranged(X, reset=False)
         plain = None if None in self._chain.input_shape else plain_samples(self, X, self._network.sizes[0])
-        X = self._validated_X(X, reset=False) if plain is None else plain
+        return self._fed(self._validated_X(X, reset=False) if plain is None else plain, shape)
+
+    def _fed(self, X, shape):
+        """Likewise of X that is arranged and checked."""
         if not may_read_sequences(self._chain.layers):
             return X, None, None
         return fed(X, shape or shape_of_rows(X.shape[1], self.input_shape_), self._chain)

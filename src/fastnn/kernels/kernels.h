@@ -216,6 +216,8 @@ typedef struct {
                          size_t stride);
     void (*used_rows)(size_t rows, size_t cols, const void *x, size_t ldx, uint32_t *terms, uint32_t *counts,
                       size_t stride);
+    /* Whether x (rows, cols) has neither NaN nor infinity. */
+    int (*all_finite)(size_t rows, size_t cols, const void *x, size_t ldx);
 
     /* Panels [first, last) of the forward product: z[:, panels] = x W + b or, where `onto`, z[:, panels] += x W. Whole
      * vectors are written, padding and all: ldz >= n_panels * tile_cols. */
@@ -376,6 +378,11 @@ typedef struct {
                                void *delta, size_t ldd);
     /* Rows of logits to probabilities, in place. */
     void (*softmax)(size_t rows, size_t n_outputs, void *z, size_t ldz);
+    /* The number of each row's largest probability, or first NaN, of those that softmax makes of logits z; of equal
+     * ones the first: logits that are not equal may have equal probabilities. z is overwritten. */
+    void (*softmax_labels)(size_t rows, size_t n_outputs, void *z, size_t ldz, intptr_t *labels, size_t ldl);
+    /* 1 for each probability above 1/2, else 0. */
+    void (*likely_labels)(size_t rows, size_t n_outputs, const void *p, size_t ldp, intptr_t *labels, size_t ldl);
 
     /* n_rows steps of each of 1 ... FASTNN_MOST_UNITS perceptrons, which share all but their class and its weights. */
     void (*perceptron_learn)(const fastnn_visits *visits, size_t n_units, const fastnn_examples *X, size_t n_rows);

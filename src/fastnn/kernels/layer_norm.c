@@ -19,19 +19,6 @@ INLINE real sum_halves(vreal v)
     return v[0];
 }
 
-INLINE vreal load_row(const real *row, size_t j, size_t cols)
-{
-    return j + LANES <= cols ? load(row + j) : load_part(row + j, cols - j, 0);
-}
-
-INLINE void store_row(real *row, size_t j, size_t cols, vreal v)
-{
-    if (j + LANES <= cols)
-        store(row + j, v);
-    else
-        store_part(row + j, cols - j, v);
-}
-
 /* 0 in the lanes past the row's end. */
 INLINE vreal within(vreal v, size_t j, size_t cols)
 {

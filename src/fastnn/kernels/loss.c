@@ -10,27 +10,7 @@
 
 #include <math.h>
 
-/* The vector at column j of a row; lanes past the row's end are filled, and not stored. */
-INLINE vreal load_row(const real *row, size_t j, size_t cols, real fill)
-{
-    return j + LANES <= cols ? load(row + j) : load_part(row + j, cols - j, fill);
-}
-
-INLINE void store_row(real *row, size_t j, size_t cols, vreal v)
-{
-    if (j + LANES <= cols)
-        store(row + j, v);
-    else
-        store_part(row + j, cols - j, v);
-}
-
 /* -- softmax ------------------------------------------------------------------------------------------------------- */
-
-/* Rows of few outputs are transposed, LANES of them at a time, so that a vector has one output of each row: a single
- * row of ten outputs would spend its time in sums along a vector, and in waiting for what it has stored in part. The
- * choice depends on n_outputs only, so a row's bits do not depend on its neighbours.
- */
-enum { FEW_OUTPUTS = 32 };
 
 /* exp(z - the row's largest), which cannot overflow, and their sum, at least 1; a row with NaN becomes NaN. */
 static void exponentials_of_row(const real *z, size_t n_outputs, real *out, real *shift, real *sum)
@@ -40,24 +20,11 @@ static void exponentials_of_row(const real *z, size_t n_outputs, real *out, real
     for (size_t j = 1; j < n_outputs; j++)
         *shift = z[j] > *shift ? z[j] : *shift;
     for (size_t j = 0; j < n_outputs; j += LANES) {
-        vreal e = v_exp(load_row(z, j, n_outputs, -INFINITY) - *shift);
+        vreal e = v_exp(load_row_filled(z, j, n_outputs, -INFINITY) - *shift);
         sums += e;
         store_row(out, j, n_outputs, e);
     }
     *sum = sum_lanes(sums);
-}
-
-/* Up to LANES rows z (rows, n_outputs) turned: a vector for each output. */
-INLINE void turn_rows(size_t rows, size_t n_outputs, const real *z, size_t ldz, vreal turned[])
-{
-    if (n_outputs == 0)
-        __builtin_unreachable(); /* else GCC warns that turned[0] may not be set */
-    for (size_t j = 0; j < n_outputs; j += LANES) {
-        vreal *block = turned + j;
-        for (size_t i = 0; i < LANES; i++)
-            block[i] = i < rows ? load_row(z + i * ldz, j, n_outputs, 0) : (vreal){0};
-        transpose_lanes(block);
-    }
 }
 
 INLINE void turn_back(size_t rows, size_t n_outputs, vreal turned[], real *out, size_t ldo)
@@ -84,7 +51,7 @@ INLINE void exponentials_of_turned(size_t n_outputs, vreal turned[], vreal *shif
 static void scale_row(real *row, size_t cols, real factor)
 {
     for (size_t j = 0; j < cols; j += LANES)
-        store_row(row, j, cols, factor * load_row(row, j, cols, 0));
+        store_row(row, j, cols, factor * load_row(row, j, cols));
 }
 
 static void fill_row(real *row, size_t cols, real value)
@@ -296,9 +263,9 @@ INLINE double loss_rows(loss_function *function, size_t rows, size_t n_outputs, 
         vreal row_loss = {0};
         for (size_t j = 0; j < n_outputs; j += LANES) {
             /* Lanes past the end have no weight. */
-            vreal weight = factor * load_row(weights, j, n_outputs, 0), gradient;
-            vreal lost = function(load_row(z, j, n_outputs, 0), load_row(targets, j, n_outputs, 0),
-                                  load_row(settings, j, n_outputs, 0), &gradient);
+            vreal weight = factor * load_row(weights, j, n_outputs), gradient;
+            vreal lost = function(load_row(z, j, n_outputs), load_row(targets, j, n_outputs),
+                                  load_row(settings, j, n_outputs), &gradient);
             row_loss += choose(weight != 0, weight * lost, (vreal){0});
             store_row(delta, j, n_outputs, choose(weight != 0, weight * gradient, (vreal){0}));
         }

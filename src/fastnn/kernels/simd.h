@@ -115,6 +115,46 @@ INLINE void store_part(real *p, size_t n, vreal v)
 #endif
 }
 
+/* The vector at column j of a row; lanes past the row's end are filled, with 0 if nothing else is said, and not stored.
+ */
+INLINE vreal load_row_filled(const real *row, size_t j, size_t cols, real fill)
+{
+    return j + LANES <= cols ? load(row + j) : load_part(row + j, cols - j, fill);
+}
+
+INLINE vreal load_row(const real *row, size_t j, size_t cols) { return load_row_filled(row, j, cols, 0); }
+
+INLINE void store_row(real *row, size_t j, size_t cols, vreal v)
+{
+    if (j + LANES <= cols)
+        store(row + j, v);
+    else
+        store_part(row + j, cols - j, v);
+}
+
+/* Bit i of the result says whether lane i of a comparison holds. */
+INLINE uint32_t lanes_where(vbits mask)
+{
+#if defined(__AVX512DQ__) && FASTNN_VECTOR_BYTES == 64 && defined(FASTNN_DOUBLE)
+    return _mm512_movepi64_mask((__m512i)mask);
+#elif defined(__AVX512DQ__) && FASTNN_VECTOR_BYTES == 64
+    return _mm512_movepi32_mask((__m512i)mask);
+#elif defined(__AVX__) && FASTNN_VECTOR_BYTES == 32 && defined(FASTNN_DOUBLE)
+    return (uint32_t)_mm256_movemask_pd((__m256d)mask);
+#elif defined(__AVX__) && FASTNN_VECTOR_BYTES == 32
+    return (uint32_t)_mm256_movemask_ps((__m256)mask);
+#elif defined(__SSE2__) && FASTNN_VECTOR_BYTES == 16 && defined(FASTNN_DOUBLE)
+    return (uint32_t)_mm_movemask_pd((__m128d)mask);
+#elif defined(__SSE2__) && FASTNN_VECTOR_BYTES == 16
+    return (uint32_t)_mm_movemask_ps((__m128)mask);
+#else
+    uint32_t lanes = 0;
+    for (int i = 0; i < LANES; i++)
+        lanes |= (uint32_t)(mask[i] & 1) << i;
+    return lanes;
+#endif
+}
+
 INLINE vreal absolute(vreal x) { return (vreal)((vbits)x & ~(vbits)broadcast((real)-0.0)); }
 
 /* |magnitude| with the sign of `sign`. */

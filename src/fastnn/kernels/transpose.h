@@ -41,4 +41,23 @@ INLINE void transpose_lanes(vreal block[LANES])
     }
 }
 
+/* Rows of few outputs are transposed, LANES of them at a time, so that a vector has one output of each row: a single
+ * row of ten outputs would spend its time in sums along a vector, and in waiting for what it has stored in part. The
+ * choice depends on n_outputs only, so a row's bits do not depend on its neighbours.
+ */
+enum { FEW_OUTPUTS = 32 };
+
+/* Up to LANES rows z (rows, n_outputs) turned: a vector for each output. */
+INLINE void turn_rows(size_t rows, size_t n_outputs, const real *z, size_t ldz, vreal turned[])
+{
+    if (n_outputs == 0)
+        __builtin_unreachable(); /* else GCC warns that turned[0] may not be set */
+    for (size_t j = 0; j < n_outputs; j += LANES) {
+        vreal *block = turned + j;
+        for (size_t i = 0; i < LANES; i++)
+            block[i] = i < rows ? load_row(z + i * ldz, j, n_outputs) : (vreal){0};
+        transpose_lanes(block);
+    }
+}
+
 #endif

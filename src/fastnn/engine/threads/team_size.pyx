@@ -1,0 +1,81 @@
+"""How many threads a prediction uses, which may take two microseconds on one, or a second.
+
+A team costs what it takes to begin and to end. This is measured once for each number of threads: 2 to 10 microseconds
+while its threads are awake. OpenMP's threads fall asleep some milliseconds after their last team, and to wake them takes
+as long as a thousand samples of a small network. So when they sleep, they are woken only if that pays at once, or once
+what they would have gained since the last pause is as much: predictions in a row then have most of the gain, and single
+ones hardly any loss. No number of threads changes a bit of a prediction.
+"""
+
+from libc.math cimport INFINITY
+
+from fastnn.engine.threads.team cimport Team, affordable_team, run_team, team_seconds
+
+# Seconds for which a team's threads surely wait for the next one, and what it costs to wake them.
+cdef double AWAKE_SECONDS = 3e-3
+cdef double WAKING_COST = 1e-4
+# Of so many teams that do nothing the fastest one is what a team costs; if that is more than the most, a neighbour has
+# had the core, and the next prediction measures again.
+cdef enum:
+    N_TRIALS = 20
+    N_MEASURED = 256
+cdef double MOST_COST = 3e-5
+# Beside beginning and ending, threads fetch what they read from each other's caches, and ask for their number.
+cdef double COST_FACTOR = 1.5
+
+cdef double costs[N_MEASURED]  # by the number of threads; 0: not measured
+# When a team has ended, and when a prediction has asked for one; in seconds.
+cdef double last_end = -INFINITY, last_asked = -INFINITY
+cdef double missed = 0  # the seconds that awake threads would have gained since the last pause
+
+
+cdef void do_nothing(void *job, const Team *team) noexcept nogil:
+    pass
+
+
+cdef double team_cost(int n_threads) except? -1:
+    """Seconds that a team of so many threads takes, in addition to its work, while they are awake."""
+    cdef int i, at = min(n_threads, N_MEASURED - 1)
+    cdef double start, least = INFINITY
+    if n_threads == 1:
+        return 0
+    if costs[at] == 0:
+        if affordable_team(n_threads) < n_threads:
+            return INFINITY
+        with nogil:
+            for i in range(N_TRIALS):
+                start = team_seconds()
+                run_team(n_threads, do_nothing, NULL, NULL)
+                least = min(least, team_seconds() - start)
+        note_team()
+        if least > MOST_COST:
+            return COST_FACTOR * least
+        costs[at] = COST_FACTOR * least
+    return costs[at]
+
+
+cdef int worthwhile_team(int n_threads, double seconds) except -1:
+    """How many of so many threads to use for what takes one thread so many seconds."""
+    global last_asked, missed
+    cdef double cost, now
+    if n_threads == 1 or seconds < 0:
+        return 1
+    cost = team_cost(n_threads)
+    n_threads = <int> min(<double> n_threads, seconds / cost)  # each has more to do than a team costs
+    if n_threads < 2:
+        return 1
+    now = team_seconds()
+    if now > last_asked + AWAKE_SECONDS:
+        missed = 0
+    last_asked = now
+    if now > last_end + AWAKE_SECONDS:
+        missed += seconds - seconds / n_threads - cost
+        if missed < WAKING_COST:
+            return 1
+    return n_threads
+
+
+cdef void note_team() noexcept:
+    """Take notice that a team has ended: its threads are awake."""
+    global last_end, missed
+    last_end, missed = team_seconds(), 0
