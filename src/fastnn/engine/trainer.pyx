@@ -67,8 +67,6 @@ cdef class Trainer:
         What the optimizer remembers. Each memory is laid out as the network's parameters are.
     in_use : bool
         Whether a fit is using this trainer, which then moves to no other network. The fit sets it.
-    pace : object
-        How its segments go, which is the training loop's business.
     schedule : list
         The phases of a step, as `fastnn.engine.schedule.plan` returns them. They are printed where the environment has
         FASTNN_SHOW_SCHEDULE=1.
