@@ -18,7 +18,7 @@ class FakeTrainer:
     """It takes so long for each step of a sequence, or for each sample, and notes the segments."""
 
     def __init__(self, clock, is_ragged):
-        self.batch_size, self.pace, self.step_flops = BATCH, None, 1e7
+        self.batch_size, self.pace, self.n_threads, self.step_flops = BATCH, None, 2, 1e7
         self.network, self.clock = SimpleNamespace(is_ragged=is_ragged), clock
         self.seconds = []
 
