@@ -5,7 +5,6 @@ import numpy as np
 cimport numpy as cnp
 from libc.stddef cimport size_t
 from libc.stdint cimport intptr_t
-from libc.string cimport memset
 
 from fastnn.engine import schedule
 from fastnn.engine.activation import activation_names
@@ -17,7 +16,7 @@ from fastnn.engine.layer_stack cimport LayerStack
 from fastnn.engine.layers.layer cimport EngineLayer
 from fastnn.engine.layers.signal cimport signal_size
 from fastnn.engine.loss cimport Loss, Targets
-from fastnn.engine.prediction cimport SOFTMAX_HEAD, Forward, divide_space, forward_blocks
+from fastnn.engine.prediction cimport SOFTMAX_HEAD, Forward, divide_space, forward_blocks, new_job
 from fastnn.engine.steps import cut_by_rows, most_scratch, most_steps, starts_of, steps_by_layer
 from fastnn.engine.threads.team cimport affordable_team, run_team, team_seconds
 
@@ -389,14 +388,6 @@ cdef class Network(LayerStack):
                 job.block_rows = max(job.block_rows, np.diff(level[cuts]).max())
         job.starts = <const size_t **> cnp.PyArray_DATA(pointers)
         return order, begins, cuts, levels, pointers
-
-
-cdef inline Forward new_job(size_t n_layers, int head) noexcept:
-    """A job that goes through so many layers and a head, with nothing else."""
-    cdef Forward job
-    memset(&job, 0, sizeof(job))
-    job.n_layers, job.head = n_layers, head
-    return job
 
 
 cdef const intptr_t *starts_data(starts):

@@ -2,6 +2,7 @@
 
 from libc.stddef cimport size_t
 from libc.stdint cimport intptr_t, uint32_t
+from libc.string cimport memset
 
 from fastnn.engine.kernels cimport FASTNN_N_ACTIVATIONS, fastnn_kernels, fastnn_samples
 from fastnn.engine.layers.layer cimport Layer
@@ -60,6 +61,14 @@ cdef struct Forward:
     size_t n_not_finite  # blocks that have
     size_t n_finished  # threads that found no block left
     double finished  # when the first of them did, in seconds
+
+
+cdef inline Forward new_job(size_t n_layers, int head) noexcept:
+    """A job that goes through so many layers and a head, with nothing else."""
+    cdef Forward job
+    memset(&job, 0, sizeof(job))
+    job.n_layers, job.head = n_layers, head
+    return job
 
 
 cdef void divide_space(Forward *job) noexcept nogil

@@ -112,7 +112,7 @@ class Constants:
 
 
 def _count(text, default):
-    """A number of bytes; None for a text that is none."""
+    """A number of bytes; None for any other text."""
     if text is None:
         return default
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
