@@ -163,6 +163,14 @@ class TestLeaving:
             assert threads_now() == 8
             assert sharing._left == {}
 
+    def test_several_together_do_not_count_it(self):
+        """They decide once how many of them go on at the same time."""
+        with Beside():
+            pass
+        with together() as place:
+            assert place.share() == 8
+            assert threads_now() == 4
+
     def test_it_counts_once_however_often_a_thread_comes_back(self):
         def fit_twice():
             for _ in range(2):

@@ -50,13 +50,19 @@ class Place:
         self.n_needed = n_cores if n_needed is None else n_needed
         self.parts = {}
 
-    def share(self):
-        """The number of threads that are this place's at present."""
+    def share(self, lately=False):
+        """The number of threads that are this place's at present.
+
+        Parameters
+        ----------
+        lately : bool, default=False
+            Whether places count that other threads have just left. That is for what asks again soon, such as a segment.
+        """
         if self.is_fixed:
             return self.n_needed
-        n_cores = self.n_cores if self.within is None else min(self.n_cores, self.within.share())
+        n_cores = self.n_cores if self.within is None else min(self.n_cores, self.within.share(lately))
         places = [place for reference in list(self._siblings().values()) if (place := reference()) is not None]
-        if self.within is None:
+        if lately and self.within is None:
             places += lately_left()
         if self not in places:  # a prediction, which is not counted
             places.append(self)
@@ -171,7 +177,7 @@ def threads_now(n_threads=None):
         return min(n_threads, MOST_THREADS) if place is not None else effective_n_threads(n_threads)
     if place is None:
         place = Place(effective_n_threads())
-    share = place.share()
+    share = place.share(lately=True)
     return share if n_threads is None else min(n_threads, share)
 
 
