@@ -65,7 +65,7 @@ def validated(estimator, X, y="no_validation", **checks):
     """
     for name, given in (("X", X), ("y", y)):
         check_sparse(given, name)
-    # Its sums of finite numbers that are very large overflow, which then looks at each number.
+    # scikit-learn's sum overflows where finite numbers are very large; it then looks at each of them.
     with (
         np.errstate(over="ignore", invalid="ignore"),
         refusing("X and y must be numbers that a float can hold", errors=(OverflowError,)),

@@ -3,6 +3,7 @@
  * So training from uint8 pixels or a memory map needs no copy of X. Rows of a sparse X stay sparse where the first
  * layer reads entries, and become dense elsewhere.
  */
+#include "prefetch.h"
 #include "table.h"
 
 /* IEEE half to single, exactly: the exponent is rebiased by a multiplication, which also takes care of subnormals. */
@@ -94,27 +95,17 @@ INLINE size_t stored_row(const fastnn_samples *X, size_t row, size_t *begin)
     return there ? end - start : 0;
 }
 
-/* Rows in random order are on their way to the second-level cache so many rows before they are read: their first lines,
- * behind which the core itself prefetches. Rows of 10 and of 50 numbers otherwise took an eighth of a small network's
- * step. (To the first level few lines can be on their way at a time: that took twice as long.) */
-enum { ROWS_AHEAD = 16, BYTES_AHEAD = 512, LINE = 64 };
-
-INLINE void fetch_row(const fastnn_samples *X, ptrdiff_t row, size_t bytes)
-{
-    const char *first = X->data + row * X->row_stride;
-    for (size_t at = 0; at < bytes + LINE - 1; at += LINE)
-        __builtin_prefetch(first + at, 0, 2);
-}
+/* Rows are prefetched so many before they are read, and so many bytes of each. Those of 10 and of 50 numbers otherwise
+ * took an eighth of a small network's step. */
+enum { ROWS_AHEAD = 16, MOST_AHEAD = 512 };
 
 void KERNEL(gather)(const fastnn_samples *X, const intptr_t *rows, size_t n, void *out, size_t ldo)
 {
-    size_t row_bytes = X->starts ? 0 : X->n_features * source_size[X->type];
-    if (row_bytes > BYTES_AHEAD)
-        row_bytes = BYTES_AHEAD;
+    const size_t row_bytes = X->n_features * source_size[X->type];
     for (size_t i = 0; i < n; i++) {
         ptrdiff_t row = rows ? rows[i] : (ptrdiff_t)i;
         if (rows && !X->starts && i + ROWS_AHEAD < n)
-            fetch_row(X, rows[i + ROWS_AHEAD], row_bytes);
+            prefetch_bytes(X->data + rows[i + ROWS_AHEAD] * X->row_stride, row_bytes, MOST_AHEAD);
         real *to = (real *)out + i * ldo;
         if (X->starts) {
             size_t begin, n_entries = stored_row(X, (size_t)row, &begin);

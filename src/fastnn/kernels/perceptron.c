@@ -3,6 +3,7 @@
  * Compiled without fused multiply-adds: perceptron_row.h says why.
  */
 #include "perceptron_row.h"
+#include "prefetch.h"
 #include "table.h"
 
 #include <float.h>
@@ -10,30 +11,15 @@
 
 /* -- an epoch ------------------------------------------------------------------------------------------------------ */
 
-/* Rows are visited in random order, which no CPU predicts: so they are prefetched here.
- *
- * They are prefetched into the second-level cache. A core waits for few lines on their way to the first one at a time:
- * on a Zen 4, reading rows of 100 doubles in random order took 80 ns by way of the first, as without prefetching, and
- * 50 by way of the second.
- */
-enum { CACHE_LINE = 64, AHEAD = 8, MOST_LINES = 32, READ = 0, SECOND_LEVEL = 2 };
-
-INLINE void prefetch_bytes(const void *start, size_t n_bytes)
-{
-    const char *const bytes = start;
-    const size_t most = MOST_LINES * CACHE_LINE, n = n_bytes < most ? n_bytes : most;
-    for (size_t offset = 0; offset < n; offset += CACHE_LINE)
-        __builtin_prefetch(bytes + offset, READ, SECOND_LEVEL);
-    if (n > 0) /* a row that does not begin where a line does may end in one more */
-        __builtin_prefetch(bytes + n - 1, READ, SECOND_LEVEL);
-}
+/* Rows are prefetched so many visits ahead, and so many bytes of each. */
+enum { AHEAD = 8, MOST_AHEAD = 32 * CACHE_LINE };
 
 INLINE void prefetch(const int kind, const fastnn_examples *X, size_t sample)
 {
     const row x = row_of(kind, X, sample);
-    prefetch_bytes(x.values, x.n * sizeof(real));
+    prefetch_bytes(x.values, x.n * sizeof(real), MOST_AHEAD);
     if (kind != DENSE)
-        prefetch_bytes(x.columns, x.n * (kind == SPARSE_32 ? sizeof(int32_t) : sizeof(int64_t)));
+        prefetch_bytes(x.columns, x.n * (kind == SPARSE_32 ? sizeof(int32_t) : sizeof(int64_t)), MOST_AHEAD);
     __builtin_prefetch(X->classes + sample);
 }
 
