@@ -2,6 +2,7 @@
 
 from libc.stddef cimport size_t
 from libc.stdint cimport intptr_t, uint32_t
+from libc.string cimport memset
 
 from fastnn.engine.kernels cimport FASTNN_N_ACTIVATIONS, fastnn_kernels, fastnn_samples
 from fastnn.engine.layers.layer cimport Layer
@@ -58,8 +59,18 @@ cdef struct Forward:
     size_t thread_bytes, matrix_bytes, scratch_bytes, label_bytes, target_bytes
     bint must_be_finite  # no more blocks are begun once X has an infinite number or NaN
     size_t n_not_finite  # blocks that have
+    double seconds  # that the first thread took
+    size_t n_timed  # the blocks that it took them for
     size_t n_finished  # threads that found no block left
     double finished  # when the first of them did, in seconds
+
+
+cdef inline Forward new_job(size_t n_layers, int head) noexcept:
+    """A job that goes through so many layers and a head, with nothing else."""
+    cdef Forward job
+    memset(&job, 0, sizeof(job))
+    job.n_layers, job.head = n_layers, head
+    return job
 
 
 cdef void divide_space(Forward *job) noexcept nogil

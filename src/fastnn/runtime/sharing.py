@@ -169,9 +169,10 @@ def threads_now(n_threads=None):
     # The place's fit has asked the system, which takes longer than all that is done here.
     if n_threads is not None and not _is_grouped(place):
         return min(n_threads, MOST_THREADS) if place is not None else effective_n_threads(n_threads)
-    if place is None:
-        place = Place(effective_n_threads())
-    share = place.share()
+    if place is None and not _outermost and not lately_left():  # nobody to share with, as at most predictions
+        share = effective_n_threads()
+    else:
+        share = (place or Place(effective_n_threads())).share()
     return share if n_threads is None else min(n_threads, share)
 
 

@@ -1,10 +1,10 @@
 """How many threads a prediction uses, which may take two microseconds on one, or a second.
 
 A team costs what it takes to begin and to end. This is measured once for each number of threads: 2 to 10 microseconds
-while its threads are awake. OpenMP's threads fall asleep some milliseconds after their last team, and to wake them takes
-as long as a thousand samples of a small network. So when they sleep, they are woken only if that pays at once, or once
-what they would have gained since the last pause is as much: predictions in a row then have most of the gain, and single
-ones hardly any loss. No number of threads changes a bit of a prediction.
+while its threads are awake. OpenMP's threads fall asleep some milliseconds after their last team, and to wake them
+takes as long as several hundred samples of a small network. So threads that sleep are woken only if that pays at once,
+or once predictions in a row could have gained as much: these then have most of the gain, and single ones hardly any
+loss. No number of threads changes a bit of a prediction.
 """
 
 from libc.math cimport INFINITY
@@ -14,12 +14,15 @@ from fastnn.engine.threads.team cimport Team, affordable_team, run_team, team_se
 # Seconds for which a team's threads surely wait for the next one, and what it costs to wake them.
 cdef double AWAKE_SECONDS = 3e-3
 cdef double WAKING_COST = 1e-4
+# What it takes to find out how many threads there are.
+cdef double ASKING_COST = 4e-6
 # Of so many teams that do nothing the fastest one is what a team costs; if that is more than the most, a neighbour has
 # had the core, and the next prediction measures again.
 cdef enum:
     N_TRIALS = 20
     N_MEASURED = 256
 cdef double MOST_COST = 3e-5
+cdef double LEAST_COST = 1e-6  # a build without threads would measure 0
 # Beside beginning and ending, threads fetch what they read from each other's caches, and ask for their number.
 cdef double COST_FACTOR = 1.5
 
@@ -35,7 +38,7 @@ cdef void do_nothing(void *job, const Team *team) noexcept nogil:
 
 cdef double team_cost(int n_threads) except? -1:
     """Seconds that a team of so many threads takes, in addition to its work, while they are awake."""
-    cdef int i, at = min(n_threads, N_MEASURED - 1)
+    cdef int _trial, at = min(n_threads, N_MEASURED - 1)
     cdef double start, least = INFINITY
     if n_threads == 1:
         return 0
@@ -43,36 +46,38 @@ cdef double team_cost(int n_threads) except? -1:
         if affordable_team(n_threads) < n_threads:
             return INFINITY
         with nogil:
-            for i in range(N_TRIALS):
+            for _trial in range(N_TRIALS):
                 start = team_seconds()
                 run_team(n_threads, do_nothing, NULL, NULL)
                 least = min(least, team_seconds() - start)
         note_team()
         if least > MOST_COST:
             return COST_FACTOR * least
-        costs[at] = COST_FACTOR * least
+        costs[at] = max(COST_FACTOR * least, LEAST_COST)
     return costs[at]
 
 
-cdef int worthwhile_team(int n_threads, double seconds) except -1:
-    """How many of so many threads to use for what takes one thread so many seconds."""
+cdef bint team_may_pay(double seconds) except -1:
+    """Whether several threads may be faster at what takes one so many seconds, however many there are."""
     global last_asked, missed
-    cdef double cost, now
-    if n_threads == 1 or seconds < 0:
-        return 1
-    cost = team_cost(n_threads)
-    n_threads = <int> min(<double> n_threads, seconds / cost)  # each has more to do than a team costs
-    if n_threads < 2:
-        return 1
+    cdef double now
+    if seconds < 2 * (costs[2] + ASKING_COST):
+        return False
     now = team_seconds()
     if now > last_asked + AWAKE_SECONDS:
         missed = 0
     last_asked = now
-    if now > last_end + AWAKE_SECONDS:
-        missed += seconds - seconds / n_threads - cost
-        if missed < WAKING_COST:
-            return 1
-    return n_threads
+    if now < last_end + AWAKE_SECONDS:
+        return True
+    missed += seconds / 2
+    return missed > WAKING_COST
+
+
+cdef int worthwhile_team(int n_threads, double seconds) except -1:
+    """How many of so many threads to use for such work, if they are awake: each has more to do than the team costs."""
+    if n_threads == 1:
+        return 1
+    return <int> max(1, min(<double> n_threads, seconds / team_cost(n_threads)))
 
 
 cdef void note_team() noexcept:
