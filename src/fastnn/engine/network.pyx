@@ -1,5 +1,7 @@
 """A network of layers, and the way from samples to outputs."""
 
+from itertools import accumulate
+
 import numpy as np
 
 cimport numpy as cnp
@@ -78,7 +80,7 @@ cdef class Network(LayerStack):
         self.groups = (n_outputs,) if groups is None else tuple(map(int, groups))
         if sum(self.groups) != n_outputs or min(self.groups) < 1:
             raise ValueError(f"groups must be positive and add up to {n_outputs} outputs, got {self.groups}")
-        self.group_starts = np.cumsum((0, *self.groups)).astype(np.uintp)
+        self.group_starts = np.array((0, *accumulate(self.groups)), np.uintp)
         if schedule.first_layer(self.layers) > 0:
             self.input_rescaling = <const fastnn_rescaling *> (<EngineLayer> self.layers[0]).shape
         self._size_blocks()
@@ -206,9 +208,8 @@ cdef class Network(LayerStack):
         starts = self.row_starts(X, depth) if self.is_ragged or depth == n_layers else None
         n_columns = self.sizes[depth] if starts is None else self.layers[depth - 1].output_shape[-1]
         out = np.empty((self._n_rows(X, starts), n_columns), self.dtype)
-        job = new_job(depth, FASTNN_IDENTITY if depth < n_layers else heads.index(self.head))
+        job = new_job(depth, FASTNN_IDENTITY if depth < n_layers else heads.index(self.head), must_be_finite)
         job.out, job.begins_of_outputs = <char *> cnp.PyArray_DATA(out), starts_data(starts)
-        job.must_be_finite = must_be_finite
         self._run(&job, X, n_threads)
         return out
 
@@ -227,12 +228,11 @@ cdef class Network(LayerStack):
             the first NaN if there is one. For another head 1 for each output above 1/2, else 0.
         """
         cdef cnp.ndarray labels
-        cdef Forward job = new_job(len(self.layers), heads.index(self.head))
+        cdef Forward job = new_job(len(self.layers), heads.index(self.head), must_be_finite)
         starts = self.row_starts(X)
         job.n_labels = len(self.groups) if job.head == SOFTMAX_HEAD else self.layers[job.n_layers - 1].output_shape[-1]
         labels = np.empty((self._n_rows(X, starts), job.n_labels), np.intp)
         job.labels, job.begins_of_outputs = <intptr_t *> cnp.PyArray_DATA(labels), starts_data(starts)
-        job.must_be_finite = must_be_finite
         self._run(&job, X, n_threads)
         return labels
 

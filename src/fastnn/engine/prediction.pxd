@@ -65,11 +65,11 @@ cdef struct Forward:
     double finished  # when the first of them did, in seconds
 
 
-cdef inline Forward new_job(size_t n_layers, int head) noexcept:
+cdef inline Forward new_job(size_t n_layers, int head, bint must_be_finite=False) noexcept:
     """A job that goes through so many layers and a head, with nothing else."""
     cdef Forward job
     memset(&job, 0, sizeof(job))
-    job.n_layers, job.head = n_layers, head
+    job.n_layers, job.head, job.must_be_finite = n_layers, head, must_be_finite
     return job
 
 
