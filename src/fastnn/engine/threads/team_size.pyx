@@ -74,10 +74,8 @@ cdef bint team_may_pay(double seconds) except -1:
 
 
 cdef int worthwhile_team(int n_threads, double seconds) except -1:
-    """How many of so many threads to use for such work, if they are awake: each has more to do than the team costs."""
-    if n_threads == 1:
-        return 1
-    return <int> max(1, min(<double> n_threads, seconds / team_cost(n_threads)))
+    """So many threads, or one where these, even if they are awake, would be slower at what takes one so long."""
+    return n_threads if seconds - seconds / n_threads > team_cost(n_threads) else 1
 
 
 cdef void note_team() noexcept:
