@@ -14,6 +14,7 @@ __all__ = [
     "Perceptron",
     "SequentialClassifier",
     "SequentialRegressor",
+    "export",
     "fit_many",
     "layers",
     "load",
@@ -42,7 +43,7 @@ _LAZY = {
 
 def __getattr__(name):
     """A public name that has not been used before."""
-    if name in ("layers", "plot", "sequences"):
+    if name in ("export", "layers", "plot", "sequences"):
         return import_module(f"fastnn.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -33,7 +33,7 @@ from sklearn.utils._param_validation import (
     Options,  # one of some values
     StrOptions,  # one of some strings
     make_constraint,  # makes one of these of what a class of scikit-learn's lists
-    validate_parameter_constraints,  # refuses the first parameter that is none of what its constraints allow
+    validate_parameter_constraints,  # refuses the first parameter that its constraints do not allow
 )
 from sklearn.utils.metadata_routing import (
     _raise_for_params,  # refuses other metadata than sample_weight unless metadata routing is on

@@ -14,7 +14,19 @@ from sklearn.preprocessing import StandardScaler
 
 from fastnn import SequentialClassifier, SequentialRegressor, load, save
 from fastnn.data.ragged import Sequences, as_objects
-from fastnn.layers import GRU, Conv1D, Conv2D, Dense, Embedding, Flatten, GlobalAveragePooling1D, Masking
+from fastnn.layers import (
+    GRU,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Embedding,
+    Flatten,
+    GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
+    Masking,
+    Reshape,
+    SimpleRNN,
+)
 from fastnn.sequences import PerStep, from_padded
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -319,3 +331,22 @@ def test_tokens_say_nothing_of_the_type(rng):
 def test_sequences_themselves_are_taken(X, y, layers):
     model = SequentialClassifier(layers, **SETTINGS).fit(X, y)
     assert bits(model, Sequences.from_list(X)) == bits(model, X)
+
+
+def test_a_vector_of_each_sequence_made_a_sequence_again():
+    """The output then has steps, though X's differ in their number: as many of each."""
+    weights = [
+        {"kernel": np.eye(2, 4), "recurrent_kernel": np.zeros((4, 4)), "bias": np.zeros(4)},
+        {},
+        {"kernel": np.ones((2, 1)), "bias": np.zeros(1)},
+    ]
+    layers = [SimpleRNN(4, None), Reshape((2, 2))]
+    model = SequentialRegressor.from_weights(layers, weights, input_shape=(None, 2))
+    predicted = model.predict([np.ones((3, 2)), np.array([[0, 0], [1, 3]])])
+    np.testing.assert_array_equal(np.stack(list(predicted)), [[2, 0], [4, 0]])
+
+
+def test_masked_samples_of_one_length_for_given_weights():
+    weights = [{}, {}, {"kernel": np.eye(2), "bias": np.zeros(2)}]
+    model = SequentialRegressor.from_weights([Masking(), GlobalMaxPooling1D()], weights, input_shape=(3, 2))
+    np.testing.assert_array_equal(model.predict([[[-1, -2], [0, 0], [-3, -1]]]), [[-1, -1]])

@@ -6,6 +6,7 @@ import provoke_cli
 import provoke_data
 import provoke_engine
 import provoke_estimators
+import provoke_export
 import provoke_fit_many
 import provoke_layers
 import provoke_modular
@@ -19,6 +20,7 @@ from raises import SOURCE, errors_of, find_raises, place_of
 
 TABLES = (
     provoke_estimators,
+    provoke_export,
     provoke_fit_many,
     provoke_layers,
     provoke_modular,

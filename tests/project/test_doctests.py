@@ -27,14 +27,26 @@ WITH_EXAMPLES = {
     *(f"fastnn.sequences.{name}" for name in ("making", "scoring", "step_transformer")),
     *(f"fastnn.plot.{name}" for name in ("activations", "loss_curve", "network", "perceptron", "weights")),
     "fastnn.data.ragged",
+    *(f"fastnn.export.{name}" for name in ("keras", "torch", "onnx.pipelines", "onnx.reading", "onnx.writing")),
     *("fastnn.persistence.saving", "fastnn.runtime.threads", "fastnn.engine.standalone"),
 }
 
 
+# The packages that examples need beside what fastnn needs.
+NEEDED = {
+    "fastnn.export.onnx.pipelines": "skl2onnx",
+    "fastnn.export.onnx.reading": "onnx",
+    "fastnn.export.onnx.writing": "onnx",
+    "fastnn.plot": "matplotlib",
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:skl2onnx")
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name):
-    if name.startswith("fastnn.plot."):
-        pytest.importorskip("matplotlib")
+    for module, package in NEEDED.items():
+        if name.startswith(module):
+            pytest.importorskip(package)
     outcome = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     )
@@ -78,6 +90,7 @@ def test_examples_of_the_readme(tmp_path, monkeypatch):
 
 WHAT_GUIDES_SHOW = {
     "plots.md": lambda names: names["planes"].margin_ > 0,
+    "export.md": lambda names: (names["label"] == names["model"].predict(names["test"])).all(),
     "modular.md": lambda names: names["quarters"].score(names["X_test"], names["y_test"]) > 0.9,
     "sequences.md": lambda names: names["forecaster"].score(names["past"], names["following"]) > 0.8,
     "side_by_side.md": lambda names: names["search"].best_score_ > 0.8,
@@ -88,6 +101,9 @@ WHAT_GUIDES_SHOW = {
 def test_examples_of_guides(guide):
     if guide == "plots.md":
         pytest.importorskip("matplotlib")
+    if guide == "export.md":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("skl2onnx")
     names = run_examples(ROOT / "docs" / guide)
     assert WHAT_GUIDES_SHOW[guide](names)
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from problems import dense_layers, make_loss
 
-from fastnn import MLPClassifier
+from fastnn import MLPClassifier, SequentialRegressor
 from fastnn.engine.network import Network
 from fastnn.engine.optimizer import Optimizer
 from fastnn.engine.profile import multiply_add, peak_gflops
 from fastnn.engine.trainer import Trainer
+from fastnn.layers import GRU, Conv1D, Dense
 from fastnn.training.profile import text
 
 N_SAMPLES, N_EPOCHS, BATCH = 40, 3, 16
@@ -24,6 +25,7 @@ def trainer(monkeypatch, rng):
     monkeypatch.setenv("FASTNN_PROFILE", "1")
     network = Network(dense_layers([300, 300, 3], ["relu"] * 2), (200,), "softmax", "float32")
     trainer = Trainer(network, make_loss("softmax", 3), Optimizer("adam", 1e-3), BATCH, 2)
+    trainer.patience = 60.0  # or one thread would do all the work while other programs use the cores
     X, y = rng.normal(size=(N_SAMPLES, 200)).astype(np.float32), np.arange(N_SAMPLES, dtype=np.int32) % 3
     for _ in range(N_EPOCHS):
         trainer.run(X, y, np.arange(N_SAMPLES))
@@ -38,6 +40,35 @@ def test_what_is_counted(trainer):
     assert flops["back 1", False] == 2 * 300 * 300 * profile.n_samples
     assert flops["forward 2", True] == flops["back 2", True] == 2 * 300 * 3 * profile.n_samples
     assert flops["begin", False] == flops["loss", True] == flops["gather", False] == 0
+
+
+def test_what_is_counted_of_sequences_of_any_length(monkeypatch, rng):
+    """A layer behind those that read sequences multiplies once for each of them, not for each step."""
+    monkeypatch.setenv("FASTNN_PROFILE", "1")
+    layers = [Conv1D(6, 2, strides=2), GRU(4), Dense(5)]
+    model = SequentialRegressor(layers, max_iter=1, tol=1e9, random_state=0)
+    X = [rng.normal(size=(n_steps, 3)) for n_steps in (4, 6, 10)]
+    profile = model.partial_fit(X, [1.0, 2.0, 3.0])._trainer.profile
+    assert profile.n_samples == 20
+    forward = {name: flops for _, name, _, flops, _ in profile.operations() if name.startswith("forward")}
+    assert forward["forward 0"] == 2 * 10 * (2 * 3 * 6)
+    assert forward["forward 1"] == 2 * 10 * 3 * (6 * 4 + 4 * 4)
+    assert [forward["forward 2"], forward["forward 3"]] == [2 * 3 * (4 * 5), 2 * 3 * 5]
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_the_error_goes_back_through_time_once(monkeypatch, rng, trainable):
+    monkeypatch.setenv("FASTNN_PROFILE", "1")
+    layers = [Dense(3), GRU(4, trainable=trainable)]
+    model = SequentialRegressor(layers, random_state=0).partial_fit(rng.normal(size=(10, 7, 2)), rng.normal(size=10))
+    counted = {name: flops for _, name, _, flops, _ in model._trainer.profile.operations() if name.endswith(" 1")}
+    of_inputs, of_state = (2 * 10 * 7 * 3 * n * 4 for n in (3, 4))
+    assert counted["forward 1"] == of_inputs + of_state
+    if trainable:
+        assert counted["grad 1"] == of_inputs + 2 * of_state
+        assert counted["back 1"] == of_inputs
+    else:
+        assert counted["back 1"] == of_inputs + of_state
 
 
 def test_operations_are_those_of_the_schedule(trainer):

@@ -80,6 +80,20 @@ def test_another_share_is_timed_anew(share):
     assert run(choice, 60, {1: 1.0}) == [1] * 60
 
 
+def test_segments_on_one_core_are_no_trials_of_several(share):
+    choice = ThreadChoice(None, 4, 1e7)
+    run(choice, N_WARM_UP + 3, {4: 1.0, 1: 1.6})
+    share["n"] = 1
+    assert run(choice, 60, {1: 9.0}) == [1] * 60
+    assert not choice.is_trying  # so they are long
+    share["n"] = 4
+    assert run(choice, 2 * N_TRIALS - 3, {4: 1.0, 1: 1.6}) == TRIAL[3:]
+    share["n"] = 1
+    run(choice, 60, {1: 9.0})
+    share["n"] = 4
+    assert run(choice, 3, {4: 1.0}) == [4] * 3
+
+
 @pytest.mark.parametrize(
     ("n_threads", "most", "flops"), [(3, 4, 1e7), (1, 4, 1e7), (None, 4, LARGE_STEP), (None, 1, 1e5)]
 )

@@ -65,7 +65,11 @@ def validated(estimator, X, y="no_validation", **checks):
     """
     for name, given in (("X", X), ("y", y)):
         check_sparse(given, name)
-    with refusing("X and y must be numbers that a float can hold", errors=(OverflowError,)):
+    # Its sums of finite numbers that are very large overflow, which then looks at each number.
+    with (
+        np.errstate(over="ignore", invalid="ignore"),
+        refusing("X and y must be numbers that a float can hold", errors=(OverflowError,)),
+    ):
         return validate_data(estimator, X, y, accept_sparse="csr", **checks)
 
 

@@ -134,8 +134,9 @@ cdef class Network(LayerStack):
             check_starts(X.starts, len(X.values))
         if not self.makes_sequences(depth):
             return None
-        if self.is_ragged:
-            return starts_of(steps_by_layer(self.layers[:depth], X.lengths)[-1])
+        steps = steps_by_layer(self.layers[:depth], X.lengths)[-1] if self.is_ragged else None
+        if steps is not None:  # else a vector of each sequence was made a sequence of one length
+            return starts_of(steps)
         n_steps = self.layers[len(self.layers) - 1 if depth is None else depth - 1].n_positions()
         return np.arange(X.shape[0] + 1, dtype=np.intp) * n_steps
 
@@ -355,8 +356,7 @@ cdef class Network(LayerStack):
         Returns the arrays that the job then points to.
         """
         cdef cnp.ndarray cuts, level, pointers, order, begins
-        cdef size_t i
-        cdef size_t samples
+        cdef size_t i, samples
         job.block_samples = min(self.block_samples, job.n_samples)
         job.n_blocks = (job.n_samples + job.block_samples - 1) // job.block_samples
         job.scratch_bytes = round_up(self.scratch_size * self.kernels.itemsize, 64)

@@ -8,6 +8,7 @@ from fastnn.engine.segment cimport OperationTime, Plan
 cdef class Profile:
     cdef Network network
     cdef list phases
+    cdef list n_products  # (n_layers) how often the matrices of each layer were multiplied by a row
     cdef readonly int n_threads
     cdef readonly double n_samples, n_steps
     cdef Workspace space

@@ -13,9 +13,10 @@ from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport fastnn_kernels
 from fastnn.engine.network cimport Network
 from fastnn.engine.segment cimport OperationTime, Plan
+from fastnn.engine.steps import steps_by_layer
 from fastnn.engine.threads.team cimport Team, affordable_team, run_team, team_barrier
 
-# Operations that multiply a layer's weights once by every row.
+# Operations that multiply a layer's weights by every row.
 PRODUCTS = ("forward", "back", "grad")
 CACHE_LINE_TIMES = 4  # or more: no two threads add to times in one line
 
@@ -40,6 +41,7 @@ cdef class Profile:
     def __init__(self, Network network not None, list phases, int n_threads):
         self.network, self.phases, self.n_threads = network, phases, n_threads
         self.n_samples = self.n_steps = 0
+        self.n_products = [0.0] * len(network.layers)
         self.space = Workspace()
 
     cdef book(self, Plan *plan):
@@ -53,8 +55,14 @@ cdef class Profile:
 
     def note(self, n_steps, X, order):
         """Count the steps of a run, and the samples of X that they trained on."""
+        layers = self.network.layers
+        steps = steps_by_layer(layers, X.lengths[order]) if self.network.is_ragged else [None] * (1 + len(layers))
         self.n_steps += n_steps
-        self.n_samples += X.lengths[order].sum() if self.network.is_ragged else len(order)
+        self.n_samples += len(order) if steps[0] is None else steps[0].sum()
+        for i, layer in enumerate(layers):
+            # A layer that makes a vector of a sequence is recurrent, or has no product.
+            counted = steps[i] if steps[i + 1] is None else steps[i + 1]
+            self.n_products[i] += layer.n_products() * (len(order) if counted is None else counted.sum())
 
     def operations(self):
         """What was done, in the order of a step.
@@ -90,8 +98,7 @@ cdef class Profile:
         engine_layer = self.network.layers[layer[0]]
         if name not in PRODUCTS and (name != "step" or engine_layer.sums_by_samples()):
             return 0.0
-        weights = sum(shape.fan_in * shape.fan_out for shape in engine_layer.parameter_shapes())
-        return 2.0 * weights * engine_layer.n_products() * self.n_samples
+        return 2.0 * engine_layer.n_multiplied(name) * self.n_products[layer[0]]
 
 
 cdef Profile profile_if_wanted(Network network, list phases, int n_threads, Plan *plan):

@@ -19,7 +19,7 @@ cdef class Trainer:
     cdef readonly Profile profile
     cdef readonly double step_flops
     cdef public bint in_use
-    cdef public object pace  # how its segments go, which is the training loop's business
+    cdef public object pace  # how its segments go: the training loop sets and reads it
     # input_space has a batch of X: a dense or a sparse one, as in the last run.
     cdef Workspace space, signal_space, input_space
     cdef const uint32_t *all_terms  # 0, 1, 2, ...

@@ -315,16 +315,13 @@ class BaseNetwork(
 
     def _outputs(self, X, depth=None, as_codes=False):
         """The outputs for X, or the numbers of the classes that they stand for."""
-        network, plain = getattr(self, "_network", None), None
+        network = getattr(self, "_network", None)
         given = None if network is None else samples_to_read(self, X, network.sizes[0])
         if given is not None:
             with suppress(TypeError, ValueError):  # what is wrong is said below, in scikit-learn's words and order
                 return self._forward(given, depth, as_codes, must_be_finite=True)
-            plain = given if is_plain(given) else None  # where it is finite, and the engine's numbers are not
-        if plain is None:
-            check_is_fitted(self)
-            plain = readable(validated(self, X, dtype="numeric", reset=False))
-        return self._forward(plain, depth, as_codes)
+        check_is_fitted(self)
+        return self._forward(readable(validated(self, X, dtype="numeric", reset=False)), depth, as_codes)
 
     def _forward(self, X, depth=None, as_codes=False, must_be_finite=False):
         """The outputs of samples, or their codes: of sequences of any length, one row for each step.

@@ -242,13 +242,13 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
     def _read_forward(self, X, depth=None, as_codes=False):
         """What `_forward` makes of X, the Steps of the outputs, and the lengths of sequences of any length."""
         check_is_fitted(self)
-        arranged, shape = self._arranged(X, reset=False)
-        given = None if None in self._chain.input_shape else samples_to_read(self, arranged, self._network.sizes[0])
+        X, shape = self._arranged(X, reset=False)
+        given = None if None in self._chain.input_shape else samples_to_read(self, X, self._network.sizes[0])
         if given is not None:
             with suppress(TypeError, ValueError):  # what is wrong is said below, in scikit-learn's words and order
                 read, steps, lengths = self._fed(given, shape)
                 return self._forward(read, depth, as_codes, must_be_finite=True), steps, lengths
-        read, steps, lengths = self._read_X(X)
+        read, steps, lengths = self._fed(self._validated_X(X, reset=False), shape)
         return self._forward(read, depth, as_codes), steps, lengths
 
     def _to_score(self, X, y, sample_weight):

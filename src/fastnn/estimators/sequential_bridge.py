@@ -92,6 +92,6 @@ def fill_from_layers(model, targets, weights):
     arrays = checked_weights(weights, chain, dtype)
     network = Network(chain.description, chain.input_shape, targets.head, dtype, None, targets.groups, arrays)
     if None not in model.input_shape_:
-        model.n_features_in_ = network.sizes[0]
+        model.n_features_in_ = math.prod(model.input_shape_)  # the network's first layer may leave steps out
     model._set_fitted(network, targets, None, TrainingState.starting(model.random_state), 0)
     return model

@@ -1,10 +1,7 @@
 """Saves models to files, and loads them: the files hold arrays and settings, and no code that could be run."""
 
-import errno
 import json
 import os
-import stat
-from contextlib import suppress
 
 from fastnn.data.quoted import quoted
 from fastnn.estimators.mlp_classifier import MLPClassifier
@@ -18,6 +15,7 @@ from fastnn.persistence.networks import make_mlp, mlp_parts
 from fastnn.persistence.perceptrons import make_perceptron, perceptron_parts
 from fastnn.persistence.safetensors_file import contents, parsed, read_arrays, read_header
 from fastnn.persistence.sequentials import make_sequential, sequential_parts
+from fastnn.persistence.whole_files import write_whole
 
 FORMAT, VERSION = "fastnn", "2"
 KNOWN_VERSIONS = ("1", "2")  # version 1 had dense layers only
@@ -96,7 +94,7 @@ ModularRegressor
     if besides:
         names = quoted(", ".join(besides), str)
         raise TypeError(f"This {type(model).__name__} has attributes that cannot be saved: {names}.")
-    _write(parts, path)
+    write_whole(parts, path)
 
 
 def load(path):
@@ -207,36 +205,3 @@ def _read(settings, reader):
     if settings["fitted"] is not None:
         make(model, reader.read(settings["fitted"]))
     return model
-
-
-def _write(parts, path):
-    """Write a whole file or none: first a temporary file beside it, which then replaces it and has its mode."""
-    if os.path.basename(path) in ("", os.curdir, os.pardir):
-        number = errno.EISDIR if path else errno.ENOENT
-        raise OSError(number, os.strerror(number), path)
-    path = os.path.realpath(path)  # the file that a link leads to: the link itself stays
-    try:
-        mode = os.stat(path).st_mode  # raises where links lead in a circle
-    except FileNotFoundError:
-        mode = None
-    if mode is not None and not stat.S_ISREG(mode):  # a device, for instance, which a file would replace
-        raise FileExistsError(errno.EEXIST, "not a regular file", path)
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "no such folder", folder)
-    temporary = os.path.join(folder, f".fastnn-{os.urandom(8).hex()}.tmp")
-    # Whoever may not read the old file may not read the new one either, not even while it is written.
-    permissions = 0o666 if mode is None else stat.S_IMODE(mode)
-    with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, permissions)) as file:
-        try:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-            if mode is not None:
-                os.chmod(temporary, permissions)  # the umask may have removed some
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise

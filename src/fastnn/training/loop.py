@@ -28,7 +28,9 @@ class Pace:
 
 
 class Segments:
-    """Cuts epochs into segments of about SEGMENT_SECONDS; a trainer's first segment is a single batch.
+    """Cuts epochs into segments of about SEGMENT_SECONDS.
+
+    A trainer's first segment is a single batch. So is each fit's, if it is to sequences of any length.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ class Segments:
         if trainer.pace is None or trainer.pace.threads.given != n_threads:
             trainer.pace = Pace(ThreadChoice(n_threads, trainer.n_threads, trainer.step_flops))
         self.pace = trainer.pace
+        if trainer.network.is_ragged:  # this fit's sequences may have many times as many steps as the last one's
+            self.pace.n_batches = 1
 
     def run_epoch(self, samples, order, rates=None):
         """Train on the samples in this order.
@@ -64,9 +68,9 @@ class Segments:
         batch_size, pace, threads = self.trainer.batch_size, self.pace, self.pace.threads
         loss, first = 0.0, 0
         while first < len(order):
+            n_threads = threads.next()
             n_batches = max(1, pace.n_batches // PART_OF_SEGMENT) if threads.is_trying else pace.n_batches
-            rows = order[first : first + n_batches * batch_size]
-            batch, n_threads = first // batch_size, threads.next()
+            batch, rows = first // batch_size, order[first : first + n_batches * batch_size]
             start = time.perf_counter()
             loss = self.trainer.run(
                 samples.X,
@@ -78,7 +82,7 @@ class Segments:
                 n_threads=n_threads,
             )
             seconds = time.perf_counter() - start
-            threads.note(n_threads, seconds * batch_size / len(rows))
+            threads.note(n_threads, seconds / self._size(samples.X, rows))
             if not math.isfinite(loss):
                 break
             first += len(rows)
@@ -88,6 +92,10 @@ class Segments:
             fitting = SEGMENT_SECONDS / max(seconds, 1e-9) * len(rows) / batch_size
             pace.n_batches = max(1, min(2 * pace.n_batches, int(fitting)))
         return loss
+
+    def _size(self, X, rows):
+        """What a segment's time is in proportion to: its samples or, of sequences of any length, their steps."""
+        return X.lengths[rows].sum() if self.trainer.network.is_ragged else len(rows)
 
 
 def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch=0):

@@ -38,8 +38,8 @@ class ThreadChoice:
 
     def __init__(self, n_threads, most, step_flops):
         self.given, self.most = n_threads, most
-        self.is_timed = n_threads is None and most > 1 and step_flops < LARGE_STEP
-        self.n_before = N_WARM_UP
+        self.is_timed = n_threads is None and step_flops < LARGE_STEP
+        self.n_before, self.is_compared = N_WARM_UP, False
         self._compare(1)
 
     def _compare(self, share):
@@ -57,7 +57,8 @@ class ThreadChoice:
         if self.most == 1:  # asking for the share takes as long as a tenth of an epoch of iris
             return 1
         share = threads_now(self.given)
-        if share == 1 or not self.is_timed or self.n_before > 0:
+        self.is_compared = share > 1 and self.is_timed and self.n_before == 0
+        if not self.is_compared:
             return share
         if share != self.share:
             self._compare(share)
@@ -65,8 +66,8 @@ class ThreadChoice:
 
     @property
     def is_trying(self):
-        """Whether the next segment is a trial, which should be short."""
-        return self.n_before == 0 and bool(self.waiting)
+        """Whether the segment that `next` was called for is a trial, which should be short."""
+        return self.is_compared and bool(self.waiting)
 
     def note(self, n_threads, seconds):
         """Take notice of a segment.
@@ -76,11 +77,11 @@ class ThreadChoice:
         n_threads : int
             What `next` returned.
         seconds : float
-            Its time for one batch.
+            Its time for one sample or, of sequences, for one step.
         """
         if self.n_before > 0:
             self.n_before -= 1
-        elif self.is_timed and n_threads in self.best and self.share > 1:
+        elif self.is_compared:
             self.best[n_threads] = min(self.best[n_threads], seconds)
             if self.waiting:
                 self._note_trial()

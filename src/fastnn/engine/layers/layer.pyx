@@ -69,6 +69,10 @@ cdef class EngineLayer:
         """How often the matrices are multiplied by a row for one sample; for a step of sequences of any length."""
         return self.n_positions() or 1
 
+    def n_multiplied(self, operation):
+        """The numbers in the matrices that an operation multiplies by each row, or adds up each row's part of."""
+        return sum(shape.fan_in * shape.fan_out for shape in self.parameter_shapes())
+
     def update_flops(self):
         """Floating-point operations of a step that do not depend on the batch, where they are more than the others."""
         return 0

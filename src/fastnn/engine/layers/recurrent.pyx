@@ -140,6 +140,15 @@ cdef class RecurrentLayer(EngineLayer):
     def n_products(self):
         return self.input_shape[0] or 1
 
+    def n_multiplied(self, operation):
+        cdef Recurrent *shape = &self.recurrent
+        of_state = shape.units * shape.units * shape.n_gates * shape.n_directions
+        n = super().n_multiplied(operation)
+        # The error goes back through time once: for the gradients, or else for the inputs.
+        if operation == "grad":
+            return n + of_state
+        return n - of_state if operation == "back" and self.trainable else n
+
     def reads_whole_vectors(self):
         return False
 

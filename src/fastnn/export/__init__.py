@@ -1,0 +1,30 @@
+"""Models for other programs, and models of others: ONNX, Keras and PyTorch.
+
+Nothing that this needs is imported before it is used: onnx for `to_onnx` and `from_onnx`, skl2onnx for
+`register_skl2onnx`. `from_keras` and `from_torch` import neither Keras nor PyTorch.
+"""
+
+from importlib import import_module
+
+__all__ = ["from_keras", "from_onnx", "from_torch", "register_skl2onnx", "to_onnx"]
+
+_LAZY = {
+    "from_keras": "fastnn.export.keras",
+    "from_onnx": "fastnn.export.onnx.reading",
+    "from_torch": "fastnn.export.torch",
+    "register_skl2onnx": "fastnn.export.onnx.pipelines",
+    "to_onnx": "fastnn.export.onnx.writing",
+}
+
+
+def __getattr__(name):
+    """A public name that has not been used before."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+    return value
+
+
+def __dir__():
+    """What completion offers."""
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]
