@@ -2,7 +2,7 @@
 
 A team costs what it takes to begin and to end. This is measured once for each number of threads: 2 to 10 microseconds
 while its threads are awake. OpenMP's threads fall asleep some milliseconds after their last team, and to wake them
-takes as long as several hundred samples of a small network. So threads that sleep are woken only if that pays at once,
+takes as long as a thousand samples of a small network. So threads that sleep are woken only if that pays at once,
 or once predictions in a row could have gained as much: these then have most of the gain, and single ones hardly any
 loss. No number of threads changes a bit of a prediction.
 """
@@ -13,7 +13,7 @@ from fastnn.engine.threads.team cimport Team, affordable_team, run_team, team_se
 
 # Seconds for which a team's threads surely wait for the next one, and what it costs to wake them.
 cdef double AWAKE_SECONDS = 3e-3
-cdef double WAKING_COST = 1e-4
+cdef double WAKING_COST = 3e-4
 # What it takes to find out how many threads there are.
 cdef double ASKING_COST = 4e-6
 # Of so many teams that do nothing the fastest one is what a team costs; if that is more than the most, a neighbour has
