@@ -9,6 +9,7 @@ loss. No number of threads changes a bit of a prediction.
 
 from libc.math cimport INFINITY
 
+from fastnn.engine.threads.contention cimport MOST_STALLS, note_stalls, uncontended_team
 from fastnn.engine.threads.team cimport Team, affordable_team, run_team, team_seconds
 
 # Seconds for which a team's threads surely wait for the next one, and what it costs to wake them.
@@ -16,13 +17,15 @@ cdef double AWAKE_SECONDS = 3e-3
 cdef double WAKING_COST = 3e-4
 # What it takes to find out how many threads there are.
 cdef double ASKING_COST = 4e-6
-# Of so many teams that do nothing the fastest one is what a team costs; if that is more than the most, a neighbour has
-# had the core, and the next prediction measures again.
+# Of so many teams that do nothing the fastest one is what a team costs. They take no longer than so many seconds, of
+# which the first one may need some hundred microseconds to wake up.
 cdef enum:
     N_TRIALS = 20
     N_MEASURED = 256
-cdef double MOST_COST = 3e-5
-cdef double LEAST_COST = 1e-6  # a build without threads would measure 0
+cdef double MEASURING_SECONDS = 2e-3
+# If it costs more, another program has had the core, and it is measured again; a build without threads measures 0.
+cdef double MOST_COST = 3e-5, MOST_COST_OF_EACH = 2e-6
+cdef double LEAST_COST = 1e-6
 # Beside beginning and ending, threads fetch what they read from each other's caches, and ask for their number.
 cdef double COST_FACTOR = 1.5
 
@@ -36,25 +39,34 @@ cdef void do_nothing(void *job, const Team *team) noexcept nogil:
     pass
 
 
+cdef inline double most_cost(int n_threads) noexcept:
+    return COST_FACTOR * (MOST_COST + n_threads * MOST_COST_OF_EACH)
+
+
 cdef double team_cost(int n_threads) except? -1:
     """Seconds that a team of so many threads takes, in addition to its work, while they are awake."""
-    cdef int _trial, at = min(n_threads, N_MEASURED - 1)
-    cdef double start, least = INFINITY
+    cdef int n_trials = 0, at = min(n_threads, N_MEASURED - 1)
+    cdef double start, end, now, least = INFINITY
     if n_threads == 1:
         return 0
-    if costs[at] == 0:
-        if affordable_team(n_threads) < n_threads:
-            return INFINITY
-        with nogil:
-            for _trial in range(N_TRIALS):
-                start = team_seconds()
-                run_team(n_threads, do_nothing, NULL, NULL)
-                least = min(least, team_seconds() - start)
-        note_team()
-        if least > MOST_COST:
-            return COST_FACTOR * least
-        costs[at] = max(COST_FACTOR * least, LEAST_COST)
-    return costs[at]
+    if costs[at] > 0:
+        return costs[at]
+    if affordable_team(n_threads) < n_threads:
+        return INFINITY
+    with nogil:
+        now = team_seconds()
+        end = now + MEASURING_SECONDS
+        while n_trials < N_TRIALS and now < end:
+            start = now
+            run_team(n_threads, do_nothing, NULL, NULL)
+            now = team_seconds()
+            least = min(least, now - start)
+            n_trials += 1
+    note_team()
+    least = max(COST_FACTOR * least, LEAST_COST)
+    if least <= most_cost(n_threads):
+        costs[at] = least
+    return least
 
 
 cdef bint team_may_pay(double seconds) except -1:
@@ -74,8 +86,19 @@ cdef bint team_may_pay(double seconds) except -1:
 
 
 cdef int worthwhile_team(int n_threads, double seconds) except -1:
-    """So many threads, or one where these, even if they are awake, would be slower at what takes one so long."""
-    return n_threads if seconds - seconds / n_threads > team_cost(n_threads) else 1
+    """So many threads, or one where these, even if they are awake, would be slower at what takes one so long.
+
+    Where that is since other programs use the cores, teams back off. Meanwhile nothing is measured.
+    """
+    cdef double cost
+    if n_threads == 1 or uncontended_team(n_threads, 0) == 1:
+        return n_threads
+    cost = team_cost(n_threads)
+    if seconds - seconds / n_threads > cost:
+        return n_threads
+    if most_cost(n_threads) < cost < INFINITY:
+        note_stalls(MOST_STALLS)
+    return 1
 
 
 cdef void note_team() noexcept:
