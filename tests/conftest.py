@@ -39,6 +39,12 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def global_generator():
+    """Each test starts from one state of NumPy's generator, from which estimators without random_state are seeded."""
+    np.random.seed(0)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def ctrl_c_works():
     """Shells start background jobs with SIGINT ignored, and then no Ctrl-C would ever reach the tests of it."""

@@ -120,7 +120,7 @@ def test_of_two_errors_the_same_is_raised_as_by_the_checks(model, data):
     vars(broken).update(vars(model))
     broken.n_threads = 0
     assert "NaN" in message(lambda: broken.predict(X))
-    assert "n_threads must be at least 1" in message(lambda: broken.predict(np.tile(data[0], (100, 1))))
+    assert "n_threads must be at least 1" in message(lambda: broken.predict(np.tile(data[0], (10_000, 1))))
 
 
 def test_nan_among_tokens_is_named_before_what_is_no_token(data):

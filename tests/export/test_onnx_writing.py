@@ -87,13 +87,14 @@ def test_random_mlps(dtype):
 
 @pytest.mark.parametrize("cell", [layers.SimpleRNN, layers.GRU, layers.LSTM])
 def test_every_activation_of_cells(cell):
-    sequences = [rng.normal(size=(n, 2)) for n in (1, 4, 7)]
+    # Small and short: with such gates a state may grow from step to step, and onnxruntime's softplus of 89 is infinite.
+    sequences = [np.random.default_rng(n).normal(scale=0.3, size=(n, 2)) for n in (1, 2, 4)]
     gates = ["logistic"] if cell is layers.SimpleRNN else ["logistic", "elu"]
     for activation, gate in itertools.product(OF_CELLS, gates):
         its = {} if cell is layers.SimpleRNN else {"recurrent_activation": gate}
         for wrapped in cell(3, activation, **its), layers.Bidirectional(cell(3, activation, **its)):
-            model = SequentialRegressor([wrapped], max_iter=1, dtype="float32").fit(sequences, [0, 1, 2])
-            check(model, sequences, 1e-5)
+            model = SequentialRegressor([wrapped], max_iter=1, dtype="float32", random_state=0)
+            check(model.fit(sequences, [0, 1, 2]), sequences, 1e-5)
 
 
 TARGETS = {

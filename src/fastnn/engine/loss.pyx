@@ -1,5 +1,7 @@
 """The losses by name, from the kernels' registry; and the targets and weights of samples."""
 
+from itertools import accumulate
+
 import numpy as np
 
 cimport numpy as cnp
@@ -104,7 +106,7 @@ cdef class Loss:
             raise ValueError(f"groups must be positive and add up to {n_outputs} outputs, got {groups}")
         self.name, self.head, self.n_outputs = name, head, n_outputs
         self.settings, self.groups, self.from_logits = settings, groups, link is not None
-        self.starts = np.cumsum((0, *groups)).astype(np.uintp)
+        self.starts = np.array((0, *accumulate(groups)), np.uintp)
 
     def check(self, network):
         """Raise ValueError unless the network has the head and the outputs of this loss."""

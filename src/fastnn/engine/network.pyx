@@ -1,5 +1,7 @@
 """A network of layers, and the way from samples to outputs."""
 
+from itertools import accumulate
+
 import numpy as np
 
 cimport numpy as cnp
@@ -19,6 +21,7 @@ from fastnn.engine.loss cimport Loss, Targets
 from fastnn.engine.prediction cimport SOFTMAX_HEAD, Forward, divide_space, forward_blocks, new_job
 from fastnn.engine.steps import cut_by_rows, most_scratch, most_steps, starts_of, steps_by_layer
 from fastnn.engine.threads.team cimport affordable_team, run_team, team_seconds
+from fastnn.engine.threads.team_size cimport note_team, team_may_pay, worthwhile_team
 
 cnp.import_array()
 
@@ -31,8 +34,8 @@ cdef size_t FORWARD_NUMBERS = 64_000
 cdef size_t FORWARD_NUMBERS_OF_STEPS = 256_000
 # So many bytes of a run's memory are kept for the next one: to take and to clear them is a tenth of a small run.
 cdef size_t MOST_SPARE_BYTES = 256_000
-# Floating-point operations below which one thread is faster than waking a second one.
-cdef double PARALLEL_FLOPS = 2e6
+# What a row takes before any is timed: operations beside those of its products, and operations a second.
+cdef double ROW_FLOPS = 1000, FIRST_FLOPS = 1e11
 
 #: The functions of the output layer's sums that a network may have as its head.
 heads = (*activation_names, "softmax")
@@ -77,7 +80,7 @@ cdef class Network(LayerStack):
         self.groups = (n_outputs,) if groups is None else tuple(map(int, groups))
         if sum(self.groups) != n_outputs or min(self.groups) < 1:
             raise ValueError(f"groups must be positive and add up to {n_outputs} outputs, got {self.groups}")
-        self.group_starts = np.cumsum((0, *self.groups)).astype(np.uintp)
+        self.group_starts = np.array((0, *accumulate(self.groups)), np.uintp)
         if schedule.first_layer(self.layers) > 0:
             self.input_rescaling = <const fastnn_rescaling *> (<EngineLayer> self.layers[0]).shape
         self._size_blocks()
@@ -93,6 +96,8 @@ cdef class Network(LayerStack):
                 largest = max(largest, signal_size(&self.signal_list[i]))
         least = max(LEAST_FORWARD_SAMPLES, *(layer.least_chunk() for layer in self.layers))
         self.is_recurrent = least > LEAST_FORWARD_SAMPLES
+        self.least_samples = max(least, self.kernels.tile_rows)
+        self.row_seconds = (self.sample_flops + ROW_FLOPS) / FIRST_FLOPS
         self.block_samples = min(FORWARD_SAMPLES, max(least, FORWARD_NUMBERS // largest))
         if not self.is_ragged:
             self.scratch_size = most_scratch(self.layers, [0] * len(self.layers))
@@ -102,7 +107,8 @@ cdef class Network(LayerStack):
         cdef Network copied = LayerStack.copy(self)
         copied.head, copied.groups, copied.group_starts = self.head, self.groups, self.group_starts
         copied.input_rescaling, copied.scratch_size = self.input_rescaling, self.scratch_size
-        copied.block_samples, copied.is_recurrent, copied.widest = self.block_samples, self.is_recurrent, self.widest
+        copied.block_samples, copied.least_samples = self.block_samples, self.least_samples
+        copied.is_recurrent, copied.widest, copied.row_seconds = self.is_recurrent, self.widest, self.row_seconds
         return copied
 
     def __reduce__(self):
@@ -161,12 +167,16 @@ cdef class Network(LayerStack):
 
     # -- prediction ----------------------------------------------------------------------------------------------------
 
+    def _n_rows(self, X, starts):
+        """The number of rows that are made of samples, of which `row_starts` has returned these starts."""
+        return starts[-1] if starts is not None else X.shape[0] if self.is_ragged else n_rows(X)
+
     def worth_sharing(self, size_t n_samples):
-        """Whether so many samples are enough work for several threads. If not, `forward` uses one.
+        """Whether it pays to find out how many threads there are for so many samples. If not, one is to be used.
 
         Of sequences of any length, n_samples is the number of all steps.
         """
-        return n_samples > self.block_samples and n_samples * self.sample_flops > PARALLEL_FLOPS
+        return n_samples > self.kernels.tile_rows and team_may_pay(n_samples * self.row_seconds)
 
     def forward(self, X, int n_threads, depth=None, must_be_finite=False):
         """The network's outputs for samples: what the head makes of the last layer's sums, as class probabilities.
@@ -181,18 +191,14 @@ cdef class Network(LayerStack):
             The number of layers to go through: the result is what the last of these makes. None: all layers and the
             head.
         must_be_finite : bool, default=False
-            Whether to look for NaN and infinity in an ndarray, block by block as it is read.
+            Whether to refuse an ndarray, with a ValueError, for NaN, infinity, and what is too large for the network's
+            type. These are looked for block by block, as X is read.
 
         Returns
         -------
         ndarray of shape (n_samples, n_outputs)
             The same bits for any number of threads. Of layers that make sequences of any length, and of a last layer
             that makes sequences, the rows of all steps, one sequence after the other.
-
-        Raises
-        ------
-        ValueError
-            If X must be finite, and has a number that is not, or that is too large for the network's type.
         """
         cdef Forward job
         cdef cnp.ndarray out
@@ -201,13 +207,10 @@ cdef class Network(LayerStack):
         if not 1 <= depth <= n_layers:
             raise ValueError(f"depth must be from 1 to {n_layers}, got {depth}")
         starts = self.row_starts(X, depth) if self.is_ragged or depth == n_layers else None
-        if starts is None:
-            out = np.empty((X.shape[0] if self.is_ragged else n_rows(X), self.sizes[depth]), self.dtype)
-        else:
-            out = np.empty((starts[-1], self.layers[depth - 1].output_shape[-1]), self.dtype)
-        job = new_job(depth, FASTNN_IDENTITY if depth < n_layers else heads.index(self.head))
+        n_columns = self.sizes[depth] if starts is None else self.layers[depth - 1].output_shape[-1]
+        out = np.empty((self._n_rows(X, starts), n_columns), self.dtype)
+        job = new_job(depth, FASTNN_IDENTITY if depth < n_layers else heads.index(self.head), must_be_finite)
         job.out, job.begins_of_outputs = <char *> cnp.PyArray_DATA(out), starts_data(starts)
-        job.must_be_finite = must_be_finite
         self._run(&job, X, n_threads)
         return out
 
@@ -224,22 +227,13 @@ cdef class Network(LayerStack):
         ndarray of intp of shape (n_rows, n_labels)
             For the head softmax the number of the largest output of each group, the first if several are equal, and of
             the first NaN if there is one. For another head 1 for each output above 1/2, else 0.
-
-        Raises
-        ------
-        ValueError
-            As for `forward`.
         """
         cdef cnp.ndarray labels
-        cdef Forward job = new_job(len(self.layers), heads.index(self.head))
+        cdef Forward job = new_job(len(self.layers), heads.index(self.head), must_be_finite)
         starts = self.row_starts(X)
         job.n_labels = len(self.groups) if job.head == SOFTMAX_HEAD else self.layers[job.n_layers - 1].output_shape[-1]
-        if starts is None:
-            labels = np.empty((X.shape[0] if self.is_ragged else n_rows(X), job.n_labels), np.intp)
-        else:
-            labels = np.empty((starts[-1], job.n_labels), np.intp)
+        labels = np.empty((self._n_rows(X, starts), job.n_labels), np.intp)
         job.labels, job.begins_of_outputs = <intptr_t *> cnp.PyArray_DATA(labels), starts_data(starts)
-        job.must_be_finite = must_be_finite
         self._run(&job, X, n_threads)
         return labels
 
@@ -286,8 +280,7 @@ cdef class Network(LayerStack):
         float
             The same bits for any number of threads.
         """
-        cdef Forward job = new_job(
-            len(self.layers), FASTNN_IDENTITY if loss.from_logits else heads.index(self.head))
+        cdef Forward job = new_job(len(self.layers), FASTNN_IDENTITY if loss.from_logits else heads.index(self.head))
         loss.check(self)
         starts = self.row_starts(X)
         cdef Targets all_targets = Targets(
@@ -320,13 +313,13 @@ cdef class Network(LayerStack):
         job.must_be_finite = job.must_be_finite and rows.dtype.kind == "f"
         if job.n_samples == 0:
             return ()
-        _placed = self._cut(job, X)  # the arrays that the job points to
+        n_runs = len(rows) if self.is_ragged else job.n_samples
+        n_threads = worthwhile_team(n_threads, n_runs * self.row_seconds)
+        _placed = self._cut(job, X, n_threads)  # the arrays that the job points to
         losses = np.zeros(job.n_blocks if job.targets != NULL else 0)
         job.losses = <double *> cnp.PyArray_DATA(losses) if job.targets != NULL else NULL
-        n_runs = len(rows) if self.is_ragged else job.n_samples
-        patience = patience_for(self.sample_flops * (n_runs / job.n_blocks if self.is_ragged else self.block_samples))
-        n_threads = min(n_threads, job.n_blocks) if self.worth_sharing(n_runs) else 1
-        n_threads = affordable_team(uncontended_team(n_threads, patience))
+        patience = patience_for(self.sample_flops * (n_runs / job.n_blocks if self.is_ragged else job.block_samples))
+        n_threads = affordable_team(uncontended_team(min(n_threads, job.n_blocks), patience))
         job.input = self.signal_list[0]
         self.shape_input(&job.input)
         unchanged = (samples.starts == NULL and rows.dtype == self.dtype and samples.rescaling == NULL
@@ -344,23 +337,34 @@ cdef class Network(LayerStack):
             run_team(n_threads, forward_blocks, job, NULL)
         if len(space) <= MOST_SPARE_BYTES:
             self.spare_space = space
-        if n_threads > 1 and team_seconds() - job.finished > patience:
-            note_stalls(recent_stalls() + 1)
+        if n_threads > 1:
+            note_team()
+            if team_seconds() - job.finished > patience:
+                note_stalls(recent_stalls() + 1)
+        if job.n_samples >= self.block_samples and job.n_timed > 0:
+            # It rises slowly, since other programs may have had the core.
+            self.row_seconds = min(1.5 * self.row_seconds, job.seconds / job.n_timed / n_runs * job.n_blocks)
         if job.n_not_finite > 0:
             raise ValueError(f"X must be finite in {self.dtype}, got NaN or infinity")
         return losses
 
-    cdef _cut(self, Forward *job, X):
+    cdef _cut(self, Forward *job, X, size_t n_threads):
         """Cut samples into blocks that go through all layers together; and say where the rows of sequences are.
+
+        Where no loss is computed, whose bits depend on the cut, each thread has as many blocks of a like size.
 
         Returns the arrays that the job then points to.
         """
         cdef cnp.ndarray cuts, level, pointers, order, begins
-        cdef size_t i
+        cdef size_t i, samples
         job.block_samples = min(self.block_samples, job.n_samples)
         job.n_blocks = (job.n_samples + job.block_samples - 1) // job.block_samples
         job.scratch_bytes = round_up(self.scratch_size * self.kernels.itemsize, 64)
         if not self.is_ragged:
+            if job.targets == NULL:
+                samples = job.n_samples // round_up(job.n_blocks, n_threads) + 1
+                job.block_samples = min(job.block_samples, round_up(samples, self.least_samples))
+                job.n_blocks = (job.n_samples + job.block_samples - 1) // job.block_samples
             return None
         order, begins, lengths = None, None, X.lengths.astype(np.intp, copy=False)
         most_rows, least_samples = FORWARD_NUMBERS // self.widest, 1

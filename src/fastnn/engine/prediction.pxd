@@ -59,15 +59,17 @@ cdef struct Forward:
     size_t thread_bytes, matrix_bytes, scratch_bytes, label_bytes, target_bytes
     bint must_be_finite  # no more blocks are begun once X has an infinite number or NaN
     size_t n_not_finite  # blocks that have
+    double seconds  # that the first thread took
+    size_t n_timed  # the blocks that it took them for
     size_t n_finished  # threads that found no block left
     double finished  # when the first of them did, in seconds
 
 
-cdef inline Forward new_job(size_t n_layers, int head) noexcept:
+cdef inline Forward new_job(size_t n_layers, int head, bint must_be_finite=False) noexcept:
     """A job that goes through so many layers and a head, with nothing else."""
     cdef Forward job
     memset(&job, 0, sizeof(job))
-    job.n_layers, job.head = n_layers, head
+    job.n_layers, job.head, job.must_be_finite = n_layers, head, must_be_finite
     return job
 
 

@@ -45,13 +45,18 @@ cdef void forward_blocks(void *forward, const Team *team) noexcept nogil:
     """Take blocks of samples through all layers, one block after the other, until none is left."""
     cdef Forward *job = <Forward *> forward
     cdef char *space = job.space + team.rank * job.thread_bytes
-    cdef size_t block = team_next(&job.next_block)
+    cdef size_t block = team_next(&job.next_block), n_taken = 0
+    cdef double start = team_seconds(), end
     while block < job.n_blocks and team_count(&job.n_not_finite) == 0:
         if not forward_block(job, block, space):
             team_next(&job.n_not_finite)
+        n_taken += 1
         block = team_next(&job.next_block)
+    end = team_seconds()
+    if team.rank == 0:
+        job.seconds, job.n_timed = end - start, n_taken
     if team_next(&job.n_finished) == 0:
-        job.finished = team_seconds()
+        job.finished = end
 
 
 cdef bint forward_block(const Forward *job, size_t block, char *space) noexcept nogil:

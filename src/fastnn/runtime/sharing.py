@@ -64,6 +64,8 @@ class Place:
         places = [place for reference in list(self._siblings().values()) if (place := reference()) is not None]
         if lately and self.within is None:
             places += lately_left()
+        if places in ([], [self]):  # as most fits and predictions are
+            return max(1, n_cores)
         if self not in places:  # a prediction, which is not counted
             places.append(self)
         n_cores -= sum(place.n_needed for place in places if place.is_fixed)
@@ -175,9 +177,7 @@ def threads_now(n_threads=None):
     # The place's fit has asked the system, which takes longer than all that is done here.
     if n_threads is not None and not _is_grouped(place):
         return min(n_threads, MOST_THREADS) if place is not None else effective_n_threads(n_threads)
-    if place is None:
-        place = Place(effective_n_threads())
-    share = place.share(lately=True)
+    share = (place or Place(effective_n_threads())).share(lately=True)
     return share if n_threads is None else min(n_threads, share)
 
 

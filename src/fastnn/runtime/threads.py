@@ -81,14 +81,13 @@ def _fixed_limits():
     }
 
 
-def _limits():
-    """The number of threads that each part of the environment allows, by the part's name."""
+def _limits(cores):
+    """The number of threads that each part of the environment allows, by its name; `cores` are the usable ones."""
     if _forked:
         return {"a fork": 1}
     openmp = team.max_threads()
-    if os.environ.get("OMP_NUM_THREADS"):
+    if team.has_number():
         return {"OMP_NUM_THREADS or threadpoolctl": openmp}
-    cores = usable_cores()
     limits = _fixed_limits() | {"the affinity mask": team.n_cores() if cores is None else len(cores)}
     # OpenMP's own number of cores is not a limit: the user may have widened the affinity mask since.
     if openmp != team.n_cores_found or not team.openmp_version:
@@ -115,7 +114,7 @@ def effective_n_threads(n_threads=None):
         return 1
     if cores := usable_cores():
         team.run_on(cores)
-    return max(1, min(_limits().values())) if n_threads is None else min(n_threads, MOST_THREADS)
+    return max(1, min(_limits(cores).values())) if n_threads is None else min(n_threads, MOST_THREADS)
 
 
 def show_config():
@@ -131,7 +130,7 @@ def show_config():
     import fastnn
 
     openmp = f"OpenMP {team.openmp_version}" if team.openmp_version else "no OpenMP: built for one thread"
-    limits = _limits()
+    limits = _limits(usable_cores())
     others = [name for name in isa.available_levels() if name != isa.level]
     print(
         f"fastnn {fastnn.__version__}",

@@ -3,6 +3,7 @@
 from array import array
 
 from cython.parallel cimport parallel
+from libc.stdlib cimport getenv
 from libc.string cimport memset
 
 from fastnn.engine.threads.team cimport (
@@ -129,6 +130,12 @@ n_cores_found = team_n_cores()
 def max_threads():
     """The threads that OpenMP would use now: OMP_NUM_THREADS, threadpoolctl's limit, or the cores it has found."""
     return team_max_threads()
+
+
+def has_number():
+    """Whether OMP_NUM_THREADS is set. os.environ takes longer to say so than a small team takes to begin."""
+    cdef const char *number = getenv("OMP_NUM_THREADS")
+    return number != NULL and number[0] != 0
 
 
 def n_cores():
