@@ -42,7 +42,7 @@ def rng():
 @pytest.fixture(autouse=True)
 def global_generator():
     """Each test starts from one state of NumPy's generator, from which estimators without random_state are seeded."""
-    np.random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
 
 
 @pytest.fixture(autouse=True, scope="session")
