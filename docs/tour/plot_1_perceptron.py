@@ -65,8 +65,8 @@ assert (z > 0).tolist() == [True, True, True, False]
 #    \qquad s = \begin{cases} 1 & \text{class 1} \\ -1 & \text{class 0} \end{cases}
 #
 # :math:`\eta` is the step size, ``eta0``. This is a step down the gradient of the cost function: where a sample is
-# wrong, the gradient of :math:`-s\,(w \cdot x + b)` by :math:`w` is :math:`-s x`. A sum of exactly 0 counts as a mistake.
-# Here is the whole rule in NumPy, with the mistakes of each pass over the samples. A pass is called an epoch.
+# wrong, the gradient of :math:`-s\,(w \cdot x + b)` by :math:`w` is :math:`-s x`. A sum of exactly 0 counts as a
+# mistake. Here is the whole rule in NumPy, with the mistakes of each pass over the samples. A pass is called an epoch.
 
 
 def learn(X, y, n_epochs):
@@ -110,11 +110,11 @@ for ax, (gate, y) in zip(axes, gates.items(), strict=True):
 # .. math::
 #    b \le 0, \qquad w_2 + b > 0, \qquad w_1 + b > 0, \qquad w_1 + w_2 + b \le 0.
 #
-# The sum of the second and the third is :math:`w_1 + w_2 + 2b > 0`. The sum of the first and the fourth is
-# :math:`w_1 + w_2 + 2b \le 0`. Both cannot be true, so no such weights exist. The rule never finds peace:
+# The sum of the second and the third is :math:`w_1 + w_2 + 2b > 0`. The sum of the first and the fourth is :math:`w_1 +
+# w_2 + 2b \le 0`. Both cannot be true, so no such weights exist. The rule never finds peace:
 
 xor = np.array([0, 1, 1, 0])
-model = Perceptron(shuffle=False, max_iter=30, tol=None).fit(corners, xor)
+model = Perceptron(max_iter=30, tol=None, random_state=1).fit(corners, xor)
 assert not model.separable_ and min(model.n_mistakes_) > 0
 PerceptronDisplay.from_estimator(model, corners, xor)
 print(f"{model.score(corners, xor):.0%} of the answers are right after {model.n_iter_} epochs")
@@ -125,14 +125,14 @@ print(f"{model.score(corners, xor):.0%} of the answers are right after {model.n_
 # Mistakes, and the margin
 # ------------------------
 #
-# Where a line exists, the rule finds one after finitely many mistakes, whatever the order of the samples. Let
-# :math:`R` be the length of the longest sample, and :math:`\gamma` the margin of any separating line, both with the
-# bias taken for the weight of a feature that is always 1. Then the number of mistakes is at most
+# Where a line exists, the rule finds one after finitely many mistakes, whatever the order of the samples. Let :math:`R`
+# be the length of the longest sample, and :math:`\gamma` the margin of any separating line, both with the bias taken
+# for the weight of a feature that is always 1. Then the number of mistakes is at most
 #
 # .. math:: \left( \frac{R}{\gamma} \right)^2 .
 #
-# A wide margin needs few corrections. The grey lines are those after some earlier epochs, and the bars on the right
-# are the mistakes of each epoch.
+# A wide margin needs few corrections. The grey lines are those after some earlier epochs, and the bars on the right are
+# the mistakes of each epoch.
 
 rng = np.random.default_rng(8)
 X = rng.uniform(-1, 1, (150, 2))
@@ -155,8 +155,8 @@ assert model.separable_ and model.n_mistakes_.sum() <= bound
 # -----------
 #
 # For more than two classes there is one unit for each class against all others, and the largest sum wins. Here ten
-# units read the 64 pixels of small handwritten digits. Their weights are images, too: bright pixels speak for the class,
-# dark ones against it.
+# units read the 64 pixels of small handwritten digits. Their weights are images, too: bright pixels speak for the
+# class, dark ones against it.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)

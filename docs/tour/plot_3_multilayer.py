@@ -25,6 +25,8 @@ that read handwritten digits.
      - the error of each layer from that of the next one, down to the first
 """
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -57,8 +59,8 @@ numerical = np.gradient(costs["log-loss"][0], z)
 assert np.allclose(numerical[1:-1], (p - 1)[1:-1], atol=1e-3)
 
 # %%
-# Regressors have other costs: the squared error, whose best answer is the mean, the absolute error, whose best answer is
-# the median, and others that ``MLPRegressor(loss=...)`` names.
+# Regressors have other costs: the squared error, whose best answer is the mean, the absolute error, whose best answer
+# is the median, and others that ``MLPRegressor(loss=...)`` names.
 #
 # Back-propagation
 # ----------------
@@ -68,8 +70,8 @@ assert np.allclose(numerical[1:-1], (p - 1)[1:-1], atol=1e-3)
 # million computations. The chain rule needs one pass forward and one back.
 #
 # Call :math:`\delta_l` the gradient of the cost by the sums :math:`z_l` of layer :math:`l`, with a row for each of
-# :math:`n` samples. For softmax with the log-loss it is the error of the probabilities; then each layer follows from the
-# one above it:
+# :math:`n` samples. For softmax with the log-loss it is the error of the probabilities; then each layer follows from
+# the one above it:
 #
 # .. math::
 #    \delta_L &= \tfrac 1 n (p - t) \\
@@ -111,8 +113,8 @@ def gradients(X, y, coefs, intercepts):
 # First check: finite differences
 # -------------------------------
 #
-# Trying is slow, but it cannot be wrong by much. Take a network for small digits, change some of its weights by a little
-# in both directions, and compare the change of the cost with what back-propagation says.
+# Trying is slow, but it cannot be wrong by much. Take a network for small digits, change some of its weights by a
+# little in both directions, and compare the change of the cost with what back-propagation says.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
@@ -175,13 +177,13 @@ print(f"largest difference between the two gradients: {difference:.1e}")
 # RMSprop in batches of 64. How many weights and biases does it have?
 
 sizes = [784, 512, 256, 10]
-n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(sizes, sizes[1:], strict=False))
+n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
 print(f"{n_parameters:,} parameters")
 assert n_parameters == 535_818
 
 # %%
-# It is trained by ``python -m fastnn --data DIR`` on MNIST's images, where DIR has MNIST's files. This is the same network
-# for the small digits: fewer pixels, and fewer units.
+# It is trained by ``python -m fastnn --data DIR`` on MNIST's images, where DIR has MNIST's files. This is the same
+# network for the small digits: fewer pixels, and fewer units.
 
 network = MLPClassifier(
     (128, 64), solver="rmsprop", batch_size=64, learning_rate_init=0.001, early_stopping=True, random_state=0
@@ -203,13 +205,21 @@ LossCurveDisplay.from_estimator(network, validation="both")
 # What it has learnt
 # ------------------
 #
-# The weights of each of the first layer's units are an image. Many look like strokes or their edges: bright where ink
-# speaks for the unit, dark where it speaks against it.
+# The weights of each of the first layer's units are an image: bright where ink speaks for the unit, dark where it
+# speaks against it. A few have strokes in them, and most look like noise to us. What one unit finds means little alone;
+# the network reads all of them together.
 
 WeightsDisplay.from_estimator(network, image_shape=(8, 8))
 
 # %%
-# The weights of all layers as histograms, which show at a glance whether a layer has stayed small or grown large:
+# The weights of all layers as histograms show at a glance whether a layer has stayed small or grown large. The peak at
+# 0 is of weights that the cost does not depend on, such as those of pixels that never have ink. Only the penalty moves
+# them, towards 0, and RMSprop makes normal steps of the smallest gradients.
+
+never_inked = X_train.max(axis=0) == 0
+largest = np.abs(network.coefs_[0][never_inked]).max()
+print(f"{never_inked.sum()} pixels never have ink; their largest weight is {largest:.1e}")
+assert largest < 0.01
 
 WeightsDisplay.from_estimator(network, kind="histograms")
 

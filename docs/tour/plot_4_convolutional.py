@@ -2,8 +2,8 @@ r"""
 The convolutional network
 =========================
 
-A dense layer gives every pixel of an image a weight of its own, and has to learn anew what a stroke is for each place. A
-convolutional layer has small filters instead, of 3 × 3 weights for instance, and moves them over the image: the same
+A dense layer gives every pixel of an image a weight of its own, and has to learn anew what a stroke is for each place.
+A convolutional layer has small filters instead, of 3 × 3 weights for instance, and moves them over the image: the same
 weights look for the same pattern everywhere. This page computes such a layer by hand, forward and back, and shows how
 much of the image a unit sees.
 
@@ -18,8 +18,8 @@ much of the image a unit sees.
    * - activation
      - ReLU, at each place
    * - forward propagation
-     - :math:`z_{ijk} = b_k + \sum_{a, b, c} x_{i+a,\,j+b,\,c}\; w_{abck}`: the sum of the products of filter :math:`k` and
-       the part of the image under it
+     - :math:`z_{ijk} = b_k + \sum_{a, b, c} x_{i+a,\,j+b,\,c}\; w_{abck}`: for filter :math:`k` the sum
+       of the products of its weights and the numbers under it
    * - cost function
      - that of any classifier: the log-loss
    * - back-propagation
@@ -58,7 +58,7 @@ filters = {"upper edges": upper_edge, "left edges": upper_edge.T}
 maps = {name: np.einsum("nijab,ab->nij", windows_of(images[3:4]), weights)[0] for name, weights in filters.items()}
 assert all(each.shape == (6, 6) for each in maps.values())
 
-figure, axes = plt.subplots(1, 5, figsize=(10, 2.4), layout="constrained")
+figure, axes = plt.subplots(1, 5, figsize=(10, 2.7), layout="compressed")
 pictures = {"the image": images[3]}
 for name, weights in filters.items():
     pictures |= {f"filter for\n{name}": weights, f"map of\n{name}": maps[name]}
@@ -75,9 +75,9 @@ for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
 # -------------------------------
 #
 # A network finds its filters itself. Here the first layer has 16 of them. Pooling then keeps the largest of each 2 × 2
-# places: where exactly a pattern is matters less and less. The second convolution looks for patterns *of the 16 maps*, so
-# that its 32 filters have 3 × 3 × 16 weights each. ``Dropout`` leaves out a part of its units, at random, in each step
-# of training, so that no unit can rely on another one.
+# places: where exactly a pattern is matters less and less. The second convolution looks for patterns *of the 16 maps*,
+# so that its 32 filters have 3 × 3 × 16 weights each. ``Dropout`` leaves out a part of its units, at random, in each
+# step of training, so that no unit can rely on another one.
 
 train, test, digits_train, digits_test = train_test_split(images, digits, random_state=0)
 training = {
@@ -113,7 +113,7 @@ accuracies = {
     ),
 }
 figure, ax = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
-for i, (name, both) in enumerate(accuracies.items()):
+for i, both in enumerate(accuracies.values()):
     for accuracy, y, colour in zip(both, (i - 0.2, i + 0.2), ("#0072B2", "#E69F00"), strict=True):
         ax.barh(y, accuracy, 0.36, color=colour)
         ax.text(accuracy + 0.01, y, f"{accuracy:.3f}", va="center")
@@ -129,8 +129,8 @@ assert of_filters > 0.97
 assert of_filters_moved > of_dense_moved + 0.1
 
 # %%
-# Small images suffer much when they are moved, but the convolutional network suffers less: its filters find their patterns
-# wherever they are, and pooling forgives small moves.
+# Small images suffer much when they are moved, but the convolutional network suffers less: its filters find their
+# patterns wherever they are, and pooling forgives small moves.
 #
 # Forward propagation by hand
 # ---------------------------
@@ -152,9 +152,9 @@ print("filters", kernel.shape, " maps", maps.shape, " pooled", pooled.shape)
 WeightsDisplay.from_estimator(model)
 
 # %%
-# And this is what becomes of one digit, layer by layer. Each map of the first layer shows where one filter has found its
-# pattern, pooling makes the maps coarser, and the last layer's 32 numbers say which patterns are there. From these the
-# output layer makes the probabilities of the ten digits.
+# And this is what becomes of one digit, layer by layer. Each map of the first layer shows where one filter has found
+# its pattern, pooling makes the maps coarser, and the last layer's 32 numbers say which patterns are there. From these
+# the output layer makes the probabilities of the ten digits.
 
 ActivationsDisplay.from_estimator(model, test, sample=4)
 
@@ -178,7 +178,7 @@ for window, step in ((3, 1), (2, 2), (3, 1)):
     reach, stride = reach + (window - 1) * stride, stride * step
     widths.append(reach)
 
-figure, axes = plt.subplots(1, 3, figsize=(8.4, 3.2), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), layout="compressed")
 for layer, (ax, width) in enumerate(zip(axes, widths, strict=True)):
     before = model.hidden_activations(base, layer=layer)
     place = (2, 2) if layer == 0 else (1, 1) if layer == 1 else (0, 0)
@@ -188,7 +188,7 @@ for layer, (ax, width) in enumerate(zip(axes, widths, strict=True)):
         changed[:, i, j] += rng.choice([-5, 5], len(base))
         field[i, j] = (model.hidden_activations(changed, layer=layer) != before)[:, *place].any()
     assert field.sum() == width**2
-    ax.imshow(field, cmap="cividis")
+    ax.imshow(field, cmap="cividis", vmin=0, vmax=1)
     ax.set(
         title=f"{model.layers[layer]!r}:\n{width} × {width} pixels", xlabel="column", xticks=range(8), yticks=range(8)
     )

@@ -3,9 +3,9 @@ The recurrent network
 =====================
 
 A sequence comes step by step: the readings of a sensor, the words of a text. A recurrent layer reads one step at a time
-and keeps a state, its memory of the steps so far. The same weights work at every step, so sequences may have any length.
-This page computes the states by hand, follows the error back through time, shows why long memories need gates, and lets
-a network forecast a series while the series comes in.
+and keeps a state, its memory of the steps so far. The same weights work at every step, so sequences may have any
+length. This page computes the states by hand, follows the error back through time, shows why long memories need gates,
+and lets a network forecast a series while the series comes in.
 
 .. list-table::
    :stub-columns: 1
@@ -29,7 +29,7 @@ a network forecast a series while the series comes in.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from fastnn import SequentialClassifier, SequentialRegressor
+from fastnn import SequentialRegressor
 from fastnn.layers import GRU, LSTM, SimpleRNN
 from fastnn.plot import ActivationsDisplay, LossCurveDisplay, NetworkDisplay
 
@@ -38,8 +38,8 @@ from fastnn.plot import ActivationsDisplay, LossCurveDisplay, NetworkDisplay
 # ------------------------
 #
 # The data are made here: noisy sine waves of different frequencies, phases and *lengths*. A list of arrays is all that
-# fastnn needs; nothing is padded. At each step the network is to predict the next value. ``return_sequences=True`` passes
-# the state at every step on to the output layer.
+# fastnn needs; nothing is padded. At each step the network is to predict the next value. ``return_sequences=True``
+# passes the state at every step on to the output layer.
 
 rng = np.random.default_rng(0)
 
@@ -123,7 +123,7 @@ figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
 t = np.arange(len(test[0]))
 ax.plot(t, test[0], "o", ms=3.5, color="0.55", label="the series")
 ax.plot(t[1:], one_by_one, color="#0072B2", label="forecast of the next step")
-ax.plot(t[n_read : n_read + len(free)], free, "--", color="#D55E00", lw=2, label="its own forecasts read on")
+ax.plot(t[n_read : n_read + len(free)], free, "--", color="#D55E00", lw=2, label="forecast from its own forecasts")
 ax.axvline(n_read - 0.5, color="0.8", zorder=0)
 ax.set(xlabel="step", ylabel="value")
 ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
@@ -132,16 +132,18 @@ ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
 # Back-propagation through time
 # -----------------------------
 #
-# Unrolled, a recurrent layer is a very deep network: one layer for each step, all with the same weights. Back-propagation
-# goes from the last step to the first. With :math:`\delta_t`, the gradient of the cost by the sums at step :math:`t`,
+# Unrolled, a recurrent layer is a very deep network: one layer for each step, all with the same weights.
+# Back-propagation goes from the last step to the first. With :math:`\delta_t`, the gradient of the cost by the sums at
+# step :math:`t`,
 #
 # .. math::
 #    \delta_t = \left( e_t + \delta_{t+1} U^\top \right) \odot (1 - h_t^2), \qquad
 #    \frac{\partial C}{\partial W} = \sum_t x_t^\top \delta_t, \qquad
 #    \frac{\partial C}{\partial U} = \sum_t h_{t-1}^\top \delta_t ,
 #
-# where :math:`e_t` is the error that comes from the output at step :math:`t`. Again, a step of gradient descent by fastnn
-# must subtract just this gradient times the step size. The cost is the mean over all steps of half the squared error.
+# where :math:`e_t` is the error that comes from the output at step :math:`t`. Again, a step of gradient descent by
+# fastnn must subtract just this gradient times the step size. The cost is the mean over all steps of half the squared
+# error.
 
 short = SequentialRegressor(
     [SimpleRNN(5, return_sequences=True)], solver="sgd", momentum=0, alpha=0, learning_rate_init=0.1, random_state=0
@@ -168,9 +170,9 @@ for name, ours in gradient.items():
 # Gradients that vanish
 # ---------------------
 #
-# At each step back, the error is multiplied by :math:`U^\top` and by the slope of tanh, which is at most 1. So it shrinks
-# or grows with every step. Here is what is left of it in layers of 32 units, whose :math:`U` is a rotation times a
-# factor:
+# At each step back, the error is multiplied by :math:`U^\top` and by the slope of tanh, which is at most 1. So it
+# shrinks or grows with every step. Here is what is left of it in layers of 32 units, whose :math:`U` is a rotation
+# times a factor:
 
 rng = np.random.default_rng(1)
 rotation = np.linalg.qr(rng.normal(size=(32, 32)))[0]
@@ -209,36 +211,60 @@ assert what_is_left[0.7] < 1e-8
 # With :math:`z_t` near 1 the state stays, and the error goes back through it unchanged. The LSTM has three gates, and a
 # memory beside its output.
 #
-# A task that needs memory: the first step of a sequence is 1 or -1, all others are noise, and after 10 to 40 steps the
-# network is to say what the first step was.
+# A task that needs memory is to hold a number. Each step of a sequence has a value and a mark, 0 or 1. At each step the
+# network is to answer with the value at the last mark, however long ago it was.
 
 
-def first_steps(n):
-    """Sequences, and what their first steps were."""
-    sequences = [rng.normal(0, 0.5, n_steps) for n_steps in rng.integers(10, 41, n)]
-    labels = rng.integers(0, 2, n)
-    for sequence, label in zip(sequences, labels, strict=True):
-        sequence[0] = 2 * label - 1
-    return sequences, np.where(labels == 1, "up", "down")
+def values_to_hold(n):
+    """Sequences of 20 to 60 steps with a value and a mark, and the value at the last mark for each step."""
+    sequences, targets = [], []
+    for n_steps in rng.integers(20, 61, n):
+        value, mark = rng.uniform(-1, 1, n_steps), rng.random(n_steps) < 0.05
+        mark[0] = True
+        last_mark = np.maximum.accumulate(np.where(mark, np.arange(n_steps), 0))
+        sequences.append(np.column_stack([value, mark]))
+        targets.append(value[last_mark])
+    return sequences, targets
 
 
-(X, y), (X_test, y_test) = first_steps(500), first_steps(300)
+rng = np.random.default_rng(0)
+(X, y), (X_test, y_test) = values_to_hold(400), values_to_hold(200)
 cells = {}
-for layer in (SimpleRNN(16), GRU(16), LSTM(16)):
-    name = type(layer).__name__
-    cells[name] = SequentialClassifier(
-        [layer], learning_rate="one_cycle", learning_rate_init=0.01, batch_size=25, max_iter=40, random_state=0
-    )
-    cells[name].fit(X, y)
-    print(f"{name:10} accuracy {cells[name].score(X_test, y_test):.3f}")
-assert cells["GRU"].score(X_test, y_test) > 0.95
+for layer in (SimpleRNN, GRU, LSTM):
+    cells[layer.__name__] = SequentialRegressor(
+        [layer(16, return_sequences=True)],
+        learning_rate="one_cycle",
+        learning_rate_init=0.01,
+        batch_size=20,
+        max_iter=40,
+        clip_norm=1.0,
+        random_state=0,
+    ).fit(X, y)
+    print(f"{layer.__name__:10} R² {cells[layer.__name__].score(X_test, y_test):.3f}")
+scores = {name: cell.score(X_test, y_test) for name, cell in cells.items()}
+assert min(scores["GRU"], scores["LSTM"]) > 0.98
+assert scores["SimpleRNN"] < scores["GRU"] - 0.02
 LossCurveDisplay.from_estimator(cells, log_scale=True)
 
 # %%
-# What the GRU remembers can be seen: a row for each of its 16 units, and a column for each step. Some rows keep their
-# colour from the first step to the last.
+# The simple layer lets the number drift, and the gated ones hold it:
 
-ActivationsDisplay.from_estimator(cells["GRU"], X_test, sample=1)
+longest = max(range(len(X_test)), key=lambda i: np.diff(np.flatnonzero(np.diff(y_test[i], append=9.0))).max(initial=0))
+figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
+steps = np.arange(len(y_test[longest]))
+marked = X_test[longest][:, 1] == 1
+ax.step(steps, y_test[longest], where="mid", color="0.8", lw=5, label="the value to hold")
+ax.plot(steps[marked], X_test[longest][marked, 0], "o", color="black", ms=7, label="a mark")
+for (name, style), colour in zip((("SimpleRNN", "--"), ("GRU", "-")), ("#D55E00", "#0072B2"), strict=True):
+    ax.plot(steps, cells[name].predict(X_test[longest : longest + 1])[0], style, color=colour, lw=1.8, label=name)
+ax.set(xlabel="step", ylabel="value")
+ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+
+# %%
+# What the GRU remembers can be seen: a row for each of its 16 units, and a column for each step. Some rows keep their
+# colour from one mark to the next.
+
+ActivationsDisplay.from_estimator(cells["GRU"], X_test, sample=longest)
 
 # %%
 # The GRU by hand, to be sure of the formulas. ``kernel`` has the three matrices side by side, in the order z, r,
@@ -246,27 +272,28 @@ ActivationsDisplay.from_estimator(cells["GRU"], X_test, sample=1)
 
 
 def gru(x, kernel, recurrent_kernel, bias):
-    """The last state of a gated recurrent unit."""
-    h = np.zeros(len(recurrent_kernel))
+    """The states of a layer of gated recurrent units after each step."""
+    h, states = np.zeros(len(recurrent_kernel)), []
     for x_t in x:
         of_input = np.split(x_t @ kernel + bias[0], 3)
         of_state = np.split(h @ recurrent_kernel + bias[1], 3)
         z, r = (1 / (1 + np.exp(-a - b)) for a, b in zip(of_input[:2], of_state[:2], strict=True))
         h = z * h + (1 - z) * np.tanh(of_input[2] + r * of_state[2])
-    return h
+        states.append(h)
+    return np.array(states)
 
 
 cell, output = cells["GRU"].weights_
-last = np.array([gru(x[:, None], **cell) for x in X_test[:20]])
-probability = 1 / (1 + np.exp(-(last @ output["kernel"] + output["bias"])[:, 0]))
-difference = np.abs(probability - cells["GRU"].predict_proba(X_test[:20])[:, 1]).max()
-print(f"largest difference of a probability: {difference:.1e}")
+by_hand = (gru(X_test[0], **cell) @ output["kernel"] + output["bias"])[:, 0]
+difference = np.abs(by_hand - cells["GRU"].predict(X_test[:1])[0]).max()
+print(f"largest difference of a prediction: {difference:.1e}")
 assert difference < 1e-12
 
 # %%
 # Try it
 # ------
 #
-# * Make the sequences 100 to 200 steps long. Which cell still learns?
-# * Replace ``GRU(16)`` by ``Bidirectional(GRU(8))``, which reads from both ends.
+# * Let marks be rarer: ``0.02`` in place of ``0.05``. Which cell still learns?
+# * Ask for one answer for each sequence, such as its largest value: leave ``return_sequences=True`` out, and give each
+#   sequence one target.
 # * Give each wave a second frequency, and look at the forecast without data.
