@@ -36,6 +36,7 @@ from fastnn import Perceptron
 from fastnn.plot import PerceptronDisplay, WeightsDisplay
 
 # sphinx_gallery_thumbnail_number = 3
+# sphinx_gallery_capture_repr = ()
 
 # %%
 # Weights, bias, and a step
@@ -91,9 +92,9 @@ def learn(X, y, n_epochs):
 
 
 # %%
-# fastnn's ``Perceptron`` does the same, much faster. Without shuffling it takes the
-# samples in the same order, and must come to the same weights. ``separable_`` says that
-# the last epoch had no mistake: the line separates the classes.
+# fastnn's ``Perceptron`` does the same in C. Without shuffling it takes the samples in
+# the same order, and must come to the same weights. ``separable_`` says that the last
+# epoch had no mistake: the line separates the classes.
 
 gates = {
     "AND": np.array([0, 0, 0, 1]),

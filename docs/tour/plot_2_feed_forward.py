@@ -35,6 +35,7 @@ from fastnn import MLPClassifier
 from fastnn.plot import ActivationsDisplay, NetworkDisplay
 
 # sphinx_gallery_thumbnail_number = 2
+# sphinx_gallery_capture_repr = ()
 
 # %%
 # XOR by a hidden layer

@@ -39,6 +39,7 @@ from fastnn import MLPClassifier, fit_many
 from fastnn.plot import LossCurveDisplay, NetworkDisplay, WeightsDisplay
 
 # sphinx_gallery_thumbnail_number = 6
+# sphinx_gallery_capture_repr = ()
 
 # %%
 # Cost functions

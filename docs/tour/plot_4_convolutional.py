@@ -39,6 +39,7 @@ from fastnn.layers import Conv2D, Dropout, MaxPooling2D
 from fastnn.plot import ActivationsDisplay, NetworkDisplay, WeightsDisplay
 
 # sphinx_gallery_thumbnail_number = 4
+# sphinx_gallery_capture_repr = ()
 
 # %%
 # What a filter does

@@ -37,6 +37,7 @@ from fastnn.layers import GRU, LSTM, SimpleRNN
 from fastnn.plot import ActivationsDisplay, LossCurveDisplay, NetworkDisplay
 
 # sphinx_gallery_thumbnail_number = 2
+# sphinx_gallery_capture_repr = ()
 
 # %%
 # A forecast for each step
@@ -161,9 +162,10 @@ ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
 # :math:`\delta_t`, the gradient of the cost by the sums at step :math:`t`,
 #
 # .. math::
-#    \delta_t = \left( e_t + \delta_{t+1} U^\top \right) \odot (1 - h_t^2), \qquad
-#    \frac{\partial C}{\partial W} = \sum_t x_t^\top \delta_t, \qquad
-#    \frac{\partial C}{\partial U} = \sum_t h_{t-1}^\top \delta_t ,
+#    \delta_t &= \left( e_t + \delta_{t+1} U^\top \right) \odot (1 - h_t^2) \\
+#    \frac{\partial C}{\partial W} &= \sum_t x_t^\top \delta_t, \qquad
+#    \frac{\partial C}{\partial U} = \sum_t h_{t-1}^\top \delta_t, \qquad
+#    \frac{\partial C}{\partial b} = \sum_t \delta_t,
 #
 # where :math:`e_t` is the error that comes from the output at step :math:`t`. Again, a
 # step of gradient descent by fastnn must subtract just this gradient times the step

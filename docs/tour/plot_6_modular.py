@@ -36,6 +36,7 @@ from fastnn import MLPClassifier, ModularClassifier, fit_many
 from fastnn.plot import ActivationsDisplay, LossCurveDisplay, NetworkDisplay
 
 # sphinx_gallery_thumbnail_number = 1
+# sphinx_gallery_capture_repr = ()
 
 # %%
 # Four modules, four quarters
