@@ -51,6 +51,8 @@ def test_validation_score(stopped):
     assert texts(display)[1] == "validation accuracy"
     both = LossCurveDisplay.from_estimator(stopped, validation="both")
     assert both.validation_lines_.keys() == both.score_lines_.keys() == {"MLPClassifier"}
+    both.figure_.canvas.draw()
+    assert both.ax_.get_legend().get_window_extent().x1 <= both.figure_.bbox.x1  # all four entries are in the picture
     neither = LossCurveDisplay.from_estimator(stopped, validation=None)
     assert neither.validation_lines_ == neither.score_lines_ == {}
     (mark,) = neither.best_marks_.values()

@@ -231,7 +231,7 @@ class LossCurveDisplay(Display):
             colour = MIDDLE if several else mark.get_color()
             ring = Line2D([], [], ls="", marker="o", ms=8, mfc="none", mec=colour, mew=2)
             kinds.append((ring, "best epoch" if several else f"best epoch: {epoch}"))
-        n_rows = max(len(kinds), -(-len(models) // 2)) if several else 1
+        n_rows = max(len(kinds), -(-len(models) // 2)) if several else -(-len(kinds) // 3)  # four are too wide
         models += [(Line2D([], [], ls=""), "")] * (-len(models) % n_rows)  # each kind of entry has its own columns
         handles, texts = zip(*models, *kinds, strict=True)
         how = {"ncols": -(-len(texts) // n_rows), "frameon": False, "fontsize": font_size(0.9), "handlelength": 2.4}
