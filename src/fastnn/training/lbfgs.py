@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import minimize as scipy_minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from fastnn.runtime.blas import one_blas_thread
 from fastnn.training.interruption import Interruption
 from fastnn.training.loop import Segments, all_finite
 
@@ -54,7 +55,8 @@ def minimize(trainer, samples, parameters, monitor):
 
     interruption = Interruption()
     try:
-        with interruption:
+        # SciPy's sums have other bits on other numbers of threads, which wait for each other's cores on a busy machine.
+        with one_blas_thread(), interruption:
             objective.segments = Segments(trainer, interruption, parameters.n_threads)
             result = scipy_minimize(
                 objective,
