@@ -19,7 +19,7 @@ cdef size_t FORWARD_TASKS = 64
 # A task of the weights' gradient is a block of the kernel: so many tiles of rows of W by so many panels. A matrix with
 # few of them is cut finer, and across all of its panels: the last of these may be narrow, and shares are to be even.
 cdef size_t WEIGHT_TILES = 16
-cdef size_t WEIGHT_PANELS = 2
+cdef size_t WEIGHT_PANELS = 4
 cdef size_t WEIGHT_TASKS = 16
 cdef size_t SMALL_WEIGHT_TILES = 2
 # A task of the error's way back is a block of the kernel: so many inputs of one batch tile. A strip is so many batch

@@ -5,13 +5,14 @@
  */
 #include "kernels.h"
 #include "optimizer.h"
+#include "prefetch.h"
 #include "table.h"
 #include "tile.h"
 
 /* So many samples at a time at most, in equal parts: those of a panel of delta (25 KiB) stay in the first-level cache
  * while a block's tiles pass over them; what a block of so many tiles by so many panels needs of x and delta, in the
  * second-level one. */
-enum { DEPTH = 200, BLOCK_TILES = 16, BLOCK_PANELS = 2 };
+enum { DEPTH = 200, BLOCK_TILES = 16, BLOCK_PANELS = 4 };
 
 /* A tile's weights and what the optimizer remembers of them. The stride is 0 where it has at most one memory. */
 typedef struct {
@@ -137,10 +138,29 @@ static void grad_of_samples(const fastnn_batch *batch, size_t column, size_t row
                        to - from, delta, ldd, grad, begin == 0, state)
 }
 
+/* The samples that a block reads next, as far as its tiles have not prefetched them: a row of x and one of delta each.
+ * A tile prefetches a few, since many in a row would wait for each other. Batches of 2048 took a seventh longer
+ * without. */
+typedef struct {
+    const real *x, *delta;
+    size_t samples, per_tile, x_bytes, delta_bytes;
+} upcoming;
+
+/* Not inlined either. */
+static __attribute__((noinline)) void prefetch_upcoming(upcoming *next, size_t ldx, size_t ldd)
+{
+    for (size_t i = 0; i < next->per_tile && next->samples > 0; i++, next->samples--) {
+        prefetch_bytes(next->x, next->x_bytes, next->x_bytes);
+        prefetch_bytes(next->delta, next->delta_bytes, next->delta_bytes);
+        next->x += ldx;
+        next->delta += ldd;
+    }
+}
+
 /* What the samples [begin, end) add to the gradient of the panel's rows [first, last), and, once they are the batch's
  * last, the step. Returns the sum of the weights' squares before it. */
 static double grad_rows(const fastnn_matrix *matrix, const fastnn_batch *batch, size_t panel, size_t first, size_t last,
-                        size_t begin, size_t end, const real *delta, size_t ldd, real *grad,
+                        size_t begin, size_t end, const real *delta, size_t ldd, upcoming *next, real *grad,
                         const fastnn_update *update)
 {
     const update_constants c = constants_of(update);
@@ -153,6 +173,7 @@ static double grad_rows(const fastnn_matrix *matrix, const fastnn_batch *batch, 
         size_t rows = last - i < TILE_ROWS ? last - i : TILE_ROWS;
         const tile_state state = {(real *)matrix->weights + at + i * TILE_COLS,
                                   (real *)matrix->state + at + i * TILE_COLS, stride};
+        prefetch_upcoming(next, batch->ld, ldd);
         if (batch->entries.starts)
             grad_sparse_tile(rows, width, &batch->entries, i, delta, ldd, grad);
         else
@@ -181,10 +202,19 @@ void KERNEL(dense_grad_weights)(const fastnn_matrix *matrix, const fastnn_batch 
             size_t row_end = last - row < BLOCK_ROWS ? last : row + BLOCK_ROWS;
             for (size_t begin = 0; begin < x->rows; begin += depth) {
                 size_t end = x->rows - begin < depth ? x->rows : begin + depth;
+                upcoming next = {
+                    /* of a sparse batch the first part is the last */
+                    .x = n_parts > 1 ? (const real *)x->values + end * x->ld + row : NULL,
+                    .delta = (const real *)delta + end * ldd + block * TILE_COLS,
+                    .samples = x->rows - end < depth ? x->rows - end : depth,
+                    .per_tile = depth * TILE_ROWS / ((row_end - row) * (block_end - block)) + 1,
+                    .x_bytes = (row_end - row) * sizeof(real),
+                    .delta_bytes = (block_end - block) * TILE_COLS * sizeof(real),
+                };
                 for (size_t panel = block; panel < block_end; panel++)
                     squares[panel - first_panel] +=
                         grad_rows(matrix, x, panel, row, row_end, begin, end, (const real *)delta + panel * TILE_COLS,
-                                  ldd, grads[panel - block], update);
+                                  ldd, &next, grads[panel - block], update);
             }
         }
     }
