@@ -98,11 +98,23 @@ static inline void team_forked(void) {}
 static inline void team_joining(void) {}
 #endif
 
-/* Where a team's threads wait for each other; all zero before the first wait. */
+/* Where a team's threads wait for each other; all zero before the first wait.
+ *
+ * Four at a time arrive at one cache line and wait at another, the last of each group arrives for all of it, and the
+ * last of all lets every group go. So a team of 16 passes two times four lines from core to core one after the other,
+ * where one line for all would be passed 16 times, and then be fetched by 15.
+ */
+enum { TEAM_GROUPS = 16, TEAM_GROUP = 4, TEAM_LINE = 64 };
 typedef struct {
     unsigned arrived;
-    char apart[60]; /* so that arriving and waiting threads use different cache lines */
+    char apart[TEAM_LINE - sizeof(unsigned)]; /* arriving and waiting threads use different lines */
     unsigned round;
+    char between[TEAM_LINE - sizeof(unsigned)];
+} team_group;
+typedef struct {
+    team_group groups[TEAM_GROUPS]; /* of TEAM_GROUP threads, or of more in the largest teams */
+    unsigned arrived;               /* groups that have all their threads */
+    char apart[TEAM_LINE - sizeof(unsigned)];
     size_t stalls;   /* how often a thread has waited for longer than its patience */
     double patience; /* in seconds */
 } team_barrier;
@@ -118,6 +130,16 @@ typedef struct {
  * phase are apart. */
 enum { TEAM_SPINS = 1000 };
 
+/* Counts a thread, or a group, that has arrived; returns whether it is the last of n, for whom the next round begins.
+ */
+static inline int team_is_last(unsigned *arrived, size_t n)
+{
+    if (__atomic_add_fetch(arrived, 1, __ATOMIC_ACQ_REL) < n)
+        return 0;
+    __atomic_store_n(arrived, 0, __ATOMIC_RELAXED);
+    return 1;
+}
+
 /* The barrier: returns when every thread of the team has called it.
  *
  * OpenMP's own barrier spins for milliseconds. On a core that another process needs too, the thread waited for does not
@@ -128,19 +150,25 @@ enum { TEAM_SPINS = 1000 };
 static inline void team_wait(const fastnn_team *team)
 {
     team_barrier *barrier = team->barrier;
-    unsigned round = __atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE);
-    if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == (unsigned)team->size) {
-        __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&barrier->round, round + 1, __ATOMIC_RELEASE);
+    const size_t fitting = (team->size + TEAM_GROUPS - 1) / TEAM_GROUPS,
+                 most = fitting > TEAM_GROUP ? fitting : TEAM_GROUP;
+    const size_t n_groups = (team->size + most - 1) / most, mine = team->rank / most;
+    const size_t members = mine + 1 < n_groups ? most : team->size - mine * most;
+    team_group *group = &barrier->groups[mine];
+    const unsigned round = __atomic_load_n(&group->round, __ATOMIC_ACQUIRE);
+
+    if (team_is_last(&group->arrived, members) && (n_groups == 1 || team_is_last(&barrier->arrived, n_groups))) {
+        for (size_t i = 0; i < n_groups; i++)
+            __atomic_store_n(&barrier->groups[i].round, barrier->groups[i].round + 1, __ATOMIC_RELEASE);
         return;
     }
     for (int spins = 0; spins < TEAM_SPINS; spins++) {
-        if (__atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) != round)
+        if (__atomic_load_n(&group->round, __ATOMIC_ACQUIRE) != round)
             return;
         team_pause();
     }
     double start = team_seconds();
-    while (__atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) == round)
+    while (__atomic_load_n(&group->round, __ATOMIC_ACQUIRE) == round)
         team_yield();
     if (team_seconds() - start > barrier->patience)
         team_next(&barrier->stalls);
