@@ -230,6 +230,15 @@ ValueError
 NotFittedError
     Before the network is fitted.
 """,
+    "example of hidden activations": """\
+Examples
+--------
+>>> from fastnn import MLPRegressor
+>>> distance = MLPRegressor.from_weights([[[1.0, -1.0]], [[1.0], [1.0]]], [[0.0, 0.0], [0.0]])
+>>> distance.hidden_activations([[3.0], [-2.0]])
+array([[3., 0.],
+       [0., 2.]])
+""",
     "raises for a wrong layer": """\
 Raises
 ------

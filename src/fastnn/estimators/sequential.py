@@ -176,6 +176,22 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         ------
         NotFittedError
             Before the network is fitted: the shapes follow from X.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from fastnn import SequentialClassifier
+        >>> from fastnn.layers import Dense
+        >>> X, y = load_iris(return_X_y=True)
+        >>> SequentialClassifier([Dense(8)], tol=1e-2, random_state=0).fit(X, y).summary()
+        Layer            Output Shape  Param #
+        --------------------------------------
+        Dense(8)         (8,)               40
+        output, softmax  (3,)               27
+        --------------------------------------
+        Total params: 67
+        Trainable params: 67
+        Non-trainable params: 0
         """
         check_is_fitted(self)
         print(as_text(*rows_of(self._chain, self.out_activation_)))
