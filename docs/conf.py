@@ -73,11 +73,11 @@ html_title = f"fastnn {release}"
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
 }
-html_sidebars = {"changelog": [], "index": []}
+html_sidebars = dict.fromkeys(["index", "performance", "engine"], [])  # these have no pages below them
 html_copy_source = True
 html_show_sourcelink = False
 

@@ -4,6 +4,7 @@ To add a row, add a function to TRIALS: it gets a function that makes the estima
 error of `REFUSALS` where the estimator cannot do this.
 """
 
+import re
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -161,7 +162,7 @@ def capabilities():
 
 def written(table):
     """The table in Markdown."""
-    heads = [f"[`{name}`](api/fastnn.{name}.rst)" for name in ESTIMATORS]
+    heads = [f"[{re.sub(r'(?=Classifier|Regressor)', ' ', name)}](api/fastnn.{name}.rst)" for name in ESTIMATORS]
     lines = ["| | " + " | ".join(heads) + " |", "| --- |" + " :-: |" * len(heads)]
     lines += [f"| {what} | " + " | ".join("yes" if can else "—" for can in row) + " |" for what, row in table.items()]
     return "\n".join(lines) + "\n"

@@ -229,6 +229,16 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
             In the shape that the layer makes of a sample, and in the type that the network computes in.
 
         <raises for a wrong layer>
+
+        Examples
+        --------
+        >>> from fastnn import SequentialRegressor
+        >>> from fastnn.layers import Activation, Dense
+        >>> layers = [Dense(2, activation=None), Activation("relu")]
+        >>> weights = [{"kernel": [[1.0, -1.0]], "bias": [0.0, 0.0]}, {}, {"kernel": [[1.0], [1.0]], "bias": [0.0]}]
+        >>> distance = SequentialRegressor.from_weights(layers, weights, input_shape=(1,))
+        >>> distance.hidden_activations([[3.0]], 0), distance.hidden_activations([[3.0]], 1)
+        (array([[ 3., -3.]]), array([[3., 0.]]))
         """
         check_is_fitted(self)
         fitted = snapshot(self)
