@@ -29,6 +29,7 @@ extensions = [
     "capabilities",
     "docstring_links",
     "llms",
+    "offline",
     "pictures",
 ]
 root_doc = "index"
@@ -52,7 +53,6 @@ numpydoc_class_members_toctree = False
 
 # The gallery: each program is run, and its pictures are shown.
 GALLERIES = {"tour": "gallery/tour", "../examples": "gallery/examples"}
-GALLERIES = {source: pages for source, pages in GALLERIES.items() if (HERE / source / "GALLERY_HEADER.rst").exists()}
 sphinx_gallery_conf = {
     "examples_dirs": list(GALLERIES),
     "gallery_dirs": list(GALLERIES.values()),
@@ -63,6 +63,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "remove_config_comments": True,
+    "write_computation_times": False,
 }
 # In an example a warning would be read as part of it: as in the tests, each is an error.
 warnings.filterwarnings("error", module="fastnn")
@@ -77,7 +78,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
 }
-html_sidebars = dict.fromkeys(["index", "performance", "engine"], [])  # these have no pages below them
+html_sidebars = {page: [] for page in ("index", "performance", "engine")}  # these have no pages below them
 html_copy_source = True
 html_show_sourcelink = False
 
