@@ -38,12 +38,11 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """The folder of the pages."""
-    folder = tmp_path_factory.mktemp("benchmarks")
-    for file in (ROOT / "benchmarks").iterdir():
-        if file.is_file():
-            shutil.copy(file, folder)
+    folder = tmp_path_factory.mktemp("pages") / "benchmarks"
+    shutil.copytree(ROOT / "benchmarks", folder, ignore=shutil.ignore_patterns(".asv", "__pycache__"))
     settings = folder / "asv.conf.json"
-    settings.write_text(settings.read_text().replace('"repo": ".."', f'"repo": {json.dumps(str(ROOT))}'))
+    text = settings.read_text().replace('"repo": ".."', f'"repo": {json.dumps(str(ROOT))}')
+    settings.write_text(text.replace('"branches": ["main"]', '"branches": ["HEAD"]'))  # pages are of commits of these
     environment = os.environ | {"HOME": str(folder)}  # where asv keeps what it knows of the machine
 
     def asv(*arguments):
