@@ -6,17 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from browser import BROWSER, QuietHandler, opened, served
 
 pytest.importorskip("asv")
 
 ROOT = Path(__file__).parents[2]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # asv's pages fetch these from elsewhere; Debian has them in packages.
 SCRIPTS = Path("/usr/share/javascript")
 PACKAGES = {
@@ -41,12 +38,11 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """The folder of the pages."""
-    folder = tmp_path_factory.mktemp("benchmarks")
-    for file in (ROOT / "benchmarks").iterdir():
-        if file.is_file():
-            shutil.copy(file, folder)
+    folder = tmp_path_factory.mktemp("pages") / "benchmarks"
+    shutil.copytree(ROOT / "benchmarks", folder, ignore=shutil.ignore_patterns(".asv", "__pycache__"))
     settings = folder / "asv.conf.json"
-    settings.write_text(settings.read_text().replace('"repo": ".."', f'"repo": {json.dumps(str(ROOT))}'))
+    text = settings.read_text().replace('"repo": ".."', f'"repo": {json.dumps(str(ROOT))}')
+    settings.write_text(text.replace('"branches": ["main"]', '"branches": ["HEAD"]'))  # pages are of commits of these
     environment = os.environ | {"HOME": str(folder)}  # where asv keeps what it knows of the machine
 
     def asv(*arguments):
@@ -64,7 +60,7 @@ def pages(tmp_path_factory):
     return html
 
 
-class Handler(SimpleHTTPRequestHandler):
+class Handler(QuietHandler):
     """Serves the pages, and the scripts that they fetch from elsewhere."""
 
     def translate_path(self, path):
@@ -86,26 +82,11 @@ class Handler(SimpleHTTPRequestHandler):
         else:
             super().do_GET()
 
-    def log_message(self, *arguments):
-        """No lines on the terminal."""
-
 
 @pytest.fixture(scope="module")
 def address(pages):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(pages)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def opened(url, profile):
-    """What the browser makes of a page."""
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
-    command += ["--virtual-time-budget=15000", "--dump-dom", url]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    with served(pages, Handler) as url:
+        yield url
 
 
 def test_the_grid_names_the_benchmark(address, tmp_path):
