@@ -34,6 +34,7 @@ WITH_EXAMPLES = {
 
 # The packages that examples need beside what fastnn needs.
 NEEDED = {
+    "fastnn.cli.torch_networks": "torch",
     "fastnn.export.onnx.pipelines": "skl2onnx",
     "fastnn.export.onnx.reading": "onnx",
     "fastnn.export.onnx.writing": "onnx",
