@@ -1,4 +1,4 @@
-"""What CI does, session by session: nox -s test, lint, sanitize, bench, oldest, prerelease, wheel."""
+"""What CI does, session by session: nox -s test, lint, sanitize, bench, docs, oldest, prerelease, wheel."""
 
 import nox
 
@@ -52,6 +52,21 @@ def bench(session):
     session.install(".[bench]")
     session.chdir("benchmarks")
     session.run("asv", "run", "--python=same", "--quick", *session.posargs)
+
+
+@nox.session
+def docs(session):
+    """The documentation, in docs/_build/html; a warning is an error. Each example is run."""
+    session.install(".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def linkcheck(session):
+    """The links from the documentation to elsewhere, which needs the network. Those within it are checked by docs."""
+    session.install(".[docs]")
+    options = ["-W", "--keep-going", "-D", "plot_gallery=0", "-b", "linkcheck"]
+    session.run("sphinx-build", *options, "docs", "docs/_build/linkcheck", *session.posargs)
 
 
 @nox.session(python="3.11")

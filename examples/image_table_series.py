@@ -1,4 +1,8 @@
-"""A modular network that reads an image, a table and a series, each by a network that suits it.
+"""
+An image, a table and a series in one model
+===========================================
+
+A modular network reads each of them by a network that suits it.
 
 A machine is photographed, asked how it is run, and listened to. It is about to fail if the photograph has a bright
 spot, if it is old and hot, or if its sound has a high tone: no module can know of all three.

@@ -1,4 +1,8 @@
-"""A convolutional network that learns digits, in four pictures: its layers, its curves, its filters, and one digit.
+"""
+A convolutional network in four pictures
+========================================
+
+The network learns digits. The pictures are of its layers, its curves, its filters, and of one digit that it mistakes.
 
 It needs matplotlib: pip install 'scikit-fastnn[plot]'. The pictures are saved in a folder, which is printed.
 """

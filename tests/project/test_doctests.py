@@ -20,12 +20,13 @@ MODULES = sorted(
 WITH_EXAMPLES = {
     *(f"fastnn.estimators.{name}" for name in ("mlp_classifier", "mlp_regressor", "perceptron", "fit_many")),
     *(f"fastnn.estimators.sequential_{name}" for name in ("classifier", "regressor")),
-    *(f"fastnn.estimators.modular_{name}" for name in ("classifier", "regressor")),
+    *(f"fastnn.estimators.modular_{name}" for name in ("classifier", "regressor", "outputs")),
+    *(f"fastnn.estimators.{name}" for name in ("dense_weights", "linear_decision", "modular", "network", "sequential")),
     *(f"fastnn.layers.{name}" for name in ("activation", "convolution", "dense", "dropout", "normalization")),
     *(f"fastnn.layers.{name}" for name in ("pooling", "rescaling", "reshaping")),
-    *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding")),
+    *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding", "spec")),
     *(f"fastnn.sequences.{name}" for name in ("making", "scoring", "step_transformer")),
-    *(f"fastnn.plot.{name}" for name in ("activations", "loss_curve", "network", "perceptron", "weights")),
+    *(f"fastnn.plot.{name}" for name in ("activations", "blocks", "loss_curve", "network", "perceptron", "weights")),
     "fastnn.data.ragged",
     *(f"fastnn.export.{name}" for name in ("keras", "torch", "onnx.pipelines", "onnx.reading", "onnx.writing")),
     *("fastnn.persistence.saving", "fastnn.runtime.threads", "fastnn.engine.standalone"),
@@ -70,10 +71,10 @@ def no_figures_are_left():
         pyplot.close("all")
 
 
-def run_examples(page):
+def run_examples(page, at_least=1):
     """Run a page's examples one after the other, as a reader would. Returns the names that they define."""
     examples = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(examples) >= 6
+    assert len(examples) >= at_least
     names = {}
     for example in examples:
         exec(compile(example, str(page), "exec"), names)
@@ -84,12 +85,22 @@ def run_examples(page):
 def test_examples_of_the_readme(tmp_path, monkeypatch):
     """A warning is an error."""
     monkeypatch.chdir(tmp_path)
-    names = run_examples(README)
+    names = run_examples(README, at_least=6)
     assert names["convnet"].score(names["test"], names["digits_test"]) > 0.97
     assert names["tagger"].score(names["walks"], names["levels"]) > 0.9
 
 
 WHAT_GUIDES_SHOW = {
+    "index.md": lambda names: names["model"].score(names["X_test"], names["y_test"]) > 0.97,
+    "mlps.md": lambda names: names["model"].score(names["X_test"], names["y_test"]) > 0.95,
+    "perceptron.md": lambda names: names["averaged"].score(names["X_test"], names["y_test"]) > 0.94,
+    "convolutions.md": lambda names: names["convnet"].score(names["test"], names["digits_test"]) > 0.97,
+    "saving.md": lambda names: names["resumed"].loss_curve_ == names["ten"].loss_curve_,
+    "threads.md": lambda names: names["one"].loss_curve_ == names["free"].loss_curve_,
+    "reproducibility.md": lambda names: len(names["others"]) == 2,
+    "from_sklearn.md": lambda names: names["search"].best_score_ > 0.85,
+    "from_keras.md": lambda names: names["model"].best_validation_score_ > 0.95,
+    "from_pytorch.md": lambda names: names["model"].best_validation_score_ > 0.95,
     "plots.md": lambda names: names["planes"].margin_ > 0,
     "export.md": lambda names: (names["label"] == names["model"].predict(names["test"])).all(),
     "modular.md": lambda names: names["quarters"].score(names["X_test"], names["y_test"]) > 0.9,

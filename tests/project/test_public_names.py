@@ -1,4 +1,11 @@
-"""What `fastnn.` and Tab offer."""
+"""What `fastnn.` and Tab offer, and that all of it is documented."""
+
+import inspect
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
 
 import fastnn
 
@@ -12,3 +19,45 @@ def test_completion_offers_the_public_names():
     }
     assert {"__version__", "__doc__", "__all__"} <= set(dir(fastnn))
     assert all(hasattr(fastnn, name) for name in dir(fastnn))
+
+
+MODULES = "fastnn", "fastnn.export", "fastnn.layers", "fastnn.plot", "fastnn.sequences"
+# Methods by which every estimator, transformer and Display of scikit-learn's is used: examples of classes show them.
+SKLEARNS = {
+    *("fit", "partial_fit", "predict", "predict_proba", "predict_log_proba", "decision_function", "score"),
+    *("transform", "fit_transform", "inverse_transform", "get_feature_names_out", "from_estimator", "plot"),
+    *("get_params", "set_params", "get_metadata_routing", "set_callbacks", "set_output"),
+}
+
+
+def public_names():
+    """Each public class and function, and the methods that fastnn's estimators have beside scikit-learn's."""
+    for module in map(import_module, MODULES):
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.ismodule(value):
+                continue
+            yield f"{module.__name__}.{name}", value
+            if hasattr(value, "fit"):
+                for method, function in inspect.getmembers(value, callable):
+                    if not method.startswith("_") and method not in SKLEARNS and not method.endswith("_request"):
+                        yield f"{module.__name__}.{name}.{method}", function
+
+
+def test_every_public_name_has_a_docstring_with_an_example():
+    assert [name for name, value in public_names() if ">>> " not in (inspect.getdoc(value) or "")] == []
+
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "api.rst"
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="the documentation is in the repository only")
+def test_every_public_name_has_a_page_and_no_other_name_has_one():
+    listed, module = set(), None
+    for line in REFERENCE.read_text(encoding="utf-8").splitlines():
+        if directive := re.match(r"\.\. currentmodule:: (\S+)", line):
+            module = directive[1]
+        elif name := re.match(r"   (\w+)$", line):
+            listed.add(f"{module}.{name[1]}")
+    public = {f"{module}.{name}" for module in MODULES for name in import_module(module).__all__}
+    assert listed == public - set(MODULES)

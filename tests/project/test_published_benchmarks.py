@@ -6,17 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from browser import BROWSER, QuietHandler, opened, served
 
 pytest.importorskip("asv")
 
 ROOT = Path(__file__).parents[2]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # asv's pages fetch these from elsewhere; Debian has them in packages.
 SCRIPTS = Path("/usr/share/javascript")
 PACKAGES = {
@@ -64,7 +61,7 @@ def pages(tmp_path_factory):
     return html
 
 
-class Handler(SimpleHTTPRequestHandler):
+class Handler(QuietHandler):
     """Serves the pages, and the scripts that they fetch from elsewhere."""
 
     def translate_path(self, path):
@@ -86,26 +83,11 @@ class Handler(SimpleHTTPRequestHandler):
         else:
             super().do_GET()
 
-    def log_message(self, *arguments):
-        """No lines on the terminal."""
-
 
 @pytest.fixture(scope="module")
 def address(pages):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(pages)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def opened(url, profile):
-    """What the browser makes of a page."""
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
-    command += ["--virtual-time-budget=15000", "--dump-dom", url]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    with served(pages, Handler) as url:
+        yield url
 
 
 def test_the_grid_names_the_benchmark(address, tmp_path):

@@ -89,6 +89,16 @@ class DenseWeights:
             For an estimator of another class.
         NotFittedError
             For an estimator that is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn import neural_network
+        >>> from sklearn.datasets import load_iris
+        >>> from fastnn import MLPClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> fitted = neural_network.MLPClassifier(solver="lbfgs", max_iter=1000, random_state=0).fit(X, y)
+        >>> bool((MLPClassifier.from_sklearn(fitted).predict(X) == fitted.predict(X)).all())
+        True
         """
         check_is_sklearn(fitted, cls._sklearn_class)
         model = cls._like_sklearn(fitted)
@@ -107,6 +117,12 @@ class DenseWeights:
         ------
         ValueError
             For layers, activations, losses and types of targets that scikit-learn does not have.
+
+        Examples
+        --------
+        >>> from fastnn import MLPRegressor
+        >>> MLPRegressor.from_weights([[[2.0]]], [[1.0]]).to_sklearn().predict([[3.0]])
+        array([7.])
         """
         check_is_fitted(self)
         estimator = sklearn_estimator(self, self._sklearn_class)

@@ -75,7 +75,7 @@ combined_scores_ : ndarray of shape (n_folds,)
     The score of such a model on the part of the samples that each fold holds out, trained on those of the others.
 n_features_in_ : int
     The number of columns of X. It is not there for images and sequences of several axes.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     The names of the columns, if they are all strings.
 """,
     "X of modules": """\
@@ -229,6 +229,15 @@ ValueError
     removes steps; and for steps or a state of another shape.
 NotFittedError
     Before the network is fitted.
+""",
+    "example of hidden activations": """\
+Examples
+--------
+>>> from fastnn import MLPRegressor
+>>> distance = MLPRegressor.from_weights([[[1.0, -1.0]], [[1.0], [1.0]]], [[0.0, 0.0], [0.0]])
+>>> distance.hidden_activations([[3.0], [-2.0]])
+array([[3., 0.],
+       [0., 2.]])
 """,
     "raises for a wrong layer": """\
 Raises

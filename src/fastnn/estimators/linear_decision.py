@@ -74,6 +74,14 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         Returns
         -------
         self : Perceptron
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from fastnn import Perceptron
+        >>> X, y = load_iris(return_X_y=True)
+        >>> Perceptron(penalty="l1").fit(X, y).sparsify().coef_.shape
+        (3, 4)
         """
         fitted = snapshot(self)  # since another thread may do the same, or the opposite
         self.coef_ = super(LinearDecision, fitted).sparsify().coef_
@@ -85,6 +93,15 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         Returns
         -------
         self : Perceptron
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from fastnn import Perceptron
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = Perceptron(penalty="l1").fit(X, y).sparsify()
+        >>> model.densify().partial_fit(X, y).coef_.shape
+        (3, 4)
         """
         fitted = snapshot(self)
         check_is_fitted(fitted)

@@ -81,6 +81,13 @@ class MLPRegressor(BaseRegressor, BaseMLP):
         ValueError
             For weights whose shapes do not fit together, or do not fit the quantiles, and for parameters that `fit`
             refuses.
+
+        Examples
+        --------
+        >>> from fastnn import MLPRegressor
+        >>> distance = MLPRegressor.from_weights([[[1.0, -1.0]], [[1.0], [1.0]]], [[0.0, 0.0], [0.0]])
+        >>> distance.predict([[3.0], [-2.0]])
+        array([3., 2.])
         """
         coefs, intercepts, (_, *hidden_sizes, n_outputs) = checked_network(coefs, intercepts)
         model = cls(hidden_layer_sizes=tuple(hidden_sizes), activation=activation, **parameters)

@@ -227,6 +227,18 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
             For samples that do not fit those of `fit`, and classes that `fit` has not met.
         Exception
             What the fit of the module raises. The estimator is then as it was before.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from fastnn import MLPClassifier, ModularClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> network = MLPClassifier((8,), solver="lbfgs", max_iter=1000, random_state=0)
+        >>> modules = [("sepals", network, slice(0, 2)), ("petals", network, slice(2, 4))]
+        >>> model = ModularClassifier(modules).fit(X, y)
+        >>> petals = model.named_modules_["petals"]
+        >>> model.set_params(sepals__alpha=1.0).refit("sepals", X, y).named_modules_["petals"] is petals
+        True
         """
         check_is_fitted(self)
         with all_or_nothing(self) as (draft, _):

@@ -126,6 +126,18 @@ class ModularOutputs(TransformerMixin):
         -------
         dict of str to float
             What the `score` of each estimator returns, by the module's name.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from fastnn import MLPClassifier, ModularClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> network = MLPClassifier((8,), solver="lbfgs", max_iter=1000, random_state=0)
+        >>> modules = [("sepals", network, slice(0, 2)), ("petals", network, slice(2, 4))]
+        >>> model = ModularClassifier(modules).fit(X, y)
+        >>> scores = model.score_modules(X, y)
+        >>> scores["petals"] > scores["sepals"]
+        True
         """
         check_is_fitted(self)
         fitted = snapshot(self)

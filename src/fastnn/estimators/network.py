@@ -308,6 +308,8 @@ class BaseNetwork(
             In the type that the network computes in.
 
         <raises for a wrong layer>
+
+        <example of hidden activations>
         """
         check_is_fitted(self)
         fitted = snapshot(self)

@@ -205,7 +205,7 @@ t_ : int
     The number of samples seen in complete epochs; lbfgs's are not counted.
 n_features_in_ : int
     The number of columns of X; defined only where X has 2 axes.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     The names of the columns of X; defined only where all are strings.
 n_iter_ : int
     The number of epochs of the last fit.

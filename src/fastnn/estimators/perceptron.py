@@ -85,7 +85,7 @@ class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationL
         The intercepts.
     n_iter_ : int
         The number of epochs of the last fit; with several units, of the unit that took the most.
-    n_mistakes_ : ndarray of shape (n_iter_,)
+    n_mistakes_ : ndarray of shape (`n_iter_`,)
         The number of updates in each epoch of the last call, of all units together.
     separable_ : bool
         Whether no unit made a mistake in its last epoch. Without a penalty, the plane of each unit then separates the
@@ -94,7 +94,7 @@ class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationL
         1 + the number of samples seen since learning began.
     n_features_in_ : int
         The number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The names of the columns of X; defined only where all are strings.
 
     References

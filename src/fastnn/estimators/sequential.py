@@ -176,6 +176,22 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         ------
         NotFittedError
             Before the network is fitted: the shapes follow from X.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from fastnn import SequentialClassifier
+        >>> from fastnn.layers import Dense
+        >>> X, y = load_iris(return_X_y=True)
+        >>> SequentialClassifier([Dense(8)], tol=1e-2, random_state=0).fit(X, y).summary()
+        Layer            Output Shape  Param #
+        --------------------------------------
+        Dense(8)         (8,)               40
+        output, softmax  (3,)               27
+        --------------------------------------
+        Total params: 67
+        Trainable params: 67
+        Non-trainable params: 0
         """
         check_is_fitted(self)
         print(as_text(*rows_of(self._chain, self.out_activation_)))
@@ -213,6 +229,16 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
             In the shape that the layer makes of a sample, and in the type that the network computes in.
 
         <raises for a wrong layer>
+
+        Examples
+        --------
+        >>> from fastnn import SequentialRegressor
+        >>> from fastnn.layers import Activation, Dense
+        >>> layers = [Dense(2, activation=None), Activation("relu")]
+        >>> weights = [{"kernel": [[1.0, -1.0]], "bias": [0.0, 0.0]}, {}, {"kernel": [[1.0], [1.0]], "bias": [0.0]}]
+        >>> distance = SequentialRegressor.from_weights(layers, weights, input_shape=(1,))
+        >>> distance.hidden_activations([[3.0]], 0), distance.hidden_activations([[3.0]], 1)
+        (array([[ 3., -3.]]), array([[3., 0.]]))
         """
         check_is_fitted(self)
         fitted = snapshot(self)

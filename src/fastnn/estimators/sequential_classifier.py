@@ -130,6 +130,19 @@ class SequentialClassifier(BaseClassifier, BaseSequential):
         <state after a step>
 
         <raises for steps>
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastnn import SequentialClassifier
+        >>> from fastnn.layers import GRU
+        >>> rng = np.random.default_rng(0)
+        >>> X = [rng.normal(size=(n_steps, 2)) for n_steps in rng.integers(3, 20, 100)]
+        >>> y = [each[:, 0].mean() > 0 for each in X]
+        >>> model = SequentialClassifier([GRU(8)], tol=1e-2, random_state=0).fit(X, y)
+        >>> probabilities, state = model.predict_proba_step([x[0] for x in X[:3]])  # of three sequences
+        >>> probabilities.shape
+        (3, 2)
         """
         return self._step(x, state, Labels.probabilities)
 

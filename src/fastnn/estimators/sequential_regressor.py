@@ -77,6 +77,20 @@ class SequentialRegressor(BaseRegressor, BaseSequential):
         <state after a step>
 
         <raises for steps>
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastnn import SequentialRegressor
+        >>> from fastnn.layers import GRU
+        >>> rng = np.random.default_rng(0)
+        >>> X = [rng.normal(size=(n_steps, 1)) for n_steps in rng.integers(3, 20, 100)]
+        >>> model = SequentialRegressor([GRU(8)], tol=1e-2, random_state=0).fit(X, [each.mean() for each in X])
+        >>> state = None
+        >>> for x in X[0]:
+        ...     number, state = model.predict_step([x], state)
+        >>> bool(number == model.predict(X[:1]))
+        True
         """
         return self._step(x, state, Numbers.decode)
 
@@ -98,6 +112,14 @@ class SequentialRegressor(BaseRegressor, BaseSequential):
         ------
         ValueError
             For weights whose shapes do not fit the layers or the quantiles, and for parameters that `fit` refuses.
+
+        Examples
+        --------
+        >>> from fastnn import SequentialRegressor
+        >>> from fastnn.layers import Dense
+        >>> weights = [{"kernel": [[1.0, -1.0]], "bias": [0.0, 0.0]}, {"kernel": [[1.0], [1.0]], "bias": [0.0]}]
+        >>> SequentialRegressor.from_weights([Dense(2)], weights, input_shape=(1,)).predict([[3.0], [-2.0]])
+        array([3., 2.])
         """
         model = cls(layers, input_shape=input_shape, **parameters)
         model._validate_params()

@@ -78,6 +78,14 @@ class Layer:
         Whether the layer makes another shape of anything, so that layers after it say nothing about X.
     rules : dict of str to Rule
         The rule for each setting.
+
+    Examples
+    --------
+    >>> from fastnn.layers import Dense, Layer
+    >>> isinstance(Dense(10), Layer)
+    True
+    >>> Dense(10) == Dense(units=10)
+    True
     """
 
     reads: ClassVar[str] = "anything"

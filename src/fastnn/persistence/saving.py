@@ -118,6 +118,16 @@ ModularRegressor
         When the file does not hold such a model, complete and undamaged.
     OSError
         When the file cannot be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import fastnn
+    >>> line = fastnn.MLPRegressor.from_weights([[[2.0]]], [[1.0]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fastnn.save(line, os.path.join(folder, "line.safetensors"))
+    ...     fastnn.load(os.path.join(folder, "line.safetensors")).predict([[3.0]])
+    array([7.])
     """
     path = os.fsdecode(path)
     with open(path, "rb") as file:

@@ -25,6 +25,13 @@ class Block:
         The number of its parameters; None where that is not known.
     trainable : bool, default=True
         Whether training changes them.
+
+    Examples
+    --------
+    >>> from fastnn.plot import Block, NetworkDisplay
+    >>> blocks = [Block("input", "64"), Block("Dense(10)", "10", 650)]
+    >>> NetworkDisplay({"by hand": blocks}).chains["by hand"][1].n_parameters
+    650
     """
 
     name: str

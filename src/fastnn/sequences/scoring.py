@@ -16,6 +16,12 @@ class StepScorer:
         A scorer of scikit-learn's.
     name : str
         How it was named.
+
+    Examples
+    --------
+    >>> from fastnn.sequences import make_scorer
+    >>> make_scorer("f1_macro")
+    make_scorer('f1_macro')
     """
 
     def __init__(self, scorer, name):
