@@ -57,6 +57,23 @@ def test_pages_name_this_repository(path):
         assert place.startswith("docs/images/") or (ROOT / place).exists(), place
 
 
+def test_links_of_the_readme_work_on_pypi():
+    """Where nothing is beside the README; and each link has a place."""
+    text = (ROOT / "README.md").read_text()
+    places = re.findall(r"\]\((.*?)\)", text) + re.findall(r"^\[\w+\]: (.*)$", text, re.MULTILINE)
+    assert places and all(place.startswith("https://") for place in places)
+    used, defined = set(re.findall(r"\]\[(\w+)\]", text)), set(re.findall(r"^\[(\w+)\]: ", text, re.MULTILINE))
+    assert used == defined
+
+
+def test_the_commands_of_the_readme():
+    """CI runs the second one as it is written there."""
+    text = (ROOT / "README.md").read_text()
+    for command in ("pip install . && python -m fastnn", "pip install '.[test]' && pytest"):
+        assert f"\n    {command}\n" in text
+    assert "\npip install '.[test]' && pytest\n" in (ROOT / ".ci/run").read_text()
+
+
 def test_citation():
     citation = read(ROOT / "CITATION.cff")
     assert citation["cff-version"] == "1.2.0" and citation["type"] == "software"
