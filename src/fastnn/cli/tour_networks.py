@@ -132,7 +132,7 @@ class Multilayer(OfDigits):
 
 
 class Convolutional(OfDigits):
-    kind, reads, trainable, options = "convolutional", "digits, as images", Conv, {"filters": (16, 32)}
+    kind, reads, trainable, options = "convolutional", "digits, as images", Conv, {"filters": (8, 16)}
 
     def torch(self, networks):
         shape = self.network.image_shape, self.network.filters, N_CLASSES, self.network.padding
