@@ -23,7 +23,6 @@ __all__ = [
     "sequences",
     "show_config",
 ]
-__version__ = installed_version()
 warn_of_namesake()
 
 
@@ -42,7 +41,9 @@ _LAZY = {
 
 
 def __getattr__(name):
-    """A public name that has not been used before."""
+    """A public name that has not been used before, or the version, whose metadata take long to read."""
+    if name == "__version__":
+        return globals().setdefault(name, installed_version())
     if name in ("export", "layers", "plot", "sequences"):
         return import_module(f"fastnn.{name}")
     if name not in _LAZY:
@@ -53,4 +54,4 @@ def __getattr__(name):
 
 def __dir__():
     """What completion offers: the public names, not the modules that importing them has loaded."""
-    return [*__all__, *(name for name in globals() if name.startswith("__"))]
+    return [*__all__, *({"__version__"} | {name for name in globals() if name.startswith("__")})]

@@ -2,9 +2,12 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
+from importlib.metadata import entry_points
 
 import pytest
 from processes import PATIENCE
@@ -12,9 +15,13 @@ from processes import PATIENCE
 import fastnn
 from fastnn.cli.main import COMMANDS, main
 
-LONG = [["--epochs", "100000", "--hidden", "8", "--threads", "1"], ["bench"]]
+LONG = [["--epochs", "100000", "--hidden", "8", "--threads", "1"], ["bench"], ["tour"]]
 QUICK = [["--epochs", "1", "--hidden", "8", "--threads", "1"], ["--help"], ["bench", "--help"], ["info"]]
 command_ids = " ".join
+
+
+#: The console script, where one is installed in this environment.
+SCRIPT = shutil.which("fastnn", path=sysconfig.get_path("scripts"))
 
 
 def start(*arguments, **settings):
@@ -100,17 +107,49 @@ def test_info(capsys):
     assert printed == capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_every_command(command, capsys):
-    assert main([command, "--help"]) == 0
-    assert capsys.readouterr().out.startswith("usage: python -m fastnn ")
+CALLS = {
+    "python -m fastnn": ["/somewhere/fastnn/__main__.py", "/somewhere/pytest"],
+    "fastnn": ["fastnn", "/somewhere/bin/fastnn", "fastnn.exe"],
+}
+
+
+@pytest.mark.parametrize(("program", "file"), [(name, file) for name, files in CALLS.items() for file in files])
+@pytest.mark.parametrize("command", [*COMMANDS, "train modular"])
+def test_help_names_the_command_as_it_was_called(command, program, file, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [file])
+    assert main([*command.split(), "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith(f"usage: {program} ")
+    for other in ("python -m fastnn", "`fastnn"):
+        assert other.strip("`") == program or other not in text
+
+
+@pytest.mark.skipif(SCRIPT is None, reason="the console script is not installed here")
+def test_the_console_script():
+    def called(*arguments):
+        done = subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, timeout=PATIENCE)
+        return done.returncode, done.stdout, done.stderr
+
+    assert called("--version") == (0, f"fastnn {fastnn.__version__}\n", "")
+    status, out, _ = called("--help")
+    assert status == 0 and out.startswith("usage: fastnn [train [mlp]] ")
+    rule = "the command must be one of train, tour, bench, info, got 'trian'"
+    assert called("trian") == (2, "", f"fastnn: error: {rule}\n")
+
+
+def test_the_console_script_is_listed():
+    (script,) = (script for script in entry_points(group="console_scripts") if script.name == "fastnn")
+    assert script.load() is main
 
 
 @pytest.mark.parametrize(
     ("arguments", "rule"),
     [
-        (["trian"], "the command must be one of train, bench, info, got 'trian'"),
+        (["trian"], "the command must be one of train, tour, bench, info, got 'trian'"),
         (["train", "forest"], "the network to train must be one of mlp, conv, recurrent, modular, got 'forest'"),
+        (["tour", "more"], "unrecognized arguments: more"),
+        (["tour", "--beside", "keras"], "--beside must be one of numpy, torch, got 'keras'"),
+        (["tour", "--dtype", "float16"], "--dtype must be one of float32, float64, got 'float16'"),
         (["info", "more"], "unrecognized arguments: more"),
         (["bench", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
     ],

@@ -74,6 +74,11 @@ def diverge():
     train.partial_fit(model, np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 3, [0, 1, 2])
 
 
+def tour_without_torch():
+    with mock.patch.dict(sys.modules, torch=None):
+        command("tour", "--beside", "torch")
+
+
 PROVOCATIONS = {
     "an unknown command": lambda: command("cube"),
     "an unknown network": lambda: command("train", "cnn"),
@@ -82,6 +87,7 @@ PROVOCATIONS = {
     "no epochs": lambda: command("train", "--epochs", "0"),
     "hidden layers of a text": lambda: command("train", "--hidden", "3,x"),
     "an unknown solver": lambda: command("train", "--solver", "cube"),
+    "a tour beside what is not installed": tour_without_torch,
     "a peer that waits": lambda: wait_for("import time; time.sleep(60)", patience=0.01),
     "a peer that fails": lambda: wait_for("raise SystemExit('it is not installed')"),
     "a folder as a file": lambda: mnist_files.read_idx(os.path.dirname(__file__), 1),

@@ -35,6 +35,7 @@ WITH_EXAMPLES = {
 
 # The packages that examples need beside what fastnn needs.
 NEEDED = {
+    "fastnn.cli.torch_networks": "torch",
     "fastnn.export.onnx.pipelines": "skl2onnx",
     "fastnn.export.onnx.reading": "onnx",
     "fastnn.export.onnx.writing": "onnx",
@@ -84,9 +85,9 @@ def run_examples(page, at_least=1):
 def test_examples_of_the_readme(tmp_path, monkeypatch):
     """A warning is an error."""
     monkeypatch.chdir(tmp_path)
-    names = run_examples(README, at_least=6)
+    names = run_examples(README, at_least=2)
     assert names["convnet"].score(names["test"], names["digits_test"]) > 0.97
-    assert names["tagger"].score(names["walks"], names["levels"]) > 0.9
+    assert names["model"].score(names["test"].reshape(-1, 64), names["digits_test"]) > 0.95
 
 
 WHAT_GUIDES_SHOW = {

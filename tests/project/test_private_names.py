@@ -13,7 +13,7 @@ TESTS = Path(__file__).parents[1]
 ALLOWED = SOURCE / "_sklearn.py"
 FILES = sorted(path for path in [*SOURCE.rglob("*.py"), *TESTS.rglob("*.py")] if path != ALLOWED)
 # Private names that are the standard library's and documented.
-PYTHONS = {"_getframe"}
+PYTHONS = {"_getframe", "_replace"}
 
 
 def is_private(name):

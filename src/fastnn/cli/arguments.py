@@ -1,14 +1,27 @@
 """Options of commands, and their errors: one line, which names the option, the rule, and what was given."""
 
 import argparse
+import os
 import re
+import sys
 
 
 class CommandError(Exception):
     """An error for the user, in one line."""
 
 
+def program():
+    """This program as it was called: by its own name, or as a module of Python's."""
+    name, _ = os.path.splitext(os.path.basename(sys.argv[0]))  # a file on Windows is fastnn.exe
+    return "fastnn" if name == "fastnn" else "python -m fastnn"
+
+
 class Parser(argparse.ArgumentParser):
+    """The options of a command, `words`, such as "train conv"."""
+
+    def __init__(self, words, **settings):
+        super().__init__(f"{program()} {words}", **settings)
+
     def error(self, message):
         """Raise a CommandError; argparse itself would print the usage and end the process."""
         raise CommandError(re.sub(r"^argument (--[\w-]+): must", r"\1 must", message))
@@ -69,3 +82,23 @@ def one_of(names):
         return text
 
     return convert
+
+
+def add_threads(parser, libraries):
+    """Add the number of threads; `libraries` are the others that it holds for, as text."""
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=integer(1, os.cpu_count() or 1),
+        help=f"for fastnn and for {libraries} (as many as this process may use)",
+    )
+
+
+def add_seed(parser):
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=integer(0, 2**32 - 1),
+        default=0,
+        help="of initial weights and orders (%(default)s)",
+    )

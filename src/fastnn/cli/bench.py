@@ -1,4 +1,4 @@
-"""python -m fastnn bench: times fastnn and its peers, the other packages that are installed, on this machine.
+"""fastnn bench: times fastnn and its peers, the other packages that are installed, on this machine.
 
 Every peer runs in a process of its own, so that the idle threads of one do not spin on the cores of another. Peers take
 turns, round by round, and have equally many rounds of each workload, so that other work on the machine slows all of
@@ -151,7 +151,7 @@ def started(stack):
 def run(arguments):
     """Time every peer that is installed, and print a table for each workload."""
     Parser(
-        "python -m fastnn bench",
+        "bench",
         description="Time training and predictions of small and large networks by fastnn, NumPy, scikit-learn, and "
         "PyTorch and JAX where they are installed.",
     ).parse_args(arguments)

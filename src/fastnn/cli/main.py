@@ -1,4 +1,4 @@
-"""python -m fastnn [train [NETWORK] | bench | info]: runs a command; errors become an exit status."""
+"""fastnn [train [NETWORK] | tour | bench | info]: runs a command; errors become an exit status."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
 
 #: Each command is a module of this folder, with a function `run`. The first one is run where none is named.
-COMMANDS = ("train", "bench", "info")
+COMMANDS = ("train", "tour", "bench", "info")
 
 
 def run(arguments):

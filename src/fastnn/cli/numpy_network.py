@@ -9,16 +9,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastnn.cli.numpy_training import NumpyTraining, cross_entropy, relu, softmax
+from fastnn.cli.numpy_training import NumpyTraining, cross_entropy, relu, sigmoid, softmax, two_class_entropy
 
 
 class NumpyNetwork(NumpyTraining):
-    """A multilayer perceptron with ReLU in its hidden layers and softmax in its output layer.
+    """A multilayer perceptron with ReLU in its hidden layers, and softmax, or logistic for one output, in its last.
 
     Parameters
     ----------
     sizes : sequence of int
-        The number of features, of units in each hidden layer, and of classes.
+        The number of features, of units in each hidden layer, and of classes; for two classes also 1, as fastnn has it:
+        the probability of the second one.
     solver, learning_rate, batch_size, dtype, random_state
         See `NumpyTraining`. With one seed, `fastnn.MLPClassifier` has the same initial weights and batches.
 
@@ -44,6 +45,7 @@ class NumpyNetwork(NumpyTraining):
         shapes = [shape for fans in pairwise(sizes) for shape in (fans, fans[1:])]
         super().__init__(shapes, solver, learning_rate, batch_size, dtype, random_state)
         self.sizes = tuple(sizes)
+        self._probabilities, self._loss = (sigmoid, two_class_entropy) if sizes[-1] == 1 else (softmax, cross_entropy)
         self.coefs, self.intercepts = self.arrays[::2], self.arrays[1::2]
         for W, b in zip(self.coefs, self.intercepts, strict=True):
             self.draw_dense(W, b)
@@ -56,14 +58,14 @@ class NumpyNetwork(NumpyTraining):
         for W, b, a in zip(self.coefs, self.intercepts, out, strict=True):
             np.matmul(x, W, out=a)
             a += b
-            x = softmax(a, out=a) if a is out[-1] else relu(a, out=a)
+            x = self._probabilities(a, out=a) if a is out[-1] else relu(a, out=a)
         return x
 
     def backward(self, x, y):
         """The mean cross-entropy of a batch; its gradient is written to `grad`."""
         n = len(x)
         a, delta = ([array[:n] for array in arrays] for arrays in (self._a, self._delta))
-        loss = cross_entropy(self.forward(x, a), y, delta[-1])
+        loss = self._loss(self.forward(x, a), y, delta[-1])
         for i in range(len(self.coefs) - 1, -1, -1):
             np.matmul((a[i - 1] if i else x).T, delta[i], out=self.grads[2 * i])
             np.sum(delta[i], axis=0, out=self.grads[2 * i + 1])
@@ -74,4 +76,5 @@ class NumpyNetwork(NumpyTraining):
 
     def predict_proba(self, X):
         """The class probabilities of the samples X."""
-        return self.forward(X, [np.empty((len(X), n), self.parameters.dtype) for n in self.sizes[1:]])
+        outputs = self.forward(X, [np.empty((len(X), n), self.parameters.dtype) for n in self.sizes[1:]])
+        return np.hstack([1 - outputs, outputs]) if self.sizes[-1] == 1 else outputs

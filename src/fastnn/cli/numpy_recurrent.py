@@ -6,7 +6,7 @@ is a product with the state. BLAS does these on all of its threads. There are no
 
 import numpy as np
 
-from fastnn.cli.numpy_training import NumpyHidden
+from fastnn.cli.numpy_training import NumpyHidden, sigmoid
 from fastnn.layers.initializers import INITIALIZERS
 
 
@@ -102,8 +102,3 @@ class NumpyRecurrent(NumpyHidden):
 
     def hidden(self, X):
         return self.forward(X.swapaxes(0, 1))[0][-1]
-
-
-def sigmoid(z):
-    """1 / (1 + exp(-z)), by the hyperbolic tangent, which does not overflow."""
-    return 0.5 * np.tanh(0.5 * z) + z.dtype.type(0.5)

@@ -19,6 +19,23 @@ def softmax(z, out=None):
     return out
 
 
+def sigmoid(z, out=None):
+    """1 / (1 + exp(-z)), by the hyperbolic tangent, which does not overflow."""
+    half = z.dtype.type(0.5)
+    out = np.tanh(np.multiply(z, half, out=out), out=out)
+    out *= half
+    out += half
+    return out
+
+
+def two_class_entropy(probabilities, y, delta):
+    """As `cross_entropy`, of one output: the probability of the second of two classes."""
+    np.subtract(probabilities, y[:, np.newaxis], out=delta)
+    delta /= len(y)
+    of_class = np.where(y == 1, probabilities[:, 0], 1 - probabilities[:, 0])
+    return -np.log(np.maximum(of_class, np.finfo(probabilities.dtype).tiny)).mean()
+
+
 def cross_entropy(probabilities, y, delta):
     """The mean cross-entropy of a batch; its gradient by the softmax's input is written to `delta`."""
     n, rows = len(y), np.arange(len(y))
@@ -41,8 +58,9 @@ class NumpyTraining:
     dtype : float32 or float64
         The type of the parameters and of X.
     random_state : int, RandomState or None
-        The generator of the initial weights and, epoch by epoch, of the order of the samples. It is used as by
-        `partial_fit` of fastnn's estimators: with one seed, both networks have the same initial weights and batches.
+        The generator of the initial weights and, epoch by epoch, of the order of the samples. `train_epoch` and `fit`
+        use it as `partial_fit` and `fit` of fastnn's estimators do: with one seed, both networks have the same initial
+        weights and batches.
 
     Attributes
     ----------
@@ -68,9 +86,23 @@ class NumpyTraining:
         self.grad, self._mean, self._square, self._scratch = (np.zeros_like(self.parameters) for _ in range(4))
         self.arrays, self.grads = ([*_views(block, shapes)] for block in (self.parameters, self.grad))
 
+    @property
+    def n_parameters(self):
+        return self.parameters.size
+
+    def fit(self, X, y, n_epochs):
+        """Train for so many epochs, each in an order drawn from the one before; returns the mean loss of each."""
+        order, losses = np.arange(len(X)), []
+        for _ in range(n_epochs):
+            order = order[self.rng.permutation(len(X))]
+            losses.append(self._train_in_order(X, y, order))
+        return losses
+
     def train_epoch(self, X, y):
         """Train for one epoch on samples X and classes y, which are 0, 1, 2, ...; returns the mean loss."""
-        order = self.rng.permutation(len(X))
+        return self._train_in_order(X, y, self.rng.permutation(len(X)))
+
+    def _train_in_order(self, X, y, order):
         loss = 0.0
         for first in range(0, len(X), self.batch_size):
             batch = order[first : first + self.batch_size]

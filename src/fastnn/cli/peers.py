@@ -1,4 +1,4 @@
-"""The peers of python -m fastnn bench: packages that do the same work as fastnn, and the timing of one of them.
+"""The peers of fastnn bench: packages that do the same work as fastnn, and the timing of one of them.
 
 python -m fastnn.cli.peers PEER runs one peer in a process of its own. For each name of a workload on standard input it
 runs a round of the workload, and prints the seconds.
@@ -57,25 +57,10 @@ def numpy_network(sizes, batch_size):
 
 
 def torch_network(sizes, batch_size):
-    import torch
-    from torch import nn
+    from fastnn.cli.torch_networks import TorchTraining, dense_layers
 
-    layers = [part for pair in pairwise(sizes) for part in (nn.Linear(*pair), nn.ReLU())][:-1]
-    network, loss = nn.Sequential(*layers), nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-
-    def train_epoch(X, y):
-        X, y = torch.from_numpy(X), torch.from_numpy(y)
-        for batch in torch.randperm(len(X)).split(batch_size):
-            optimizer.zero_grad()
-            loss(network(X[batch]), y[batch]).backward()
-            optimizer.step()
-
-    def predict(X):
-        with torch.inference_mode():
-            return network(torch.from_numpy(X)).argmax(1).numpy()
-
-    return train_epoch, predict
+    network = TorchTraining(lambda: dense_layers(sizes), batch_size=batch_size)
+    return network.train_epoch, network.predict
 
 
 def jax_network(sizes, batch_size):

@@ -1,4 +1,4 @@
-"""python -m fastnn train: trains a network on handwritten digits, and the same network in NumPy."""
+"""fastnn train: trains a network on handwritten digits, and the same network in NumPy."""
 
 import argparse
 import os
@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 import fastnn
-from fastnn.cli.arguments import CommandError, Parser, integer, named, one_of
+from fastnn.cli.arguments import CommandError, Parser, add_seed, add_threads, integer, named, one_of, program
 from fastnn.cli.mnist_files import IdxError, read_mnist
 from fastnn.cli.timing import OtherWork, Times, busy_note
 from fastnn.cli.trainable import LEARNING_RATES, NETWORKS
@@ -34,6 +35,10 @@ class Data(NamedTuple):
     y: np.ndarray
     X_test: np.ndarray
     y_test: np.ndarray
+
+    def read_by(self, network):
+        """The same data, with the images in the form that a network reads."""
+        return self._replace(X=network.samples(self.X), X_test=network.samples(self.X_test))
 
 
 class Epoch(NamedTuple):
@@ -57,11 +62,11 @@ def parser(network):
     """The options of a network of NETWORKS."""
     of_digits, of_mnist = (defaults["solver"] for defaults in network.defaults)
     parser = Parser(
-        prog=f"python -m fastnn {network.usage}",
+        network.usage,
         description=network.description,
-        epilog=f"{network.figures} Other commands: `python -m fastnn bench` times small and large networks beside "
-        "whatever else is installed; `python -m fastnn info` prints what this build is and uses; "
-        f"`python -m fastnn train NETWORK` trains one of {', '.join(_names())}.",
+        epilog=f"{network.figures} Other commands: `{program()} tour` trains a network of each kind; "
+        f"`{program()} bench` times small and large networks beside whatever else is installed; `{program()} info` "
+        f"prints what this build is and uses; `{program()} train NETWORK` trains one of {', '.join(_names())}.",
     )
     parser.add_argument(
         "--data",
@@ -78,19 +83,8 @@ def parser(network):
         type=one_of(LEARNING_RATES),
         help=f"optimizer ({of_digits}; with --data {of_mnist})",
     )
-    parser.add_argument(
-        "--threads",
-        metavar="N",
-        type=integer(1, os.cpu_count() or 1),
-        help="for fastnn and for NumPy's BLAS (as many as this process may use)",
-    )
-    parser.add_argument(
-        "--seed",
-        metavar="N",
-        type=integer(0, 2**32 - 1),
-        default=0,
-        help="of initial weights and orders (%(default)s)",
-    )
+    add_threads(parser, "NumPy's BLAS")
+    add_seed(parser)
     parser.add_argument(
         "--save", metavar="FILE", help=f"keep the model, a fastnn.{network.estimator.__name__}, for fastnn.load"
     )
@@ -109,7 +103,7 @@ def with_defaults(options, network):
 # -- data and model files ---------------------------------------------------------------------------------------------
 
 
-def load_data(folder):
+def load_data(folder=None, dtype=np.float32):
     """MNIST from a folder, or scikit-learn's digits where no folder is given."""
     if folder is None:
         y = load_digits().target
@@ -121,7 +115,7 @@ def load_data(folder):
         except IdxError as error:
             raise CommandError(str(error)) from None
         name, highest = folder, 255
-    X, X_test = (np.divide(pixels, highest, dtype=np.float32) for pixels in (X, X_test))
+    X, X_test = (np.divide(pixels, highest, dtype=dtype) for pixels in (X, X_test))
     return Data(name, X, y, X_test, y_test)
 
 
@@ -160,8 +154,13 @@ def seconds_of(work):
 
 @contextmanager
 def training():
-    """A context in which Ctrl-C raises KeyboardInterrupt, although estimators turn it into a warning."""
+    """A context for fits of a given number of epochs.
+
+    Ctrl-C raises KeyboardInterrupt, although estimators turn it into a warning; and no warning says that a fit has not
+    converged.
+    """
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("error", "Training interrupted", UserWarning)
         try:
             yield
@@ -216,28 +215,39 @@ def print_summary(epochs, flops, options, other_work):
         print(f"\n{note}")
 
 
-def demonstrate(kind, options):
-    """Train a network of NETWORKS and its like in NumPy, and print how they do."""
+def prepare(kind, options):
+    """The network that the options describe, the data as it reads them, and the estimators' parameters for training.
+
+    Prints what the data are. A path to which a model cannot be saved is refused first.
+    """
     if options.save is not None:
         check_can_save(options.save)
     data = load_data(options.data)
     network = kind(options, data.X.shape[1:], len(np.unique(data.y)))
-    batch_size = min(options.batch_size, len(data.X))
-    learning_rate = options.learning_rates[options.solver]
     print(f"{data.name}: {len(data.X)} images to train on, {len(data.X_test)} to test, {network.pixels} pixels each")
-    print(f"network {network.described}; {options.solver}, batches of {batch_size}, float32")
+    parameters = {
+        "solver": options.solver,
+        "alpha": 0,
+        "batch_size": min(options.batch_size, len(data.X)),
+        "learning_rate_init": options.learning_rates[options.solver],
+        "random_state": options.seed,
+        "n_threads": options.threads,
+    }
+    return network, data.read_by(network), parameters
 
-    data = Data(data.name, network.samples(data.X), data.y, network.samples(data.X_test), data.y_test)
-    model = network.model(
-        solver=options.solver,
-        alpha=0,
-        batch_size=batch_size,
-        learning_rate_init=learning_rate,
-        random_state=options.seed,
-        n_threads=options.threads,
-    )
+
+def demonstrate(kind, options):
+    """Train a network of NETWORKS and its like in NumPy, and print how they do."""
+    network, data, parameters = prepare(kind, options)
+    batch_size = parameters["batch_size"]
+    print(f"network {network.described}; {options.solver}, batches of {batch_size}, float32")
+    model = network.model(**parameters)
     baseline = network.baseline(
-        options.solver, learning_rate, batch_size, np.float32, np.random.RandomState(options.seed)
+        options.solver,
+        parameters["learning_rate_init"],
+        batch_size,
+        np.float32,
+        np.random.RandomState(options.seed),
     )
     epochs, other_work = [], OtherWork()
     try:

@@ -1,15 +1,12 @@
-"""python -m fastnn train modular: four modules, each on a quarter of an image, beside one network of their width."""
-
-import warnings
+"""fastnn train modular: four modules, each on a quarter of an image, beside one network of their width."""
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 import fastnn
 from fastnn.cli.arguments import CommandError, integers
 from fastnn.cli.timing import OtherWork, busy_note
-from fastnn.cli.train import Data, check_can_save, load_data, save, seconds_of, training
-from fastnn.cli.trainable import MAX_UNITS, Mlp
+from fastnn.cli.train import prepare, save, seconds_of, training
+from fastnn.cli.trainable import MAX_UNITS, Mlp, OfLayers
 
 #: The modules' names, and the half of the rows and of the columns that each reads.
 QUARTERS = {"upper left": (0, 0), "upper right": (0, 1), "lower left": (1, 0), "lower right": (1, 1)}
@@ -47,50 +44,43 @@ class Quarters:
         self.of_modules = tuple(size // len(QUARTERS) for size in options.hidden)
 
     size = Mlp.size
+    samples = Mlp.samples
+    pixels = OfLayers.pixels
 
-    def models(self, n_threads, **parameters):
-        """The modular network and the single one."""
+    def columns(self):
+        """The columns of samples that each module reads, by its name."""
         numbers = np.arange(self.image_shape[0] * self.image_shape[1]).reshape(self.image_shape)
-        modules = []
-        for name, (lower, right) in QUARTERS.items():
-            rows = np.array_split(numbers, 2, axis=0)[lower]
-            columns = np.array_split(rows, 2, axis=1)[right].ravel().tolist()
-            modules.append((name, fastnn.MLPClassifier(self.of_modules, **parameters), columns))
-        modular = fastnn.ModularClassifier(modules, combine="product", n_threads=n_threads)
-        return modular, fastnn.MLPClassifier(self.hidden, n_threads=n_threads, **parameters)
+        halves = {name: (np.array_split(numbers, 2)[lower], right) for name, (lower, right) in QUARTERS.items()}
+        return {name: np.array_split(rows, 2, axis=1)[right].ravel() for name, (rows, right) in halves.items()}
+
+    def model(self, n_threads, **parameters):
+        """The modular network."""
+        modules = [
+            (name, fastnn.MLPClassifier(self.of_modules, **parameters), columns.tolist())
+            for name, columns in self.columns().items()
+        ]
+        return fastnn.ModularClassifier(modules, combine="product", n_threads=n_threads)
+
+    def single(self, **parameters):
+        """The one network of all pixels."""
+        return fastnn.MLPClassifier(self.hidden, **parameters)
 
 
 def demonstrate(kind, options):
     """Train the modules and the one network, and print how they do."""
-    if options.save is not None:
-        check_can_save(options.save)
-    data = load_data(options.data)
-    network = kind(options, data.X.shape[1:], len(np.unique(data.y)))
-    batch_size = min(options.batch_size, len(data.X))
-    height, width = network.image_shape
-    print(f"{data.name}: {len(data.X)} images to train on, {len(data.X_test)} to test, {height} x {width} pixels each")
+    network, data, parameters = prepare(kind, options)
+    parameters |= {"max_iter": options.epochs, "n_iter_no_change": np.inf}
+    modular, single = network.model(**parameters), network.single(**parameters)
     print(
         f"four modules with hidden layers of {', '.join(map(str, network.of_modules))}, and one network of "
-        f"{', '.join(map(str, network.hidden))}; {options.solver}, batches of {batch_size}, {options.epochs} epochs",
+        f"{', '.join(map(str, network.hidden))}; {options.solver}, batches of {parameters['batch_size']}, "
+        f"{options.epochs} epochs",
         flush=True,
-    )
-    X, X_test = (images.reshape(len(images), -1) for images in (data.X, data.X_test))
-    data = Data(data.name, X, data.y, X_test, data.y_test)
-    modular, single = network.models(
-        solver=options.solver,
-        alpha=0,
-        batch_size=batch_size,
-        learning_rate_init=options.learning_rates[options.solver],
-        max_iter=options.epochs,
-        n_iter_no_change=np.inf,
-        random_state=options.seed,
-        n_threads=options.threads,
     )
     other_work, seconds = OtherWork(), []
     for model in modular, single:
         other_work.settle(options.threads)
-        with training(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # these are all the epochs there shall be
+        with training():
             seconds.append(seconds_of(lambda model=model: model.fit(data.X, data.y)) / options.epochs)
     if options.save:
         save(options.save, modular)

@@ -1,4 +1,4 @@
-"""The networks that python -m fastnn train can train, a class for each: by fastnn, and the same one in NumPy."""
+"""The networks that fastnn train can train, a class for each: by fastnn, and the same one in NumPy."""
 
 from itertools import pairwise
 
