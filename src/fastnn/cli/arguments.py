@@ -17,10 +17,12 @@ def program():
 
 
 class Parser(argparse.ArgumentParser):
-    """The options of a command, `words`, such as "train conv"."""
+    """The options of a command of fastnn's, `words`, such as "train conv"; or of another program, by its name `prog`."""
 
-    def __init__(self, words, **settings):
-        super().__init__(f"{program()} {words}", **settings)
+    def __init__(self, words=None, **settings):
+        if words is not None:
+            settings["prog"] = f"{program()} {words}"
+        super().__init__(**settings)
 
     def error(self, message):
         """Raise a CommandError; argparse itself would print the usage and end the process."""

@@ -58,7 +58,7 @@ def fit_many(estimators, X, y, *, each=False, sample_weight=None, n_threads=None
     >>> import numpy as np
     >>> from fastnn import MLPRegressor, fit_many
     >>> X = np.linspace(0, 1, 50)[:, None]
-    >>> models = [MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", alpha=alpha) for alpha in (1e-4, 1e-2)]
+    >>> models = [MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", alpha=alpha) for alpha in (1e-2, 1e-1)]
     >>> fit_many(models, X, np.sin(6 * X[:, 0])) == models
     True
     """
