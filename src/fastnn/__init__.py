@@ -1,10 +1,24 @@
 """fastnn: perceptrons and neural networks for CPUs, with scikit-learn's interface and fast kernels."""
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from fastnn.estimators.mlp_classifier import MLPClassifier
 from fastnn.estimators.mlp_regressor import MLPRegressor
 from fastnn.runtime.installation import installed_version, warn_of_namesake
+
+if TYPE_CHECKING:  # what `__getattr__` imports
+    from fastnn import export, layers, plot, sequences
+    from fastnn.estimators.fit_many import fit_many
+    from fastnn.estimators.modular_classifier import ModularClassifier
+    from fastnn.estimators.modular_regressor import ModularRegressor
+    from fastnn.estimators.perceptron import Perceptron
+    from fastnn.estimators.sequential_classifier import SequentialClassifier
+    from fastnn.estimators.sequential_regressor import SequentialRegressor
+    from fastnn.persistence.saving import load, save
+    from fastnn.runtime.threads import show_config
 
 __all__ = [
     "MLPClassifier",
@@ -23,7 +37,7 @@ __all__ = [
     "sequences",
     "show_config",
 ]
-__version__ = installed_version()
+__version__: str = installed_version()
 warn_of_namesake()
 
 
@@ -41,16 +55,18 @@ _LAZY = {
 }
 
 
-def __getattr__(name):
-    """A public name that has not been used before."""
-    if name in ("export", "layers", "plot", "sequences"):
-        return import_module(f"fastnn.{name}")
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
-    return value
+if not TYPE_CHECKING:  # for which every name would be public
+
+    def __getattr__(name):
+        """A public name that has not been used before."""
+        if name in ("export", "layers", "plot", "sequences"):
+            return import_module(f"fastnn.{name}")
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+        return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     """What completion offers: the public names, not the modules that importing them has loaded."""
     return [*__all__, *(name for name in globals() if name.startswith("__"))]

@@ -1,8 +1,10 @@
 """Networks whose layers the user writes."""
 
+from __future__ import annotations
+
 from contextlib import suppress
 from numbers import Integral
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -30,11 +32,20 @@ from fastnn.layers.folding import folded, foldings
 from fastnn.training.loop import all_finite
 from fastnn.training.transaction import being_changed, snapshot
 
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import NDArray
+
+    from fastnn.typing import LayerWeights, SamplesLike
+
 
 class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
     """What every network has whose layers the user writes: X of several axes, and the weights of each layer."""
 
-    _parameter_constraints: ClassVar[dict] = {
+    input_shape_: tuple[int | None, ...]
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseNetwork._parameter_constraints,
         "layers": [list, tuple],
         "input_shape": [None, list, tuple, Integral],
@@ -43,7 +54,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
 
     # -- layers as parameters -----------------------------------------------------------------------------------------
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by their names.
 
         Parameters
@@ -58,7 +69,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         parameters = super().get_params(deep)
         return parameters | layer_parameters(self.layers) if deep else parameters
 
-    def set_params(self, **parameters):
+    def set_params(self, **parameters: Any) -> Self:
         """Set parameters.
 
         First `layers` is set, then whole layers by ``layers__0=Dense(50)``, where None leaves the layer out, then
@@ -122,7 +133,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
     # -- weights ------------------------------------------------------------------------------------------------------
 
     @property
-    def weights_(self):
+    def weights_(self) -> tuple[dict[str, NDArray[np.floating[Any]]], ...]:
         """tuple of dict of str to ndarray: the weights of each layer by their names, read-only copies."""
         if not hasattr(self, "_network"):
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
@@ -133,7 +144,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         return weights
 
     @weights_.setter
-    def weights_(self, weights):
+    def weights_(self, weights: LayerWeights) -> None:
         check_is_fitted(self)
         with being_changed(self):
             self._replace_weights(checked_weights(weights, self._chain, self._network.dtype))
@@ -164,7 +175,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
 
     # -- what it is made of -------------------------------------------------------------------------------------------
 
-    def summary(self):
+    def summary(self) -> None:
         """Print a table of the layers: the shape that each makes of a sample, and its number of parameters.
 
         Returns
@@ -198,7 +209,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
     # -- prediction ---------------------------------------------------------------------------------------------------
 
     @documented
-    def hidden_activations(self, X, layer=-1):
+    def hidden_activations(self, X: SamplesLike, layer: int = -1) -> Any:
         """The outputs of a layer, as they are in predictions.
 
         Parameters

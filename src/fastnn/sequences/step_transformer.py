@@ -3,9 +3,9 @@
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn._sklearn import available_if
 from fastnn.data.per_step import Steps, is_per_step
 from fastnn.data.ragged import Sequences
 from fastnn.data.sequence_forms import as_sequences, in_form_of
