@@ -32,13 +32,11 @@ def fields_of(cls):
         if not base.__module__.startswith("fastnn."):
             continue
         text = Path(sys.modules[base.__module__].__file__).read_text()
-        node = next(
-            each for each in ast.parse(text).body if isinstance(each, ast.ClassDef) and each.name == base.__name__
-        )
+        node = next(node for node in classes_in(text) if node.name == base.__name__)
         for each in node.body:
-            if isinstance(each, ast.AnnAssign) and each.value is not None:
-                parts = ast.get_source_segment(text, each.annotation), ast.get_source_segment(text, each.value)
-                found[each.target.id] = parts
+            if isinstance(each, ast.AnnAssign):
+                default = each.value and ast.get_source_segment(text, each.value)
+                found[each.target.id] = ast.get_source_segment(text, each.annotation), default
     return found
 
 
@@ -50,7 +48,7 @@ def constructor_of(cls):
             lines.append("*")
             has_star = True
         annotation, default = fields[parameter.name]
-        lines.append(f"{parameter.name}: {annotation} = {default}")
+        lines.append(f"{parameter.name}: {annotation}" + (f" = {default}" if default else ""))
     return [
         "    if TYPE_CHECKING:  # written by tools/shared_source.py",
         "",
@@ -64,20 +62,17 @@ def constructor_of(cls):
 def with_constructors(module, text):
     """The text of a module whose classes have the constructors that follow from their fields."""
     lines = text.splitlines()
-    for node in reversed([each for each in ast.parse(text).body if isinstance(each, ast.ClassDef)]):
-        if "with_constructor" not in decorators(node):
+    for node in reversed(classes_in(text)):
+        written = [each for each in node.body if isinstance(each, ast.If)]
+        if not written and "with_constructor" not in decorators(node):
             continue
-        is_written = [
-            each for each in node.body if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING"
-        ]
         constructor = constructor_of(getattr(module, node.name))
-        if is_written:
-            lines[is_written[0].lineno - 1 : is_written[0].end_lineno] = constructor
+        if written:
+            lines[written[0].lineno - 1 : written[0].end_lineno] = constructor
         else:
-            fields = [
-                each for each in node.body if isinstance(each, ast.AnnAssign) and "ClassVar" not in ast.unparse(each)
-            ]
-            lines[fields[-1].end_lineno : fields[-1].end_lineno] = ["", *constructor]
+            fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+            end = max(each.end_lineno for each in fields if not ast.unparse(each.annotation).startswith("ClassVar"))
+            lines[end:end] = ["", *constructor]
     return "\n".join(lines) + "\n"
 
 
@@ -88,7 +83,7 @@ def main():
     others = []
     for path in sorted(SOURCE.rglob("*.py")):
         text = path.read_text()
-        if "@with_constructor" not in text:
+        if "@with_constructor" not in text and "    if TYPE_CHECKING:  # written by" not in text:
             continue
         module = importlib.import_module(".".join(path.relative_to(SOURCE).with_suffix("").parts))
         written = with_constructors(module, text)
