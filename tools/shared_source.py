@@ -9,6 +9,7 @@ import ast
 import importlib
 import inspect
 import sys
+from functools import partial
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -32,11 +33,17 @@ def fields_of(cls):
         if not base.__module__.startswith("fastnn."):
             continue
         text = Path(sys.modules[base.__module__].__file__).read_text()
+        segment = partial(ast.get_source_segment, text)
         node = next(node for node in classes_in(text) if node.name == base.__name__)
         for each in node.body:
             if isinstance(each, ast.AnnAssign):
-                default = each.value and ast.get_source_segment(text, each.value)
-                found[each.target.id] = ast.get_source_segment(text, each.annotation), default
+                default = each.value and segment(each.value)
+                found[each.target.id] = segment(each.annotation), default
+            elif isinstance(each, ast.FunctionDef) and each.name == "__init__":
+                for part, default in zip(each.args.kwonlyargs, each.args.kw_defaults, strict=True):
+                    found[part.arg] = segment(part.annotation), segment(default)
+                for part in each.args.args[1:]:
+                    found[part.arg] = segment(part.annotation), None
     return found
 
 

@@ -29,11 +29,14 @@ from fastnn.training.transaction import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, Self
+    from typing import Any, TypeVar
 
     from numpy.typing import ArrayLike, NDArray
 
     from fastnn.typing import Arrays, Classes, ClassWeight, SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="BaseClassifier")
 
 
 @dataclass(eq=False, repr=False)
@@ -58,7 +61,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
     def partial_fit(
-        self,
+        self: Self,
         X: SamplesLike,
         y: SamplesLike,
         sample_weight: ArrayLike | None = None,

@@ -21,10 +21,13 @@ from fastnn.training.transaction import being_changed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, Self
+    from typing import Any, TypeVar
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="DenseWeights")
 
 
 class DenseWeights:
@@ -79,7 +82,7 @@ class DenseWeights:
             self._replace_weights(joined(**parts))
 
     @classmethod
-    def from_sklearn(cls, fitted: Any) -> Self:
+    def from_sklearn(cls: type[Self], fitted: Any) -> Self:
         """The network of a fitted estimator of scikit-learn's, as a model of fastnn.
 
         Parameters

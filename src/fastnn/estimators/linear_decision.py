@@ -14,12 +14,15 @@ from fastnn.estimators.perceptron_state import check_weights
 from fastnn.training.transaction import snapshot
 
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from typing import Any, TypeVar
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from fastnn.typing import SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="LinearDecision")
 
 
 class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
@@ -80,7 +83,7 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         """
         return scored(super().score, X, y, sample_weight)
 
-    def sparsify(self) -> Self:
+    def sparsify(self: Self) -> Self:
         """Make `coef_` a sparse matrix, which is smaller and predicts faster where most weights are 0.
 
         Returns
@@ -91,7 +94,7 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         self.coef_ = super(LinearDecision, fitted).sparsify().coef_
         return self
 
-    def densify(self) -> Self:
+    def densify(self: Self) -> Self:
         """Make `coef_` an array again: `partial_fit` needs one.
 
         Returns

@@ -43,11 +43,14 @@ from fastnn.training.transaction import SnapshotMixin, all_or_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, Literal, Self
+    from typing import Any, Literal, TypeVar
 
     from numpy.typing import ArrayLike, NDArray
 
     from fastnn.typing import SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="BaseModular")
 
 
 class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, DocumentationLink, _BaseComposition):
@@ -121,7 +124,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
         """
         return nested_parameters(self, "_named", deep)
 
-    def set_params(self, **parameters: Any) -> Self:
+    def set_params(self: Self, **parameters: Any) -> Self:
         """Set parameters.
 
         First `modules` is set, then whole estimators by ``left=MLPClassifier()``, where ``left="drop"`` leaves the
@@ -146,7 +149,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
 
     @_fit_context(prefer_skip_nested_validation=False)
     @documented
-    def fit(self, X: Any, y: SamplesLike, **fit_params: Any) -> Self:
+    def fit(self: Self, X: Any, y: SamplesLike, **fit_params: Any) -> Self:
         """Fit each module to its columns and its target, side by side, and then what combines them.
 
         Parameters
@@ -217,7 +220,9 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
         return skipped
 
     @documented
-    def refit(self, name: str, X: Any, y: SamplesLike, *, refit_combiner: bool = False, **fit_params: Any) -> Self:
+    def refit(
+        self: Self, name: str, X: Any, y: SamplesLike, *, refit_combiner: bool = False, **fit_params: Any
+    ) -> Self:
         """Fit one module anew, and leave the others as they are, with the same bits.
 
         Parameters

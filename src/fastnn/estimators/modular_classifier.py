@@ -23,7 +23,8 @@ from fastnn.estimators.suggestions import with_advice
 from fastnn.training.transaction import snapshot
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Literal
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -100,6 +101,21 @@ class ModularClassifier(ClassifierMixin, BaseModular):
     """
 
     classes_: NDArray[Any]
+
+    if TYPE_CHECKING:  # written by tools/shared_source.py
+
+        def __init__(
+            self,
+            modules: Sequence[tuple[str, Any, Any]],
+            *,
+            targets: Mapping[str, int | str | Callable[[Any], Any]] | None = None,
+            combine: Any = "mean",
+            weights: ArrayLike | None = None,
+            cv: Any = 5,
+            passthrough: bool = False,
+            on_error: Literal["raise", "skip"] = "raise",
+            n_threads: int | None = None,
+        ) -> None: ...
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseModular._parameter_constraints,

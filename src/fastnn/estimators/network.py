@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +25,7 @@ from fastnn.data.quoted import quoted
 from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
+from fastnn.estimators.constraints import checked_layer
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.fitted_attributes import FittedAttributes
@@ -45,11 +45,14 @@ from fastnn.training.transaction import SnapshotMixin, all_or_nothing, resuming,
 from fastnn.training.validation import Holdout, split
 
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from typing import Any, TypeVar
 
     from numpy.typing import ArrayLike, NDArray
 
     from fastnn.typing import SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="BaseNetwork")
 
 
 class BaseNetwork(
@@ -73,7 +76,7 @@ class BaseNetwork(
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
     def fit(
-        self,
+        self: Self,
         X: SamplesLike,
         y: SamplesLike,
         sample_weight: ArrayLike | None = None,
@@ -368,27 +371,6 @@ class BaseNetwork(
 def with_layers_of(chain, network, weights):
     """A network with the layers of a chain, and all else of another network but its weights."""
     return Network(chain.description, chain.input_shape, network.head, network.dtype, None, network.groups, weights)
-
-
-def checked_layer(layer, n_hidden):
-    """The number of a hidden layer, from 0, of a number that may be negative.
-
-    Raises
-    ------
-    ValueError, TypeError
-    """
-    if not isinstance(layer, Integral):
-        raise TypeError(f"layer must be an integer, got {quoted(layer)}")
-    if not n_hidden:
-        raise ValueError(
-            f"layer must be the number of a hidden layer, but the network has only the output layer, got {layer}"
-        )
-    if not -n_hidden <= layer < n_hidden:
-        raise ValueError(
-            f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "
-            f"layers, got {layer}"
-        )
-    return layer % n_hidden
 
 
 def _text(description):

@@ -27,11 +27,14 @@ from fastnn.training.transaction import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, Self
+    from typing import Any, TypeVar
 
     from numpy.typing import ArrayLike, NDArray
 
     from fastnn.typing import Activation, Arrays, SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="BaseRegressor")
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 
@@ -60,7 +63,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
     def partial_fit(
-        self, X: SamplesLike, y: SamplesLike, sample_weight: ArrayLike | None = None, *, epochs: int = 1
+        self: Self, X: SamplesLike, y: SamplesLike, sample_weight: ArrayLike | None = None, *, epochs: int = 1
     ) -> Self:
         """Train on these samples, and continue from where the last fit ended.
 

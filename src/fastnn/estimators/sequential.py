@@ -16,11 +16,11 @@ from fastnn.data.quoted import quoted
 from fastnn.data.ragged import Sequences
 from fastnn.data.sequence_forms import in_form_of
 from fastnn.engine.steps import starts_of
-from fastnn.estimators.constraints import Interval
+from fastnn.estimators.constraints import Interval, checked_layer
 from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
-from fastnn.estimators.network import BaseNetwork, checked_layer, with_layers_of
+from fastnn.estimators.network import BaseNetwork, with_layers_of
 from fastnn.estimators.sequential_data import SequentialData
 from fastnn.estimators.sklearn_bridge import checked_array
 from fastnn.estimators.stepping import check_for_steps, check_for_windows, stepping_network, take_step
@@ -33,11 +33,14 @@ from fastnn.training.loop import all_finite
 from fastnn.training.transaction import being_changed, snapshot
 
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from typing import Any, TypeVar
 
     from numpy.typing import NDArray
 
     from fastnn.typing import LayerWeights, SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="BaseSequential")
 
 
 class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
@@ -69,7 +72,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         parameters = super().get_params(deep)
         return parameters | layer_parameters(self.layers) if deep else parameters
 
-    def set_params(self, **parameters: Any) -> Self:
+    def set_params(self: Self, **parameters: Any) -> Self:
         """Set parameters.
 
         First `layers` is set, then whole layers by ``layers__0=Dense(50)``, where None leaves the layer out, then
