@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from fastnn import MLPClassifier, ModularClassifier, SequentialClassifier
 from fastnn.layers import GRU, Conv2D, GlobalMaxPooling2D
+from fastnn.typing import NetworkParameters
 
 SIZE, N_STEPS, N_SAMPLES = 10, 24, 2000
 rng = np.random.default_rng(0)
@@ -34,7 +35,7 @@ X = np.hstack([images.reshape(N_SAMPLES, -1), age_and_heat, sounds])
 y = np.where(has_spot | is_worn | has_tone, "fails", "runs")
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
-training = {"learning_rate_init": 0.01, "max_iter": 100, "early_stopping": True, "random_state": 0}
+training: NetworkParameters = {"learning_rate_init": 0.01, "max_iter": 100, "early_stopping": True, "random_state": 0}
 n_pixels = SIZE * SIZE
 modules = [
     (

@@ -1,10 +1,24 @@
 """fastnn: perceptrons and neural networks for CPUs, with scikit-learn's interface and fast kernels."""
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from fastnn.estimators.mlp_classifier import MLPClassifier
 from fastnn.estimators.mlp_regressor import MLPRegressor
 from fastnn.runtime.installation import installed_version, warn_of_namesake
+
+if TYPE_CHECKING:  # what `__getattr__` imports
+    from fastnn import export, layers, plot, sequences
+    from fastnn.estimators.fit_many import fit_many
+    from fastnn.estimators.modular_classifier import ModularClassifier
+    from fastnn.estimators.modular_regressor import ModularRegressor
+    from fastnn.estimators.perceptron import Perceptron
+    from fastnn.estimators.sequential_classifier import SequentialClassifier
+    from fastnn.estimators.sequential_regressor import SequentialRegressor
+    from fastnn.persistence.saving import load, save
+    from fastnn.runtime.threads import show_config
 
 __all__ = [
     "MLPClassifier",
@@ -40,18 +54,22 @@ _LAZY = {
 }
 
 
-def __getattr__(name):
-    """A public name that has not been used before, or the version, whose metadata take long to read."""
-    if name == "__version__":
-        return globals().setdefault(name, installed_version())
-    if name in ("export", "layers", "plot", "sequences"):
-        return import_module(f"fastnn.{name}")
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
-    return value
+if TYPE_CHECKING:
+    __version__: str
+else:  # for type checkers, every name would be public
+
+    def __getattr__(name):
+        """A public name that has not been used before, or the version, whose metadata take long to read."""
+        if name == "__version__":
+            return globals().setdefault(name, installed_version())
+        if name in ("export", "layers", "plot", "sequences"):
+            return import_module(f"fastnn.{name}")
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+        return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     """What completion offers: the public names, not the modules that importing them has loaded."""
     return [*__all__, *({"__version__"} | {name for name in globals() if name.startswith("__")})]

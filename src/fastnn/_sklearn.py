@@ -15,11 +15,11 @@ fastnn also defines or overrides some private methods and attributes that scikit
 - `_get_param_names`: `estimators/parameter_names.py` keeps the names, since finding them takes long.
 """
 
-import inspect
+from __future__ import annotations
 
-from sklearn.base import (
-    _fit_context,  # checks the parameters before a fit, unless the user has turned the check off
-)
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
+
 from sklearn.utils import (
     _safe_indexing,  # rows or columns of whatever X may be: an array, a frame, a sparse matrix, a list
 )
@@ -48,6 +48,21 @@ from sklearn.utils.validation import (
     _check_sample_weight,  # takes one number for all samples, or one for each, as scikit-learn's estimators do
     _check_y,  # checks y without X, of which targets for steps have another number
 )
+
+if TYPE_CHECKING:  # the decorators as they are, since a type checker knows nothing of scikit-learn's
+    from collections.abc import Callable
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+    def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[F], F]: ...
+
+    def available_if(check: Callable[[Any], object]) -> Callable[[F], F]: ...
+
+else:
+    from sklearn.base import (
+        _fit_context,  # checks the parameters before a fit, unless the user has turned the check off
+    )
+    from sklearn.utils.metaestimators import available_if  # offers a method where a check is true
 
 # The callbacks are public, but experimental, and scikit-learn has them from 1.9 on.
 try:
@@ -80,6 +95,7 @@ __all__ = [
     "_routing_enabled",
     "_safe_indexing",
     "allows",
+    "available_if",
     "begin_callbacks",
     "callbacks_of",
     "nested_parameters",

@@ -1,21 +1,21 @@
 """What the classifiers among the networks share: their targets, their loss and their predictions."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from numbers import Real
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, overload
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from fastnn._sklearn import _fit_context, set_label_binarizer, target_type
+from fastnn._sklearn import _fit_context, available_if, set_label_binarizer, target_type
 from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
 from fastnn.data.inputs import check_not_balanced, checked_epochs, is_plain_column, scored
 from fastnn.data.quoted import quoted
@@ -27,29 +27,48 @@ from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.training.scores import accuracy
 from fastnn.training.transaction import snapshot
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypeVar
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import Arrays, Classes, ClassWeight, SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="BaseClassifier")
+
 
 @dataclass(eq=False, repr=False)
 class BaseClassifier(ClassifierMixin, BaseNetwork):
     """What every network that predicts classes has."""
 
     _: KW_ONLY
-    class_weight: dict | str | Sequence | None = None
+    class_weight: ClassWeight | Sequence[ClassWeight | None] | None = None
     label_smoothing: float = 0.0
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseNetwork._parameter_constraints,
         "class_weight": [None, dict, StrOptions(["balanced"]), list, tuple],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
-    _y_checks: ClassVar[dict] = {}
-    _sklearn_class: ClassVar[type] = SklearnClassifier
+    _y_checks: ClassVar[dict[str, Any]] = {}
+    _sklearn_class: ClassVar[type[SklearnClassifier]] = SklearnClassifier
     loss: ClassVar[str] = "log_loss"  # not a parameter; scikit-learn's classifier has the attribute, too
 
     @available_if(BaseNetwork._check_stochastic)
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
-    def partial_fit(self, X, y, sample_weight=None, classes=None, *, epochs=1):
+    def partial_fit(
+        self: Self,
+        X: SamplesLike,
+        y: SamplesLike,
+        sample_weight: ArrayLike | None = None,
+        classes: Classes | None = None,
+        *,
+        epochs: int = 1,
+    ) -> Self:
         """Train on these samples, and continue from where the last fit ended.
 
         Parameters
@@ -159,14 +178,20 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         return targets.loss(self.label_smoothing)
 
     @property
-    def classes_(self):
+    def classes_(self) -> NDArray[Any]:
         """The labels, sorted; for several columns of classes, a list with the labels of each column."""
         if not hasattr(self, "_targets"):
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no classes.")
         return self._targets.classes
 
+    @overload
+    def predict(self, X: Arrays) -> NDArray[Any]: ...
+
+    @overload
+    def predict(self, X: SamplesLike) -> Any: ...
+
     @documented
-    def predict(self, X):
+    def predict(self, X: SamplesLike) -> Any:
         """The likeliest class of each sample.
 
         Parameters
@@ -181,8 +206,14 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         """
         return snapshot(self)._decoded(X, Labels.from_codes, as_codes=True)
 
+    @overload
+    def predict_proba(self, X: Arrays) -> NDArray[np.floating[Any]]: ...
+
+    @overload
+    def predict_proba(self, X: SamplesLike) -> Any: ...
+
     @documented
-    def predict_proba(self, X):
+    def predict_proba(self, X: SamplesLike) -> Any:
         """The probability of each class, in the order of `classes_`; for multilabel targets, of each label.
 
         Parameters
@@ -197,8 +228,14 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         """
         return snapshot(self)._decoded(X, Labels.probabilities)
 
+    @overload
+    def predict_log_proba(self, X: Arrays) -> NDArray[np.floating[Any]]: ...
+
+    @overload
+    def predict_log_proba(self, X: SamplesLike) -> Any: ...
+
     @documented
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: SamplesLike) -> Any:
         """The logarithms of `predict_proba`: -inf where a probability is too small for its type.
 
         Parameters
@@ -224,7 +261,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         )
 
     @documented
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: SamplesLike, y: SamplesLike, sample_weight: ArrayLike | None = None) -> float:
         """The accuracy: the part of the samples whose every label is predicted correctly.
 
         Parameters

@@ -1,6 +1,9 @@
 """What networks have in common with scikit-learn's: weights of dense layers, and the conversion of either."""
 
+from __future__ import annotations
+
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,6 +19,16 @@ from fastnn.estimators.sklearn_bridge import (
 )
 from fastnn.training.transaction import being_changed
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypeVar
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="DenseWeights")
+
 
 class DenseWeights:
     """`coefs_` and `intercepts_`, where all layers are dense and have biases; `from_sklearn` and `to_sklearn`.
@@ -26,21 +39,21 @@ class DenseWeights:
     """
 
     @property
-    def coefs_(self):
+    def coefs_(self) -> tuple[NDArray[np.floating[Any]], ...]:
         """tuple of ndarray of shape (fan_in, fan_out): the weights of each layer, read-only copies."""
         return self._unpacked()[0]
 
     @coefs_.setter
-    def coefs_(self, coefs):
+    def coefs_(self, coefs: Sequence[ArrayLike]) -> None:
         self._set_weights("coefs", coefs)
 
     @property
-    def intercepts_(self):
+    def intercepts_(self) -> tuple[NDArray[np.floating[Any]], ...]:
         """tuple of ndarray of shape (fan_out,): the biases of each layer, read-only copies."""
         return self._unpacked()[1]
 
     @intercepts_.setter
-    def intercepts_(self, intercepts):
+    def intercepts_(self, intercepts: Sequence[ArrayLike]) -> None:
         self._set_weights("intercepts", intercepts)
 
     def _unpacked(self):
@@ -69,7 +82,7 @@ class DenseWeights:
             self._replace_weights(joined(**parts))
 
     @classmethod
-    def from_sklearn(cls, fitted):
+    def from_sklearn(cls: type[Self], fitted: Any) -> Self:
         """The network of a fitted estimator of scikit-learn's, as a model of fastnn.
 
         Parameters
@@ -104,7 +117,7 @@ class DenseWeights:
         model = cls._like_sklearn(fitted)
         return fill_from_sklearn(model, model._targets_like_sklearn(fitted), fitted)
 
-    def to_sklearn(self):
+    def to_sklearn(self) -> Any:
         """This network as a fitted estimator of scikit-learn's.
 
         Returns

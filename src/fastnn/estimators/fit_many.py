@@ -1,7 +1,10 @@
 """Fits many estimators side by side, on the threads of one process."""
 
+from __future__ import annotations
+
 from contextlib import suppress
 from numbers import Integral
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -12,8 +15,24 @@ from fastnn.estimators.module_parameters import takes_sample_weight
 from fastnn.estimators.network import BaseNetwork
 from fastnn.training.side_by_side import run_side_by_side
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
-def fit_many(estimators, X, y, *, each=False, sample_weight=None, n_threads=None, verbose=0):
+
+E = TypeVar("E")  # the type of the estimators
+
+
+def fit_many(
+    estimators: Sequence[E],
+    X: Any,
+    y: Any,
+    *,
+    each: bool = False,
+    sample_weight: Any = None,
+    n_threads: int | None = None,
+    verbose: int = 0,
+) -> list[E]:
     """Fit many estimators side by side, on threads of this process.
 
     Each has the bits that it has when it is fitted alone, on any number of threads. While there are enough estimators,
@@ -56,9 +75,11 @@ def fit_many(estimators, X, y, *, each=False, sample_weight=None, n_threads=None
     Examples
     --------
     >>> import numpy as np
+    >>> from sklearn.base import clone
     >>> from fastnn import MLPRegressor, fit_many
     >>> X = np.linspace(0, 1, 50)[:, None]
-    >>> models = [MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", alpha=alpha) for alpha in (1e-2, 1e-1)]
+    >>> network = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=0)
+    >>> models = [clone(network).set_params(alpha=alpha) for alpha in (1e-4, 1e-2)]
     >>> fit_many(models, X, np.sin(6 * X[:, 0])) == models
     True
     """

@@ -1,5 +1,9 @@
 """How a perceptron decides, from `coef_` in either form, an array or a sparse matrix."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
@@ -9,12 +13,23 @@ from fastnn.estimators.docstrings import documented
 from fastnn.estimators.perceptron_state import check_weights
 from fastnn.training.transaction import snapshot
 
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="LinearDecision")
+
 
 class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
     """What a fitted perceptron does: each unit is a plane, and a sample's class depends on its side of the planes."""
 
     @documented
-    def decision_function(self, X):
+    def decision_function(self, X: SamplesLike) -> NDArray[np.floating[Any]]:
         """The signed distance of each sample from the plane of each unit, times the norm of the unit's weights.
 
         Parameters
@@ -36,7 +51,7 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         return scores.ravel() if scores.shape[1] == 1 else scores
 
     @documented
-    def predict(self, X):
+    def predict(self, X: SamplesLike) -> NDArray[Any]:
         """The class of each sample: that of the unit with the largest decision function.
 
         Parameters
@@ -51,7 +66,7 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         return super(LinearDecision, snapshot(self)).predict(X)
 
     @documented
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: SamplesLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The accuracy: the part of the samples whose class is predicted correctly.
 
         Parameters
@@ -68,7 +83,7 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         """
         return scored(super().score, X, y, sample_weight)
 
-    def sparsify(self):
+    def sparsify(self: Self) -> Self:
         """Make `coef_` a sparse matrix, which is smaller and predicts faster where most weights are 0.
 
         Returns
@@ -87,7 +102,7 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         self.coef_ = super(LinearDecision, fitted).sparsify().coef_
         return self
 
-    def densify(self):
+    def densify(self: Self) -> Self:
         """Make `coef_` an array again: `partial_fit` needs one.
 
         Returns

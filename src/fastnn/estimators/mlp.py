@@ -1,9 +1,10 @@
 """Multilayer perceptrons: networks whose layers are all dense, given by the sizes of the hidden ones."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from fastnn.estimators.suggestions import value_advice
 from fastnn.layers import Dense
 from fastnn.layers.chain import chain_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
 MOST_UNITS = 2**31
 
 
@@ -26,7 +31,7 @@ class BaseMLP(DenseWeights, BaseNetwork):
     _: KW_ONLY
     dropout: float | Sequence[float] = 0.0
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseNetwork._parameter_constraints,
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(activation_names), list, tuple],

@@ -1,19 +1,28 @@
 """The multilayer perceptron regressor."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.mlp import BaseMLP
+from fastnn.estimators.parameters import with_constructor
 from fastnn.estimators.regressor import BaseRegressor
 from fastnn.estimators.sklearn_bridge import checked_network, fill_from_weights
 from fastnn.estimators.suggestions import with_advice
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Literal, Self, Unpack
+
+    from numpy.typing import ArrayLike
+
+    from fastnn.typing import Activation, DType, Loss, MLPRegressorParameters, RandomState, Schedule, Solver
+
 
 @with_advice
 @documented
-@dataclass(eq=False, repr=False)
+@with_constructor
 class MLPRegressor(BaseRegressor, BaseMLP):
     """Multilayer perceptron regressor.
 
@@ -53,18 +62,68 @@ class MLPRegressor(BaseRegressor, BaseMLP):
     (3, 2)
     """
 
-    loss: str = "squared_error"
+    loss: Loss = "squared_error"
     hidden_layer_sizes: int | Sequence[int] = (100,)
-    activation: str | Sequence[str] = "relu"
+    activation: Activation | Sequence[Activation] = "relu"
 
-    _parameter_constraints: ClassVar[dict] = {
+    if TYPE_CHECKING:  # written by tools/shared_source.py
+
+        def __init__(
+            self,
+            loss: Loss = "squared_error",
+            hidden_layer_sizes: int | Sequence[int] = (100,),
+            activation: Activation | Sequence[Activation] = "relu",
+            *,
+            solver: Solver = "adam",
+            alpha: float = 0.0001,
+            batch_size: int | Literal["auto"] = "auto",
+            learning_rate: Schedule | Callable[[int], float] = "constant",
+            learning_rate_init: float = 0.001,
+            power_t: float = 0.5,
+            warmup_fraction: float | None = None,
+            max_iter: int = 200,
+            shuffle: bool = True,
+            random_state: RandomState | None = None,
+            tol: float = 1e-4,
+            verbose: int = False,
+            warm_start: bool = False,
+            momentum: float = 0.9,
+            nesterovs_momentum: bool = True,
+            early_stopping: bool = False,
+            validation_fraction: float = 0.1,
+            scoring: str | Callable[..., float] | None = None,
+            beta_1: float = 0.9,
+            beta_2: float = 0.999,
+            epsilon: float = 1e-8,
+            rho: float = 0.9,
+            weight_decay: float | None = None,
+            n_iter_no_change: float = 10,
+            max_fun: int = 15000,
+            clip_norm: float | None = None,
+            callback: Callable[[Any], object] | None = None,
+            dtype: DType | None = None,
+            n_threads: int | None = None,
+            dropout: float | Sequence[float] = 0.0,
+            quantile: float | Sequence[float] = 0.5,
+            huber_delta: float = 1.0,
+            output_activation: Activation | None = None,
+        ) -> None: ...
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseRegressor._parameter_constraints,
         **BaseMLP._parameter_constraints,
     }
 
     @classmethod
     @documented
-    def from_weights(cls, coefs, intercepts, *, activation="relu", **parameters):
+    def from_weights(
+        cls,
+        coefs: Sequence[ArrayLike],
+        intercepts: Sequence[ArrayLike],
+        *,
+        activation: Activation | Sequence[Activation] = "relu",
+        **parameters: Unpack[MLPRegressorParameters],
+    ) -> Self:
         """A fitted network with given weights.
 
         Parameters

@@ -1,8 +1,10 @@
 """Modular networks: modules that know nothing of each other, and one answer from their outputs."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from numbers import Integral
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
@@ -39,11 +41,28 @@ from fastnn.estimators.module_parameters import (
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.transaction import SnapshotMixin, all_or_nothing
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Literal, TypeVar
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="BaseModular")
+
 
 class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, DocumentationLink, _BaseComposition):
     """What modular classifiers and regressors share."""
 
-    _parameter_constraints: ClassVar[dict] = {
+    named_modules_: Any  # a Bunch
+    combiner_: Any
+    combined_scores_: NDArray[np.floating[Any]]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "modules": [list, tuple],
         "targets": [None, dict],
         "combine": [HasMethods(["fit", "predict"])],
@@ -53,20 +72,20 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
         "on_error": [StrOptions(["raise", "skip"])],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
     }
-    _y_checks: ClassVar[dict] = {}
+    _y_checks: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
-        modules,
+        modules: Sequence[tuple[str, Any, Any]],
         *,
-        targets=None,
-        combine="mean",
-        weights=None,
-        cv=5,
-        passthrough=False,
-        on_error="raise",
-        n_threads=None,
-    ):
+        targets: Mapping[str, int | str | Callable[[Any], Any]] | None = None,
+        combine: Any = "mean",
+        weights: ArrayLike | None = None,
+        cv: Any = 5,
+        passthrough: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+        n_threads: int | None = None,
+    ) -> None:
         self.modules = modules
         self.targets = targets
         self.combine = combine
@@ -90,7 +109,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
     def _named(self, pairs):
         self.modules = [(*pair, *module[2:]) for pair, module in zip(pairs, self.modules, strict=True)]
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by their names.
 
         Parameters
@@ -105,7 +124,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
         """
         return nested_parameters(self, "_named", deep)
 
-    def set_params(self, **parameters):
+    def set_params(self: Self, **parameters: Any) -> Self:
         """Set parameters.
 
         First `modules` is set, then whole estimators by ``left=MLPClassifier()``, where ``left="drop"`` leaves the
@@ -130,7 +149,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
 
     @_fit_context(prefer_skip_nested_validation=False)
     @documented
-    def fit(self, X, y, **fit_params):
+    def fit(self: Self, X: Any, y: SamplesLike, **fit_params: Any) -> Self:
         """Fit each module to its columns and its target, side by side, and then what combines them.
 
         Parameters
@@ -201,7 +220,9 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
         return skipped
 
     @documented
-    def refit(self, name, X, y, *, refit_combiner=False, **fit_params):
+    def refit(
+        self: Self, name: str, X: Any, y: SamplesLike, *, refit_combiner: bool = False, **fit_params: Any
+    ) -> Self:
         """Fit one module anew, and leave the others as they are, with the same bits.
 
         Parameters
@@ -330,7 +351,7 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
                 )
         return {name: {"sample_weight": sample_weight} for name in estimators}
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Which metadata `fit` passes on to which estimator, as scikit-learn's users' guide describes it.
 
         Returns

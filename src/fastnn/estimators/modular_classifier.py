@@ -1,13 +1,15 @@
 """The classifier that independent modules make together."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn._sklearn import available_if
 from fastnn.data.inputs import refusing
 from fastnn.data.quoted import quoted
 from fastnn.estimators.classifier import BaseClassifier
@@ -19,6 +21,14 @@ from fastnn.estimators.module import classes_of
 from fastnn.estimators.module_parameters import check_functions_of_classes
 from fastnn.estimators.suggestions import with_advice
 from fastnn.training.transaction import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Literal
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import SamplesLike
 
 
 def _offers(method):
@@ -90,7 +100,24 @@ class ModularClassifier(ClassifierMixin, BaseModular):
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    classes_: NDArray[Any]
+
+    if TYPE_CHECKING:  # written by tools/shared_source.py
+
+        def __init__(
+            self,
+            modules: Sequence[tuple[str, Any, Any]],
+            *,
+            targets: Mapping[str, int | str | Callable[[Any], Any]] | None = None,
+            combine: Any = "mean",
+            weights: ArrayLike | None = None,
+            cv: Any = 5,
+            passthrough: bool = False,
+            on_error: Literal["raise", "skip"] = "raise",
+            n_threads: int | None = None,
+        ) -> None: ...
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseModular._parameter_constraints,
         "combine": [StrOptions(["mean", "product", "vote"]), *BaseModular._parameter_constraints["combine"]],
     }
@@ -112,7 +139,7 @@ class ModularClassifier(ClassifierMixin, BaseModular):
             )
 
     @documented
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[Any]:
         """The class of each sample.
 
         Parameters
@@ -132,7 +159,7 @@ class ModularClassifier(ClassifierMixin, BaseModular):
 
     @available_if(_offers("predict_proba"))
     @documented
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """The probability of each class, in the order of `classes_`.
 
         It is not there with ``combine="vote"``, nor with a classifier that has no `predict_proba`.
@@ -154,7 +181,7 @@ class ModularClassifier(ClassifierMixin, BaseModular):
 
     @available_if(_offers("decision_function"))
     @documented
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> NDArray[np.floating[Any]]:
         """The decision function of the classifier `combine`, if it has one.
 
         Parameters
@@ -181,7 +208,7 @@ class ModularClassifier(ClassifierMixin, BaseModular):
         return product([each[:, places] for each, places in zip(outputs, own, strict=True)], self._weights)
 
     @documented
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: SamplesLike, sample_weight: ArrayLike | None = None) -> float:
         """The accuracy: the part of the samples whose every label is predicted correctly.
 
         Parameters

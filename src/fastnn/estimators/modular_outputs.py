@@ -1,5 +1,9 @@
 """How modular networks read X and y, and what their modules make of X."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import TransformerMixin, is_classifier
@@ -16,6 +20,13 @@ from fastnn.estimators.docstrings import documented
 from fastnn.estimators.module import score
 from fastnn.estimators.module_parameters import active, as_table, is_table, reads_all
 from fastnn.training.transaction import snapshot
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import SamplesLike
 
 
 class ModularOutputs(TransformerMixin):
@@ -62,7 +73,7 @@ class ModularOutputs(TransformerMixin):
     # -- outputs ------------------------------------------------------------------------------------------------------
 
     @documented
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """The modules' outputs, as the combiner reads them, one module after the other.
 
         Parameters
@@ -90,7 +101,7 @@ class ModularOutputs(TransformerMixin):
     def _joined(self, columns, X):
         return beside(columns, X) if self._reads_X else np.hstack(columns)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """The names of the columns that `transform` makes.
 
         Parameters
@@ -114,7 +125,7 @@ class ModularOutputs(TransformerMixin):
         return np.asarray(names, dtype=object)
 
     @documented
-    def score_modules(self, X, y):
+    def score_modules(self, X: Any, y: SamplesLike) -> dict[str, float]:
         """The score of each module on its own target.
 
         Parameters

@@ -1,6 +1,8 @@
 """The regressor that independent modules make together."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 from sklearn.base import RegressorMixin
 from sklearn.utils import get_tags
@@ -13,6 +15,13 @@ from fastnn.estimators.modular import BaseModular
 from fastnn.estimators.module_parameters import well_formed
 from fastnn.estimators.suggestions import with_advice
 from fastnn.training.transaction import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Literal
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 
 @with_advice
@@ -55,14 +64,29 @@ class ModularRegressor(RegressorMixin, BaseModular):
     5
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    if TYPE_CHECKING:  # written by tools/shared_source.py
+
+        def __init__(
+            self,
+            modules: Sequence[tuple[str, Any, Any]],
+            *,
+            targets: Mapping[str, int | str | Callable[[Any], Any]] | None = None,
+            combine: Any = "mean",
+            weights: ArrayLike | None = None,
+            cv: Any = 5,
+            passthrough: bool = False,
+            on_error: Literal["raise", "skip"] = "raise",
+            n_threads: int | None = None,
+        ) -> None: ...
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseModular._parameter_constraints,
         "combine": [StrOptions(["mean"]), *BaseModular._parameter_constraints["combine"]],
     }
-    _y_checks: ClassVar[dict] = {"y_numeric": True}
+    _y_checks: ClassVar[dict[str, Any]] = {"y_numeric": True}
 
     @documented
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[np.floating[Any]]:
         """The number, or the numbers, for each sample.
 
         Parameters

@@ -1,7 +1,9 @@
 """What all networks share as scikit-learn estimators: the way from a user's data to a trained network."""
 
+from __future__ import annotations
+
 from contextlib import nullcontext, suppress
-from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -23,8 +25,10 @@ from fastnn.data.quoted import quoted
 from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
+from fastnn.estimators.constraints import checked_layer
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
+from fastnn.estimators.fitted_attributes import FittedAttributes
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.parameters import NetworkParameters
@@ -40,9 +44,25 @@ from fastnn.training.state import TrainingState
 from fastnn.training.transaction import SnapshotMixin, all_or_nothing, resuming, snapshot
 from fastnn.training.validation import Holdout, split
 
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="BaseNetwork")
+
 
 class BaseNetwork(
-    NetworkParameters, CachedParameters, CallbackSupportMixin, SnapshotMixin, DocumentationLink, BaseEstimator
+    NetworkParameters,
+    FittedAttributes,
+    CachedParameters,
+    CallbackSupportMixin,
+    SnapshotMixin,
+    DocumentationLink,
+    BaseEstimator,
 ):
     """What every network has: a chain of layers, a solver, and the state of its training.
 
@@ -50,35 +70,21 @@ class BaseNetwork(
     and their weights (`_target_weights`) and loss (`_loss`).
     """
 
-    # -- curves -------------------------------------------------------------------------------------------------------
-
-    @property
-    def loss_curve_(self):
-        """list of float: the mean loss of each epoch since training began."""
-        return self._curve("loss_curve")
-
-    @property
-    def validation_scores_(self):
-        """list of float or None: the score of each epoch on the samples held out, NaN for epochs without any."""
-        return self._curve("validation_scores")
-
-    @property
-    def validation_loss_curve_(self):
-        """list of float or None: the mean loss of each epoch on the samples held out, without the penalty."""
-        return self._curve("validation_losses")
-
-    def _curve(self, name):
-        if not hasattr(self, "_state"):
-            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no curves.")
-        curve = getattr(self._state, name)
-        return None if curve is None else curve.as_list()
-
     # -- training -----------------------------------------------------------------------------------------------------
 
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self: Self,
+        X: SamplesLike,
+        y: SamplesLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: SamplesLike | None = None,
+        y_val: SamplesLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -275,7 +281,7 @@ class BaseNetwork(
             if np.any(value):
                 raise ValueError(f"{name} must be {default} with solver='lbfgs', got {quoted(value)}")
 
-    def _check_stochastic(self):
+    def _check_stochastic(self) -> bool:
         if self.solver == "lbfgs":
             raise AttributeError("partial_fit needs a stochastic solver, such as solver='adam', got solver='lbfgs'")
         return True
@@ -293,7 +299,7 @@ class BaseNetwork(
     # -- prediction ---------------------------------------------------------------------------------------------------
 
     @documented
-    def hidden_activations(self, X, layer=-1):
+    def hidden_activations(self, X: SamplesLike, layer: int = -1) -> NDArray[np.floating[Any]]:
         """The outputs of the units of a hidden layer.
 
         Parameters
@@ -367,27 +373,6 @@ class BaseNetwork(
 def with_layers_of(chain, network, weights):
     """A network with the layers of a chain, and all else of another network but its weights."""
     return Network(chain.description, chain.input_shape, network.head, network.dtype, None, network.groups, weights)
-
-
-def checked_layer(layer, n_hidden):
-    """The number of a hidden layer, from 0, of a number that may be negative.
-
-    Raises
-    ------
-    ValueError, TypeError
-    """
-    if not isinstance(layer, Integral):
-        raise TypeError(f"layer must be an integer, got {quoted(layer)}")
-    if not n_hidden:
-        raise ValueError(
-            f"layer must be the number of a hidden layer, but the network has only the output layer, got {layer}"
-        )
-    if not -n_hidden <= layer < n_hidden:
-        raise ValueError(
-            f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "
-            f"layers, got {layer}"
-        )
-    return layer % n_hidden
 
 
 def _text(description):

@@ -3,10 +3,11 @@
 Names and defaults that scikit-learn's estimators have too are theirs.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
@@ -14,6 +15,14 @@ from fastnn._sklearn import Options
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.training.schedules import SCHEDULES
 from fastnn.training.solvers import SOLVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    from fastnn.typing import DType, RandomState, Schedule, Solver
+
+C = TypeVar("C", bound=type)
 
 # The activations that scikit-learn's networks may have.
 SKLEARN_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
@@ -241,21 +250,29 @@ intercepts_ : tuple of ndarray of shape (fan_out,)
 """
 
 
+def with_constructor(cls: C) -> C:
+    """Make a class of estimators a data class. Its source shows the constructor that this makes.
+
+    Editors and type checkers read the latter: they do not know all rules by which a constructor follows from fields.
+    """
+    return dataclass(eq=False, repr=False)(cls)
+
+
 @dataclass(eq=False, repr=False)
 class NetworkParameters:
     """The parameters themselves: a data class, so that each is named and has its default in one place."""
 
     _: KW_ONLY
-    solver: str = "adam"
+    solver: Solver = "adam"
     alpha: float = 0.0001
-    batch_size: int | str = "auto"
-    learning_rate: str | Callable = "constant"
+    batch_size: int | Literal["auto"] = "auto"
+    learning_rate: Schedule | Callable[[int], float] = "constant"
     learning_rate_init: float = 0.001
     power_t: float = 0.5
     warmup_fraction: float | None = None
     max_iter: int = 200
     shuffle: bool = True
-    random_state: Any = None
+    random_state: RandomState | None = None
     tol: float = 1e-4
     verbose: int = False
     warm_start: bool = False
@@ -263,20 +280,20 @@ class NetworkParameters:
     nesterovs_momentum: bool = True
     early_stopping: bool = False
     validation_fraction: float = 0.1
-    scoring: str | Callable | None = None
+    scoring: str | Callable[..., float] | None = None
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
     rho: float = 0.9
     weight_decay: float | None = None
-    n_iter_no_change: int = 10
+    n_iter_no_change: float = 10
     max_fun: int = 15000
     clip_norm: float | None = None
-    callback: Callable | None = None
-    dtype: Any = None
+    callback: Callable[[Any], object] | None = None
+    dtype: DType | None = None
     n_threads: int | None = None
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "solver": [StrOptions(SOLVERS)],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions(["auto"]), Interval(Integral, 1, None, closed="left")],

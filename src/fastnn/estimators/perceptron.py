@@ -1,7 +1,9 @@
 """The perceptron as a scikit-learn estimator."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -21,6 +23,13 @@ from fastnn.estimators.perceptron_state import DTYPES, check_learnt
 from fastnn.estimators.suggestions import advising_on_parameters, with_advice
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.transaction import SnapshotMixin, all_or_nothing
+
+if TYPE_CHECKING:
+    from typing import Any, Literal, Self
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import ClassWeight, RandomState, SamplesLike
 
 
 @with_advice
@@ -117,7 +126,17 @@ class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationL
     (array([1, 0]), True)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    classes_: NDArray[Any]
+    coef_: Any  # an array, or a sparse matrix after `sparsify`
+    intercept_: NDArray[np.floating[Any]]
+    n_iter_: int
+    n_mistakes_: NDArray[np.integer[Any]]
+    separable_: bool
+    t_: float
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "penalty": [StrOptions(["l2", "l1", "elasticnet"]), None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
@@ -140,24 +159,24 @@ class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationL
     def __init__(
         self,
         *,
-        penalty=None,
-        alpha=0.0001,
-        l1_ratio=0.15,
-        fit_intercept=True,
-        max_iter=1000,
-        tol=1e-3,
-        shuffle=True,
-        verbose=0,
-        eta0=1.0,
-        n_jobs=None,
-        random_state=0,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        class_weight=None,
-        warm_start=False,
-        average=False,
-    ):
+        penalty: Literal["l2", "l1", "elasticnet"] | None = None,
+        alpha: float = 0.0001,
+        l1_ratio: float = 0.15,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float | None = 1e-3,
+        shuffle: bool = True,
+        verbose: int = 0,
+        eta0: float = 1.0,
+        n_jobs: int | None = None,
+        random_state: RandomState | None = 0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        class_weight: ClassWeight | None = None,
+        warm_start: bool = False,
+        average: bool | int = False,
+    ) -> None:
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -179,7 +198,14 @@ class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationL
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
-    def fit(self, X, y, coef_init=None, intercept_init=None, sample_weight=None):
+    def fit(
+        self,
+        X: SamplesLike,
+        y: ArrayLike,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn from the samples, epoch by epoch, until `tol` or `max_iter` ends it.
 
         Parameters
@@ -239,7 +265,13 @@ class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationL
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: SamplesLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn from the samples for one epoch, and continue from where the last call ended.
 
         Parameters

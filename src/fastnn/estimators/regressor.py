@@ -1,19 +1,19 @@
 """What the regressors among the networks share: their targets, their loss and their predictions."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from numbers import Real
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, overload
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score
 from sklearn.neural_network import MLPRegressor as SklearnRegressor
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn._sklearn import _fit_context
+from fastnn._sklearn import _fit_context, available_if
 from fastnn.data.inputs import checked_epochs, scored
 from fastnn.data.number_targets import Numbers
 from fastnn.data.quoted import quoted
@@ -25,6 +25,17 @@ from fastnn.estimators.network import BaseNetwork
 from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.training.transaction import snapshot
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypeVar
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import Activation, Arrays, SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="BaseRegressor")
+
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 
 
@@ -35,23 +46,25 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
     _: KW_ONLY
     quantile: float | Sequence[float] = 0.5
     huber_delta: float = 1.0
-    output_activation: str | None = None
+    output_activation: Activation | None = None
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseNetwork._parameter_constraints,
         "loss": [StrOptions(LOSSES)],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
         "output_activation": [None, StrOptions(activation_names)],
     }
-    _y_checks: ClassVar[dict] = {"y_numeric": True}
-    _sklearn_class: ClassVar[type] = SklearnRegressor
+    _y_checks: ClassVar[dict[str, Any]] = {"y_numeric": True}
+    _sklearn_class: ClassVar[type[SklearnRegressor]] = SklearnRegressor
 
     @available_if(BaseNetwork._check_stochastic)
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     @documented
-    def partial_fit(self, X, y, sample_weight=None, *, epochs=1):
+    def partial_fit(
+        self: Self, X: SamplesLike, y: SamplesLike, sample_weight: ArrayLike | None = None, *, epochs: int = 1
+    ) -> Self:
         """Train on these samples, and continue from where the last fit ended.
 
         Parameters
@@ -132,8 +145,14 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
     def _loss(self, targets):
         return targets.loss
 
+    @overload
+    def predict(self, X: Arrays) -> NDArray[np.floating[Any]]: ...
+
+    @overload
+    def predict(self, X: SamplesLike) -> Any: ...
+
     @documented
-    def predict(self, X):
+    def predict(self, X: SamplesLike) -> Any:
         """The predicted number, or numbers, of each sample.
 
         Parameters
@@ -149,7 +168,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
         return snapshot(self)._decoded(X, Numbers.decode)
 
     @documented
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: SamplesLike, y: SamplesLike, sample_weight: ArrayLike | None = None) -> float:
         """R squared; for several quantiles, the mean of their D squared pinball scores.
 
         Parameters

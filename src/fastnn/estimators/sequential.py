@@ -1,8 +1,10 @@
 """Networks whose layers the user writes."""
 
+from __future__ import annotations
+
 from contextlib import suppress
 from numbers import Integral
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,11 +16,11 @@ from fastnn.data.quoted import quoted
 from fastnn.data.ragged import Sequences
 from fastnn.data.sequence_forms import in_form_of
 from fastnn.engine.steps import starts_of
-from fastnn.estimators.constraints import Interval
+from fastnn.estimators.constraints import Interval, checked_layer
 from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
-from fastnn.estimators.network import BaseNetwork, checked_layer, with_layers_of
+from fastnn.estimators.network import BaseNetwork, with_layers_of
 from fastnn.estimators.sequential_data import SequentialData
 from fastnn.estimators.sklearn_bridge import checked_array
 from fastnn.estimators.stepping import check_for_steps, check_for_windows, stepping_network, take_step
@@ -30,11 +32,23 @@ from fastnn.layers.folding import folded, foldings
 from fastnn.training.loop import all_finite
 from fastnn.training.transaction import being_changed, snapshot
 
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    from numpy.typing import NDArray
+
+    from fastnn.typing import LayerWeights, SamplesLike
+
+    # As typing.Self, which Jedi takes for the class that defines a method.
+    Self = TypeVar("Self", bound="BaseSequential")
+
 
 class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
     """What every network has whose layers the user writes: X of several axes, and the weights of each layer."""
 
-    _parameter_constraints: ClassVar[dict] = {
+    input_shape_: tuple[int | None, ...]
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseNetwork._parameter_constraints,
         "layers": [list, tuple],
         "input_shape": [None, list, tuple, Integral],
@@ -43,7 +57,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
 
     # -- layers as parameters -----------------------------------------------------------------------------------------
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by their names.
 
         Parameters
@@ -58,7 +72,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         parameters = super().get_params(deep)
         return parameters | layer_parameters(self.layers) if deep else parameters
 
-    def set_params(self, **parameters):
+    def set_params(self: Self, **parameters: Any) -> Self:
         """Set parameters.
 
         First `layers` is set, then whole layers by ``layers__0=Dense(50)``, where None leaves the layer out, then
@@ -122,7 +136,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
     # -- weights ------------------------------------------------------------------------------------------------------
 
     @property
-    def weights_(self):
+    def weights_(self) -> tuple[dict[str, NDArray[np.floating[Any]]], ...]:
         """tuple of dict of str to ndarray: the weights of each layer by their names, read-only copies."""
         if not hasattr(self, "_network"):
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet, so it has no weights.")
@@ -133,7 +147,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         return weights
 
     @weights_.setter
-    def weights_(self, weights):
+    def weights_(self, weights: LayerWeights) -> None:
         check_is_fitted(self)
         with being_changed(self):
             self._replace_weights(checked_weights(weights, self._chain, self._network.dtype))
@@ -164,7 +178,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
 
     # -- what it is made of -------------------------------------------------------------------------------------------
 
-    def summary(self):
+    def summary(self) -> None:
         """Print a table of the layers: the shape that each makes of a sample, and its number of parameters.
 
         Returns
@@ -214,7 +228,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
     # -- prediction ---------------------------------------------------------------------------------------------------
 
     @documented
-    def hidden_activations(self, X, layer=-1):
+    def hidden_activations(self, X: SamplesLike, layer: int = -1) -> Any:
         """The outputs of a layer, as they are in predictions.
 
         Parameters

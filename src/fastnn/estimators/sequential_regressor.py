@@ -1,21 +1,42 @@
 """The regressor whose layers the user writes."""
 
-from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import TYPE_CHECKING, ClassVar
 
 from fastnn.data.number_targets import Numbers
 from fastnn.estimators.docstrings import documented
+from fastnn.estimators.parameters import with_constructor
 from fastnn.estimators.regressor import BaseRegressor
 from fastnn.estimators.sequential import BaseSequential
 from fastnn.estimators.sequential_bridge import fill_from_layers, last_names, n_outputs_of
 from fastnn.estimators.suggestions import with_advice
 from fastnn.layers import Dense
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Literal, Self, Unpack
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.layers import Layer
+    from fastnn.typing import (
+        Activation,
+        DType,
+        LayerWeights,
+        Loss,
+        RandomState,
+        Schedule,
+        SequentialRegressorParameters,
+        Solver,
+    )
+
 
 @with_advice
 @documented
-@dataclass(eq=False, repr=False)
+@with_constructor
 class SequentialRegressor(BaseRegressor, BaseSequential):
     """Regressor whose layers you write: dense, convolutional, pooling and others, one after the other.
 
@@ -51,19 +72,64 @@ class SequentialRegressor(BaseRegressor, BaseSequential):
     True
     """
 
-    layers: Sequence = (Dense(100),)
+    layers: Sequence[Layer | None] = (Dense(100),)
     _: KW_ONLY
-    loss: str = "squared_error"
-    input_shape: Sequence[int] | None = None
+    loss: Loss = "squared_error"
+    input_shape: int | Sequence[int | None] | None = None
     truncate_steps: int | None = None
 
-    _parameter_constraints: ClassVar[dict] = {
+    if TYPE_CHECKING:  # written by tools/shared_source.py
+
+        def __init__(
+            self,
+            layers: Sequence[Layer | None] = (Dense(100),),
+            *,
+            solver: Solver = "adam",
+            alpha: float = 0.0001,
+            batch_size: int | Literal["auto"] = "auto",
+            learning_rate: Schedule | Callable[[int], float] = "constant",
+            learning_rate_init: float = 0.001,
+            power_t: float = 0.5,
+            warmup_fraction: float | None = None,
+            max_iter: int = 200,
+            shuffle: bool = True,
+            random_state: RandomState | None = None,
+            tol: float = 1e-4,
+            verbose: int = False,
+            warm_start: bool = False,
+            momentum: float = 0.9,
+            nesterovs_momentum: bool = True,
+            early_stopping: bool = False,
+            validation_fraction: float = 0.1,
+            scoring: str | Callable[..., float] | None = None,
+            beta_1: float = 0.9,
+            beta_2: float = 0.999,
+            epsilon: float = 1e-8,
+            rho: float = 0.9,
+            weight_decay: float | None = None,
+            n_iter_no_change: float = 10,
+            max_fun: int = 15000,
+            clip_norm: float | None = None,
+            callback: Callable[[Any], object] | None = None,
+            dtype: DType | None = None,
+            n_threads: int | None = None,
+            quantile: float | Sequence[float] = 0.5,
+            huber_delta: float = 1.0,
+            output_activation: Activation | None = None,
+            loss: Loss = "squared_error",
+            input_shape: int | Sequence[int | None] | None = None,
+            truncate_steps: int | None = None,
+        ) -> None: ...
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseRegressor._parameter_constraints,
         **BaseSequential._parameter_constraints,
     }
 
     @documented
-    def predict_step(self, x, state=None):
+    def predict_step(
+        self, x: ArrayLike, state: NDArray[np.floating[Any]] | None = None
+    ) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
         """The predicted number, or numbers, for one more step of each of several sequences.
 
         Parameters
@@ -96,7 +162,14 @@ class SequentialRegressor(BaseRegressor, BaseSequential):
 
     @classmethod
     @documented
-    def from_weights(cls, layers, weights, *, input_shape=None, **parameters):
+    def from_weights(
+        cls,
+        layers: Sequence[Layer | None],
+        weights: LayerWeights,
+        *,
+        input_shape: int | Sequence[int | None] | None = None,
+        **parameters: Unpack[SequentialRegressorParameters],
+    ) -> Self:
         """A fitted network with given weights.
 
         Parameters

@@ -1,13 +1,20 @@
 """Advice in errors: the names that fastnn has for parameters and values known from Keras, PyTorch and elsewhere."""
 
+from __future__ import annotations
+
 import inspect
 import re
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
 from numbers import Real
+from typing import Any, TypeVar
 
 from fastnn._sklearn import InvalidParameterError
 from fastnn.estimators.constraints import StrOptions
+
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: The names that each parameter has elsewhere.
 PARAMETERS = {
@@ -138,7 +145,7 @@ def parameter_advice(name, known, of_constructor=()):
     return f"Use {same[0]} instead of {name}." if same[0] in known else f"Set {same[0]} in the constructor."
 
 
-def with_setting_advice(cls):
+def with_setting_advice(cls: C) -> C:
     """Add advice to the errors of a class of layers about settings known from elsewhere."""
     make = cls.__init__
 
@@ -189,7 +196,7 @@ def value_advice(name, value, allowed):
     return f"Did you mean {names[close[0]]!r}?" if close else None
 
 
-def with_advice(cls):
+def with_advice(cls: C) -> C:
     """Add advice to the errors of a class of estimators about parameters and values known from elsewhere."""
     cls.__init__ = advising_on_parameters(cls.__init__)
     cls.set_params = _advising_on_parameters(cls.set_params)
@@ -197,7 +204,7 @@ def with_advice(cls):
     return cls
 
 
-def advising_on_parameters(method):
+def advising_on_parameters(method: F) -> F:
     """The method, with advice in its errors about unknown parameters, and with the name of the user's class in them."""
     return _advising_on_parameters(method, inspect.signature(method).parameters)
 

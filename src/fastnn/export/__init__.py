@@ -4,7 +4,17 @@ Nothing that this needs is imported before it is used: onnx for `to_onnx` and `f
 `register_skl2onnx`. `from_keras` and `from_torch` import neither Keras nor PyTorch.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what `__getattr__` imports
+    from fastnn.export.keras import from_keras
+    from fastnn.export.onnx.pipelines import register_skl2onnx
+    from fastnn.export.onnx.reading import from_onnx
+    from fastnn.export.onnx.writing import to_onnx
+    from fastnn.export.torch import from_torch
 
 __all__ = ["from_keras", "from_onnx", "from_torch", "register_skl2onnx", "to_onnx"]
 
@@ -17,14 +27,16 @@ _LAZY = {
 }
 
 
-def __getattr__(name):
-    """A public name that has not been used before."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
-    return value
+if not TYPE_CHECKING:  # for which every name would be public
+
+    def __getattr__(name):
+        """A public name that has not been used before."""
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+        return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     """What completion offers."""
     return [*__all__, *(name for name in globals() if name.startswith("__"))]

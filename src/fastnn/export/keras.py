@@ -1,12 +1,23 @@
 """Networks of Keras, taken over: nothing here imports it, since a model has its layers and weights with it."""
 
+from __future__ import annotations
+
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn import layers
 from fastnn.data.quoted import quoted
 from fastnn.export.takeover import Takeover, along_axes, check_settings, unknown
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from fastnn.estimators.sequential_classifier import SequentialClassifier
+    from fastnn.estimators.sequential_regressor import SequentialRegressor
 
 # Settings that a layer of Keras may have, and the values of which fastnn has the function.
 _EXPECTED = {
@@ -28,7 +39,13 @@ _EXPECTED = {
 _ACTIVATIONS = {"exponential": "exp", "leaky_relu": "leaky_relu with a slope of 0.2"}
 
 
-def from_keras(model, *, classes=None, multilabel=False, **parameters):
+def from_keras(
+    model: Any,
+    *,
+    classes: ArrayLike | None = None,
+    multilabel: bool = False,
+    **parameters: Any,
+) -> SequentialClassifier | SequentialRegressor:
     """A trained network of Keras's as a fitted network of layers, which predicts the same and can be trained further.
 
     Layers that Keras does not train become layers with ``trainable=False``.

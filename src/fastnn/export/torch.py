@@ -1,10 +1,23 @@
 """Networks of PyTorch, taken over: nothing here imports it, since a module has its weights with it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastnn import layers
 from fastnn.data.quoted import quoted
 from fastnn.export.takeover import Takeover, along_axes, check_settings, padding_like, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from fastnn.estimators.sequential_classifier import SequentialClassifier
+    from fastnn.estimators.sequential_regressor import SequentialRegressor
 
 _ACTIVATIONS = {
     "ELU": "elu",
@@ -22,7 +35,14 @@ _CELLS = {"RNN": layers.SimpleRNN, "GRU": layers.GRU, "LSTM": layers.LSTM}
 _GATES = {"RNN": [0], "GRU": [1, 0, 2], "LSTM": [0, 1, 2, 3]}
 
 
-def from_torch(module, input_shape=None, *, classes=None, multilabel=False, **parameters):
+def from_torch(
+    module: Any,
+    input_shape: Sequence[int | None] | None = None,
+    *,
+    classes: ArrayLike | None = None,
+    multilabel: bool = False,
+    **parameters: Any,
+) -> SequentialClassifier | SequentialRegressor:
     """A trained network of PyTorch's as a fitted network of layers, which predicts the same and can be trained further.
 
     Samples have their channels last: images (height, width, channels), sequences (steps, channels), where PyTorch's

@@ -1,10 +1,16 @@
 """Activations of layers by their names, and the layer that is an activation alone."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 from fastnn.engine.activation import activation_names
 from fastnn.layers.rules import one_of
 from fastnn.layers.spec import Layer, layer
+
+if TYPE_CHECKING:
+    from fastnn.layers.rules import Rule
+    from fastnn.typing import LayerActivation
 
 #: The names that Keras has for some of the engine's activations.
 ALIASES = {None: "identity", "linear": "identity", "sigmoid": "logistic", "swish": "silu"}
@@ -35,7 +41,7 @@ class Activation(Layer):
     [Dense(100, None), Activation('tanh')]
     """
 
-    name: str | None
+    name: LayerActivation
 
     works_stepwise: ClassVar[bool] = True
-    rules: ClassVar[dict] = {"name": ACTIVATION}
+    rules: ClassVar[dict[str, Rule]] = {"name": ACTIVATION}

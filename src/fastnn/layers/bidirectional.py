@@ -1,10 +1,22 @@
 """A recurrent layer in both directions."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 from fastnn.layers.recurrent import Recurrent
 from fastnn.layers.rules import Rule, one_of
 from fastnn.layers.spec import Layer, layer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any, Literal
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fastnn.layers.spec import Operation
+    from fastnn.typing import Shape
 
 # The order of the weights of both layers.
 _WAYS = "forward", "backward"
@@ -36,51 +48,53 @@ class Bidirectional(Layer):
     (128,)
     """
 
-    layer: Layer
-    merge_mode: str = "concat"
+    layer: Recurrent
+    merge_mode: Literal["concat", "sum", "mul", "ave"] = "concat"
 
     reads: ClassVar[str] = "sequence"
-    rules: ClassVar[dict] = {
+    rules: ClassVar[dict[str, Rule]] = {
         "layer": Rule("a SimpleRNN, GRU or LSTM", lambda value: isinstance(value, Recurrent)),
         "merge_mode": one_of(["concat", "sum", "mul", "ave"]),
     }
 
     @property
-    def trainable(self):
+    def trainable(self) -> bool:
         return self.layer.trainable
 
     @property
-    def drops(self):
+    def drops(self) -> bool:
         return self.layer.drops
 
     @property
-    def return_sequences(self):
+    def return_sequences(self) -> bool:
         return self.layer.return_sequences
 
-    def check(self, name):
+    def check(self, name: str) -> None:
         super().check(name)
         self.layer.check(f"{name}.layer")
         if self.layer.go_backwards:
             raise ValueError(f"{name}.layer.go_backwards must be False in Bidirectional, got True")
 
-    def output_shape(self, shape, name="the layer"):
+    def output_shape(self, shape: Shape, name: str = "the layer") -> Shape:
         *steps, units = self.layer.output_shape(shape, name)
         return *steps, 2 * units if self.merge_mode == "concat" else units
 
-    def output_steps(self, steps):
+    def output_steps(self, steps: Any) -> Any:
         return self.layer.output_steps(steps)
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         return self.layer.operation_along(self.merge_mode)
 
-    def weight_shapes(self, shape):
+    def weight_shapes(self, shape: Shape) -> dict[str, tuple[int, ...]]:
         shapes = self.layer.weight_shapes(shape)
         return {f"{way}_{name}": its_shape for way in _WAYS for name, its_shape in shapes.items()}
 
-    def initial_weights(self, shape, random_state, gain):
+    def initial_weights(
+        self, shape: Shape, random_state: np.random.RandomState, gain: float
+    ) -> list[NDArray[np.float64]]:
         return [array for _ in _WAYS for array in self.layer.initial_weights(shape, random_state, gain)]
 
-    def to_engine(self, weights):
+    def to_engine(self, weights: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         arrays = []
         for way in _WAYS:
             arrays += self.layer.to_engine(
@@ -88,7 +102,7 @@ class Bidirectional(Layer):
             )
         return arrays
 
-    def from_engine(self, arrays, shape):
+    def from_engine(self, arrays: Iterator[NDArray[Any]], shape: Shape) -> dict[str, NDArray[Any]]:
         return {
             f"{way}_{name}": array for way in _WAYS for name, array in self.layer.from_engine(arrays, shape).items()
         }

@@ -1,7 +1,9 @@
 """Convolutional layers."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -12,31 +14,40 @@ from fastnn.layers.rules import BOOL, COUNT, counts, one_of
 from fastnn.layers.spec import Operation, layer
 from fastnn.layers.windows import Windowed
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, Literal
+
+    from numpy.typing import NDArray
+
+    from fastnn.layers.rules import Rule
+    from fastnn.typing import Initializer, LayerActivation, Shape
+
 
 @layer
 class _Convolution(Windowed):
     """What convolutions along any number of axes share."""
 
     filters: int
-    kernel_size: int | tuple
+    kernel_size: int | Sequence[int]
     _: KW_ONLY
-    strides: int | tuple = 1
-    padding: str = "valid"
-    dilation_rate: int | tuple = 1
+    strides: int | Sequence[int] = 1
+    padding: Literal["valid", "same", "causal"] = "valid"
+    dilation_rate: int | Sequence[int] = 1
     groups: int = 1
-    activation: str | None = "relu"
+    activation: LayerActivation = "relu"
     use_bias: bool = True
-    kernel_initializer: str = "glorot_uniform"
+    kernel_initializer: Initializer = "glorot_uniform"
     trainable: bool = True
 
     most_positions: ClassVar[int] = 2**20  # each of which the engine plans for
     size_setting: ClassVar[str] = "kernel_size"
 
-    def movement(self):
+    def movement(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         window, strides, _ = super().movement()
         return window, strides, self.along(self.dilation_rate)
 
-    def output_shape(self, shape, name="the layer"):
+    def output_shape(self, shape: Shape, name: str = "the layer") -> Shape:
         for what in ("channels", "filters"):
             n = shape[-1] if what == "channels" else self.filters
             if n % self.groups:
@@ -46,29 +57,31 @@ class _Convolution(Windowed):
                 )
         return *self.moved(shape, name), self.filters
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         window, strides, dilation = self.movement()
         settings = self.filters, window, strides, self.padding, dilation, self.groups
         flags = self.use_bias, self.trainable
         return Operation("convolution", settings, engine_activation(self.activation), flags)
 
-    def weight_shapes(self, shape):
+    def weight_shapes(self, shape: Shape) -> dict[str, tuple[int, ...]]:
         bias = {"bias": (self.filters,)} if self.use_bias else {}
         return {"kernel": (*self.along(self.kernel_size), shape[-1] // self.groups, self.filters), **bias}
 
-    def initial_weights(self, shape, random_state, gain):
+    def initial_weights(
+        self, shape: Shape, random_state: np.random.RandomState, gain: float
+    ) -> list[NDArray[np.float64]]:
         kernel_shape = self.weight_shapes(shape)["kernel"]
         weights = {"kernel": INITIALIZERS[self.kernel_initializer](kernel_shape, random_state)}
         if self.use_bias:
             weights["bias"] = np.zeros(self.filters)
         return self.to_engine(weights)
 
-    def to_engine(self, weights):
+    def to_engine(self, weights: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The engine has a kernel and a bias for each group, one group after the other."""
         by_name = [np.split(array, self.groups, axis=-1) for array in super().to_engine(weights)]
         return [array for of_group in zip(*by_name, strict=True) for array in of_group]
 
-    def from_engine(self, arrays, shape):
+    def from_engine(self, arrays: Iterator[NDArray[Any]], shape: Shape) -> dict[str, NDArray[Any]]:
         shapes = self.weight_shapes(shape)
         groups = [[next(arrays) for _ in shapes] for _ in range(self.groups)]
         joined = (np.concatenate(parts, axis=-1) for parts in zip(*groups, strict=True))
@@ -138,7 +151,7 @@ class Conv2D(_Convolution):
 
     n_axes: ClassVar[int] = 2
     reads: ClassVar[str] = "map"
-    rules: ClassVar[dict] = _rules(2, ["valid", "same"])
+    rules: ClassVar[dict[str, Rule]] = _rules(2, ["valid", "same"])
 
 
 @documented
@@ -183,8 +196,8 @@ class Conv1D(_Convolution):
 
     n_axes: ClassVar[int] = 1
     reads: ClassVar[str] = "sequence"
-    rules: ClassVar[dict] = _rules(1, ["valid", "same", "causal"])
+    rules: ClassVar[dict[str, Rule]] = _rules(1, ["valid", "same", "causal"])
 
     @property
-    def works_stepwise(self):
+    def works_stepwise(self) -> bool:
         return self.along(self.kernel_size) == self.along(self.strides) == (1,)

@@ -1,7 +1,9 @@
 """The dense layer."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -10,6 +12,12 @@ from fastnn.layers.docstrings import documented
 from fastnn.layers.initializers import INITIALIZERS
 from fastnn.layers.rules import BOOL, COUNT, one_of
 from fastnn.layers.spec import Layer, Operation, layer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastnn.layers.rules import Rule
+    from fastnn.typing import Initializer, LayerActivation, Shape
 
 
 @documented
@@ -46,14 +54,14 @@ class Dense(Layer):
     """
 
     units: int
-    activation: str | None = "relu"
+    activation: LayerActivation = "relu"
     _: KW_ONLY
     use_bias: bool = True
-    kernel_initializer: str | None = None
+    kernel_initializer: Initializer | None = None
     trainable: bool = True
 
     works_stepwise: ClassVar[bool] = True
-    rules: ClassVar[dict] = {
+    rules: ClassVar[dict[str, Rule]] = {
         "units": COUNT,
         "activation": ACTIVATION,
         "use_bias": BOOL,
@@ -61,17 +69,19 @@ class Dense(Layer):
         "trainable": BOOL,
     }
 
-    def output_shape(self, shape, name="the layer"):
+    def output_shape(self, shape: Shape, name: str = "the layer") -> Shape:
         return *shape[:-1], self.units
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         return Operation("dense", (self.units,), engine_activation(self.activation), (self.use_bias, self.trainable))
 
-    def weight_shapes(self, shape):
+    def weight_shapes(self, shape: Shape) -> dict[str, tuple[int, ...]]:
         bias = {"bias": (self.units,)} if self.use_bias else {}
         return {"kernel": (shape[-1], self.units), **bias}
 
-    def initial_weights(self, shape, random_state, gain):
+    def initial_weights(
+        self, shape: Shape, random_state: np.random.RandomState, gain: float
+    ) -> list[NDArray[np.float64]]:
         kernel_shape = shape[-1], self.units
         if self.kernel_initializer is None:
             bound = np.sqrt(gain / sum(kernel_shape))

@@ -1,9 +1,14 @@
 """Dropout."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 from fastnn.layers.rules import RATE
 from fastnn.layers.spec import Layer, layer
+
+if TYPE_CHECKING:
+    from fastnn.layers.rules import Rule
 
 
 @layer
@@ -32,8 +37,8 @@ class Dropout(Layer):
     rate: float
 
     works_stepwise: ClassVar[bool] = True
-    rules: ClassVar[dict] = {"rate": RATE}
+    rules: ClassVar[dict[str, Rule]] = {"rate": RATE}
 
     @property
-    def drops(self):
+    def drops(self) -> bool:
         return self.rate > 0

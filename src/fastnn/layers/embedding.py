@@ -1,13 +1,23 @@
 """Layers that read X itself: vectors for tokens, and steps that are left out."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from fastnn.layers.initializers import INITIALIZERS
 from fastnn.layers.rules import BOOL, COUNT, NUMBER, one_of
 from fastnn.layers.spec import Layer, Operation, layer
+
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from numpy.typing import NDArray
+
+    from fastnn.layers.rules import Rule
+    from fastnn.typing import Initializer, Shape
 
 _INITIALIZERS = {"uniform": lambda shape, random_state: random_state.uniform(-0.05, 0.05, shape), **INITIALIZERS}
 _BLOCK = 2**16  # tokens that are looked at at a time, so that little memory is needed beside X
@@ -37,12 +47,12 @@ class Masking(Layer):
     mask_value: float = 0.0
 
     reads: ClassVar[str] = "sequence"
-    comes_after: ClassVar[tuple] = ()
+    comes_after: ClassVar[tuple[type[Layer], ...] | None] = ()
     removes_steps: ClassVar[bool] = True
     works_stepwise: ClassVar[bool] = True
-    rules: ClassVar[dict] = {"mask_value": NUMBER}
+    rules: ClassVar[dict[str, Rule]] = {"mask_value": NUMBER}
 
-    def steps_to_keep(self, values):
+    def steps_to_keep(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Which steps of X the layer reads.
 
         Parameters
@@ -92,13 +102,13 @@ class Embedding(Layer):
     output_dim: int
     _: KW_ONLY
     mask_zero: bool = False
-    embeddings_initializer: str = "uniform"
+    embeddings_initializer: Initializer | Literal["uniform"] = "uniform"
     trainable: bool = True
 
     reads: ClassVar[str] = "sequence"
-    comes_after: ClassVar[tuple] = (Masking,)
+    comes_after: ClassVar[tuple[type[Layer], ...] | None] = (Masking,)
     works_stepwise: ClassVar[bool] = True
-    rules: ClassVar[dict] = {
+    rules: ClassVar[dict[str, Rule]] = {
         "input_dim": COUNT,
         "output_dim": COUNT,
         "mask_zero": BOOL,
@@ -107,10 +117,10 @@ class Embedding(Layer):
     }
 
     @property
-    def removes_steps(self):
+    def removes_steps(self) -> bool:
         return self.mask_zero
 
-    def steps_to_keep(self, values):
+    def steps_to_keep(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Which steps of X the layer reads.
 
         Parameters
@@ -124,18 +134,20 @@ class Embedding(Layer):
         """
         return (values != 0).any(axis=-1)
 
-    def output_shape(self, shape, name="the layer"):
+    def output_shape(self, shape: Shape, name: str = "the layer") -> Shape:
         if shape[-1] != 1:
             raise ValueError(f"{name} must read one token at each step for Embedding, got {shape[-1]} channels")
         return *shape[:-1], self.output_dim
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         return Operation("embedding", (self.input_dim, self.output_dim), None, (self.trainable,))
 
-    def weight_shapes(self, shape):
+    def weight_shapes(self, shape: Shape) -> dict[str, tuple[int, ...]]:
         return {"embeddings": (self.input_dim, self.output_dim)}
 
-    def initial_weights(self, shape, random_state, gain):
+    def initial_weights(
+        self, shape: Shape, random_state: np.random.RandomState, gain: float
+    ) -> list[NDArray[np.float64]]:
         return [_INITIALIZERS[self.embeddings_initializer]((self.input_dim, self.output_dim), random_state)]
 
 

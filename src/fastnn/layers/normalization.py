@@ -1,12 +1,20 @@
 """Normalization: layers that shift and scale what they read to a mean of 0 and a variance of 1."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from fastnn.layers.rules import BOOL, POSITIVE, RATE
 from fastnn.layers.spec import Layer, Operation, layer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastnn.layers.rules import Rule
+    from fastnn.typing import Shape
 
 
 @layer
@@ -45,19 +53,21 @@ class BatchNormalization(Layer):
 
     couples: ClassVar[bool] = True
     works_stepwise: ClassVar[bool] = True
-    rules: ClassVar[dict] = {"momentum": RATE, "epsilon": POSITIVE, "trainable": BOOL}
+    rules: ClassVar[dict[str, Rule]] = {"momentum": RATE, "epsilon": POSITIVE, "trainable": BOOL}
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         settings = float(self.momentum), float(self.epsilon)
         return Operation("batch_normalization", settings, "identity", (self.trainable,))
 
-    def weight_shapes(self, shape):
+    def weight_shapes(self, shape: Shape) -> dict[str, tuple[int, ...]]:
         return dict.fromkeys(("gamma", "beta", *self.state()), shape[-1:])
 
-    def state(self):
+    def state(self) -> tuple[str, ...]:
         return "moving_mean", "moving_variance"
 
-    def initial_weights(self, shape, random_state, gain):
+    def initial_weights(
+        self, shape: Shape, random_state: np.random.RandomState, gain: float
+    ) -> list[NDArray[np.float64]]:
         n = shape[-1]
         return [np.ones(n), np.zeros(n), np.zeros(n), np.ones(n)]
 
@@ -91,13 +101,15 @@ class LayerNormalization(Layer):
     trainable: bool = True
 
     works_stepwise: ClassVar[bool] = True
-    rules: ClassVar[dict] = {"epsilon": POSITIVE, "trainable": BOOL}
+    rules: ClassVar[dict[str, Rule]] = {"epsilon": POSITIVE, "trainable": BOOL}
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         return Operation("layer_normalization", (float(self.epsilon),), "identity", (self.trainable,))
 
-    def weight_shapes(self, shape):
+    def weight_shapes(self, shape: Shape) -> dict[str, tuple[int, ...]]:
         return dict.fromkeys(("gamma", "beta"), shape[-1:])
 
-    def initial_weights(self, shape, random_state, gain):
+    def initial_weights(
+        self, shape: Shape, random_state: np.random.RandomState, gain: float
+    ) -> list[NDArray[np.float64]]:
         return [np.ones(shape[-1]), np.zeros(shape[-1])]

@@ -1,35 +1,43 @@
 """Pooling: one number for each window, or for each channel."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from fastnn.layers.docstrings import documented
 from fastnn.layers.rules import MOST, Rule, counts, one_of
 from fastnn.layers.spec import Layer, Operation, layer
 from fastnn.layers.windows import Windowed
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal
+
+    from fastnn.typing import Shape
+
 
 @layer
 class _Pooling(Windowed):
     """What pooling along any number of axes shares."""
 
-    pool_size: int | tuple = 2
+    pool_size: int | Sequence[int] = 2
     _: KW_ONLY
-    strides: int | tuple | None = None
-    padding: str = "valid"
+    strides: int | Sequence[int] | None = None
+    padding: Literal["valid", "same"] = "valid"
 
     kind: ClassVar[str]
     most_positions: ClassVar[int] = MOST  # numbered in 32 bits
     size_setting: ClassVar[str] = "pool_size"
 
-    def movement(self):
+    def movement(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         window, strides, dilation = super().movement()
         return window, window if self.strides is None else strides, dilation
 
-    def output_shape(self, shape, name="the layer"):
+    def output_shape(self, shape: Shape, name: str = "the layer") -> Shape:
         return *self.moved(shape, name), shape[-1]
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         window, strides, _ = self.movement()
         return Operation(self.kind, (window, strides, self.padding))
 
@@ -43,7 +51,7 @@ def _rules(n_axes):
 class _Pooling2D(_Pooling):
     n_axes: ClassVar[int] = 2
     reads: ClassVar[str] = "map"
-    rules: ClassVar[dict] = _rules(2)
+    rules: ClassVar[dict[str, Rule]] = _rules(2)
 
 
 @documented
@@ -87,7 +95,7 @@ class AveragePooling2D(_Pooling2D):
 class _Pooling1D(_Pooling):
     n_axes: ClassVar[int] = 1
     reads: ClassVar[str] = "sequence"
-    rules: ClassVar[dict] = _rules(1)
+    rules: ClassVar[dict[str, Rule]] = _rules(1)
 
 
 @documented
@@ -133,13 +141,13 @@ class _GlobalPooling(Layer):
 
     kind: ClassVar[str]
 
-    def output_shape(self, shape, name="the layer"):
+    def output_shape(self, shape: Shape, name: str = "the layer") -> Shape:
         return shape[-1:]
 
-    def output_steps(self, steps):
+    def output_steps(self, steps: Any) -> Any:
         return None
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         return Operation(self.kind)
 
 

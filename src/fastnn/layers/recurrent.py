@@ -1,7 +1,9 @@
 """Recurrent layers: cells that take one step of a sequence after the other, and remember."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -11,6 +13,14 @@ from fastnn.layers.docstrings import documented
 from fastnn.layers.initializers import INITIALIZER, INITIALIZERS
 from fastnn.layers.rules import BOOL, RATE, Rule, one_of
 from fastnn.layers.spec import Layer, Operation, layer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from fastnn.typing import CellActivation, Initializer, Shape
 
 MOST_UNITS = 2**16  # the square of which are weights
 
@@ -51,17 +61,17 @@ class Recurrent(Layer):
     """
 
     units: int
-    activation: str | None = "tanh"
+    activation: CellActivation = "tanh"
     _: KW_ONLY
-    recurrent_activation: str | None = "sigmoid"
+    recurrent_activation: CellActivation = "sigmoid"
     use_bias: bool = True
     unit_forget_bias: bool = True
     return_sequences: bool = False
     go_backwards: bool = False
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
-    kernel_initializer: str = "glorot_uniform"
-    recurrent_initializer: str = "orthogonal"
+    kernel_initializer: Initializer = "glorot_uniform"
+    recurrent_initializer: Initializer = "orthogonal"
     trainable: bool = True
 
     reads: ClassVar[str] = "sequence"
@@ -70,23 +80,23 @@ class Recurrent(Layer):
     has_recurrent_bias: ClassVar[bool] = False
 
     @property
-    def drops(self):
+    def drops(self) -> bool:
         return self.dropout > 0 or self.recurrent_dropout > 0
 
     @property
-    def works_stepwise(self):
+    def works_stepwise(self) -> bool:
         return not self.go_backwards
 
-    def output_shape(self, shape, name="the layer"):
+    def output_shape(self, shape: Shape, name: str = "the layer") -> Shape:
         return (*shape[:-1], self.units) if self.return_sequences else (self.units,)
 
-    def output_steps(self, steps):
+    def output_steps(self, steps: Any) -> Any:
         return steps if self.return_sequences else None
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         return self.operation_along("backward" if self.go_backwards else "forward")
 
-    def operation_along(self, direction):
+    def operation_along(self, direction: str) -> Operation:
         """The Operation of this layer in a direction, or in both directions, which are merged in some way."""
         recurrent = engine_activation(self.recurrent_activation)
         settings = (
@@ -95,12 +105,14 @@ class Recurrent(Layer):
         )  # fmt: skip
         return Operation("recurrent", settings, None, (self.use_bias, self.trainable))
 
-    def weight_shapes(self, shape):
+    def weight_shapes(self, shape: Shape) -> dict[str, tuple[int, ...]]:
         columns = self.n_gates * self.units
         bias = {"bias": (2, columns) if self.has_recurrent_bias else (columns,)} if self.use_bias else {}
         return {"kernel": (shape[-1], columns), "recurrent_kernel": (self.units, columns), **bias}
 
-    def initial_weights(self, shape, random_state, gain):
+    def initial_weights(
+        self, shape: Shape, random_state: np.random.RandomState, gain: float
+    ) -> list[NDArray[np.float64]]:
         shapes = self.weight_shapes(shape)
         weights = {
             "kernel": INITIALIZERS[self.kernel_initializer](shapes["kernel"], random_state),
@@ -113,7 +125,7 @@ class Recurrent(Layer):
     def _initial_bias(self, shape):
         return np.zeros(shape)
 
-    def to_engine(self, weights):
+    def to_engine(self, weights: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The engine has matrices of each gate: those of the inputs, each before its bias, then those of the state."""
         operands = [[weights["kernel"]], [weights["recurrent_kernel"]]]
         if self.use_bias:
@@ -125,7 +137,7 @@ class Recurrent(Layer):
     def _by_gate(self, arrays):
         return zip(*(np.split(array, self.n_gates, axis=-1) for array in arrays), strict=True)
 
-    def from_engine(self, arrays, shape):
+    def from_engine(self, arrays: Iterator[NDArray[Any]], shape: Shape) -> dict[str, NDArray[Any]]:
         has_biases = self.use_bias, self.use_bias and self.has_recurrent_bias
         (kernel, *biases), (recurrent_kernel, *recurrent_biases) = (
             self._joined([[next(arrays) for _ in range(1 + has_bias)] for _ in range(self.n_gates)])
@@ -186,9 +198,26 @@ class SimpleRNN(Recurrent):
     recurrent_activation: ClassVar[None] = None
     unit_forget_bias: ClassVar[bool] = False
 
+    if TYPE_CHECKING:  # written by tools/shared_source.py
+
+        def __init__(
+            self,
+            units: int,
+            activation: CellActivation = "tanh",
+            *,
+            use_bias: bool = True,
+            return_sequences: bool = False,
+            go_backwards: bool = False,
+            dropout: float = 0.0,
+            recurrent_dropout: float = 0.0,
+            kernel_initializer: Initializer = "glorot_uniform",
+            recurrent_initializer: Initializer = "orthogonal",
+            trainable: bool = True,
+        ) -> None: ...
+
     cell: ClassVar[str] = "simple"
     n_gates: ClassVar[int] = 1
-    rules: ClassVar[dict] = _RULES
+    rules: ClassVar[dict[str, Rule]] = _RULES
 
 
 @documented
@@ -233,10 +262,28 @@ class GRU(Recurrent):
 
     unit_forget_bias: ClassVar[bool] = False
 
+    if TYPE_CHECKING:  # written by tools/shared_source.py
+
+        def __init__(
+            self,
+            units: int,
+            activation: CellActivation = "tanh",
+            *,
+            recurrent_activation: CellActivation = "sigmoid",
+            use_bias: bool = True,
+            return_sequences: bool = False,
+            go_backwards: bool = False,
+            dropout: float = 0.0,
+            recurrent_dropout: float = 0.0,
+            kernel_initializer: Initializer = "glorot_uniform",
+            recurrent_initializer: Initializer = "orthogonal",
+            trainable: bool = True,
+        ) -> None: ...
+
     cell: ClassVar[str] = "gru"
     n_gates: ClassVar[int] = 3
     has_recurrent_bias: ClassVar[bool] = True
-    rules: ClassVar[dict] = _GATED_RULES
+    rules: ClassVar[dict[str, Rule]] = _GATED_RULES
 
 
 @documented
@@ -280,9 +327,28 @@ class LSTM(Recurrent):
     (32,)
     """
 
+    if TYPE_CHECKING:  # written by tools/shared_source.py
+
+        def __init__(
+            self,
+            units: int,
+            activation: CellActivation = "tanh",
+            *,
+            recurrent_activation: CellActivation = "sigmoid",
+            use_bias: bool = True,
+            unit_forget_bias: bool = True,
+            return_sequences: bool = False,
+            go_backwards: bool = False,
+            dropout: float = 0.0,
+            recurrent_dropout: float = 0.0,
+            kernel_initializer: Initializer = "glorot_uniform",
+            recurrent_initializer: Initializer = "orthogonal",
+            trainable: bool = True,
+        ) -> None: ...
+
     cell: ClassVar[str] = "lstm"
     n_gates: ClassVar[int] = 4
-    rules: ClassVar[dict] = _GATED_RULES | {"unit_forget_bias": BOOL}
+    rules: ClassVar[dict[str, Rule]] = _GATED_RULES | {"unit_forget_bias": BOOL}
 
     def _initial_bias(self, shape):
         bias = np.zeros(shape)

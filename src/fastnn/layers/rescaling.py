@@ -1,9 +1,15 @@
 """Rescaling of inputs."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 from fastnn.layers.rules import NUMBER
 from fastnn.layers.spec import Layer, Operation, layer
+
+if TYPE_CHECKING:
+    from fastnn.layers.rules import Rule
+    from fastnn.typing import Shape
 
 
 @layer
@@ -30,7 +36,7 @@ class Rescaling(Layer):
     offset: float = 0.0
 
     works_stepwise: ClassVar[bool] = True
-    rules: ClassVar[dict] = {"scale": NUMBER, "offset": NUMBER}
+    rules: ClassVar[dict[str, Rule]] = {"scale": NUMBER, "offset": NUMBER}
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         return Operation("rescaling", (float(self.scale), float(self.offset)))

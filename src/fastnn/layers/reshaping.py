@@ -1,11 +1,19 @@
 """Other shapes of the same numbers."""
 
+from __future__ import annotations
+
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from fastnn.data.quoted import quoted
 from fastnn.layers.rules import SHAPE
 from fastnn.layers.spec import Layer, Operation, layer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastnn.layers.rules import Rule
+    from fastnn.typing import Shape
 
 
 def copied(shape):
@@ -24,7 +32,7 @@ def _check_size(shape, name, advice):
 class _Reshaping(Layer):
     reshapes: ClassVar[bool] = True
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         return copied(self.output_shape(shape))
 
 
@@ -41,7 +49,7 @@ class Flatten(_Reshaping):
     (3136,)
     """
 
-    def output_shape(self, shape, name="the layer"):
+    def output_shape(self, shape: Shape, name: str = "the layer") -> Shape:
         _check_size(shape, f"{name}, {quoted(self)},", "use GlobalMaxPooling1D() instead")
         return (math.prod(shape),)
 
@@ -63,11 +71,11 @@ class Reshape(_Reshaping):
     Reshape((28, 28, 1))
     """
 
-    target_shape: tuple
+    target_shape: Sequence[int]
 
-    rules: ClassVar[dict] = {"target_shape": SHAPE}
+    rules: ClassVar[dict[str, Rule]] = {"target_shape": SHAPE}
 
-    def output_shape(self, shape, name="the layer"):
+    def output_shape(self, shape: Shape, name: str = "the layer") -> Shape:
         _check_size(shape, f"{name}, {quoted(self)},", "add GlobalMaxPooling1D() before it")
         if math.prod(self.target_shape) != math.prod(shape):
             raise ValueError(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Rule(NamedTuple):
     """
 
     text: str
-    holds: Callable
+    holds: Callable[[Any], bool]
 
 
 def plain(value):

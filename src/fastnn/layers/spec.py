@@ -1,11 +1,26 @@
 """What every layer has: settings that never change, the shapes that follow from them, and its initial weights."""
 
+from __future__ import annotations
+
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, ClassVar, TypeVar, dataclass_transform
 
 from fastnn.data.quoted import quoted
 from fastnn.estimators.suggestions import with_setting_advice
 from fastnn.layers.rules import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fastnn.layers.rules import Rule
+    from fastnn.typing import Shape
+
+
+C = TypeVar("C", bound=type)
 
 
 @dataclass(frozen=True)
@@ -27,16 +42,16 @@ class Operation:
     """
 
     kind: str
-    settings: tuple = ()
+    settings: tuple[Any, ...] = ()
     activation: str | None = None
-    flags: tuple = ()
-    pool_size: tuple | None = None
+    flags: tuple[bool, ...] = ()
+    pool_size: tuple[int, ...] | None = None
 
-    def with_trainable(self, trainable):
+    def with_trainable(self, trainable: bool) -> Operation:
         """The same operation, whose weights, if it has any, are learnt or not."""
         return replace(self, flags=(*self.flags[:-1], trainable)) if self.flags else self
 
-    def description(self):
+    def description(self) -> tuple[Any, ...]:
         """The kind and the settings, as the engine reads them, without the last flags that are their defaults."""
         activation = () if self.activation is None else (self.activation,)
         if self.pool_size is not None:
@@ -48,7 +63,7 @@ class Operation:
 
 
 @dataclass_transform(frozen_default=True)
-def layer(cls):
+def layer(cls: C) -> C:
     """Make a class of layers: a frozen dataclass, whose errors know what its settings are called elsewhere."""
     return with_setting_advice(dataclass(frozen=True, repr=False)(cls))
 
@@ -89,22 +104,22 @@ class Layer:
     """
 
     reads: ClassVar[str] = "anything"
-    comes_after: ClassVar[tuple | None] = None
+    comes_after: ClassVar[tuple[type[Layer], ...] | None] = None
     removes_steps: ClassVar[bool] = False
     works_stepwise: ClassVar[bool] = False
     drops: ClassVar[bool] = False
     reshapes: ClassVar[bool] = False
-    rules: ClassVar[dict] = {}
+    rules: ClassVar[dict[str, Rule]] = {}
 
     @property
-    def couples(self):
+    def couples(self) -> bool:
         return self.drops
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, value in vars(self).items():
             object.__setattr__(self, name, plain(value))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """The call that makes this layer, with the settings that are not their defaults."""
         shown, by_place = [], True
         for field in fields(self):
@@ -116,7 +131,7 @@ class Layer:
             shown.append(repr(value) if by_place else f"{field.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def check(self, name):
+    def check(self, name: str) -> None:
         """Refuse settings that break a rule.
 
         Parameters
@@ -132,7 +147,7 @@ class Layer:
             if not rule.holds(getattr(self, setting)):
                 raise ValueError(f"{name}.{setting} must be {rule.text}, got {quoted(getattr(self, setting))}")
 
-    def output_shape(self, shape, name="the layer"):
+    def output_shape(self, shape: Shape, name: str = "the layer") -> Shape:
         """The shape of one sample of what the layer makes.
 
         Parameters
@@ -153,7 +168,7 @@ class Layer:
         """
         return shape
 
-    def output_steps(self, steps):
+    def output_steps(self, steps: Any) -> Any:
         """The number of steps that the layer makes of a sequence.
 
         Parameters
@@ -168,23 +183,23 @@ class Layer:
         """
         return steps
 
-    def operation(self, shape):
+    def operation(self, shape: Shape) -> Operation | None:
         """The Operation of this layer for what it reads; None if it only says something of the layer before."""
         return None
 
-    def weight_shapes(self, shape):
+    def weight_shapes(self, shape: Shape) -> dict[str, tuple[int, ...]]:
         """The shapes of the layer's weights and of its state, by their names in Keras, in the engine's order."""
         return {}
 
-    def state(self):
+    def state(self) -> tuple[str, ...]:
         """The names of those of `weight_shapes` that no optimizer changes."""
         return ()
 
-    def to_engine(self, weights):
+    def to_engine(self, weights: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The arrays of the engine's layer, from the weights by their names: kernels as matrices of the last axis."""
         return [array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array for array in weights.values()]
 
-    def from_engine(self, arrays, shape):
+    def from_engine(self, arrays: Iterator[NDArray[Any]], shape: Shape) -> dict[str, NDArray[Any]]:
         """The weights by their names, from the next of the engine's arrays.
 
         Parameters
@@ -199,7 +214,9 @@ class Layer:
         """
         return {name: next(arrays).reshape(its_shape) for name, its_shape in self.weight_shapes(shape).items()}
 
-    def initial_weights(self, shape, random_state, gain):
+    def initial_weights(
+        self, shape: Shape, random_state: np.random.RandomState, gain: float
+    ) -> list[NDArray[np.float64]]:
         """Draw the weights that training starts from.
 
         Parameters

@@ -1,11 +1,19 @@
 """Windows that move over maps and sequences: their sizes along each axis, and how often they fit."""
 
+from __future__ import annotations
+
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from fastnn.layers.spec import Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from fastnn.typing import Shape
 
 SIGNALS = {"sequence": "a sequence", "map": "a map"}
 
@@ -27,11 +35,11 @@ class Windowed(Layer):
     most_positions: ClassVar[int]
     size_setting: ClassVar[str]
 
-    def along(self, value):
+    def along(self, value: int | Sequence[int]) -> tuple[int, ...]:
         """A setting for each axis."""
         return value if isinstance(value, tuple) else (value,) * self.n_axes
 
-    def movement(self):
+    def movement(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         """The size of the window, its strides, and the distance between its positions, along each axis."""
         return self.along(getattr(self, self.size_setting)), self.along(self.strides), (1,) * self.n_axes
 
@@ -42,10 +50,10 @@ class Windowed(Layer):
         """
         return (n - (size - 1) * rate - 1) // stride + 1 if self.padding == "valid" else -(-n // stride)
 
-    def output_steps(self, steps):
+    def output_steps(self, steps: Any) -> Any:
         return np.maximum(self._positions(steps, *(along[0] for along in self.movement())), 0)
 
-    def moved(self, shape, name):
+    def moved(self, shape: Shape, name: str) -> Shape:
         """How often the window fits along each axis; None where the size is None.
 
         Raises

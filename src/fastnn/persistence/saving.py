@@ -1,7 +1,10 @@
 """Saves models to files, and loads them: the files hold arrays and settings, and no code that could be run."""
 
+from __future__ import annotations
+
 import json
 import os
+from typing import TYPE_CHECKING
 
 from fastnn.data.quoted import quoted
 from fastnn.estimators.mlp_classifier import MLPClassifier
@@ -16,6 +19,23 @@ from fastnn.persistence.perceptrons import make_perceptron, perceptron_parts
 from fastnn.persistence.safetensors_file import contents, parsed, read_arrays, read_header
 from fastnn.persistence.sequentials import make_sequential, sequential_parts
 from fastnn.persistence.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    from fastnn.estimators.modular_classifier import ModularClassifier
+    from fastnn.estimators.modular_regressor import ModularRegressor
+    from fastnn.estimators.perceptron import Perceptron
+
+    Model: TypeAlias = (
+        MLPClassifier
+        | MLPRegressor
+        | SequentialClassifier
+        | SequentialRegressor
+        | Perceptron
+        | ModularClassifier
+        | ModularRegressor
+    )
 
 FORMAT, VERSION = "fastnn", "2"
 KNOWN_VERSIONS = ("1", "2")  # version 1 had dense layers only
@@ -45,7 +65,7 @@ def _parts_of_others():
     return [cls for name, (cls, _, _) in _models().items() if not name.startswith("Modular")]
 
 
-def save(model, path):
+def save(model: Model, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
     """Write a model, fitted or not, to a file that `load` reads.
 
     The file is in the format safetensors, which other programs read too: the weights are its arrays, and its header
@@ -97,7 +117,7 @@ ModularRegressor
     write_whole(parts, path)
 
 
-def load(path):
+def load(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> Any:
     """Load the model in a file that `save` has written.
 
     All of the file is checked, and no code in it is run, so a file from an unknown source does no harm.

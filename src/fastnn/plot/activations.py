@@ -1,5 +1,9 @@
 """What each layer of a model makes of a sample."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastnn.plot.display import COLOUR_MAP, Display, font_size, panel, shortened
@@ -7,6 +11,17 @@ from fastnn.plot.docstrings import documented
 from fastnn.plot.outputs import activations_of, input_of_sample, one_sample
 from fastnn.plot.pictures import Picture
 from fastnn.plot.reading import checked_model, shape_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.image import AxesImage
+    from numpy.typing import ArrayLike
+
+    from fastnn.typing import SamplesLike
 
 _TEXTS, _PICTURES = 2.2, 5.0  # the widths in inches of what stands on the left and on the right
 
@@ -48,13 +63,27 @@ class ActivationsDisplay(Display):
     {'X': (8, 8, 1), '0 Conv2D(8, 3)': (6, 6, 8), '1 MaxPooling2D()': (3, 3, 8), '2 Dense(16)': (16,), 'output': (10,)}
     """
 
-    def __init__(self, activations, *, labels=None):
+    axes_: dict[str, Axes]
+    images_: dict[str, AxesImage]
+
+    def __init__(
+        self, activations: Mapping[str, ArrayLike], *, labels: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self.activations = activations
         self.labels = labels
 
     @classmethod
     @documented
-    def from_estimator(cls, estimator, X, *, sample=0, image_shape=None, cmap=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: SamplesLike,
+        *,
+        sample: int = 0,
+        image_shape: tuple[int, ...] | None = None,
+        cmap: str | Colormap | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw what a fitted model makes of a sample.
 
         Parameters
@@ -86,7 +115,7 @@ class ActivationsDisplay(Display):
         return display.plot(ax, cmap=cmap)
 
     @documented
-    def plot(self, ax=None, *, cmap=None):
+    def plot(self, ax: Axes | None = None, *, cmap: str | Colormap | None = None) -> Self:
         """Draw what the layers make.
 
         Parameters

@@ -1,7 +1,15 @@
 """What all displays share: matplotlib, which is imported when a picture is drawn, an Axes, and a look."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastnn.data.quoted import quoted
 from fastnn.runtime.installation import DISTRIBUTION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Colours for several curves (Okabe and Ito's, without yellow), which colour-blind readers tell apart; the markers and
 # the lines tell them apart in black and white.
@@ -15,6 +23,9 @@ COLOUR_MAP = "cividis"
 
 class Display:
     """A picture of a model: the data, and how they are drawn."""
+
+    ax_: Axes
+    figure_: Figure
 
     @classmethod
     def _needs_matplotlib(cls, method):

@@ -1,5 +1,9 @@
 """How the loss fell: curves of one model or of several."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import is_classifier
 
@@ -9,6 +13,12 @@ from fastnn.estimators.network import BaseNetwork
 from fastnn.plot.display import COLOURS, MARKERS, MIDDLE, Display, font_size, without_frame
 from fastnn.plot.docstrings import documented
 from fastnn.plot.reading import checked_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Literal, Self
+
+    from matplotlib.axes import Axes
 
 VALIDATIONS = ("loss", "score", "both", None)
 _MOST_NAMED = 2  # parameters that name a model
@@ -67,14 +77,14 @@ class LossCurveDisplay(Display):
 
     def __init__(
         self,
-        losses,
+        losses: Mapping[str, Sequence[float]],
         *,
-        validation_losses=None,
-        validation_scores=None,
-        best_epochs=None,
-        loss_name="loss",
-        score_name="score",
-    ):
+        validation_losses: Mapping[str, Sequence[float]] | None = None,
+        validation_scores: Mapping[str, Sequence[float]] | None = None,
+        best_epochs: Mapping[str, int] | None = None,
+        loss_name: str = "loss",
+        score_name: str = "score",
+    ) -> None:
         self.losses = losses
         self.validation_losses = validation_losses
         self.validation_scores = validation_scores
@@ -84,7 +94,14 @@ class LossCurveDisplay(Display):
 
     @classmethod
     @documented
-    def from_estimator(cls, estimator, *, validation="loss", log_scale=False, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        validation: Literal["loss", "score", "both"] | None = "loss",
+        log_scale: bool = False,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the curves of fitted models.
 
         Parameters
@@ -127,7 +144,13 @@ class LossCurveDisplay(Display):
         return display.plot(ax, validation=validation, log_scale=log_scale)
 
     @documented
-    def plot(self, ax=None, *, validation="loss", log_scale=False):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        validation: Literal["loss", "score", "both"] | None = "loss",
+        log_scale: bool = False,
+    ) -> Self:
         """Draw the curves.
 
         Parameters

@@ -1,10 +1,20 @@
 """A diagram of a model's layers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastnn.estimators.modular import BaseModular
 from fastnn.plot.blocks import Block, blocks_of, combination_of, input_of, modules_of, n_parameters
 from fastnn.plot.display import DARK, LIGHT, MIDDLE, Display, font_size, shortened, text_width
 from fastnn.plot.docstrings import documented
 from fastnn.plot.reading import checked_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
 
 # In inches: of a box and of what is between two.
 _HEIGHT, _ARROW, _GAP, _MARGIN, _HEADER = 0.6, 0.26, 0.3, 0.1, 0.64
@@ -51,7 +61,14 @@ class NetworkDisplay(Display):
     ['Conv2D(16, 3)', 'MaxPooling2D()', 'Dense(32)', 'output, softmax']
     """
 
-    def __init__(self, chains, *, inputs="", reads=None, joined=()):
+    def __init__(
+        self,
+        chains: Mapping[str, Sequence[Block]],
+        *,
+        inputs: str = "",
+        reads: Mapping[str, str] | None = None,
+        joined: Sequence[Block] = (),
+    ) -> None:
         self.chains = chains
         self.inputs = inputs
         self.reads = reads
@@ -59,7 +76,7 @@ class NetworkDisplay(Display):
 
     @classmethod
     @documented
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> Self:
         """Draw the diagram of a fitted model.
 
         Parameters
@@ -89,7 +106,7 @@ class NetworkDisplay(Display):
         return display.plot(ax)
 
     @documented
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the diagram.
 
         Parameters

@@ -1,6 +1,9 @@
 """How a perceptron separates the samples of two features: its lines, its margin and its mistakes."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +15,15 @@ from fastnn.estimators.perceptron import Perceptron
 from fastnn.plot.display import COLOURS, DARK, LIGHT, MARKERS, Display, font_size, panel, without_frame
 from fastnn.plot.docstrings import documented
 from fastnn.plot.reading import checked_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import SamplesLike
 
 _RESOLUTION = 300  # of the regions, along each axis
 
@@ -78,7 +90,18 @@ class PerceptronDisplay(Display):
     (True, 1)
     """
 
-    def __init__(self, X, y, coef, intercept, classes, *, mistakes=(), history=None, feature_names=("x0", "x1")):
+    def __init__(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        coef: ArrayLike,
+        intercept: ArrayLike,
+        classes: ArrayLike,
+        *,
+        mistakes: Sequence[int] | NDArray[np.integer[Any]] = (),
+        history: Mapping[int, tuple[NDArray[Any], NDArray[Any]]] | None = None,
+        feature_names: Sequence[str] = ("x0", "x1"),
+    ) -> None:
         self.X = X
         self.y = y
         self.coef = coef
@@ -90,7 +113,17 @@ class PerceptronDisplay(Display):
 
     @classmethod
     @documented
-    def from_estimator(cls, estimator, X, y, *, sample_weight=None, history=False, mistakes=True, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Perceptron,
+        X: SamplesLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        history: bool = False,
+        mistakes: bool = True,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw a fitted perceptron of two features.
 
         Parameters
@@ -147,7 +180,7 @@ class PerceptronDisplay(Display):
         return display.plot(ax)
 
     @documented
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the plane, and the mistakes beside it.
 
         Parameters

@@ -1,5 +1,9 @@
 """What a model has learnt: the weights of a layer as images, or those of all layers as histograms."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastnn.data.quoted import quoted
@@ -9,6 +13,14 @@ from fastnn.plot.docstrings import documented
 from fastnn.plot.images import grid_of, limits_of
 from fastnn.plot.kernels import images_of, weights_of
 from fastnn.plot.reading import checked_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Literal, Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from numpy.typing import ArrayLike
 
 KINDS = "auto", "images", "histograms"
 _MOST_IMAGES = 64
@@ -63,8 +75,16 @@ class WeightsDisplay(Display):
     """
 
     def __init__(
-        self, weights=None, *, images=None, name="", unit="unit", channel="channel", labels=None, n_units=None
-    ):
+        self,
+        weights: Mapping[str, Mapping[str, ArrayLike]] | None = None,
+        *,
+        images: ArrayLike | None = None,
+        name: str = "",
+        unit: str = "unit",
+        channel: str = "channel",
+        labels: Sequence[str] | None = None,
+        n_units: int | None = None,
+    ) -> None:
         self.weights = weights
         self.images = images
         self.name = name
@@ -75,7 +95,16 @@ class WeightsDisplay(Display):
 
     @classmethod
     @documented
-    def from_estimator(cls, estimator, *, kind="auto", layer=None, image_shape=None, cmap=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        kind: Literal["auto", "images", "histograms"] = "auto",
+        layer: int | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        cmap: str | Colormap | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the weights of a fitted model.
 
         Parameters
@@ -132,7 +161,7 @@ class WeightsDisplay(Display):
         return display.plot(ax, cmap=cmap)
 
     @documented
-    def plot(self, ax=None, *, cmap=None):
+    def plot(self, ax: Axes | None = None, *, cmap: str | Colormap | None = None) -> Self:
         """Draw the weights.
 
         Parameters

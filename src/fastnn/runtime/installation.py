@@ -1,5 +1,7 @@
 """The distribution that this package belongs to, and a warning if another one has installed files in its folder."""
 
+from __future__ import annotations
+
 from importlib.metadata import PackageNotFoundError, distribution, version
 
 from fastnn.runtime.warnings import warn_user
@@ -10,12 +12,12 @@ DISTRIBUTION, NAMESAKE = "scikit-fastnn", "fastnn"
 DOCUMENTATION = "https://scikit-fastnn.readthedocs.io/en/stable"
 
 
-def installed_version():
+def installed_version() -> str:
     """The version of this package."""
     return version(DISTRIBUTION)
 
 
-def warn_of_namesake():
+def warn_of_namesake() -> None:
     """Warn if the other distribution is installed beside this one.
 
     If it was installed later, its ``__init__.py`` has replaced ours, and this function does not run.

@@ -1,5 +1,7 @@
 """The number of threads that a fit or a prediction may use, and a description of this build of fastnn."""
 
+from __future__ import annotations
+
 import functools
 import math
 import os
@@ -29,7 +31,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def has_forked():
+def has_forked() -> bool:
     """Whether this process is a child by a fork, which uses one thread."""
     return _forked
 
@@ -95,7 +97,7 @@ def _limits(cores):
     return limits
 
 
-def effective_n_threads(n_threads=None):
+def effective_n_threads(n_threads: int | None = None) -> int:
     """The number of threads to use. Their team is bound to the cores that the process may use.
 
     Parameters
@@ -117,7 +119,7 @@ def effective_n_threads(n_threads=None):
     return max(1, min(_limits(cores).values())) if n_threads is None else min(n_threads, MOST_THREADS)
 
 
-def show_config():
+def show_config() -> None:
     """Print a description of this build of fastnn, and what it uses on this machine.
 
     Examples

@@ -1,12 +1,29 @@
 """Sequences made from padded arrays and from frames."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastnn.data.inputs import refusing
 from fastnn.data.quoted import quoted
 
+if TYPE_CHECKING:
+    from typing import Any, Literal
 
-def from_padded(X, lengths=None, padding_value=np.nan, *, padding="post"):
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import Frame
+
+
+def from_padded(
+    X: ArrayLike,
+    lengths: ArrayLike | None = None,
+    padding_value: float = np.nan,
+    *,
+    padding: Literal["post", "pre"] = "post",
+) -> list[NDArray[Any]]:
     """The sequences of a padded array, as a list.
 
     Parameters
@@ -73,7 +90,7 @@ def _unpadded_lengths(X, padding_value, padding):
     return X.shape[1] - np.where(from_end.all(axis=1), X.shape[1], np.argmin(from_end, axis=1))
 
 
-def from_frame(frame, by, columns=None):
+def from_frame(frame: Frame, by: str | list[str], columns: str | list[str] | None = None) -> list[NDArray[Any]]:
     """The sequences of a frame with a row for each step, as a list.
 
     Parameters

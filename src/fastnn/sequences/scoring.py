@@ -1,10 +1,20 @@
 """Scorers of predictions for each step of sequences."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from sklearn.metrics import get_scorer
 from sklearn.metrics import make_scorer as make_sklearn_scorer
 
 from fastnn.data.per_step import Concatenating, Steps, concatenated, is_per_step
 from fastnn.data.quoted import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from fastnn.typing import SamplesLike
 
 
 class StepScorer:
@@ -24,10 +34,12 @@ class StepScorer:
     make_scorer('f1_macro')
     """
 
-    def __init__(self, scorer, name):
+    def __init__(self, scorer: Callable[..., float], name: str) -> None:
         self.scorer, self.name = scorer, name
 
-    def __call__(self, estimator, X, y, sample_weight=None):
+    def __call__(
+        self, estimator: Any, X: SamplesLike, y: SamplesLike, sample_weight: SamplesLike | None = None
+    ) -> float:
         """The score of an estimator's predictions for each step.
 
         Parameters
@@ -52,11 +64,11 @@ class StepScorer:
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         return self.scorer(estimator, X, y, **weights)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"make_scorer({self.name})"
 
 
-def make_scorer(scoring, **settings):
+def make_scorer(scoring: str | Callable[..., Any], **settings: Any) -> StepScorer:
     """A scorer for targets of each step, of which scikit-learn's own metrics take no lists.
 
     Parameters

@@ -1,15 +1,26 @@
 """Any transformer of scikit-learn's over the steps of sequences."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn._sklearn import available_if
 from fastnn.data.per_step import Steps, is_per_step
 from fastnn.data.ragged import Sequences
 from fastnn.data.sequence_forms import as_sequences, in_form_of
 from fastnn.estimators.documentation import DocumentationLink
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastnn.typing import SamplesLike
 
 
 def _has_inverse(estimator):
@@ -44,10 +55,13 @@ class PerStep(TransformerMixin, DocumentationLink, BaseEstimator, auto_wrap_outp
            [ 1.22474487,  1.22474487]]), array([[0., 0.]])]
     """
 
-    def __init__(self, transformer):
+    transformer_: Any
+    n_features_in_: int
+
+    def __init__(self, transformer: Any) -> None:
         self.transformer = transformer
 
-    def fit(self, X, y=None):
+    def fit(self, X: SamplesLike, y: SamplesLike | None = None) -> Self:
         """Fit the transformer to the steps of all sequences.
 
         Parameters
@@ -68,7 +82,7 @@ class PerStep(TransformerMixin, DocumentationLink, BaseEstimator, auto_wrap_outp
         self._set_fitted(clone(self.transformer).fit(sequences.values, _target_of_steps(y, sequences)), sequences)
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: SamplesLike, y: SamplesLike | None = None) -> Any:
         """Fit the transformer to the steps of all sequences, and transform these.
 
         Parameters
@@ -95,7 +109,7 @@ class PerStep(TransformerMixin, DocumentationLink, BaseEstimator, auto_wrap_outp
     def _set_fitted(self, transformer, sequences):
         self.transformer_, self.n_features_in_ = transformer, sequences.values.shape[1]
 
-    def transform(self, X):
+    def transform(self, X: SamplesLike) -> Any:
         """Transform the steps of sequences.
 
         Parameters
@@ -114,7 +128,7 @@ class PerStep(TransformerMixin, DocumentationLink, BaseEstimator, auto_wrap_outp
         return _in_form_of(X, self.transformer_.transform(sequences.values), sequences)
 
     @available_if(_has_inverse)
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: SamplesLike) -> Any:
         """Transform sequences back.
 
         Parameters
@@ -131,7 +145,7 @@ class PerStep(TransformerMixin, DocumentationLink, BaseEstimator, auto_wrap_outp
         sequences = _sequences(X)
         return _in_form_of(X, self.transformer_.inverse_transform(sequences.values), sequences)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """The names of the features of a transformed step.
 
         Parameters

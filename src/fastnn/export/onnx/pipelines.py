@@ -1,5 +1,7 @@
 """Networks in pipelines of scikit-learn's, of which skl2onnx makes models of ONNX."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +17,7 @@ _REGRESSORS = "MLPRegressor", "ModularRegressor", "SequentialRegressor"
 _OPTIONS = {"zipmap": [True, False, "columns"], "nocl": [True, False], "output_class_labels": [True, False]}
 
 
-def register_skl2onnx():
+def register_skl2onnx() -> None:
     """Let skl2onnx convert fastnn's estimators, so that it converts pipelines that have them.
 
     Call it once before `skl2onnx.to_onnx`. Rows of columns become samples of the shape that a network reads. Targets

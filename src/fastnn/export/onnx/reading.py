@@ -1,6 +1,9 @@
 """Models of ONNX as fitted networks of layers."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +14,26 @@ from fastnn.export.takeover import Takeover, unknown
 from fastnn.layers import Activation, Dense
 from fastnn.persistence.checks import shown
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from fastnn.estimators.sequential_classifier import SequentialClassifier
+    from fastnn.estimators.sequential_regressor import SequentialRegressor
+
 MOST_SAID = 500  # characters of an error message: it may quote the file, at any length
 #: The operators by which labels, probabilities or numbers are made of a network's outputs.
 _OF_ANSWERS = "ArgMax", "Cast", "Concat", "Gather", "Greater", "Identity", "Shape", "Squeeze", "Sub", "Unsqueeze"
 
 
-def from_onnx(path, *, classes=None, multilabel=False, **parameters):
+def from_onnx(
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+    *,
+    classes: ArrayLike | None = None,
+    multilabel: bool = False,
+    **parameters: Any,
+) -> SequentialClassifier | SequentialRegressor:
     """A chain of layers in a file of ONNX as a fitted network, which predicts the same and can be trained further.
 
     All of the file is checked, and nothing in it is run, so a file from an unknown source does no harm. Data outside

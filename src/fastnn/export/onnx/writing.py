@@ -1,7 +1,10 @@
 """Fitted models as files of ONNX."""
 
+from __future__ import annotations
+
 import os
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,13 +15,26 @@ from fastnn.persistence.whole_files import write_whole
 from fastnn.runtime.installation import installed_version
 from fastnn.runtime.warnings import warn_user
 
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from fastnn.persistence.saving import Model
+
 LEAST_OPSET, USUAL_OPSET = 18, 18  # the first in which all reductions read their axes as an input: onnxruntime 1.14
 MOST_BYTES = 2**31 - 2**20  # of weights: a file of ONNX has at most 2 GiB
 #: The operators that onnxruntime runs in float32 only.
 FLOAT32_ONLY = "AveragePool", "Conv", "Erf", "GRU", "LSTM", "RNN"
 
 
-def to_onnx(model, path=None, *, opset=None, labels=True, batch="n", dtype=None):
+def to_onnx(
+    model: Model,
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes] | None = None,
+    *,
+    opset: int | None = None,
+    labels: bool = True,
+    batch: str | int = "n",
+    dtype: Literal["float32", "float64"] | None = None,
+) -> Any:
     """A fitted model as a model of ONNX, which onnxruntime and others run.
 
     It reads `X`: rows of columns, or samples of the shape `input_shape_` of a network of layers, with the channels
