@@ -17,7 +17,7 @@ def program():
 
 
 class Parser(argparse.ArgumentParser):
-    """The options of a command, `words`, such as "train conv"; or those of another program, which is named by `prog`."""
+    """The options of a command, `words`, such as "train conv"; or of another program, which is named by `prog`."""
 
     def __init__(self, words=None, **settings):
         if words is not None:
