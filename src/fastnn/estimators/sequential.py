@@ -281,7 +281,8 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
 
     def _read_forward(self, X, depth=None, as_codes=False):
         """What `_forward` makes of X, the Steps of the outputs, and the lengths of sequences of any length."""
-        check_is_fitted(self)
+        if not hasattr(self, "_network"):  # the check takes a third of a small prediction
+            check_is_fitted(self)
         X, shape = self._arranged(X, reset=False)
         given = None if None in self._chain.input_shape else samples_to_read(self, X, self._network.sizes[0])
         if given is not None:
