@@ -1,11 +1,13 @@
-"""What a parameter may be: one of some strings, or a number in an interval.
+"""What a parameter may be: one of some strings, a number in an interval, or the number of a layer.
 
 Numbers are checked as floats, since Python has numbers that no float can hold: 10**400 is finite, for example.
 """
 
 import math
+from numbers import Integral
 
 from fastnn import _sklearn
+from fastnn.data.quoted import quoted
 
 
 def as_float(number):
@@ -34,3 +36,24 @@ class Interval(_sklearn.Interval):
 
     def is_satisfied_by(self, value):
         return isinstance(value, self.type) and as_float(value) in self
+
+
+def checked_layer(layer, n_hidden):
+    """The number of a hidden layer, from 0, of a number that may be negative.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    if not isinstance(layer, Integral):
+        raise TypeError(f"layer must be an integer, got {quoted(layer)}")
+    if not n_hidden:
+        raise ValueError(
+            f"layer must be the number of a hidden layer, but the network has only the output layer, got {layer}"
+        )
+    if not -n_hidden <= layer < n_hidden:
+        raise ValueError(
+            f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "
+            f"layers, got {layer}"
+        )
+    return layer % n_hidden

@@ -1,7 +1,6 @@
 """What all networks share as scikit-learn estimators: the way from a user's data to a trained network."""
 
 from contextlib import nullcontext, suppress
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -23,11 +22,13 @@ from fastnn.data.quoted import quoted
 from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
+from fastnn.estimators.constraints import checked_layer
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.parameters import NetworkParameters
+from fastnn.estimators.streaming import StreamMixin
 from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.runtime.sharing import threads_now
 from fastnn.runtime.warnings import warn_user
@@ -42,7 +43,13 @@ from fastnn.training.validation import Holdout, split
 
 
 class BaseNetwork(
-    NetworkParameters, CachedParameters, CallbackSupportMixin, SnapshotMixin, DocumentationLink, BaseEstimator
+    StreamMixin,
+    NetworkParameters,
+    CachedParameters,
+    CallbackSupportMixin,
+    SnapshotMixin,
+    DocumentationLink,
+    BaseEstimator,
 ):
     """What every network has: a chain of layers, a solver, and the state of its training.
 
@@ -239,11 +246,11 @@ class BaseNetwork(
             held_out = self._samples(targets, X, y, sample_weight, steps, counted)
         return Holdout(held_out, y, sample_weight, self, targets)
 
-    def _trainer_for(self, network, targets, samples, state, n_threads):
+    def _trainer_for(self, network, targets, n_samples, state, n_threads):
         """A trainer for the network: the last one, adapted, if it is this network's; else a new one."""
         dropout = self._dropout_rates(len(network.layers) - 1)
         settings = self._trainer_settings(state, dropout)
-        arguments = self._loss(targets), optimizer_for(self), self._batch_size(len(samples)), n_threads
+        arguments = self._loss(targets), optimizer_for(self), self._batch_size(n_samples), n_threads
         last = getattr(self, "_trainer", None)
         if last is None or last.network is not network:
             return Trainer(network, *arguments, **settings)
@@ -260,6 +267,9 @@ class BaseNetwork(
         return any(dropout)
 
     def _batch_size(self, n_samples):
+        """The size of batches for so many samples, or for an unknown number of them, which is None."""
+        if n_samples is None:
+            return 200 if self.batch_size == "auto" else self.batch_size
         if self.solver == "lbfgs":
             return min(LBFGS_BATCH, n_samples)
         if self.batch_size == "auto":
@@ -277,7 +287,9 @@ class BaseNetwork(
 
     def _check_stochastic(self):
         if self.solver == "lbfgs":
-            raise AttributeError("partial_fit needs a stochastic solver, such as solver='adam', got solver='lbfgs'")
+            raise AttributeError(
+                "partial_fit and fit_stream need a stochastic solver, such as solver='adam', got solver='lbfgs'"
+            )
         return True
 
     def _replace_weights(self, weights):
@@ -365,27 +377,6 @@ class BaseNetwork(
 def with_layers_of(chain, network, weights):
     """A network with the layers of a chain, and all else of another network but its weights."""
     return Network(chain.description, chain.input_shape, network.head, network.dtype, None, network.groups, weights)
-
-
-def checked_layer(layer, n_hidden):
-    """The number of a hidden layer, from 0, of a number that may be negative.
-
-    Raises
-    ------
-    ValueError, TypeError
-    """
-    if not isinstance(layer, Integral):
-        raise TypeError(f"layer must be an integer, got {quoted(layer)}")
-    if not n_hidden:
-        raise ValueError(
-            f"layer must be the number of a hidden layer, but the network has only the output layer, got {layer}"
-        )
-    if not -n_hidden <= layer < n_hidden:
-        raise ValueError(
-            f"layer must be at least {-n_hidden} and less than {n_hidden}, since the network has {n_hidden} hidden "
-            f"layers, got {layer}"
-        )
-    return layer % n_hidden
 
 
 def _text(description):

@@ -14,11 +14,11 @@ from fastnn.data.quoted import quoted
 from fastnn.data.ragged import Sequences
 from fastnn.data.sequence_forms import in_form_of
 from fastnn.engine.steps import starts_of
-from fastnn.estimators.constraints import Interval
+from fastnn.estimators.constraints import Interval, checked_layer
 from fastnn.estimators.dense_weights import DenseWeights
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
-from fastnn.estimators.network import BaseNetwork, checked_layer, with_layers_of
+from fastnn.estimators.network import BaseNetwork, with_layers_of
 from fastnn.estimators.sequential_data import SequentialData
 from fastnn.estimators.sklearn_bridge import checked_array
 from fastnn.estimators.stepping import check_for_steps, check_for_windows, stepping_network, take_step

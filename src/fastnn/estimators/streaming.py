@@ -1,0 +1,205 @@
+"""Fits to samples that come in chunks, more of them than memory holds."""
+
+from contextlib import nullcontext
+from numbers import Integral
+
+from sklearn.base import is_classifier
+from sklearn.utils.metaestimators import available_if
+
+from fastnn._sklearn import _fit_context
+from fastnn.data.chunks import Chunks, check_like, naming_chunk, parts_of
+from fastnn.data.class_tally import ClassTally
+from fastnn.data.inputs import as_column, checked_epochs, validated_y
+from fastnn.data.quoted import quoted
+from fastnn.data.samples import Samples
+from fastnn.estimators.docstrings import documented
+from fastnn.estimators.ineffective import warn_of_ineffective
+from fastnn.estimators.suggestions import advising_on_parameters
+from fastnn.runtime.warnings import warn_user
+from fastnn.training.callbacks import Callbacks
+from fastnn.training.fit import Fit
+from fastnn.training.state import TrainingState
+from fastnn.training.streamed import Stream
+from fastnn.training.transaction import all_or_nothing, resuming, snapshot
+
+
+class StreamMixin:
+    """A network that can be fitted to a stream."""
+
+    @available_if(lambda self: self._check_stochastic())
+    @advising_on_parameters
+    @_fit_context(prefer_skip_nested_validation=True)
+    @documented
+    def fit_stream(
+        self,
+        chunks,
+        *,
+        classes=None,
+        n_samples=None,
+        epochs=None,
+        shuffle_buffer=65536,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train on samples that come in chunks, of which only a few are in memory.
+
+        Batches run across the borders of chunks, and the next chunk is read in a thread of its own while one is
+        trained on. Everything else is as in `fit`: the parameters, callbacks, Ctrl-C, `warm_start`. docs/streams.md
+        has examples, and says what is shuffled.
+
+        Parameters
+        ----------
+        <chunks>
+        classes : array-like of shape (n_classes,), or a list of such, default=None
+            All classes that there are in y, for a classifier: for multilabel targets the numbers of the columns; for
+            several columns of classes a list with the classes of each column. None: the y of all chunks is read once
+            before training. So it is for ``class_weight="balanced"``.
+        n_samples : int, default=None
+            The number of samples in all chunks together. None: it is counted in the first epoch, in which a learning
+            rate that changes within an epoch does not do so; and ``batch_size="auto"`` is 200.
+        epochs : int, default=None
+            The most epochs. None is `max_iter`, after which a warning says that training has not converged.
+        <shuffle_buffer>
+        <samples to watch>
+
+        Returns
+        -------
+        <the fitted estimator>
+
+        <raises and warns of fit_stream>
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastnn import MLPClassifier
+        >>> def chunks():
+        ...     rng = np.random.default_rng(0)
+        ...     for _ in range(20):
+        ...         X = rng.normal(size=(500, 2)).astype(np.float32)
+        ...         yield X, X[:, 0] > X[:, 1]
+        >>> model = MLPClassifier((16,), random_state=0).fit_stream(chunks, classes=[False, True], epochs=5)
+        >>> model.predict([[1, 0], [0, 1]])
+        array([ True, False])
+        """
+        if self.early_stopping and X_val is None:
+            raise ValueError(
+                "early_stopping must be False for fit_stream without X_val, since nothing is held out of a stream, "
+                f"got {self.early_stopping}"
+            )
+        chunks, buffer_rows = Chunks(chunks), checked_rows("shuffle_buffer", shuffle_buffer)
+        n_samples = None if n_samples is None else checked_rows("n_samples", n_samples)
+        max_epochs = None if epochs is None else checked_epochs(epochs)
+        if classes is not None and not is_classifier(self):
+            raise ValueError(f"classes must be None for a regressor, got {quoted(classes)}")
+        validation = (X_val, y_val, sample_weight_val)
+        with all_or_nothing(self) as (draft, commit):
+            resumes = hasattr(draft, "_network") and draft.warm_start
+            callbacks = Callbacks(self, chunks.given, None, None, max_epochs or draft.max_iter)
+            targets, counted, first = _begin(draft, chunks, classes, resumes)
+            state = draft._state.copy() if resumes else TrainingState.starting(draft.random_state)
+            with resuming(self) if resumes else nullcontext():
+                network = draft._network_to_train(resumes, targets, first, state)
+                held_out = None
+                if any(part is not None for part in validation):
+                    held_out = draft._validation(targets, validation, counted or (first.targets, None))
+                    held_out.samples.check_weights(network.dtype, "held out", "sample_weight_val")
+                warn_of_ineffective(draft, held_out is not None)
+                first = _nothing_of(first)
+                stream = Stream(chunks, n_samples, buffer_rows, prepare(draft, targets, counted, first), network.dtype)
+                fit = Fit(draft, network, targets, stream, held_out, state, callbacks, None, max_epochs)
+                fit.run()
+                commit()
+                callbacks.end()
+        for message, category in fit.warnings:  # last: where a filter makes one an error, the estimator is fitted
+            warn_user(message, category)
+        return self
+
+
+def checked_rows(name, value):
+    """A number of samples, which must be a positive integer."""
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {quoted(value)}")
+    return int(value)
+
+
+def _begin(draft, chunks, classes, resumes):
+    """Read what has to be known before training.
+
+    Returns
+    -------
+    targets : Labels or Numbers
+    counted : (ndarray, ndarray) or None
+        What "balanced" counts.
+    first : Samples
+        Those of the first chunk.
+    """
+    tally = None
+    if is_classifier(draft):
+        is_balanced = counts_classes(draft.class_weight)
+        if classes is None or is_balanced:
+            tally = tallied(draft, chunks, is_balanced)
+    numbered = chunks.numbered()
+    try:
+        number, chunk = first_chunk(numbered)
+    finally:
+        numbered.close()
+    with naming_chunk(number):
+        X, y, sample_weight, steps = draft._read(*parts_of(number, chunk), reset=not resumes)
+        labels = tally.labels() if tally is not None and classes is None else y
+        targets = draft._make_targets(labels, classes, resumes, partial=classes is not None)
+        counted = tally.counted(targets) if tally is not None and tally.counts else None
+        return targets, counted, draft._samples(targets, X, y, sample_weight, steps, counted)
+
+
+def counts_classes(class_weight):
+    """Whether class weights, or those of one of several columns, depend on how many samples each class has."""
+    return any(isinstance(each, str) for each in (class_weight if isinstance(class_weight, list) else [class_weight]))
+
+
+def first_chunk(numbered):
+    """The first chunk and its number.
+
+    Raises
+    ------
+    ValueError
+    """
+    first = next(numbered, None)
+    if first is None:
+        raise ValueError("chunks must have at least 1 chunk, got 0")
+    return first
+
+
+def tallied(draft, chunks, counts):
+    """The classes in the y of all chunks, and how often each is there."""
+    tally, scratch = ClassTally(counts), snapshot(draft)
+    for number, (X, y, sample_weight) in chunks.targets():
+        with naming_chunk(number):
+            if X is None:
+                y = as_column(validated_y(scratch, y, multi_output=True, **scratch._y_checks))
+            else:  # which says what each step's targets are of
+                _, y, sample_weight, _ = scratch._read(X, y, sample_weight, reset=True)
+            tally.add(y, sample_weight)
+    if tally.columns is None:
+        raise ValueError("chunks must have at least 1 chunk, got 0")
+    return tally
+
+
+def prepare(draft, targets, counted, first):
+    """A function that makes Samples of a chunk, which have to be like the first ones."""
+
+    def prepared(number, chunk):
+        with naming_chunk(number):
+            X, y, sample_weight, steps = draft._read(*parts_of(number, chunk), reset=False)
+            samples = draft._samples(targets, X, y, sample_weight, steps, counted)
+            check_like(samples, first)
+            if targets.are_numbers:  # whole numbers in one chunk may be followed by others
+                samples.targets = samples.targets.astype(float)
+            return samples
+
+    return prepared
+
+
+def _nothing_of(samples):
+    """Samples of the same kind, but none of them, so that a chunk does not stay in memory."""
+    return Samples(samples.X[:0], samples.targets[:0], None if samples.weights is None else samples.weights[:0])
