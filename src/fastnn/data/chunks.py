@@ -16,7 +16,7 @@ class Chunks:
     ----------
     given : iterable, or callable that returns an iterator
         As the user gave them. A sequence is read in an order that is drawn for each epoch. So is what has a method
-        `shuffled`, which is given a RandomState, draws what it needs, and returns an iterable of pairs of a number and
+        `shuffled`, which is given a RandomState, draws what it needs, and returns a generator of pairs of a number and
         a chunk. Anything else is read in its own order.
 
     Raises
@@ -52,10 +52,10 @@ class Chunks:
 
         Returns
         -------
-        iterator of (int, object)
+        generator of (int, object)
         """
         if random_state is not None and hasattr(self.given, "shuffled"):
-            return iter(self.given.shuffled(random_state))
+            return self.given.shuffled(random_state)
         if random_state is not None and self._is_sequence():
             order = shuffled(np.arange(len(self.given), dtype=np.intp), random_state)
             return self._picked(order.tolist())
@@ -90,12 +90,12 @@ class Chunks:
 
         Returns
         -------
-        iterator of (int, tuple)
+        generator of (int, tuple)
         """
         read = getattr(self.given, "targets", None)
         if read is None:
             return ((number, parts_of(number, chunk)) for number, chunk in self.numbered())
-        return enumerate((None, *parts) for parts in read())
+        return ((number, (None, *parts)) for number, parts in enumerate(read()))
 
 
 def parts_of(number, chunk):

@@ -54,20 +54,18 @@ class ClassTally:
         columns = [np.resize(labels, n_rows) for labels, _ in self.columns]
         return columns[0] if self.n_axes == 1 else np.stack(columns, axis=1)
 
-    def counted(self, targets):
+    def counted(self, groups):
         """What "balanced" counts: encoded targets and their weights, which add up to those of all samples.
 
         Parameters
         ----------
-        targets : Labels
+        groups : list of ndarray
+            The classes of each column.
 
         Returns
         -------
         codes, weights : ndarray of shape (n_rows, n_columns)
         """
-        groups = targets.classes if targets.groups else [targets.classes]
-        if targets.target_type == "multilabel-indicator":
-            groups = [np.arange(2)] * len(self.columns)
         n_rows = max(map(len, groups))
         codes, weights = np.zeros((n_rows, len(groups)), np.int32), np.zeros((n_rows, len(groups)))
         for i, (classes, (labels, counts)) in enumerate(zip(groups, self.columns, strict=True)):

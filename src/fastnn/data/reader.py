@@ -19,7 +19,7 @@ class Reader:
 
     Parameters
     ----------
-    numbered : iterator of (int, object)
+    numbered : generator of (int, object)
         The chunks with their numbers.
     prepare : callable
         A function of a number and a chunk, whose result is what `take` returns. It runs in the thread.
@@ -86,8 +86,7 @@ class Reader:
         except BaseException as error:
             self.ready.put((None, error))
         finally:
-            if hasattr(self.numbered, "close"):
-                self.numbered.close()
+            self.numbered.close()
 
     def _is_asked(self):
         self.asked.acquire()

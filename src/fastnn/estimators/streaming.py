@@ -1,6 +1,6 @@
 """Fits to samples that come in chunks, more of them than memory holds."""
 
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from numbers import Integral
 
 from sklearn.base import is_classifier
@@ -11,7 +11,7 @@ from fastnn.data.chunks import Chunks, check_like, naming_chunk, parts_of
 from fastnn.data.class_tally import ClassTally
 from fastnn.data.inputs import as_column, checked_epochs, validated_y
 from fastnn.data.quoted import quoted
-from fastnn.data.samples import Samples
+from fastnn.data.stream import Stream
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.suggestions import advising_on_parameters
@@ -19,7 +19,6 @@ from fastnn.runtime.warnings import warn_user
 from fastnn.training.callbacks import Callbacks
 from fastnn.training.fit import Fit
 from fastnn.training.state import TrainingState
-from fastnn.training.streamed import Stream
 from fastnn.training.transaction import all_or_nothing, resuming, snapshot
 
 
@@ -82,17 +81,12 @@ class StreamMixin:
         >>> model.predict([[1, 0], [0, 1]])
         array([ True, False])
         """
-        if self.early_stopping and X_val is None:
-            raise ValueError(
-                "early_stopping must be False for fit_stream without X_val, since nothing is held out of a stream, "
-                f"got {self.early_stopping}"
-            )
-        chunks, buffer_rows = Chunks(chunks), checked_rows("shuffle_buffer", shuffle_buffer)
-        n_samples = None if n_samples is None else checked_rows("n_samples", n_samples)
-        max_epochs = None if epochs is None else checked_epochs(epochs)
+        validation = (X_val, y_val, sample_weight_val)
+        check_watched(self, validation)
+        chunks = Chunks(chunks)
+        n_samples, buffer_rows, max_epochs = checked_numbers(n_samples, shuffle_buffer, epochs)
         if classes is not None and not is_classifier(self):
             raise ValueError(f"classes must be None for a regressor, got {quoted(classes)}")
-        validation = (X_val, y_val, sample_weight_val)
         with all_or_nothing(self) as (draft, commit):
             resumes = hasattr(draft, "_network") and draft.warm_start
             callbacks = Callbacks(self, chunks.given, None, None, max_epochs or draft.max_iter)
@@ -105,8 +99,8 @@ class StreamMixin:
                     held_out = draft._validation(targets, validation, counted or (first.targets, None))
                     held_out.samples.check_weights(network.dtype, "held out", "sample_weight_val")
                 warn_of_ineffective(draft, held_out is not None)
-                first = _nothing_of(first)
-                stream = Stream(chunks, n_samples, buffer_rows, prepare(draft, targets, counted, first), network.dtype)
+                first = kind_of(first)
+                stream = Stream(chunks, n_samples, buffer_rows, _prepare(draft, targets, counted, first), network.dtype)
                 fit = Fit(draft, network, targets, stream, held_out, state, callbacks, None, max_epochs)
                 fit.run()
                 commit()
@@ -116,11 +110,31 @@ class StreamMixin:
         return self
 
 
-def checked_rows(name, value):
-    """A number of samples, which must be a positive integer."""
-    if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {quoted(value)}")
-    return int(value)
+def check_watched(model, validation):
+    """Refuse early stopping without samples to watch.
+
+    Raises
+    ------
+    ValueError
+    """
+    if model.early_stopping and validation[0] is None:
+        raise ValueError(
+            "early_stopping must be False for fit_stream without X_val and y_val, since nothing is held out of a "
+            f"stream, got {quoted(model.early_stopping)}"
+        )
+
+
+def checked_numbers(n_samples, shuffle_buffer, epochs):
+    """These parameters as integers, or None where they may be.
+
+    Raises
+    ------
+    ValueError
+    """
+    for name, value in (("n_samples", n_samples), ("shuffle_buffer", shuffle_buffer)):
+        if (value is not None or name == "shuffle_buffer") and (not isinstance(value, Integral) or value < 1):
+            raise ValueError(f"{name} must be an integer of at least 1, got {quoted(value)}")
+    return n_samples and int(n_samples), int(shuffle_buffer), None if epochs is None else checked_epochs(epochs)
 
 
 def _begin(draft, chunks, classes, resumes):
@@ -136,56 +150,81 @@ def _begin(draft, chunks, classes, resumes):
     """
     tally = None
     if is_classifier(draft):
-        is_balanced = counts_classes(draft.class_weight)
+        is_balanced = _counts_classes(draft.class_weight)
         if classes is None or is_balanced:
-            tally = tallied(draft, chunks, is_balanced)
-    numbered = chunks.numbered()
-    try:
-        number, chunk = first_chunk(numbered)
-    finally:
-        numbered.close()
+            tally = tallied(chunks, is_balanced, _reading_targets(draft))
+    number, chunk = first_chunk(chunks)
     with naming_chunk(number):
         X, y, sample_weight, steps = draft._read(*parts_of(number, chunk), reset=not resumes)
         labels = tally.labels() if tally is not None and classes is None else y
         targets = draft._make_targets(labels, classes, resumes, partial=classes is not None)
-        counted = tally.counted(targets) if tally is not None and tally.counts else None
+        counted = tally.counted(targets.of_columns) if tally is not None and tally.counts else None
         return targets, counted, draft._samples(targets, X, y, sample_weight, steps, counted)
 
 
-def counts_classes(class_weight):
+def _counts_classes(class_weight):
     """Whether class weights, or those of one of several columns, depend on how many samples each class has."""
-    return any(isinstance(each, str) for each in (class_weight if isinstance(class_weight, list) else [class_weight]))
+    each = class_weight if isinstance(class_weight, (list, tuple)) else [class_weight]
+    return any(isinstance(weight, str) for weight in each)
 
 
-def first_chunk(numbered):
+def _reading_targets(draft):
+    """A function that reads the targets and weights of a chunk, of which each may be another one's first."""
+    scratch = snapshot(draft)
+
+    def read(X, y, sample_weight):
+        if X is None:
+            return as_column(validated_y(scratch, y, multi_output=True, **scratch._y_checks)), sample_weight
+        _, y, sample_weight, _ = scratch._read(X, y, sample_weight, reset=True)  # X says whose steps targets are of
+        return y, sample_weight
+
+    return read
+
+
+def first_chunk(chunks):
     """The first chunk and its number.
 
     Raises
     ------
     ValueError
     """
-    first = next(numbered, None)
+    with closing(chunks.numbered()) as numbered:
+        first = next(numbered, None)
     if first is None:
         raise ValueError("chunks must have at least 1 chunk, got 0")
     return first
 
 
-def tallied(draft, chunks, counts):
-    """The classes in the y of all chunks, and how often each is there."""
-    tally, scratch = ClassTally(counts), snapshot(draft)
-    for number, (X, y, sample_weight) in chunks.targets():
-        with naming_chunk(number):
-            if X is None:
-                y = as_column(validated_y(scratch, y, multi_output=True, **scratch._y_checks))
-            else:  # which says what each step's targets are of
-                _, y, sample_weight, _ = scratch._read(X, y, sample_weight, reset=True)
-            tally.add(y, sample_weight)
+def tallied(chunks, counts, read):
+    """The classes in the y of all chunks, and what each counts for.
+
+    Parameters
+    ----------
+    chunks : Chunks
+    counts : bool
+        Whether to count.
+    read : callable
+        A function that returns y and the weights, checked, of X or None, y and the weights.
+
+    Returns
+    -------
+    ClassTally
+
+    Raises
+    ------
+    ValueError
+    """
+    tally = ClassTally(counts)
+    with closing(chunks.targets()) as each:
+        for number, parts in each:
+            with naming_chunk(number):
+                tally.add(*read(*parts))
     if tally.columns is None:
         raise ValueError("chunks must have at least 1 chunk, got 0")
     return tally
 
 
-def prepare(draft, targets, counted, first):
+def _prepare(draft, targets, counted, first):
     """A function that makes Samples of a chunk, which have to be like the first ones."""
 
     def prepared(number, chunk):
@@ -200,6 +239,6 @@ def prepare(draft, targets, counted, first):
     return prepared
 
 
-def _nothing_of(samples):
-    """Samples of the same kind, but none of them, so that a chunk does not stay in memory."""
-    return Samples(samples.X[:0], samples.targets[:0], None if samples.weights is None else samples.weights[:0])
+def kind_of(samples):
+    """Samples of the same kind, but without any rows: so a chunk does not stay in memory to be compared with."""
+    return samples.part(slice(0, 0))

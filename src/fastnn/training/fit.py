@@ -4,6 +4,7 @@ import copy
 
 from sklearn.exceptions import ConvergenceWarning
 
+from fastnn.data.stream import Stream
 from fastnn.runtime.sharing import fitting, most_threads, threads_now
 from fastnn.training.lbfgs import minimize
 from fastnn.training.loop import InMemory, train
@@ -11,7 +12,7 @@ from fastnn.training.monitor import Monitor
 from fastnn.training.profile import show_profile
 from fastnn.training.progress import progress
 from fastnn.training.schedules import ENDING
-from fastnn.training.streamed import Stream, Streamed
+from fastnn.training.streamed import Streamed
 from fastnn.training.transaction import in_use, start_afresh
 
 
