@@ -22,6 +22,7 @@ __all__ = [
     "save",
     "sequences",
     "show_config",
+    "streams",
 ]
 __version__ = installed_version()
 warn_of_namesake()
@@ -43,7 +44,7 @@ _LAZY = {
 
 def __getattr__(name):
     """A public name that has not been used before."""
-    if name in ("export", "layers", "plot", "sequences"):
+    if name in ("export", "layers", "plot", "sequences", "streams"):
         return import_module(f"fastnn.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

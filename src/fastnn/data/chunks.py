@@ -85,15 +85,20 @@ class Chunks:
             if hasattr(iterator, "close"):
                 iterator.close()  # what the user's generator has open
 
-    def targets(self):
+    def targets(self, with_X):
         """The targets with the numbers of their chunks, and weights or None; X is None where it need not be read.
+
+        Parameters
+        ----------
+        with_X : bool
+            Whether X is needed.
 
         Returns
         -------
         generator of (int, tuple)
         """
         read = getattr(self.given, "targets", None)
-        if read is None:
+        if read is None or with_X:
             return ((number, parts_of(number, chunk)) for number, chunk in self.numbered())
         return ((number, (None, *parts)) for number, parts in enumerate(read()))
 

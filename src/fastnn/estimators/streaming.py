@@ -152,7 +152,8 @@ def _begin(draft, chunks, classes, resumes):
     if is_classifier(draft):
         is_balanced = _counts_classes(draft.class_weight)
         if classes is None or is_balanced:
-            tally = tallied(chunks, is_balanced, _reading_targets(draft))
+            # Layers may have a target for each step: then X says whose steps these are.
+            tally = tallied(chunks, is_balanced, _reading_targets(draft), reads_X=hasattr(draft, "layers"))
     number, chunk = first_chunk(chunks)
     with naming_chunk(number):
         X, y, sample_weight, steps = draft._read(*parts_of(number, chunk), reset=not resumes)
@@ -175,7 +176,7 @@ def _reading_targets(draft):
     def read(X, y, sample_weight):
         if X is None:
             return as_column(validated_y(scratch, y, multi_output=True, **scratch._y_checks)), sample_weight
-        _, y, sample_weight, _ = scratch._read(X, y, sample_weight, reset=True)  # X says whose steps targets are of
+        _, y, sample_weight, _ = scratch._read(X, y, sample_weight, reset=True)
         return y, sample_weight
 
     return read
@@ -195,7 +196,7 @@ def first_chunk(chunks):
     return first
 
 
-def tallied(chunks, counts, read):
+def tallied(chunks, counts, read, reads_X=False):
     """The classes in the y of all chunks, and what each counts for.
 
     Parameters
@@ -205,6 +206,8 @@ def tallied(chunks, counts, read):
         Whether to count.
     read : callable
         A function that returns y and the weights, checked, of X or None, y and the weights.
+    reads_X : bool, default=False
+        Whether `read` needs X.
 
     Returns
     -------
@@ -215,7 +218,7 @@ def tallied(chunks, counts, read):
     ValueError
     """
     tally = ClassTally(counts)
-    with closing(chunks.targets()) as each:
+    with closing(chunks.targets(reads_X)) as each:
         for number, parts in each:
             with naming_chunk(number):
                 tally.add(*read(*parts))

@@ -1,5 +1,9 @@
-"""The distribution that this package belongs to, and a warning if another one has installed files in its folder."""
+"""The distribution that this package belongs to, and a warning if another one has installed files in its folder.
 
+Also packages that are imported when they are needed.
+"""
+
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution, version
 
 from fastnn.runtime.warnings import warn_user
@@ -30,3 +34,17 @@ def warn_of_namesake():
         f"both. Repair it by `pip uninstall -y {NAMESAKE} {DISTRIBUTION}` and then "
         f"`pip install --force-reinstall {DISTRIBUTION}` (from a checkout: `pip install --force-reinstall .`)"
     )
+
+
+def needed(package, for_what, to_install):
+    """A package that is imported when it is needed.
+
+    Raises
+    ------
+    ImportError
+        With what to install.
+    """
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise ImportError(f"{for_what} needs {package}: pip install '{to_install}' installs it") from error

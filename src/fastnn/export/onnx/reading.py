@@ -5,11 +5,11 @@ import os
 import numpy as np
 
 from fastnn.export.onnx.files import Constants, parsed
-from fastnn.export.onnx.graph import needed
 from fastnn.export.onnx.operators import OPERATORS, two_readers
 from fastnn.export.takeover import Takeover, unknown
 from fastnn.layers import Activation, Dense
 from fastnn.persistence.checks import shown
+from fastnn.runtime.installation import needed
 
 MOST_SAID = 500  # characters of an error message: it may quote the file, at any length
 #: The operators by which labels, probabilities or numbers are made of a network's outputs.
@@ -62,7 +62,7 @@ def from_onnx(path, *, classes=None, multilabel=False, **parameters):
     SequentialClassifier(input_shape=(2,), layers=[Dense(2)],
                          learning_rate_init=0.01)
     """
-    onnx = needed("onnx", "from_onnx")
+    onnx = needed("onnx", "from_onnx", to_install="scikit-fastnn[onnx]")
     path = os.fsdecode(path)
     try:
         walk = Walk(parsed(path, onnx), os.path.dirname(os.path.abspath(path)))
