@@ -95,7 +95,7 @@ class ParquetFiles:
         if self.dtype.kind != "f":  # there may be missing numbers
             self.dtype = np.result_type(self.dtype, np.float32)
         fragments = [part for file in self.dataset.get_fragments() for part in file.split_by_row_group()]
-        sizes = [fragment.count_rows() for fragment in fragments]
+        sizes = [sum(group.num_rows for group in fragment.row_groups) for fragment in fragments]  # not the file's
         firsts = [0, *accumulate(-(-n_rows // batch_rows) for n_rows in sizes)]
         self.row_groups = [_RowGroup(*each) for each in zip(fragments, sizes, firsts[:-1], strict=True)]
         self.n_samples = sum(sizes)
