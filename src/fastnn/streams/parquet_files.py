@@ -61,8 +61,8 @@ def parquet(paths, y, *, columns=None, sample_weight=None, batch_rows=65536):
     ...     a, b = rng.normal(size=(2, 500)).astype(np.float32)
     ...     table = pa.table({"a": a, "b": b, "larger": np.where(a > b, "a", "b")})
     ...     pq.write_table(table, f"{folder}/part-{i}.parquet")
-    >>> model = MLPClassifier((8,), random_state=0).fit_stream(parquet(folder, y="larger"), epochs=10)
-    >>> model.predict([[1.0, 0.0], [0.0, 1.0]])
+    >>> model = MLPClassifier((8,), learning_rate_init=0.01, random_state=0)
+    >>> model.fit_stream(parquet(folder, y="larger"), epochs=20).predict([[1.0, 0.0], [0.0, 1.0]])
     array(['a', 'b'], dtype='<U1')
     """
     return ParquetFiles(paths, y, columns, sample_weight, checked_rows("batch_rows", batch_rows))
