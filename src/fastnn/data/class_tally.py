@@ -40,7 +40,9 @@ class ClassTally:
 
     def _merged(self, labels, counts, column, sample_weight):
         if (labels.dtype.kind in "biuf") != (column.dtype.kind in "biuf"):
-            raise TypeError(f"{labels.dtype} in the first chunk, then {column.dtype}")
+            raise ValueError(
+                f"y must be labels of one type, as in the first chunk, which has {labels.dtype}, got {column.dtype}"
+            )
         if not self.counts:
             return np.unique(np.concatenate([labels, distinct(column)])), counts
         own, numbers = np.unique(column, return_inverse=True)
