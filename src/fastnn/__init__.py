@@ -10,7 +10,7 @@ from fastnn.estimators.mlp_regressor import MLPRegressor
 from fastnn.runtime.installation import installed_version, warn_of_namesake
 
 if TYPE_CHECKING:  # what `__getattr__` imports
-    from fastnn import export, layers, plot, sequences
+    from fastnn import export, layers, plot, sequences, streams
     from fastnn.estimators.fit_many import fit_many
     from fastnn.estimators.modular_classifier import ModularClassifier
     from fastnn.estimators.modular_regressor import ModularRegressor
@@ -36,6 +36,7 @@ __all__ = [
     "save",
     "sequences",
     "show_config",
+    "streams",
 ]
 warn_of_namesake()
 
@@ -62,7 +63,7 @@ else:  # for type checkers, every name would be public
         """A public name that has not been used before, or the version, whose metadata take long to read."""
         if name == "__version__":
             return globals().setdefault(name, installed_version())
-        if name in ("export", "layers", "plot", "sequences"):
+        if name in ("export", "layers", "plot", "sequences", "streams"):
             return import_module(f"fastnn.{name}")
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

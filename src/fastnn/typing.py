@@ -6,7 +6,7 @@ the engine and the estimators have: a test compares them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 import numpy as np
@@ -16,6 +16,8 @@ __all__ = [
     "Activation",
     "Arrays",
     "CellActivation",
+    "Chunk",
+    "Chunks",
     "ClassWeight",
     "Classes",
     "ClassifierParameters",
@@ -98,6 +100,10 @@ class Frame(Protocol):
 Arrays: TypeAlias = SupportsArray | SparseMatrix
 #: X: an array, a frame, a sparse matrix, lists of numbers, or a list with an array for each sequence.
 SamplesLike: TypeAlias = Arrays | Sequence[ArrayLike]
+#: X and y, and perhaps sample_weight: some of the samples that `fit_stream` trains on.
+Chunk: TypeAlias = tuple[SamplesLike, SamplesLike] | tuple[SamplesLike, SamplesLike, ArrayLike | None]
+#: What can be gone through again for each epoch, or a function that returns what goes through it once.
+Chunks: TypeAlias = Iterable[Chunk] | Callable[[], Iterable[Chunk]]
 Shape: TypeAlias = tuple[int | None, ...]
 #: The labels of the outputs; for several columns of classes, a sequence of such.
 Classes: TypeAlias = ArrayLike | Sequence[ArrayLike]

@@ -13,6 +13,7 @@ import provoke_modular
 import provoke_persistence
 import provoke_plot
 import provoke_sequences
+import provoke_streams
 import provoke_training
 import pytest
 from messages import faults_of, provoke
@@ -26,6 +27,7 @@ TABLES = (
     provoke_modular,
     provoke_data,
     provoke_sequences,
+    provoke_streams,
     provoke_training,
     provoke_persistence,
     provoke_plot,

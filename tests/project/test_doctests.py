@@ -8,6 +8,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastnn
@@ -106,6 +107,7 @@ WHAT_GUIDES_SHOW = {
     "modular.md": lambda names: names["quarters"].score(names["X_test"], names["y_test"]) > 0.9,
     "sequences.md": lambda names: names["forecaster"].score(names["past"], names["following"]) > 0.8,
     "side_by_side.md": lambda names: names["search"].best_score_ > 0.8,
+    "streams.md": lambda names: names["from_files"].score(names["X"], np.where(names["y"], "a", "b")) > 0.9,
 }
 
 
@@ -116,6 +118,9 @@ def test_examples_of_guides(guide):
     if guide == "export.md":
         pytest.importorskip("onnxruntime")
         pytest.importorskip("skl2onnx")
+    if guide == "streams.md":
+        pytest.importorskip("pyarrow.parquet")
+        pytest.importorskip("pandas")
     names = run_examples(ROOT / "docs" / guide)
     assert WHAT_GUIDES_SHOW[guide](names)
 

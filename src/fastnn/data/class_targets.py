@@ -208,6 +208,13 @@ class Labels:
         """Whether there is one class, which is always predicted; as in scikit-learn, the network learns to output 0."""
         return self.target_type == "binary" and len(self.classes) == 1
 
+    @property
+    def of_columns(self):
+        """list of ndarray: the classes of each column of y."""
+        if self.target_type == "multilabel-indicator":
+            return [np.arange(2)] * self.n_outputs
+        return self.classes if self.groups else [self.classes]
+
     def check_same(self, y):
         """Refuse a y with other classes than there are, for a training that continues with them.
 
@@ -295,8 +302,8 @@ class Labels:
             The targets, as `encode` returns them.
         counted : ndarray
             The targets that "balanced" counts: the same, or those of other samples.
-        sample_weight : ndarray of shape (n_samples,) or None
-            What "balanced" counts each of these samples for.
+        sample_weight : ndarray of shape (n_samples,) or (n_samples, n_columns), or None
+            What "balanced" counts each of these samples for, or each of its targets.
 
         Returns
         -------
@@ -329,8 +336,8 @@ class Labels:
         for i, weight in enumerate(each):
             if not isinstance(weight, dict) and weight not in ("balanced", None):
                 raise ValueError(f"class_weight[{i}] must be a dict, 'balanced' or None, got {quoted(weight)}")
-        classes = self.classes if self.groups else [np.arange(2)] * n_columns
-        weights = [class_weights(*column, sample_weight) for column in zip(each, classes, counted.T, strict=True)]
+        of_columns = sample_weight.T if np.ndim(sample_weight) == 2 else [sample_weight] * n_columns
+        weights = list(map(class_weights, each, self.of_columns, counted.T, of_columns))
         return np.stack([column[own] for column, own in zip(weights, codes.T, strict=True)], axis=1)
 
     def codes(self, outputs):

@@ -74,6 +74,12 @@ class Sequences:
         starts = np.arange(n_sequences + 1, dtype=np.intp) * n_steps
         return cls(X.reshape(n_sequences * n_steps, n_channels), starts)
 
+    @classmethod
+    def joined(cls, parts):
+        """The sequences of several Sequences, one after the other: a copy."""
+        values = np.concatenate([part.values[part.starts[0] : part.starts[-1]] for part in parts])
+        return cls(values, starts_of(np.concatenate([part.lengths for part in parts])))
+
     @property
     def shape(self):
         """(n_sequences, None, n_channels)"""

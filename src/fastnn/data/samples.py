@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from fastnn.data.per_step import Steps
-from fastnn.data.ragged import steps_at
+from fastnn.data.ragged import Sequences, steps_at
 
 
 @dataclass
@@ -80,13 +81,50 @@ class Samples:
         ------
         ValueError
         """
-        if self.weights is None:
-            return
-        least, weights = np.finfo(dtype).tiny, self._own_weights()
+        if self.weights is not None:
+            check_total(self.summed_weight(dtype), dtype, what, name)
+
+    def summed_weight(self, dtype):
+        """The sum of the weights that are not too small for a type."""
+        weights = self._own_weights()
         with np.errstate(over="ignore"):
-            total = weights.sum(where=weights >= least, dtype=np.float64)
-        if not least <= total <= 1 / float(least):
-            raise ValueError(
-                f"the weights of the samples {what} must add up to a number from {least:.2g} to {1 / float(least):.2g} "
-                f"in {dtype}, got {total:.2g}: change {name} or class_weight"
-            )
+            return weights.sum(where=weights >= np.finfo(dtype).tiny, dtype=np.float64)
+
+
+def check_total(total, dtype, what, name):
+    """Refuse a sum of weights, as `Samples.check_weights` does.
+
+    Raises
+    ------
+    ValueError
+    """
+    least = np.finfo(dtype).tiny
+    if not least <= total <= 1 / float(least):
+        raise ValueError(
+            f"the weights of the samples {what} must add up to a number from {least:.2g} to {1 / float(least):.2g} "
+            f"in {dtype}, got {total:.2g}: change {name} or class_weight"
+        )
+
+
+def joined(parts):
+    """Samples of one kind, one after the other, as a copy.
+
+    Parameters
+    ----------
+    parts : list of Samples
+        They have their own rows, all of which are trained on.
+
+    Returns
+    -------
+    Samples
+    """
+    first = parts[0]
+    inputs = [part.X for part in parts]
+    if isinstance(first.X, Sequences):
+        X = Sequences.joined(inputs)
+    else:
+        X = sp.vstack(inputs, format="csr") if sp.issparse(first.X) else np.concatenate(inputs)
+    targets = np.concatenate([part.targets for part in parts])
+    weights = None if first.weights is None else np.concatenate([part.weights for part in parts])
+    steps = None if first.steps is None else Steps(np.concatenate([part.steps.lengths for part in parts]))
+    return Samples(X, targets, weights, steps=steps)

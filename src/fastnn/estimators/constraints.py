@@ -1,4 +1,4 @@
-"""What a parameter may be: one of some strings, or a number in an interval.
+"""What a parameter may be: one of some strings, a number in an interval, or the number of a layer.
 
 Numbers are checked as floats, since Python has numbers that no float can hold: 10**400 is finite, for example.
 """

@@ -113,6 +113,39 @@ sample_weight : array-like of shape (n_samples,), default=None
 sample_weight : array-like of shape (n_samples,), default=None
     What each sample counts for, and each of its steps where targets are of steps. None is 1 for each.
 """,
+    "chunks": """\
+chunks : iterable of (X, y) or (X, y, sample_weight), or callable that returns an iterator
+    Samples, targets and weights in the forms that `fit` takes, of one type and one width in all chunks: arrays,
+    frames, sparse matrices, lists of sequences. A list or another sequence of chunks, and what `fastnn.streams` makes,
+    are read in an order drawn for each epoch; anything else in its own order. An iterator is refused, since each epoch
+    goes through all chunks anew.
+""",
+    "shuffle_buffer": """\
+shuffle_buffer : int, default=65536
+    How many samples wait in a buffer, out of which the next ones are drawn at random: no full shuffle, unless the
+    buffer holds all samples. With ``shuffle=False`` there is no buffer.
+""",
+    "raises and warns of fit_stream": """\
+Raises
+------
+ValueError
+    As for `fit`, with the number of the chunk, from 0, where one is to blame. Also for chunks of other types or widths
+    than the first one, for fewer or more samples than `n_samples` or than the first epoch had, and with
+    `early_stopping` without `X_val`. The estimator is then as it was before, as it is after what reading chunks raises.
+AttributeError
+    With solver="lbfgs", which needs all samples at once.
+RuntimeError
+    When another thread is fitting this very estimator.
+KeyboardInterrupt
+    When Ctrl-C is pressed twice within a second. The estimator is then as it was before.
+
+Warns
+-----
+ConvergenceWarning
+    When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
+UserWarning
+    When Ctrl-C is pressed once: the estimator keeps what it has learnt.
+""",
     "samples to watch": """\
 X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
     Samples to watch, not to train on: `validation_scores_` and `validation_loss_curve_` are theirs, and with

@@ -32,6 +32,7 @@ from fastnn.estimators.fitted_attributes import FittedAttributes
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.parameters import NetworkParameters
+from fastnn.estimators.streaming import StreamMixin
 from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.runtime.sharing import threads_now
 from fastnn.runtime.warnings import warn_user
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 
 class BaseNetwork(
+    StreamMixin,
     NetworkParameters,
     FittedAttributes,
     CachedParameters,
@@ -245,11 +247,11 @@ class BaseNetwork(
             held_out = self._samples(targets, X, y, sample_weight, steps, counted)
         return Holdout(held_out, y, sample_weight, self, targets)
 
-    def _trainer_for(self, network, targets, samples, state, n_threads):
+    def _trainer_for(self, network, targets, n_samples, state, n_threads):
         """A trainer for the network: the last one, adapted, if it is this network's; else a new one."""
         dropout = self._dropout_rates(len(network.layers) - 1)
         settings = self._trainer_settings(state, dropout)
-        arguments = self._loss(targets), optimizer_for(self), self._batch_size(len(samples)), n_threads
+        arguments = self._loss(targets), optimizer_for(self), self._batch_size(n_samples), n_threads
         last = getattr(self, "_trainer", None)
         if last is None or last.network is not network:
             return Trainer(network, *arguments, **settings)
@@ -266,6 +268,9 @@ class BaseNetwork(
         return any(dropout)
 
     def _batch_size(self, n_samples):
+        """The size of batches for so many samples, or for an unknown number of them, which is None."""
+        if n_samples is None:
+            return 200 if self.batch_size == "auto" else self.batch_size
         if self.solver == "lbfgs":
             return min(LBFGS_BATCH, n_samples)
         if self.batch_size == "auto":
@@ -283,7 +288,9 @@ class BaseNetwork(
 
     def _check_stochastic(self) -> bool:
         if self.solver == "lbfgs":
-            raise AttributeError("partial_fit needs a stochastic solver, such as solver='adam', got solver='lbfgs'")
+            raise AttributeError(
+                "partial_fit and fit_stream need a stochastic solver, such as solver='adam', got solver='lbfgs'"
+            )
         return True
 
     def _replace_weights(self, weights):

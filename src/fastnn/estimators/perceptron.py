@@ -11,15 +11,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import unique_labels
 
 from fastnn._sklearn import _fit_context
-from fastnn.data.class_targets import check_classes, plain_classes
+from fastnn.data.class_targets import check_classes
 from fastnn.data.inputs import check_not_balanced, is_plain_column, refusing, validated
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.linear_decision import LinearDecision
 from fastnn.estimators.parameter_names import CachedParameters
-from fastnn.estimators.perceptron_learning import fresh, learn, learnable, resuming
+from fastnn.estimators.perceptron_learning import classes_in, fresh, learn, learnable, resuming
 from fastnn.estimators.perceptron_state import DTYPES, check_learnt
+from fastnn.estimators.perceptron_streaming import PerceptronStreamMixin
 from fastnn.estimators.suggestions import advising_on_parameters, with_advice
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.transaction import SnapshotMixin, all_or_nothing
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
 
 @with_advice
-class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationLink, BaseEstimator):
+class Perceptron(
+    PerceptronStreamMixin, LinearDecision, CachedParameters, SnapshotMixin, DocumentationLink, BaseEstimator
+):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
     It learns from one sample after the other, whenever it classifies one wrongly. Its parameters have the names,
@@ -242,16 +245,18 @@ class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationL
             else:
                 X, y = validated(draft, X, y, dtype=DTYPES, ensure_all_finite=False)
             X = learnable(X)
-            draft.classes_ = plain_classes(y)
-            if draft.classes_ is None:
-                with refusing("y must be labels of one type, such as numbers or texts"):
-                    draft.classes_ = unique_labels(np.unique(y))  # refuses continuous numbers
+            draft.classes_ = classes_in(y)
             if draft.warm_start and hasattr(draft, "coef_"):
                 coef_init = draft.coef_ if coef_init is None else coef_init
                 intercept_init = draft.intercept_ if intercept_init is None else intercept_init
             draft.t_ = 1.0
             running = fresh(draft.classes_, X, coef_init, intercept_init)
             learn(draft, X, y, sample_weight, running, draft.max_iter)
+        self._warn_of_mistakes()
+        return self
+
+    def _warn_of_mistakes(self):
+        """Warn where `max_iter` epochs were not enough."""
         if self.tol is not None and self.n_iter_ == self.max_iter and not self.separable_:
             warn_user(
                 f"The perceptron could not separate the data in max_iter={self.max_iter} epochs: the last one still "
@@ -260,7 +265,6 @@ class Perceptron(LinearDecision, CachedParameters, SnapshotMixin, DocumentationL
                 "planes.",
                 ConvergenceWarning,
             )
-        return self
 
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)

@@ -2,18 +2,21 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import unique_labels
 
 from fastnn._sklearn import SPARSE_INTERCEPT_DECAY
-from fastnn.data.class_targets import class_numbers
+from fastnn.data.class_targets import class_numbers, plain_classes
 from fastnn.data.draws import MAX_INT, draw
 from fastnn.data.inputs import checked_weights, class_weights, refusing
 from fastnn.data.quoted import quoted
+from fastnn.data.samples import Samples
 from fastnn.data.sparse import check_sparse
 from fastnn.engine.arrays import has_contiguous_rows
 from fastnn.engine.perceptron.perceptron import Perceptrons
 from fastnn.estimators.perceptron_state import DTYPES, Averages, Running
 from fastnn.runtime.sharing import most_threads
-from fastnn.training.perceptron_loop import run
+from fastnn.training.perceptron_loop import run, run_stream
 
 MAX_ITER = np.iinfo(np.int64).max  # the engine counts in 64 bits
 
@@ -114,35 +117,115 @@ def learn(model, X, y, sample_weight, running, max_iter):
         For labels that are not among the classes, for sample or class weights that are not finite numbers, for an X
         that holds infinity or NaN, and when weights overflow.
     """
-    n_units = len(running.coef)
-    codes = class_numbers(model.classes_, y)
+    samples = numbered(model, X, y, sample_weight)
+    codes = samples.targets
     weights = class_weights(model.class_weight, model.classes_, codes, negative=True)
-    if sample_weight is not None:
-        sample_weight = np.ascontiguousarray(checked_weights(sample_weight, X, X.dtype, negative=True))
     fraction = model.validation_fraction if model.early_stopping else None
-    held_out, seeds = draw(model.random_state, n_units, codes, sample_weight, fraction)
+    held_out, seeds = draw(model.random_state, len(running.coef), codes, samples.weights, fraction)
     if held_out is not None:
         codes[held_out] = ~codes[held_out]  # how the engine tells them from the others
+    settings = {"seeds": seeds if model.shuffle else None, **_sizes(len(codes), held_out, samples.weights)}
+    units, n_threads = _perceptrons(model, samples, running, max_iter, weights, **settings)
+    run(units, X, len(running.coef), model, n_threads)
+    _note(model, running, units, len(codes))
+
+
+def learn_stream(model, stream, first, counted, validation, running, max_iter):
+    """Learn from a stream, likewise.
+
+    Parameters
+    ----------
+    model : Perceptron
+    stream : Stream
+        Its samples are what `numbered` returns.
+    first : Samples
+        Those of the first chunk, which the others are like.
+    counted : (ndarray, ndarray) or None
+        The numbers of classes that class_weight="balanced" counts, and what each of these counts for.
+    validation : Samples or None
+        The samples whose score decides when to stop.
+    running : Running
+        What learning continues from. It is changed in place.
+    max_iter : int
+        The most epochs.
+
+    Raises
+    ------
+    ValueError
+        As for `learn`.
+    """
+    weights = class_weights(model.class_weight, model.classes_, *(counted or (first.targets, None)), negative=True)
+    held_out_weight = 0
+    if validation is not None:
+        held_out_weight = len(validation) if validation.weights is None else validation.weights.sum(dtype=float)
+        validation = validation.X, ~validation.targets, validation.weights  # how the engine tells them from the others
+    sizes = {"n_train": len(first), "held_out_weight": held_out_weight}
+    random_state = check_random_state(model.random_state) if model.shuffle else None
+    units, n_threads = _perceptrons(model, first, running, max_iter, weights, seeds=None, in_parts=True, **sizes)
+    n_samples = run_stream(units, stream, random_state, validation, model, n_threads)
+    _note(model, running, units, n_samples)
+
+
+def numbered(model, X, y, sample_weight):
+    """Samples as the engine takes them, with the number of each one's class.
+
+    Parameters
+    ----------
+    model : Perceptron
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        What `learnable` returned.
+    y : ndarray of shape (n_samples,)
+    sample_weight : array-like or None
+
+    Raises
+    ------
+    ValueError
+    """
+    if sample_weight is not None:
+        sample_weight = np.ascontiguousarray(checked_weights(sample_weight, X, X.dtype, negative=True))
+    return Samples(X, class_numbers(model.classes_, y), sample_weight)
+
+
+def _perceptrons(model, samples, running, max_iter, weights, **settings):
+    """The units, and the most threads that they may use."""
+    n_units = len(running.coef)
     if model.average and running.averages is None:
         running.averages = Averages(np.zeros_like(running.coef), np.zeros(n_units), np.zeros(n_units, np.int64))
-    hyperparameters = _hyperparameters(model, sp.issparse(X))
+    hyperparameters = _hyperparameters(model, sp.issparse(samples.X))
     units = Perceptrons(
-        X,
-        codes,
-        sample_weight,
+        samples.X,
+        samples.targets,
+        samples.weights,
         running.coef,
         running.intercept,
         running.averages if model.average else None,
-        seeds=seeds if model.shuffle else None,
         max_iter=min(max_iter, MAX_ITER),
         **_roles(n_units, weights),
-        **_sizes(len(codes), held_out, sample_weight),
+        **settings,
         **hyperparameters,
     )
-    run(units, X, n_units, model, hyperparameters["n_threads"])
-    running.intercept = units.finish().astype(X.dtype)
-    _note_epochs(model, units.n_mistakes, len(codes))
+    return units, hyperparameters["n_threads"]
+
+
+def _note(model, running, units, n_samples):
+    running.intercept = units.finish().astype(running.coef.dtype)
+    _note_epochs(model, units.n_mistakes, n_samples)
     _note_weights(model, running)
+
+
+def classes_in(y):
+    """The sorted classes in labels.
+
+    Raises
+    ------
+    ValueError
+        For continuous numbers, and for labels of several types.
+    """
+    classes = plain_classes(y)
+    if classes is None:
+        with refusing("y must be labels of one type, such as numbers or texts"):
+            classes = unique_labels(np.unique(y))  # refuses continuous numbers
+    return classes
 
 
 def _roles(n_units, weights):

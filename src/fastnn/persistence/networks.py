@@ -157,6 +157,8 @@ def _state_parts(state, random_state):
         parts["judged_by"] = bool(by_score), name
     if state.random_state is random_state:
         parts["random_state"] = None  # the parameter's: the two stay one object
+    if state.n_samples_streamed is None:  # earlier versions do not know it
+        del parts["n_samples_streamed"]
     return parts
 
 
@@ -290,6 +292,8 @@ def _numbers(parts, head, n_outputs):
 
 
 def _state(parts, network, random_state):
+    if isinstance(parts, dict):
+        parts = {"n_samples_streamed": None, **parts}
     check(
         "the training state",
         parts,
@@ -313,6 +317,7 @@ def _state(parts, network, random_state):
             ),
             "order": or_none(ORDER),
             "split": or_none(SPLIT),
+            "n_samples_streamed": or_none(COUNT),
             "dropout_seed": or_none(
                 Rule("an integer from 0 to 2**31 - 1", lambda value: COUNT.holds(value) and value < 2**31)
             ),

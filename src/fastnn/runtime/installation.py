@@ -1,7 +1,11 @@
-"""The distribution that this package belongs to, and a warning if another one has installed files in its folder."""
+"""The distribution that this package belongs to, and a warning if another one has installed files in its folder.
+
+Also packages that are imported when they are needed.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution, version
 
 from fastnn.runtime.warnings import warn_user
@@ -32,3 +36,17 @@ def warn_of_namesake() -> None:
         f"both. Repair it by `pip uninstall -y {NAMESAKE} {DISTRIBUTION}` and then "
         f"`pip install --force-reinstall {DISTRIBUTION}` (from a checkout: `pip install --force-reinstall .`)"
     )
+
+
+def needed(package, for_what, to_install):
+    """A package that is imported when it is needed.
+
+    Raises
+    ------
+    ImportError
+        With what to install.
+    """
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise ImportError(f"{for_what} needs {package}: pip install '{to_install}' installs it") from error

@@ -4,13 +4,15 @@ import copy
 
 from sklearn.exceptions import ConvergenceWarning
 
+from fastnn.data.stream import Stream
 from fastnn.runtime.sharing import fitting, most_threads, threads_now
 from fastnn.training.lbfgs import minimize
-from fastnn.training.loop import train
+from fastnn.training.loop import InMemory, train
 from fastnn.training.monitor import Monitor
 from fastnn.training.profile import show_profile
 from fastnn.training.progress import progress
 from fastnn.training.schedules import ENDING
+from fastnn.training.streamed import Streamed
 from fastnn.training.transaction import in_use, start_afresh
 
 
@@ -25,7 +27,7 @@ class Fit:
         It is changed in place.
     targets : Labels or Numbers
         The encoder of the targets.
-    samples : Samples
+    samples : Samples or Stream
         The samples to train on.
     held_out : Holdout or None
         The samples to watch.
@@ -33,7 +35,9 @@ class Fit:
         It is changed in place.
     callbacks : Callbacks
     n_epochs : int or None
-        The number of epochs of a partial fit. None trains until the network converges, for at most `max_iter` epochs.
+        The number of epochs of a partial fit. None trains until the network converges, for at most `max_epochs`.
+    max_epochs : int, default=None
+        None is `max_iter`.
 
     Attributes
     ----------
@@ -41,14 +45,16 @@ class Fit:
         Warnings for the user, to be given after the estimator is fitted: a filter may make them errors.
     """
 
-    def __init__(self, estimator, network, targets, samples, held_out, state, callbacks, n_epochs):
+    def __init__(self, estimator, network, targets, samples, held_out, state, callbacks, n_epochs, max_epochs=None):
         self.estimator, self.network, self.targets, self.state = estimator, network, targets, state
         self.samples, self.held_out, self.callbacks = samples, held_out, callbacks
         self.is_partial = n_epochs is not None
-        self.n_epochs = n_epochs if self.is_partial else estimator.max_iter
+        self.ends_as_told = self.is_partial or max_epochs is not None
+        self.n_epochs = n_epochs if self.is_partial else max_epochs or estimator.max_iter
         self.n_epochs_before = len(state.loss_curve)
         n_threads = most_threads(estimator.n_threads)
-        self.trainer = estimator._trainer_for(network, targets, samples, state, n_threads)
+        n_samples = samples.n_samples if isinstance(samples, Stream) else len(samples)
+        self.trainer = estimator._trainer_for(network, targets, n_samples, state, n_threads)
         self.warnings = []
 
     def run(self):
@@ -94,10 +100,10 @@ class Fit:
             minimize(self.trainer, self.samples, estimator, monitor)
             return
         start = self.n_epochs_before if self.is_partial else 0
-        stopped = train(
-            self.trainer, self.samples, estimator, self.state, monitor, n_epochs=self.n_epochs, first_epoch=start
-        )
-        if not (stopped or self.is_partial or estimator.learning_rate in ENDING):  # a schedule that ends, ends here
+        kind = Streamed if isinstance(self.samples, Stream) else InMemory
+        epochs = kind(self.samples, estimator, self.state, self.trainer.batch_size)
+        stopped = train(self.trainer, epochs, estimator, self.state, monitor, n_epochs=self.n_epochs, first_epoch=start)
+        if not (stopped or self.ends_as_told or estimator.learning_rate in ENDING):  # a schedule that ends, ends here
             monitor.warn(
                 f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
                 "converged yet.",

@@ -49,7 +49,7 @@ class Segments:
         if trainer.network.is_ragged:  # this fit's sequences may have many times as many steps as the last one's
             self.pace.n_batches = 1
 
-    def run_epoch(self, samples, order, rates=None):
+    def run_epoch(self, samples, order, rates=None, loss=0.0):
         """Train on the samples in this order.
 
         Parameters
@@ -58,7 +58,9 @@ class Segments:
         order : ndarray of intp
             The rows of X, in the order of training.
         rates : ndarray of float64 of shape (n_batches,), default=None
-            The factors of the learning rate for the whole epoch's batches, which `Trainer.run` explains.
+            The factors of the learning rate for these samples' batches, which `Trainer.run` explains.
+        loss : float, default=0.0
+            The summed loss of samples of the same epoch that were trained on before.
 
         Returns
         -------
@@ -66,7 +68,7 @@ class Segments:
             The summed loss, which does not depend on where the segments begin.
         """
         batch_size, pace, threads = self.trainer.batch_size, self.pace, self.pace.threads
-        loss, first = 0.0, 0
+        first = 0
         while first < len(order):
             n_threads = threads.next()
             n_batches = max(1, pace.n_batches // PART_OF_SEGMENT) if threads.is_trying else pace.n_batches
@@ -98,14 +100,58 @@ class Segments:
         return X.lengths[rows].sum() if self.trainer.network.is_ragged else len(rows)
 
 
-def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch=0):
+class InMemory:
+    """Epochs over samples that are all in memory.
+
+    Parameters
+    ----------
+    samples : Samples
+    parameters : NetworkParameters
+    state : TrainingState
+        It is changed in place.
+    batch_size : int
+    """
+
+    def __init__(self, samples, parameters, state, batch_size):
+        self.samples, self.parameters, self.state = samples, parameters, state
+        self.n_batches = -(-len(samples) // batch_size)
+        resumes = parameters.shuffle and state.order is not None and len(state.order) == len(samples)
+        self.order = state.order if resumes else np.arange(len(samples), dtype=np.intp)
+
+    def run(self, segments, epoch):
+        """Train for one epoch.
+
+        Parameters
+        ----------
+        segments : Segments
+        epoch : int
+            The epoch's number in the schedule of the learning rate.
+
+        Returns
+        -------
+        loss : float
+            The summed loss.
+        n_samples : int
+            The number of samples trained on.
+        """
+        samples, state = self.samples, self.state
+        if self.parameters.shuffle:
+            self.order = shuffled(self.order, state.random_state)
+        state.order = self.order
+        rows = self.order if samples.rows is None else samples.rows[self.order]
+        factors = rates(self.parameters, state, epoch, self.n_batches)
+        return segments.run_epoch(samples, rows, factors), len(samples)
+
+
+def train(trainer, epochs, parameters, state, monitor, *, n_epochs, first_epoch=0):
     """Train for up to n_epochs epochs.
 
     Parameters
     ----------
     trainer : fastnn.engine.trainer.Trainer
         Its network is changed in place.
-    samples : Samples
+    epochs : InMemory or Streamed
+        The samples of each epoch.
     parameters : NetworkParameters
     state : TrainingState
         It is changed in place.
@@ -130,10 +176,6 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
     KeyboardInterrupt
         When Ctrl-C is pressed twice within a second.
     """
-    n_samples = len(samples)
-    n_batches = -(-n_samples // trainer.batch_size)
-    resumes = parameters.shuffle and state.order is not None and len(state.order) == n_samples
-    order = state.order if resumes else np.arange(n_samples, dtype=np.intp)
     if parameters.learning_rate in ENDING and first_epoch >= parameters.max_iter:
         monitor.warn(
             f"learning_rate={parameters.learning_rate!r} has come to its end after max_iter={parameters.max_iter} "
@@ -145,11 +187,8 @@ def train(trainer, samples, parameters, state, monitor, *, n_epochs, first_epoch
             segments = Segments(trainer, interruption, parameters.n_threads)
             for epoch in range(first_epoch, first_epoch + n_epochs):
                 monitor.epoch_begins()
-                if parameters.shuffle:
-                    order = shuffled(order, state.random_state)
-                state.order = order
-                rows = order if samples.rows is None else samples.rows[order]
-                loss = segments.run_epoch(samples, rows, rates(parameters, state, epoch, n_batches)) / n_samples
+                summed, n_samples = epochs.run(segments, epoch)
+                loss = summed / n_samples
                 if not math.isfinite(loss) or not all_finite(trainer.network.parameters):
                     monitor.diverged(_divergence(epoch - first_epoch + 1, loss, trainer))
                     return True

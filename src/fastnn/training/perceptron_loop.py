@@ -1,6 +1,7 @@
 """The loop of a perceptron's fit: between segments it handles Ctrl-C, checks for NaN, and prints the epochs."""
 
 import time
+from contextlib import closing
 
 import numpy as np
 import scipy.sparse as sp
@@ -30,9 +31,8 @@ def run(units, X, n_units, estimator, n_cores):
     ValueError
         When a number in X is not finite, or a weight has become infinite or NaN.
     """
-    checked, n_printed, start = False, [0] * n_units, time.perf_counter()
-    done, n_jobs = False, estimator.n_jobs
-    n_threads = n_jobs if n_jobs is not None and n_jobs > 0 else None
+    checked, lines, done = False, Epochs(units, n_units, estimator), False
+    n_threads = given_threads(estimator)
     with fitting(n_threads, units.n_threads, n_cores), Interruption() as interruption:
         while not done:
             done = units.run(1 if units.runs_alone else threads_now(n_threads))
@@ -40,27 +40,100 @@ def run(units, X, n_units, estimator, n_cores):
                 for array in (X.data, X) if sp.issparse(X) else (X,):
                     assert_all_finite(array, input_name="X", estimator_name=type(estimator).__name__)
                 checked = True
-            if epoch := units.overflowed:
-                raise ValueError(
-                    f"Floating-point under-/overflow occurred at epoch #{epoch}. Scaling input data with "
-                    "StandardScaler or MinMaxScaler might help."
-                )
-            if estimator.verbose:
-                _print_epochs(units, n_printed, time.perf_counter() - start, estimator.early_stopping)
+            lines.note()
             interruption.check()
 
 
-def _print_epochs(units, n_printed, seconds, scores):
-    """Print scikit-learn's lines for each unit that has had an epoch since the last call."""
-    for i, counts in enumerate(units.n_mistakes):
-        if len(counts) == n_printed[i]:
-            continue
-        n_printed[i] = len(counts)
-        weights, bias, steps, loss, objective, score = units.progress(i)
-        validation = f", Validation score: {score:f}" if scores else ""
-        Lines().say(
-            f"-- Epoch {len(counts)}\n"
-            f"Norm: {np.linalg.norm(weights):.2f}, NNZs: {np.count_nonzero(weights)}, Bias: {bias:.6f}, "
-            f"T: {steps}, Avg. loss: {loss:f}, Objective: {objective:f}{validation}\n"
-            f"Total training time: {seconds:.2f} seconds."
-        )
+def run_stream(units, stream, random_state, validation, estimator, n_cores):
+    """Train the units on a stream, likewise.
+
+    Parameters
+    ----------
+    units : fastnn.engine.perceptron.perceptron.Perceptrons
+        They learn in parts.
+    stream : Stream
+    random_state : RandomState or None
+        What the orders of samples are drawn from. None: they stay in their order.
+    validation : tuple or None
+        What `Perceptrons.take` gets to score the units on.
+    estimator : Perceptron
+    n_cores : int
+
+    Returns
+    -------
+    int
+        The number of samples in an epoch.
+
+    Raises
+    ------
+    ValueError
+        When a weight has become infinite or NaN, and as for `Stream.blocks`.
+    """
+    lines, n_threads, done = Epochs(units, len(units.n_mistakes), estimator), given_threads(estimator), False
+    with fitting(n_threads, units.n_threads, n_cores), Interruption() as interruption:
+        while not done:
+            n_samples = 0
+            with closing(stream.blocks(1, random_state, interruption.check)) as blocks:
+                for samples, order in blocks:
+                    units.take(*_picked(samples, order))
+                    n_samples += len(order)
+                    while not units.run(1 if units.runs_alone else threads_now(n_threads)):
+                        interruption.check()
+            if validation is not None:
+                units.take(*validation)
+            done = units.end_epoch(n_samples)
+            lines.note()
+            interruption.check()
+    return n_samples
+
+
+def _picked(samples, order):
+    """What `Perceptrons.take` gets: samples in this order, which are not copied if they follow each other."""
+    if order[-1] - order[0] == len(order) - 1 and (np.diff(order) == 1).all():
+        order = slice(order[0], order[-1] + 1)
+    return samples.X[order], samples.targets[order], None if samples.weights is None else samples.weights[order]
+
+
+def given_threads(estimator):
+    """The number of threads that `n_jobs` asks for; None where it asks for as many as there are, or all but some."""
+    n_jobs = estimator.n_jobs
+    return n_jobs if n_jobs is not None and n_jobs > 0 else None
+
+
+class Epochs:
+    """What is said of the epochs of units: that weights overflowed, and scikit-learn's lines where it is verbose."""
+
+    def __init__(self, units, n_units, estimator):
+        self.units, self.n_printed, self.estimator = units, [0] * n_units, estimator
+        self.start = time.perf_counter()
+
+    def note(self):
+        """To be called after each run.
+
+        Raises
+        ------
+        ValueError
+            When a weight has become infinite or NaN.
+        """
+        if epoch := self.units.overflowed:
+            raise ValueError(
+                f"Floating-point under-/overflow occurred at epoch #{epoch}. Scaling input data with "
+                "StandardScaler or MinMaxScaler might help."
+            )
+        if self.estimator.verbose:
+            self._print(time.perf_counter() - self.start)
+
+    def _print(self, seconds):
+        """Print scikit-learn's lines for each unit that has had an epoch since the last call."""
+        for i, counts in enumerate(self.units.n_mistakes):
+            if len(counts) == self.n_printed[i]:
+                continue
+            self.n_printed[i] = len(counts)
+            weights, bias, steps, loss, objective, score = self.units.progress(i)
+            validation = f", Validation score: {score:f}" if self.estimator.early_stopping else ""
+            Lines().say(
+                f"-- Epoch {len(counts)}\n"
+                f"Norm: {np.linalg.norm(weights):.2f}, NNZs: {np.count_nonzero(weights)}, Bias: {bias:.6f}, "
+                f"T: {steps}, Avg. loss: {loss:f}, Objective: {objective:f}{validation}\n"
+                f"Total training time: {seconds:.2f} seconds."
+            )

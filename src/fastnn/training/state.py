@@ -51,6 +51,8 @@ class TrainingState:
     split : (ndarray of intp, ndarray of intp), or None
         The samples trained on, and those held out.
     dropout_seed : int or None
+    n_samples_streamed : int or None
+        The number of samples in an epoch of the last stream; None before the first one has ended.
     owns_random_state : bool
         Whether nobody else draws from `random_state`. After a failure only such a generator is set back: from NumPy's
         global generator, and from the user's, others would draw the same numbers again.
@@ -75,6 +77,7 @@ class TrainingState:
     order: np.ndarray | None = None
     split: tuple | None = None
     dropout_seed: int | None = None
+    n_samples_streamed: int | None = None
     owns_random_state: bool = False
 
     @classmethod

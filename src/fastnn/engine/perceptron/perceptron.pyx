@@ -14,7 +14,7 @@ from fastnn.engine.arrays cimport row_length
 from fastnn.engine.isa cimport kernels_for
 from fastnn.engine.kernels cimport FASTNN_MOST_UNITS, fastnn_examples, fastnn_perceptron
 from fastnn.engine.threads.team cimport affordable_team, run_team
-from fastnn.engine.perceptron.units cimport SEGMENT_EPOCHS, Slot, Training, Unit, can_continue, run_segment
+from fastnn.engine.perceptron.units cimport SEGMENT_EPOCHS, Slot, Training, Unit, can_continue, end_epoch, run_segment
 
 cnp.import_array()
 
@@ -82,6 +82,9 @@ cdef class Perceptrons:
         The most threads to use.
     level : str, default=None
         The instruction set. None: the one that fastnn uses.
+    in_parts : bool, default=False
+        Whether the samples are only the first part of each epoch's: `take` gives the next one, and `end_epoch` ends the
+        epoch. There must be no seeds then.
 
     Attributes
     ----------
@@ -115,28 +118,22 @@ cdef class Perceptrons:
     def __init__(self, X, classes, sample_weight, coef, intercept, averages, positive, class_weight, seeds, *,
                  double eta, double intercept_rate, double alpha, double l1_ratio, double tol, int64_t max_iter,
                  int64_t n_iter_no_change, uint64_t step, uint64_t average_from, double held_out_weight,
-                 size_t n_train, int segment_epochs, int n_threads, level=None):
+                 size_t n_train, int segment_epochs, int n_threads, level=None, bint in_parts=False):
         cdef Training *job = &self.job
-        cdef size_t n_samples = X.shape[0]
         cdef cnp.ndarray mistakes
         cdef char *coefs
         cdef char *means
         cdef size_t i, offset
         cdef fastnn_perceptron *learnt
-        if not 0 < n_samples < 2**31:
-            raise ValueError(f"X must have from 1 to 2**31 - 1 samples, got {n_samples}")
-        job.kernels = kernels_for(X.dtype, level)
-        self._set_rows(X)
-        job.examples.classes = <const int32_t *> data_of("classes", classes, np.int32, n_samples)
-        if sample_weight is not None:
-            job.examples.weights = data_of("sample_weight", sample_weight, X.dtype, n_samples)
-        job.n_samples, job.n_train, job.held_out_weight = n_samples, n_train, held_out_weight
+        job.kernels, job.in_parts = kernels_for(X.dtype, level), in_parts
+        self._set_samples(X, classes, sample_weight)
+        job.n_train, job.held_out_weight = n_train, held_out_weight
         job.max_iter, job.n_iter_no_change, job.tol = max_iter, n_iter_no_change, tol
         job.segment_epochs = min(segment_epochs, SEGMENT_EPOCHS)
 
         if n_threads < 1:
             raise ValueError(f"n_threads must be at least 1, got {n_threads}")
-        terms = <double> job.row_terms * n_samples * job.n_units
+        terms = <double> job.row_terms * job.n_samples * job.n_units
         self.n_threads = job.n_threads = min(n_threads, job.n_units) if terms * max_iter > PARALLEL_TERMS else 1
         # How many epochs there will be is not known.
         self.runs_alone = self.n_threads == 1 or terms * min(max_iter, LEAST_EPOCHS) < PARALLEL_TERMS
@@ -144,7 +141,6 @@ cdef class Perceptrons:
         job.mistakes = <uint64_t *> cnp.PyArray_DATA(mistakes)
         self.coef, self.averages, self.first_step = coef, averages, step
         self.n_mistakes = [[] for _ in positive]
-        self.arrays = X, classes, sample_weight  # kept alive
         n_vectors = 1 + (averages is not None) + (alpha >= 0 and l1_ratio > 0)
         self._make_slots(n_vectors, shuffle=seeds is not None)
         if not coef.flags.writeable or averages is not None and not averages.coef.flags.writeable:
@@ -187,6 +183,8 @@ cdef class Perceptrons:
         # One unit after the other where several are not faster, or where a callback follows each epoch.
         if job.n_together == job.n_threads == 1 or job.segment_epochs == 1:
             job.n_slots = job.n_threads
+        if job.in_parts:  # each unit keeps its slot while it waits for the next part
+            job.n_slots = job.n_units
         numbers = aligned_zeros(job.n_slots * n_vectors * job.vector_length, np.float64)
         orders = np.empty(job.n_slots * n_orders * job.n_samples, np.uint32)
         self.slot_arrays = numbers, orders
@@ -195,6 +193,17 @@ cdef class Perceptrons:
             job.slots[i].numbers = <double *> cnp.PyArray_DATA(numbers) + i * n_vectors * job.vector_length
             if shuffle:
                 job.slots[i].shuffle = <uint32_t *> cnp.PyArray_DATA(orders) + i * n_orders * job.n_samples
+
+    cdef _set_samples(self, X, classes, sample_weight):
+        cdef size_t n_samples = X.shape[0]
+        if not 0 < n_samples < 2**31:
+            raise ValueError(f"X must have from 1 to 2**31 - 1 samples, got {n_samples}")
+        self._set_rows(X)
+        self.job.examples.classes = <const int32_t *> data_of("classes", classes, np.int32, n_samples)
+        self.job.examples.weights = (
+            NULL if sample_weight is None else data_of("sample_weight", sample_weight, X.dtype, n_samples))
+        self.job.n_samples = n_samples
+        self.arrays = X, classes, sample_weight  # kept alive
 
     cdef _set_rows(self, X):
         cdef fastnn_examples *examples = &self.job.examples
@@ -255,7 +264,47 @@ cdef class Perceptrons:
             while job.units[i].n_fetched < job.units[i].epoch:
                 self.n_mistakes[i].append(int(self.mistakes[i, job.units[i].n_fetched % SEGMENT_EPOCHS]))
                 job.units[i].n_fetched += 1
-            done = done and job.units[i].done
+            done = done and (job.units[i].done or job.units[i].waits)
+        return done
+
+    def take(self, X, classes, sample_weight):
+        """Let the next runs be on these samples, the next part of the epoch. They are like those given at first."""
+        cdef size_t i
+        self._set_samples(X, classes, sample_weight)
+        for i in range(self.job.n_units):
+            self.job.units[i].position, self.job.units[i].waits = 0, False
+
+    def end_epoch(self, size_t n_train):
+        """End an epoch in parts, after the run on its last part.
+
+        Parameters
+        ----------
+        n_train : int
+            The number of samples in all parts. If samples are held out, those taken last are scored.
+
+        Returns
+        -------
+        bool
+            Whether every unit has stopped.
+        """
+        cdef Training *job = &self.job
+        cdef Unit *unit
+        cdef uint64_t *mistakes
+        cdef size_t i, i_slot
+        cdef bint done = True
+        job.n_train = n_train
+        for i_slot in range(job.n_slots):
+            if job.slots[i_slot].unit < 0:
+                continue
+            i = job.slots[i_slot].unit
+            unit, mistakes = &job.units[i], job.mistakes + i * SEGMENT_EPOCHS
+            self.n_mistakes[i].append(int(unit.learnt.n_mistakes))
+            end_epoch(job, unit, mistakes)
+            unit.n_fetched = unit.epoch
+            if unit.done:
+                job.kernels.perceptron_end(&unit.learnt, job.examples.n_features, unit.coef, unit.means)
+                job.slots[i_slot].unit = -1
+            done = done and unit.done
         return done
 
     @property

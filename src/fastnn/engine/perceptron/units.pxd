@@ -22,6 +22,7 @@ cdef struct Unit:
     size_t position  # samples read in this epoch
     size_t drawn  # samples whose place in this epoch's order is known
     bint begun  # whether this epoch has begun
+    bint waits  # for the epoch's next samples, or for its end
     bint done, overflowed
     bint settled  # an epoch changed nothing, so no later epoch will
     double best  # the best score so far or, of the negative objective, the best value
@@ -45,6 +46,7 @@ cdef struct Training:
     const fastnn_kernels *kernels
     fastnn_examples examples
     size_t n_samples, n_train
+    bint in_parts  # whether samples are only a part of an epoch's, which Python ends after the last part
     int64_t row_terms  # what a row costs on average, in multiplications
     Unit *units  # (n_units)
     size_t n_units, next_unit, vector_length
@@ -62,7 +64,8 @@ cdef struct Training:
 
 cdef inline bint can_continue(Training *job, Unit *unit) noexcept nogil:
     """Whether the unit has epochs left in this segment."""
-    return not unit.done and unit.epoch < unit.n_fetched + job.segment_epochs
+    return not unit.done and not unit.waits and unit.epoch < unit.n_fetched + job.segment_epochs
 
 
+cdef void end_epoch(Training *job, Unit *unit, uint64_t *mistakes) noexcept nogil
 cdef void run_segment(void *training, const Team *team) noexcept nogil

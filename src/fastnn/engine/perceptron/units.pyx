@@ -55,7 +55,7 @@ cdef void end_epoch(Training *job, Unit *unit, uint64_t *mistakes) noexcept nogi
             job.kernels.perceptron_score(learnt, &job.examples, 0, job.n_samples)
             unit.score = learnt.score / job.held_out_weight
         unit.overflowed = not job.kernels.perceptron_is_finite(learnt, job.examples.n_features)
-        unit.settled = learnt.n_mistakes == 0 and learnt.alpha < 0 and unit.means == NULL
+        unit.settled = not job.in_parts and learnt.n_mistakes == 0 and learnt.alpha < 0 and unit.means == NULL
     mistakes[unit.epoch % SEGMENT_EPOCHS] = learnt.n_mistakes
     if job.held_out_weight > 0:
         improved = unit.score >= unit.best + job.tol
@@ -137,7 +137,8 @@ cdef int64_t learn_block(Training *job, Slot **slots, size_t n_slots) noexcept n
     for i in range(n_slots):
         unit = &job.units[slots[i].unit]
         unit.position += n_rows
-        if unit.position == job.n_samples:
+        unit.waits = job.in_parts and unit.position == job.n_samples
+        if unit.position == job.n_samples and not job.in_parts:
             end_epoch(job, unit, job.mistakes + slots[i].unit * SEGMENT_EPOCHS)
     return n_slots * n_rows
 

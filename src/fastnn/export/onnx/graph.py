@@ -1,23 +1,8 @@
 """A graph of ONNX's operators while it is made, and the signal that goes from one layer's operators to the next's."""
 
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 
 import numpy as np
-
-
-def needed(package, for_what, to_install="scikit-fastnn[onnx]"):
-    """A package that is imported when it is needed.
-
-    Raises
-    ------
-    ImportError
-        With what to install.
-    """
-    try:
-        return import_module(package)
-    except ImportError as error:
-        raise ImportError(f"{for_what} needs {package}: pip install '{to_install}' installs it") from error
 
 
 @dataclass(frozen=True)

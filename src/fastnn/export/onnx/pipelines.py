@@ -8,9 +8,10 @@ import numpy as np
 
 import fastnn
 from fastnn.data.quoted import quoted
-from fastnn.export.onnx.graph import Graph, needed
+from fastnn.export.onnx.graph import Graph
 from fastnn.export.onnx.models import parts_of
 from fastnn.export.onnx.writing import LEAST_OPSET
+from fastnn.runtime.installation import needed
 
 _CLASSIFIERS = "MLPClassifier", "ModularClassifier", "Perceptron", "SequentialClassifier"
 _REGRESSORS = "MLPRegressor", "ModularRegressor", "SequentialRegressor"

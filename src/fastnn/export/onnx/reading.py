@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn.export.onnx.files import Constants, parsed
-from fastnn.export.onnx.graph import needed
 from fastnn.export.onnx.operators import OPERATORS, two_readers
 from fastnn.export.takeover import Takeover, unknown
 from fastnn.layers import Activation, Dense
 from fastnn.persistence.checks import shown
+from fastnn.runtime.installation import needed
 
 if TYPE_CHECKING:
     from typing import Any
@@ -79,7 +79,7 @@ def from_onnx(
     SequentialClassifier(input_shape=(2,), layers=[Dense(2)],
                          learning_rate_init=0.01)
     """
-    onnx = needed("onnx", "from_onnx")
+    onnx = needed("onnx", "from_onnx", to_install="scikit-fastnn[onnx]")
     path = os.fsdecode(path)
     try:
         walk = Walk(parsed(path, onnx), os.path.dirname(os.path.abspath(path)))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn.data.quoted import quoted
-from fastnn.export.onnx.graph import Graph, needed
+from fastnn.export.onnx.graph import Graph
 from fastnn.export.onnx.models import parts_of
 from fastnn.persistence.whole_files import write_whole
-from fastnn.runtime.installation import installed_version
+from fastnn.runtime.installation import installed_version, needed
 from fastnn.runtime.warnings import warn_user
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def to_onnx(
     >>> [output.name for output in model.graph.output]
     ['label', 'probabilities']
     """
-    onnx = needed("onnx", "to_onnx")
+    onnx = needed("onnx", "to_onnx", to_install="scikit-fastnn[onnx]")
     opset = _checked(opset, batch, dtype, onnx.defs.onnx_opset_version())
     parts = parts_of(model)
     graph = Graph(np.dtype(parts.dtype if dtype is None else dtype))

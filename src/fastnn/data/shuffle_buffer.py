@@ -1,0 +1,160 @@
+"""Batches that run across the borders of chunks, in the chunks' order or shuffled within a buffer."""
+
+import numpy as np
+
+from fastnn.data.samples import Samples, joined
+from fastnn.engine.order import shuffled
+
+
+def blocks(reader, batch_size, buffer_rows, random_state):
+    """The samples of an epoch in blocks of whole batches. Only the last block may end in a smaller batch.
+
+    Parameters
+    ----------
+    reader : Reader
+    batch_size : int
+    buffer_rows : int
+        How many samples wait in the buffer, among which the next ones are drawn.
+    random_state : RandomState or None
+        What the order is drawn from. None: the samples come in the chunks' order, without a buffer.
+
+    Yields
+    ------
+    samples : Samples
+        They must not be used after the next block is asked for.
+    order : ndarray of intp
+        The samples of the block, in the order of training.
+    """
+    if random_state is None:
+        return _in_order(reader, batch_size)
+    return _shuffled(reader, batch_size, buffer_rows, random_state)
+
+
+def _in_order(reader, batch_size):
+    rest = None  # fewer samples than a batch, which the next chunk completes
+    while (samples := reader.take()) is not None:
+        reader.proceed()
+        start = 0
+        if rest is not None:
+            start = min(batch_size - len(rest), len(samples))
+            rest = joined([rest, samples.part(_rows(0, start))])
+            if len(rest) == batch_size:
+                yield rest, _rows(0, batch_size)
+                rest = None
+        end = start + (len(samples) - start) // batch_size * batch_size
+        if end > start:
+            yield samples, _rows(start, end)
+        if end < len(samples):
+            rest = samples.part(_rows(end, len(samples)))
+        samples = None
+    if rest is not None:
+        yield rest, _rows(0, len(rest))
+
+
+def _rows(start, end):
+    return np.arange(start, end, dtype=np.intp)
+
+
+def _shuffled(reader, batch_size, buffer_rows, random_state):
+    buffer = None
+    while (samples := reader.take()) is not None:
+        if buffer is None:
+            buffer = (Slots if _has_rows(samples) else Joined)(samples, buffer_rows)
+        buffer.add(samples)
+        samples = None  # before the next one is read: there are no more than two chunks beside the buffer
+        reader.proceed()
+        buffer.shuffle(random_state)
+        n_samples = (len(buffer) - buffer_rows) // batch_size * batch_size
+        if n_samples > 0:
+            yield buffer.taken(n_samples)
+    if buffer is not None and len(buffer):
+        yield buffer.taken(len(buffer))
+
+
+def _has_rows(samples):
+    """Whether each sample is a row of an array, and has one row of targets."""
+    return isinstance(samples.X, np.ndarray) and samples.steps is None
+
+
+class Slots:
+    """A buffer of rows of one size: a new one takes the place of one that was trained on.
+
+    Parameters
+    ----------
+    samples : Samples
+        Those of the first chunk, which are not added yet.
+    buffer_rows : int
+        The number of rows beside those of a chunk. Memory is used once there are so many.
+    """
+
+    def __init__(self, samples, buffer_rows):
+        self.buffer_rows = buffer_rows
+        n_slots = buffer_rows + len(samples)
+        self.samples = Samples(*(_empty_like(part, n_slots) for part in _parts(samples)))
+        self.waiting, self.free = _rows(0, 0), _rows(0, n_slots)
+
+    def __len__(self):
+        return len(self.waiting)
+
+    def add(self, samples):
+        """Copy samples into the buffer."""
+        n_lacking = len(samples) - len(self.free)
+        if n_lacking > 0:  # a larger chunk than those before
+            self._grow(n_lacking)
+        slots, self.free = self.free[: len(samples)], self.free[len(samples) :]
+        for own, new in zip(_parts(self.samples), _parts(samples), strict=True):
+            if own is not None:
+                own[slots] = new
+        self.waiting = np.concatenate([self.waiting, slots])
+
+    def _grow(self, n_slots):
+        n_before = len(self.samples)
+        grown = [_empty_like(part, n_before + n_slots) for part in _parts(self.samples)]
+        for part, before in zip(grown, _parts(self.samples), strict=True):
+            if part is not None:
+                part[:n_before] = before
+        self.samples = Samples(*grown)
+        self.free = np.concatenate([self.free, _rows(n_before, n_before + n_slots)])
+
+    def shuffle(self, random_state):
+        """Shuffle the samples that wait."""
+        self.waiting = shuffled(self.waiting, random_state)
+
+    def taken(self, n_samples):
+        """The next samples and their order, which then wait no longer."""
+        order, self.waiting = self.waiting[:n_samples], self.waiting[n_samples:]
+        self.free = np.concatenate([order, self.free])
+        return self.samples, order
+
+
+class Joined:
+    """A buffer of samples of any kind, which are copied when some are added.
+
+    It has the parameters and the methods of `Slots`.
+    """
+
+    def __init__(self, samples, buffer_rows):
+        self.samples, self.waiting = None, _rows(0, 0)
+
+    def __len__(self):
+        return len(self.waiting)
+
+    def add(self, samples):
+        if len(self.waiting):
+            samples = joined([self.samples.part(self.waiting), samples])
+        self.samples, self.waiting = samples, _rows(0, len(samples))
+
+    def shuffle(self, random_state):
+        self.waiting = shuffled(self.waiting, random_state)
+
+    def taken(self, n_samples):
+        order, self.waiting = self.waiting[:n_samples], self.waiting[n_samples:]
+        return self.samples, order
+
+
+def _parts(samples):
+    return samples.X, samples.targets, samples.weights
+
+
+def _empty_like(part, n_rows):
+    return None if part is None else np.empty((n_rows, *part.shape[1:]), part.dtype)
