@@ -21,7 +21,7 @@ def test_completion_offers_the_public_names():
     assert all(hasattr(fastnn, name) for name in dir(fastnn))
 
 
-MODULES = "fastnn", "fastnn.export", "fastnn.layers", "fastnn.plot", "fastnn.sequences"
+MODULES = "fastnn", "fastnn.export", "fastnn.layers", "fastnn.plot", "fastnn.sequences", "fastnn.streams"
 # Methods by which every estimator, transformer and Display of scikit-learn's is used: examples of classes show them.
 SKLEARNS = {
     *("fit", "partial_fit", "predict", "predict_proba", "predict_log_proba", "decision_function", "score"),

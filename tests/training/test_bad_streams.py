@@ -147,7 +147,7 @@ def test_early_stopping_needs_samples_to_watch():
 def test_lbfgs_is_refused():
     with pytest.raises(AttributeError, match="fit_stream") as caught:
         MLPClassifier(solver="lbfgs").fit_stream([GOOD])
-    assert "partial_fit and fit_stream need a stochastic solver" in str(caught.value.__cause__)
+    assert "solver must be stochastic for partial_fit and fit_stream" in str(caught.value.__cause__)
 
 
 def test_weights_that_are_all_zero():

@@ -289,7 +289,7 @@ class BaseNetwork(
     def _check_stochastic(self) -> bool:
         if self.solver == "lbfgs":
             raise AttributeError(
-                "partial_fit and fit_stream need a stochastic solver, such as solver='adam', got solver='lbfgs'"
+                "solver must be stochastic for partial_fit and fit_stream, such as solver='adam', got solver='lbfgs'"
             )
         return True
 
