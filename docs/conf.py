@@ -48,6 +48,7 @@ myst_heading_anchors = 3
 # The reference.
 autosummary_generate = True
 autodoc_typehints = "none"  # docstrings say the types
+toc_object_entries_show_parents = "hide"  # a list of methods is wide enough without the name of their class
 numpydoc_show_class_members = False  # the template of classes lists them
 numpydoc_class_members_toctree = False
 
@@ -74,7 +75,7 @@ html_title = f"fastnn {release}"
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
 }

@@ -137,8 +137,8 @@ TRIALS = {
     ),
     "`hidden_activations`": lambda name: fitted(name).hidden_activations(TABLE),
     "`to_sklearn`": lambda name: fitted(name).to_sklearn(),
-    "`fastnn.save` and `fastnn.load`": saved,
-    "ONNX: `fastnn.export.to_onnx`": exported,
+    "files: `save`, `load`": saved,
+    "ONNX: `to_onnx`": exported,
 }
 NEEDED = {exported: "onnx"}
 
@@ -161,11 +161,11 @@ def capabilities():
 
 
 def written(table):
-    """The table in Markdown."""
+    """The table in Markdown, with narrow cells, so that all columns are seen at once."""
     heads = [f"[{re.sub(r'(?=Classifier|Regressor)', ' ', name)}](api/fastnn.{name}.rst)" for name in ESTIMATORS]
     lines = ["| | " + " | ".join(heads) + " |", "| --- |" + " :-: |" * len(heads)]
     lines += [f"| {what} | " + " | ".join("yes" if can else "—" for can in row) + " |" for what, row in table.items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(["```{table}", ":class: table-sm", "", *lines, "```"]) + "\n"
 
 
 def write(app, config):
