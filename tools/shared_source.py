@@ -32,7 +32,7 @@ def fields_of(cls):
     for base in reversed(cls.__mro__):
         if not base.__module__.startswith("fastnn."):
             continue
-        text = Path(sys.modules[base.__module__].__file__).read_text()
+        text = Path(sys.modules[base.__module__].__file__).read_text(encoding="utf-8")
         segment = partial(ast.get_source_segment, text)
         node = next(node for node in classes_in(text) if node.name == base.__name__)
         for each in node.body:
@@ -89,7 +89,7 @@ def main():
     check = parser.parse_args().check
     others = []
     for path in sorted(SOURCE.rglob("*.py")):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         if "@with_constructor" not in text and "    if TYPE_CHECKING:  # written by" not in text:
             continue
         module = importlib.import_module(".".join(path.relative_to(SOURCE).with_suffix("").parts))
@@ -97,7 +97,7 @@ def main():
         if written != text:
             others.append(path.relative_to(SOURCE.parent))
             if not check:
-                path.write_text(written)
+                path.write_text(written, encoding="utf-8")
     for path in others:
         print(f"{path}: {'must be written anew by tools/shared_source.py' if check else 'written'}")
     sys.exit(bool(others) and check)

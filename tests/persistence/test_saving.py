@@ -236,7 +236,7 @@ def test_every_part_of_the_training_is_kept():
 
     known = {*networks._CURVES, *networks._COUNTS, *networks._NUMBERS}
     known |= {"random_state", "best_weights", "last_weights", "judged_by", "converged"}
-    known |= {"order", "split", "dropout_seed"}
+    known |= {"order", "split", "dropout_seed", "n_samples_streamed"}
     known |= {"owns_random_state"}  # the parameter random_state says so
     assert {field.name for field in fields(TrainingState)} == known
 

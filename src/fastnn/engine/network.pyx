@@ -341,7 +341,7 @@ cdef class Network(LayerStack):
             note_team()
             if team_seconds() - job.finished > patience:
                 note_stalls(recent_stalls() + 1)
-        if job.n_samples >= self.block_samples and job.n_timed > 0:
+        if job.n_samples >= self.block_samples and job.seconds > 0:  # a coarse clock may say 0
             # It rises slowly, since other programs may have had the core.
             self.row_seconds = min(1.5 * self.row_seconds, job.seconds / job.n_timed / n_runs * job.n_blocks)
         if job.n_not_finite > 0:
