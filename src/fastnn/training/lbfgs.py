@@ -56,7 +56,7 @@ def minimize(trainer, samples, parameters, monitor):
     interruption = Interruption()
     try:
         # SciPy's sums have other bits on other numbers of threads, which wait for each other's cores on a busy machine.
-        with one_blas_thread(), interruption:
+        with interruption, one_blas_thread():
             objective.segments = Segments(trainer, interruption, parameters.n_threads)
             result = scipy_minimize(
                 objective,
