@@ -1,13 +1,11 @@
 """How predictions are shared between threads: the cut of few samples, and when it pays to ask for threads."""
 
-import os
 import time
 
 import numpy as np
 import pytest
 
 from fastnn.engine.network import Network
-from fastnn.engine.threads.contention import is_contended
 
 NETWORKS = {
     "dense": ((20,), [("dense", 300, "relu"), ("dense", 5, "identity")]),
@@ -54,14 +52,3 @@ def test_sleeping_threads_are_asked_for_where_predictions_come_in_a_row(rng):
     time.sleep(0.02)
     assert any(network.worth_sharing(200) for _ in range(1000))
     assert not any(network.worth_sharing(8) for _ in range(1000))
-
-
-def test_more_threads_than_cores_are_no_contention(rng):
-    """Their teams are slow, but no other program is to blame: other networks' teams must not back off."""
-    network = network_of(rng, *NETWORKS["dense"])
-    X = rng.standard_normal((16, 20)).astype(np.float32)
-    end = time.monotonic() + 5
-    while is_contended() and time.monotonic() < end:
-        time.sleep(0.01)
-    network.forward(X, os.cpu_count() + 14)
-    assert not is_contended()

@@ -10,7 +10,7 @@ loss. No number of threads changes a bit of a prediction.
 from libc.math cimport INFINITY
 
 from fastnn.engine.threads.contention cimport MOST_STALLS, note_stalls, uncontended_team
-from fastnn.engine.threads.team cimport Team, affordable_team, run_team, team_n_cores, team_seconds
+from fastnn.engine.threads.team cimport Team, affordable_team, run_team, team_seconds
 
 # Seconds for which a team's threads surely wait for the next one, and what it costs to wake them.
 cdef double AWAKE_SECONDS = 3e-3
@@ -23,8 +23,7 @@ cdef enum:
     N_TRIALS = 20
     N_MEASURED = 256
 cdef double MEASURING_SECONDS = 2e-3
-# If a team with a core for each thread costs more, another program has had one, and it is measured again. A build
-# without threads measures 0.
+# If it costs more, another program has had the core, and it is measured again; a build without threads measures 0.
 cdef double MOST_COST = 3e-5, MOST_COST_OF_EACH = 2e-6
 cdef double LEAST_COST = 1e-6
 # Beside beginning and ending, threads fetch what they read from each other's caches, and ask for their number.
@@ -40,9 +39,8 @@ cdef void do_nothing(void *job, const Team *team) noexcept nogil:
     pass
 
 
-cdef inline bint is_of_others(double cost, int n_threads) noexcept:
-    """Whether a team costs so much that other programs must have had its cores."""
-    return n_threads <= team_n_cores() and cost > COST_FACTOR * (MOST_COST + n_threads * MOST_COST_OF_EACH)
+cdef inline double most_cost(int n_threads) noexcept:
+    return COST_FACTOR * (MOST_COST + n_threads * MOST_COST_OF_EACH)
 
 
 cdef double team_cost(int n_threads) except? -1:
@@ -66,7 +64,7 @@ cdef double team_cost(int n_threads) except? -1:
             n_trials += 1
     note_team()
     least = max(COST_FACTOR * least, LEAST_COST)
-    if not is_of_others(least, n_threads):
+    if least <= most_cost(n_threads):
         costs[at] = least
     return least
 
@@ -98,7 +96,7 @@ cdef int worthwhile_team(int n_threads, double seconds) except -1:
     cost = team_cost(n_threads)
     if seconds - seconds / n_threads > cost:
         return n_threads
-    if cost < INFINITY and is_of_others(cost, n_threads):
+    if most_cost(n_threads) < cost < INFINITY:
         note_stalls(MOST_STALLS)
     return 1
 
