@@ -330,8 +330,8 @@ def check_not_balanced(class_weight):
         )
 
 
-def checked_epochs(epochs):
-    """The number of epochs, which must be a positive integer."""
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"epochs must be an integer of at least 1, got {quoted(epochs)}")
-    return int(epochs)
+def checked_count(name, value):
+    """A number of epochs, samples or rows, which must be a positive integer; `name` is the parameter's."""
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {quoted(value)}")
+    return int(value)

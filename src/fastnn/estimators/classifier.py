@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn._sklearn import _fit_context, available_if, set_label_binarizer, target_type
 from fastnn.data.class_targets import Labels, are_same, check_classes, indicates
-from fastnn.data.inputs import check_not_balanced, checked_epochs, is_plain_column, scored
+from fastnn.data.inputs import check_not_balanced, checked_count, is_plain_column, scored
 from fastnn.data.quoted import quoted
 from fastnn.data.ragged import as_objects
 from fastnn.estimators.constraints import Interval, StrOptions
@@ -93,7 +93,7 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         <other errors and warnings of partial_fit>
         """
         check_not_balanced(self.class_weight)
-        return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs), classes=classes)
+        return self._fit(X, y, sample_weight, n_epochs=checked_count("epochs", epochs), classes=classes)
 
     @staticmethod
     def _targets_of(classes, multilabel, n_outputs, names):

@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPRegressor as SklearnRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import _fit_context, available_if
-from fastnn.data.inputs import checked_epochs, scored
+from fastnn.data.inputs import checked_count, scored
 from fastnn.data.number_targets import Numbers
 from fastnn.data.quoted import quoted
 from fastnn.engine.activation import activation_names
@@ -85,7 +85,7 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
             As for `fit`; also for another number of targets than in the first call.
         <other errors and warnings of partial_fit>
         """
-        return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs))
+        return self._fit(X, y, sample_weight, n_epochs=checked_count("epochs", epochs))
 
     def _targets_of(self, n_outputs, name):
         """The encoder of a network with this number of outputs. The name of its last bias is for messages."""

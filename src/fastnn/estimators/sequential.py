@@ -279,10 +279,14 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         decoded = decode(self._targets, outputs)
         return decoded if steps is None else steps.in_form_of(X, decoded)
 
+    def _check_fitted(self):
+        """As `check_is_fitted`, which takes a third of a small prediction, or of a small step."""
+        if not hasattr(self, "_network"):
+            check_is_fitted(self)
+
     def _read_forward(self, X, depth=None, as_codes=False):
         """What `_forward` makes of X, the Steps of the outputs, and the lengths of sequences of any length."""
-        if not hasattr(self, "_network"):  # the check takes a third of a small prediction
-            check_is_fitted(self)
+        self._check_fitted()
         X, shape = self._arranged(X, reset=False)
         given = None if None in self._chain.input_shape else samples_to_read(self, X, self._network.sizes[0])
         if given is not None:
@@ -326,8 +330,7 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
 
     def _step(self, x, state, decode):
         fitted = snapshot(self)
-        if not hasattr(fitted, "_network"):  # the check takes a third of a small step
-            check_is_fitted(self)
+        fitted._check_fitted()
         outputs, state = take_step(fitted, x, state)
         return decode(fitted._targets, outputs), state
 

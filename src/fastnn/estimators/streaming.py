@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 from sklearn.base import is_classifier
@@ -11,7 +10,7 @@ from sklearn.base import is_classifier
 from fastnn._sklearn import _fit_context, available_if
 from fastnn.data.chunks import Chunks, check_like, naming_chunk, parts_of
 from fastnn.data.class_tally import ClassTally
-from fastnn.data.inputs import as_column, checked_epochs, validated_y
+from fastnn.data.inputs import as_column, checked_count, validated_y
 from fastnn.data.quoted import quoted
 from fastnn.data.stream import Stream
 from fastnn.estimators.docstrings import documented
@@ -144,10 +143,11 @@ def checked_numbers(n_samples, shuffle_buffer, epochs):
     ------
     ValueError
     """
-    for name, value in (("n_samples", n_samples), ("shuffle_buffer", shuffle_buffer)):
-        if (value is not None or name == "shuffle_buffer") and (not isinstance(value, Integral) or value < 1):
-            raise ValueError(f"{name} must be an integer of at least 1, got {quoted(value)}")
-    return n_samples and int(n_samples), int(shuffle_buffer), None if epochs is None else checked_epochs(epochs)
+    return (
+        None if n_samples is None else checked_count("n_samples", n_samples),
+        checked_count("shuffle_buffer", shuffle_buffer),
+        None if epochs is None else checked_count("epochs", epochs),
+    )
 
 
 def _begin(draft, chunks, classes, resumes):

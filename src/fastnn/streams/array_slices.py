@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastnn.data.quoted import quoted
+from fastnn.data.inputs import checked_count
 
 if TYPE_CHECKING:
     from typing import Any
-
-
-def checked_rows(name, rows):
-    """A number of rows.
-
-    Raises
-    ------
-    ValueError
-    """
-    if not isinstance(rows, Integral) or rows < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {quoted(rows)}")
-    return int(rows)
 
 
 def arrays(X: Any, y: Any, sample_weight: Any = None, *, rows: int = 65536) -> ArraySlices:
@@ -63,7 +50,7 @@ def arrays(X: Any, y: Any, sample_weight: Any = None, *, rows: int = 65536) -> A
     >>> model.score(X, X[:, 0] > 0) > 0.95
     True
     """
-    return ArraySlices(X, y, sample_weight, checked_rows("rows", rows))
+    return ArraySlices(X, y, sample_weight, checked_count("rows", rows))
 
 
 class ArraySlices:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
+from fastnn.data.inputs import checked_count
 from fastnn.data.quoted import quoted
 from fastnn.runtime.installation import needed
-from fastnn.streams.array_slices import checked_rows
 
 if TYPE_CHECKING:
     from typing import Any
@@ -64,7 +64,7 @@ def sql(
     True
     >>> database.close()
     """
-    return DatabaseAnswer(connection, query, y, sample_weight, checked_rows("rows", rows), params)
+    return DatabaseAnswer(connection, query, y, sample_weight, checked_count("rows", rows), params)
 
 
 class DatabaseAnswer:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn.data.chunks import noting_chunk
+from fastnn.data.inputs import checked_count
 from fastnn.data.quoted import quoted
 from fastnn.engine.order import shuffled
 from fastnn.runtime.installation import needed
-from fastnn.streams.array_slices import checked_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def parquet(
     >>> model.fit_stream(parquet(folder, y="larger"), epochs=20).predict([[1.0, 0.0], [0.0, 1.0]])
     array(['a', 'b'], dtype='<U1')
     """
-    return ParquetFiles(paths, y, columns, sample_weight, checked_rows("batch_rows", batch_rows))
+    return ParquetFiles(paths, y, columns, sample_weight, checked_count("batch_rows", batch_rows))
 
 
 @dataclass
