@@ -26,7 +26,6 @@ from fastnn.data.inputs import checked_weights as checked_sample_weight
 from fastnn.data.quoted import quoted
 from fastnn.estimators.combining import columns_of, n_columns
 from fastnn.estimators.constraints import Interval, StrOptions
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.modular_outputs import ModularOutputs
 from fastnn.estimators.module_fits import fit_combiner, fit_modules, folds_of
@@ -148,15 +147,19 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
     # -- training -----------------------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=False)
-    @documented
     def fit(self: Self, X: Any, y: SamplesLike, **fit_params: Any) -> Self:
+        # From tools/docstrings: <X of modules>, <y of modules>, <fit_params of modules>
         """Fit each module to its columns and its target, side by side, and then what combines them.
 
         Parameters
         ----------
-        <X of modules>
-        <y of modules>
-        <fit_params of modules>
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples. If all modules read all of it, any X that they take.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Targets. `targets` may name the columns of a frame.
+        **fit_params
+            `sample_weight`, which every module and a model that is `combine` then must take; with scikit-learn's
+            metadata routing, whatever they ask for.
 
         Returns
         -------
@@ -219,10 +222,10 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
             ]
         return skipped
 
-    @documented
     def refit(
         self: Self, name: str, X: Any, y: SamplesLike, *, refit_combiner: bool = False, **fit_params: Any
     ) -> Self:
+        # From tools/docstrings: <X of modules>, <y of modules>, <fit_params of modules>
         """Fit one module anew, and leave the others as they are, with the same bits.
 
         Parameters
@@ -230,12 +233,16 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
         name : str
             The module's name in `named_modules_`. Its estimator is that of `modules`, whose parameters may have been
             set since.
-        <X of modules>
-        <y of modules>
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples. If all modules read all of it, any X that they take.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Targets. `targets` may name the columns of a frame.
         refit_combiner : bool, default=False
             Whether to fit the model that combines the outputs anew, too, to the outputs of all modules for these
             samples, cross-validated as in `fit`. False: it stays as it is.
-        <fit_params of modules>
+        **fit_params
+            `sample_weight`, which every module and a model that is `combine` then must take; with scikit-learn's
+            metadata routing, whatever they ask for.
 
         Returns
         -------

@@ -26,7 +26,6 @@ from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.estimators.constraints import checked_layer
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.fitted_attributes import FittedAttributes
 from fastnn.estimators.ineffective import warn_of_ineffective
@@ -76,7 +75,6 @@ class BaseNetwork(
 
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
-    @documented
     def fit(
         self: Self,
         X: SamplesLike,
@@ -87,25 +85,61 @@ class BaseNetwork(
         y_val: SamplesLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
+        # From tools/docstrings: <X>, <sample_weight>, <samples to watch>, <the fitted estimator>
         """Train the network.
 
         Parameters
         ----------
-        <X>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of
+            layers also takes arrays of 3 or 4 axes: images (n_samples, height, width) or
+            (n_samples, height, width, channels), and sequences (n_samples, n_steps, features). It makes a sparse X
+            dense batch by batch, unless its first layer is dense. If its layers read sequences, a list or an object
+            array of arrays (n_steps, features) or (n_steps,), and a list column of Arrow or polars, are sequences of
+            any length; they are not padded. (Lists in lists that could be an array are that array, as everywhere in
+            scikit-learn.)
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
             What to predict. A regressor takes numbers. A classifier takes class labels of any type; for multilabel
             targets an indicator matrix of zeros and ones; or several columns of classes. If there is a single class,
             it is always predicted. Where the last layer of a network of layers gives a sequence, there is a target for
             each of its steps: y is a list or an object array of arrays (n_steps,) or (n_steps, n_columns), or an array
             (n_samples, n_steps) or (n_samples, n_steps, n_columns).
-        <sample_weight>
-        <samples to watch>
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample's loss is multiplied by. None is 1 for each. Where targets are of steps, also a weight for
+            each step, in the form of y.
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Samples to watch, not to train on: `validation_scores_` and `validation_loss_curve_` are theirs, and with
+            `early_stopping` they are the samples held out.
+        y_val : array-like of shape (n_val,) or (n_val, n_columns), default=None
+            Their targets: required with `X_val`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            What each of their losses is multiplied by. None is 1 for each.
 
         Returns
         -------
-        <the fitted estimator>
+        self : BaseNetwork
+            The estimator itself, fitted.
 
-        <raises and warns of fit>
+        Raises
+        ------
+        ValueError
+            For input that scikit-learn refuses too, and when training diverges (see Warns). The estimator is then as it
+            was before, except that an optimizer that training would have continued with starts afresh.
+        RuntimeError
+            When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed twice within a second, even if the first press came in another fit: this ends a grid
+            search, too. The estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
+            The estimator is fitted by then, as it is for other warnings of how the fit ended.
+        UserWarning
+            When a parameter is set that has no effect because of how the others are set: once for each parameter and
+            class in a process. When Ctrl-C is pressed once: the estimator keeps what it has learnt, including the part
+            of the epoch that was cut short, and a grid search continues with its next fit.
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
@@ -305,13 +339,14 @@ class BaseNetwork(
 
     # -- prediction ---------------------------------------------------------------------------------------------------
 
-    @documented
     def hidden_activations(self, X: SamplesLike, layer: int = -1) -> NDArray[np.floating[Any]]:
+        # From tools/docstrings: <samples to predict>, <raises for a wrong layer>
         """The outputs of the units of a hidden layer.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
         layer : int, default=-1
             The number of the hidden layer, from 0; -1 is the last one.
 
@@ -320,9 +355,20 @@ class BaseNetwork(
         ndarray of shape (n_samples, n_units)
             In the type that the network computes in.
 
-        <raises for a wrong layer>
+        Raises
+        ------
+        ValueError
+            When the network does not have such a layer.
+        TypeError
+            When `layer` is not an integer.
 
-        <example of hidden activations>
+        Examples
+        --------
+        >>> from fastnn import MLPRegressor
+        >>> distance = MLPRegressor.from_weights([[[1.0, -1.0]], [[1.0], [1.0]]], [[0.0, 0.0], [0.0]])
+        >>> distance.hidden_activations([[3.0], [-2.0]])
+        array([[3., 0.],
+               [0., 2.]])
         """
         check_is_fitted(self)
         fitted = snapshot(self)
