@@ -207,7 +207,8 @@ class Perceptron(
         intercept_init: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        # From tools/docstrings: <X>, <sample_weight of updates>, <other errors of perceptrons>
+        # From tools/docstrings: <X>, <sample_weight of updates>, <other errors of perceptrons>,
+        # <warning of perceptrons>
         """Learn from the samples, epoch by epoch, until `tol` or `max_iter` ends it.
 
         Parameters

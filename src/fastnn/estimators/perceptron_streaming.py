@@ -46,7 +46,8 @@ class PerceptronStreamMixin:
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
-        # From tools/docstrings: <chunks>, <shuffle_buffer>, <other errors of perceptrons>
+        # From tools/docstrings: <chunks>, <shuffle_buffer>, <errors of chunks>, <other errors of perceptrons>,
+        # <warning of perceptrons>
         """Learn from samples that come in chunks, of which only a few are in memory.
 
         The next chunk is read in a thread of its own while one is learnt from. All else is as in `fit`, but that all
@@ -85,8 +86,8 @@ class PerceptronStreamMixin:
         ValueError
             As for `fit`, with the number of the chunk, from 0, where one is to blame. Also for chunks of other types or
             widths than the first one, for fewer or more samples than `n_samples` or than the first epoch had, and with
-            `early_stopping` without `X_val`. The estimator is then as it was before, as it is after what reading
-            chunks raises.
+            `early_stopping` without `X_val`. The estimator is then as it was before, as it is after what reading chunks
+            raises.
         RuntimeError
             When another thread is fitting this very estimator.
         KeyboardInterrupt

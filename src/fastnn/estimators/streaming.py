@@ -51,7 +51,8 @@ class StreamMixin:
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
-        # From tools/docstrings: <chunks>, <shuffle_buffer>, <samples to watch>, <the fitted estimator>
+        # From tools/docstrings: <chunks>, <shuffle_buffer>, <samples to watch>, <the fitted estimator>,
+        # <errors of chunks>
         """Train on samples that come in chunks, of which only a few are in memory.
 
         Batches run across the borders of chunks, and the next chunk is read in a thread of its own while one is

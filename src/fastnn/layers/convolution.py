@@ -104,7 +104,7 @@ def _rules(n_axes, paddings):
 
 @layer
 class Conv2D(_Convolution):
-    # From tools/docstrings: <activation>, <biases of filters>, <trainable>
+    # From tools/docstrings: <filters>, <activation>, <biases of filters>, <trainable>
     """Filters over images: each output is a function of a weighted sum of a window of the map, and a bias [1]_.
 
     It reads maps (height, width, channels) and makes (new height, new width, filters).
@@ -158,7 +158,7 @@ class Conv2D(_Convolution):
 
 @layer
 class Conv1D(_Convolution):
-    # From tools/docstrings: <activation>, <biases of filters>, <trainable>
+    # From tools/docstrings: <filters>, <activation>, <biases of filters>, <trainable>
     """Filters over sequences: each output is a function of a weighted sum of a window of steps, and a bias.
 
     It reads sequences (steps, channels) and makes (new steps, filters).

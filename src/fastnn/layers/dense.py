@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @layer
 class Dense(Layer):
-    # From tools/docstrings: <activation>, <trainable>
+    # From tools/docstrings: <units>, <activation>, <bias of the sum>, <trainable>
     """A dense layer: each unit is a function of a weighted sum of all its inputs and a bias.
 
     A map is flattened. In a sequence, each step is a vector of its own.

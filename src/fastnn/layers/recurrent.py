@@ -153,7 +153,8 @@ class Recurrent(Layer):
 
 @layer
 class SimpleRNN(Recurrent):
-    # From tools/docstrings: <the way through the steps>, <trainable>
+    # From tools/docstrings: <units>, <bias of the sum>, <the way through the steps>, <initial weights of inputs>,
+    # <initial weights of outputs>, <trainable>
     """Units that read each step of a sequence together with their own outputs at the step before [1]_.
 
     It reads sequences (steps, channels) and makes the units' outputs at the last step, or at all of them.
@@ -227,7 +228,8 @@ class SimpleRNN(Recurrent):
 
 @layer
 class GRU(Recurrent):
-    # From tools/docstrings: <activation of gates>, <the way through the steps>, <trainable>
+    # From tools/docstrings: <activation of gates>, <the way through the steps>, <initial weights of inputs>,
+    # <trainable>
     """Gated recurrent units: gates say what of the state each step replaces [1]_.
 
     It reads sequences (steps, channels) and makes the state after the last step, or after all of them. The reset gate
@@ -300,7 +302,8 @@ class GRU(Recurrent):
 
 @layer
 class LSTM(Recurrent):
-    # From tools/docstrings: <activation of gates>, <the way through the steps>, <trainable>
+    # From tools/docstrings: <units>, <activation of gates>, <the way through the steps>, <initial weights of outputs>,
+    # <trainable>
     """Long short-term memory: gates say what each step adds to a memory, forgets of it and makes an output of [1]_.
 
     It reads sequences (steps, channels) and makes the outputs at the last step, or at all of them.

@@ -85,7 +85,7 @@ class ActivationsDisplay(Display):
         cmap: str | Colormap | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        # From tools/docstrings: <image_shape>, <cmap>, <ax>, <raises of displays>
+        # From tools/docstrings: <any estimator>, <image_shape>, <cmap>, <ax>, <raises of displays>
         """Draw what a fitted model makes of a sample.
 
         Parameters

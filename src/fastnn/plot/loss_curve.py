@@ -103,7 +103,7 @@ class LossCurveDisplay(Display):
         log_scale: bool = False,
         ax: Axes | None = None,
     ) -> Self:
-        # From tools/docstrings: <ax>, <raises of displays>
+        # From tools/docstrings: <log_scale>, <ax>, <raises of displays>
         """Draw the curves of fitted models.
 
         Parameters
@@ -160,7 +160,7 @@ class LossCurveDisplay(Display):
         validation: Literal["loss", "score", "both"] | None = "loss",
         log_scale: bool = False,
     ) -> Self:
-        # From tools/docstrings: <ax>
+        # From tools/docstrings: <ax>, <log_scale>
         """Draw the curves.
 
         Parameters

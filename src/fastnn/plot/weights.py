@@ -106,7 +106,7 @@ class WeightsDisplay(Display):
         cmap: str | Colormap | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        # From tools/docstrings: <image_shape>, <cmap>, <ax>, <raises of displays>
+        # From tools/docstrings: <any estimator>, <image_shape>, <cmap>, <ax>, <raises of displays>
         """Draw the weights of a fitted model.
 
         Parameters
