@@ -9,32 +9,28 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
 from sklearn.utils import Bunch, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn._sklearn import (
     HasMethods,
     _BaseComposition,
     _fit_context,
-    _raise_for_params,
-    _routing_enabled,
     nested_parameters,
     set_nested_parameters,
     visual_block,
 )
-from fastnn.data.inputs import checked_weights as checked_sample_weight
 from fastnn.data.quoted import quoted
 from fastnn.estimators.combining import columns_of, n_columns
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.modular_outputs import ModularOutputs
+from fastnn.estimators.modular_routing import ModularRouting
 from fastnn.estimators.module_fits import fit_combiner, fit_modules, folds_of
 from fastnn.estimators.module_parameters import (
     check_combination,
     check_modules,
     checked_weights,
     read_modules,
-    takes_sample_weight,
     well_formed,
 )
 from fastnn.runtime.warnings import warn_user
@@ -52,7 +48,9 @@ if TYPE_CHECKING:
     Self = TypeVar("Self", bound="BaseModular")
 
 
-class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, DocumentationLink, _BaseComposition):
+class BaseModular(
+    SnapshotMixin, ModularOutputs, ModularRouting, MetaEstimatorMixin, DocumentationLink, _BaseComposition
+):
     """What modular classifiers and regressors share."""
 
     named_modules_: Any  # a Bunch
@@ -334,43 +332,6 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
 
     def _check_all_classes(self, y):
         """Refuse a y that has other classes than those that `fit` has met, or fewer."""
-
-    def _routed(self, X, fit_params, modules, combine):
-        """What the fits of modules, and of `combine` unless that is a string or None, are given besides, by names."""
-        _raise_for_params(fit_params, self, "fit", allow=["sample_weight"])
-        sample_weight = fit_params.get("sample_weight")
-        if sample_weight is not None:
-            checked = checked_sample_weight(sample_weight, X, negative=True)  # which some estimators take
-            sample_weight = checked if np.ndim(sample_weight) == 0 else np.asarray(sample_weight)
-        estimators = {module.name: module.estimator for module in modules}
-        if not isinstance(combine, (str, type(None))):
-            estimators["combine"] = combine
-        if _routing_enabled():
-            routed = process_routing(self, "fit", **fit_params)
-            return {name: routed[name].fit for name in estimators}
-        if sample_weight is None:
-            return {name: {} for name in estimators}
-        for name, estimator in estimators.items():
-            if not takes_sample_weight(estimator):
-                raise TypeError(
-                    f"sample_weight must be None, since the fit of {quoted(name)} does not take it, got weights: "
-                    f"{quoted(estimator)}"
-                )
-        return {name: {"sample_weight": sample_weight} for name in estimators}
-
-    def get_metadata_routing(self) -> Any:
-        """Which metadata `fit` passes on to which estimator, as scikit-learn's users' guide describes it.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        router = MetadataRouter(owner=self).add_self_request(self)
-        of_fit = MethodMapping().add(caller="fit", callee="fit")
-        estimators = {name: estimator for name, estimator, _ in well_formed(self.modules)}
-        if not isinstance(self.combine, str):
-            estimators["combine"] = self.combine
-        return router.add(method_mapping=of_fit, **estimators)
 
     # -- what scikit-learn asks ---------------------------------------------------------------------------------------
 

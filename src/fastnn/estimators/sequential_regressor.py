@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import KW_ONLY
 from typing import TYPE_CHECKING, ClassVar
 
-from fastnn.data.number_targets import Numbers
 from fastnn.estimators.parameters import with_constructor
 from fastnn.estimators.regressor import BaseRegressor
 from fastnn.estimators.sequential import BaseSequential
 from fastnn.estimators.sequential_bridge import fill_from_layers, last_names, n_outputs_of
+from fastnn.estimators.sequential_steps import RegressorStepsMixin
 from fastnn.estimators.suggestions import with_advice
 from fastnn.layers import Dense
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Literal, Self, Unpack
-
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
 
     from fastnn.layers import Layer
     from fastnn.typing import (
@@ -35,7 +32,7 @@ if TYPE_CHECKING:
 
 @with_advice
 @with_constructor
-class SequentialRegressor(BaseRegressor, BaseSequential):
+class SequentialRegressor(BaseRegressor, RegressorStepsMixin, BaseSequential):
     # From tools/docstrings: <layers>, <loss of regressors>, <parameters of every network>, <parameters of regressors>,
     # <weights of layers>, <attributes of every network>, <references>, <references of regressors>
     """Regressor whose layers you write: dense, convolutional, pooling and others, one after the other.
@@ -288,51 +285,6 @@ class SequentialRegressor(BaseRegressor, BaseSequential):
         **BaseRegressor._parameter_constraints,
         **BaseSequential._parameter_constraints,
     }
-
-    def predict_step(
-        self, x: ArrayLike, state: NDArray[np.floating[Any]] | None = None
-    ) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
-        # From tools/docstrings: <one more step>, <state after a step>, <raises for steps>
-        """The predicted number, or numbers, for one more step of each of several sequences.
-
-        Parameters
-        ----------
-        x : array-like of shape (n_sequences, n_features)
-            One step of each sequence; for sequences of tokens or of single numbers also of shape (n_sequences,).
-        state : ndarray of shape (n_sequences, state_size), default=None
-            What the call for the step before returned; its rows can be picked and put together as those of any array.
-            None: this is the first step.
-
-        Returns
-        -------
-        numbers : ndarray of shape (n_sequences,) or (n_sequences, n_targets)
-            What `predict` gives for the steps so far, with the same bits: for the last one, or for all of them.
-        state : ndarray of shape (n_sequences, state_size)
-            What the layers carry on to the next step, in the type that the network computes in. It is a new array.
-
-        Raises
-        ------
-        ValueError
-            When a layer depends on other steps than the earlier ones, such as `Bidirectional` or a pooling over time,
-            or removes steps; and for steps or a state of another shape.
-        NotFittedError
-            Before the network is fitted.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from fastnn import SequentialRegressor
-        >>> from fastnn.layers import GRU
-        >>> rng = np.random.default_rng(0)
-        >>> X = [rng.normal(size=(n_steps, 1)) for n_steps in rng.integers(3, 20, 100)]
-        >>> model = SequentialRegressor([GRU(8)], tol=1e-2, random_state=0).fit(X, [each.mean() for each in X])
-        >>> state = None
-        >>> for x in X[0]:
-        ...     number, state = model.predict_step([x], state)
-        >>> bool(number == model.predict(X[:1]))
-        True
-        """
-        return self._step(x, state, Numbers.decode)
 
     @classmethod
     def from_weights(
