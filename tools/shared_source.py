@@ -1,106 +1,51 @@
 """Writes what several places of the source share into each of them; with --check, says where it is not the same.
 
 Readers, editors and type checkers see the source alone, and everything should be there for them: the constructors that
-follow from the fields of data classes. Run `python tools/shared_source.py` after a change of one of these.
+follow from the fields of data classes (`constructors.py`), and what several docstrings say (`shared_docstrings.py`).
+Run `python tools/shared_source.py` after a change of these fields, or of the texts in `tools/docstrings/`.
 """
 
 import argparse
-import ast
 import importlib
-import inspect
 import sys
-from functools import partial
+from collections import Counter
 from pathlib import Path
+
+from constructors import with_constructors
+from shared_docstrings import parts_in, with_docstrings
 
 SOURCE = Path(__file__).parents[1] / "src"
 
 
-def classes_in(text):
-    """The classes of a module, as trees."""
-    return [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
-
-
-def decorators(node):
-    """The names of the decorators of a class or a function."""
-    calls = (each.func if isinstance(each, ast.Call) else each for each in node.decorator_list)
-    return [each.id for each in calls if isinstance(each, ast.Name)]
-
-
-def fields_of(cls):
-    """The annotation and the default of each field of a class, as the source has them, by its name."""
-    found = {}
-    for base in reversed(cls.__mro__):
-        if not base.__module__.startswith("fastnn."):
-            continue
-        text = Path(sys.modules[base.__module__].__file__).read_text(encoding="utf-8")
-        segment = partial(ast.get_source_segment, text)
-        node = next(node for node in classes_in(text) if node.name == base.__name__)
-        for each in node.body:
-            if isinstance(each, ast.AnnAssign):
-                default = each.value and segment(each.value)
-                found[each.target.id] = segment(each.annotation), default
-            elif isinstance(each, ast.FunctionDef) and each.name == "__init__":
-                for part, default in zip(each.args.kwonlyargs, each.args.kw_defaults, strict=True):
-                    found[part.arg] = segment(part.annotation), segment(default)
-                for part in each.args.args[1:]:
-                    found[part.arg] = segment(part.annotation), None
-    return found
-
-
-def constructor_of(cls):
-    """The lines of a class's constructor, as a part of its body."""
-    fields, lines, has_star = fields_of(cls), [], False
-    for parameter in inspect.signature(cls).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY and not has_star:
-            lines.append("*")
-            has_star = True
-        annotation, default = fields[parameter.name]
-        lines.append(f"{parameter.name}: {annotation}" + (f" = {default}" if default else ""))
-    return [
-        "    if TYPE_CHECKING:  # written by tools/shared_source.py",
-        "",
-        "        def __init__(",
-        "            self,",
-        *(f"            {line}," for line in lines),
-        "        ) -> None: ...",
-    ]
-
-
-def with_constructors(module, text):
-    """The text of a module whose classes have the constructors that follow from their fields."""
-    lines = text.splitlines()
-    for node in reversed(classes_in(text)):
-        written = [each for each in node.body if isinstance(each, ast.If)]
-        if not written and "with_constructor" not in decorators(node):
-            continue
-        constructor = constructor_of(getattr(module, node.name))
-        if written:
-            lines[written[0].lineno - 1 : written[0].end_lineno] = constructor
-        else:
-            fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
-            end = max(each.end_lineno for each in fields if not ast.unparse(each.annotation).startswith("ClassVar"))
-            lines[end:end] = ["", *constructor]
-    return "\n".join(lines) + "\n"
+def written_anew(path, text, parts):
+    """The text of a module with what it shares with others, and the names of the parts of docstrings that it has."""
+    if "@with_constructor" in text or "    if TYPE_CHECKING:  # written by" in text:
+        module = importlib.import_module(".".join(path.relative_to(SOURCE).with_suffix("").parts))
+        text = with_constructors(module, text)
+    return with_docstrings(text, parts)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, and fail where something would be written")
     check = parser.parse_args().check
-    others = []
+    parts, n_uses, messages, has_failed = parts_in(), Counter(), [], check
     for path in sorted(SOURCE.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        if "@with_constructor" not in text and "    if TYPE_CHECKING:  # written by" not in text:
+        try:
+            written, names = written_anew(path, text, parts)
+        except ValueError as error:
+            messages.append(f"{path.relative_to(SOURCE.parent)}:{error}")
+            has_failed = True
             continue
-        module = importlib.import_module(".".join(path.relative_to(SOURCE).with_suffix("").parts))
-        written = with_constructors(module, text)
+        n_uses.update(names)
         if written != text:
-            others.append(path.relative_to(SOURCE.parent))
+            what = "must be written anew by tools/shared_source.py" if check else "written"
+            messages.append(f"{path.relative_to(SOURCE.parent)}: {what}")
             if not check:
                 path.write_text(written, encoding="utf-8")
-    for path in others:
-        print(f"{path}: {'must be written anew by tools/shared_source.py' if check else 'written'}")
-    sys.exit(bool(others) and check)
+    print("\n".join(messages), end="\n" if messages else "")
+    sys.exit(bool(messages) and has_failed)
 
 
 if __name__ == "__main__":

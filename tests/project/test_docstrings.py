@@ -5,9 +5,6 @@ import re
 
 import pytest
 
-import fastnn.estimators.docstrings
-import fastnn.layers.docstrings
-import fastnn.plot.docstrings
 from fastnn import (
     MLPClassifier,
     MLPRegressor,
@@ -62,23 +59,3 @@ def test_every_parameter_of_a_method_is_documented(method):
     assert list(documented) == [name for name in inspect.signature(method).parameters if name not in ("self", "cls")]
     assert all(documented.values())
     assert "Returns\n-------\n" in inspect.getdoc(method)
-
-
-@pytest.mark.parametrize("what", [*ESTIMATORS, *LAYERS, *DISPLAYS, *METHODS])
-def test_no_part_is_left_out(what):
-    assert not re.search(r"^ *<[\w ]+>$", inspect.getdoc(what), flags=re.MULTILINE)
-
-
-@pytest.mark.parametrize(
-    ("parts", "classes"),
-    [
-        (fastnn.estimators.docstrings.PARTS, ESTIMATORS),
-        (fastnn.layers.docstrings.PARTS, LAYERS),
-        (fastnn.plot.docstrings.PARTS, DISPLAYS),
-    ],
-    ids=["estimators", "layers", "plot"],
-)
-def test_every_part_is_used(parts, classes):
-    methods_of_classes = [parameter.values[0] for cls in classes for parameter in methods(cls)]
-    texts = "\n".join(inspect.getdoc(each) for each in [*classes, *methods_of_classes])
-    assert [name for name, part in parts.items() if part.splitlines()[0] not in texts] == []

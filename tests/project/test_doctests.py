@@ -20,9 +20,10 @@ MODULES = sorted(
 )
 WITH_EXAMPLES = {
     *(f"fastnn.estimators.{name}" for name in ("mlp_classifier", "mlp_regressor", "perceptron", "fit_many")),
-    *(f"fastnn.estimators.sequential_{name}" for name in ("classifier", "regressor")),
+    *(f"fastnn.estimators.sequential_{name}" for name in ("classifier", "regressor", "steps")),
     *(f"fastnn.estimators.modular_{name}" for name in ("classifier", "regressor", "outputs")),
-    *(f"fastnn.estimators.{name}" for name in ("dense_weights", "linear_decision", "modular", "network", "sequential")),
+    *(f"fastnn.estimators.{name}" for name in ("dense_weights", "linear_decision", "modular", "sequential")),
+    "fastnn.estimators.network_outputs",
     *(f"fastnn.layers.{name}" for name in ("activation", "convolution", "dense", "dropout", "normalization")),
     *(f"fastnn.layers.{name}" for name in ("pooling", "rescaling", "reshaping")),
     *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding", "spec")),

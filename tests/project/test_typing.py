@@ -137,7 +137,7 @@ def test_dicts_of_parameters_have_those_of_the_constructor(typed, cls, others):
 # -- what type checkers and editors find ------------------------------------------------------------------------------
 
 
-def test_the_constructors_in_the_source_are_those_of_the_fields():
+def test_the_source_has_the_constructors_of_fields_and_the_shared_parts_of_docstrings():
     tool = ROOT / "tools" / "shared_source.py"
     if not tool.exists():
         pytest.skip("needs the repository")
@@ -198,6 +198,20 @@ def test_an_editor_shows_the_parameters_that_help_shows(jedi_in_source, name):
     expected = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
     shown = [parameter.name for parameter in signature.params if parameter.name]  # "*" has no name
     assert shown[: len(expected)] == expected  # Jedi may know what other keywords are passed on
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_an_editor_shows_the_docstring_that_help_shows(jedi_in_source, name):
+    module, _, name = name.rpartition(".")
+    expected = inspect.getdoc(getattr(importlib.import_module(module), name))
+    (shown,) = jedi_in_source(f"from {module} import {name}\n{name}").help()
+    assert shown.docstring(raw=True) == expected
+
+
+@pytest.mark.parametrize("name", ["fit", "predict", "predict_proba", "partial_fit", "fit_stream", "from_weights"])
+def test_an_editor_shows_the_docstring_of_a_method(jedi_in_source, name):
+    (shown,) = jedi_in_source(f"from fastnn import MLPClassifier\nMLPClassifier().{name}").help()
+    assert shown.docstring(raw=True) == inspect.getdoc(getattr(fastnn.MLPClassifier, name))
 
 
 def test_an_editor_completes_parameters_and_methods(jedi_in_source):

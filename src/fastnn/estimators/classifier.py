@@ -21,7 +21,6 @@ from fastnn.data.inputs import check_not_balanced, checked_count, is_plain_colum
 from fastnn.data.quoted import quoted
 from fastnn.data.ragged import as_objects
 from fastnn.estimators.constraints import Interval, StrOptions
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.network import BaseNetwork
 from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.training.scores import accuracy
@@ -59,7 +58,6 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
     @available_if(BaseNetwork._check_stochastic)
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
-    @documented
     def partial_fit(
         self: Self,
         X: SamplesLike,
@@ -69,28 +67,51 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
         *,
         epochs: int = 1,
     ) -> Self:
+        # From tools/docstrings: <X>, <sample_weight>, <epochs>, <the fitted estimator>,
+        # <other errors and warnings of partial_fit>
         """Train on these samples, and continue from where the last fit ended.
 
         Parameters
         ----------
-        <X>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of
+            layers also takes arrays of 3 or 4 axes: images (n_samples, height, width) or
+            (n_samples, height, width, channels), and sequences (n_samples, n_steps, features). It makes a sparse X
+            dense batch by batch, unless its first layer is dense. If its layers read sequences, a list or an object
+            array of arrays (n_steps, features) or (n_steps,), and a list column of Arrow or polars, are sequences of
+            any length; they are not padded. (Lists in lists that could be an array are that array, as everywhere in
+            scikit-learn.)
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
             Targets of the type that `fit` takes. Not every class need be among them.
-        <sample_weight>
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample's loss is multiplied by. None is 1 for each. Where targets are of steps, also a weight for
+            each step, in the form of y.
         classes : array-like of shape (n_classes,), or a list of such, default=None
             All classes there will ever be; for multilabel targets the numbers of the columns; for several columns of
             classes a list with the classes of each column. Required in the first call.
-        <epochs>
+        epochs : int, default=1
+            How often to go through the samples.
 
         Returns
         -------
-        <the fitted estimator>
+        self : BaseNetwork
+            The estimator itself, fitted.
 
         Raises
         ------
         ValueError
             As for `fit`; also in the first call without `classes`, and for ``class_weight="balanced"``.
-        <other errors and warnings of partial_fit>
+        AttributeError
+            With solver="lbfgs", which needs all samples at once.
+        RuntimeError
+            When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed twice within a second. The estimator is then as it was before.
+
+        Warns
+        -----
+        UserWarning
+            When Ctrl-C is pressed once: the estimator keeps what it has learnt.
         """
         check_not_balanced(self.class_weight)
         return self._fit(X, y, sample_weight, n_epochs=checked_count("epochs", epochs), classes=classes)
@@ -190,19 +211,22 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
     @overload
     def predict(self, X: SamplesLike) -> Any: ...
 
-    @documented
     def predict(self, X: SamplesLike) -> Any:
+        # From tools/docstrings: <samples to predict>, <results for steps>
         """The likeliest class of each sample.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_columns)
             The labels; for multilabel targets an indicator matrix.
-        <results for steps>
+            What is predicted for each step of sequences has the form of X: a list of arrays for a list, an object array
+            for one, and an array of shape (n_samples, n_steps, ...) for an array. Steps that layers leave out of X have
+            no predictions: where sequences then differ in their lengths, an object array stands for an array.
         """
         return snapshot(self)._decoded(X, Labels.from_codes, as_codes=True)
 
@@ -212,19 +236,22 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
     @overload
     def predict_proba(self, X: SamplesLike) -> Any: ...
 
-    @documented
     def predict_proba(self, X: SamplesLike) -> Any:
+        # From tools/docstrings: <samples to predict>, <results for steps>
         """The probability of each class, in the order of `classes_`; for multilabel targets, of each label.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or a list of such
             In the type that the network computes in; for several columns of classes, a list with those of each column.
-        <results for steps>
+            What is predicted for each step of sequences has the form of X: a list of arrays for a list, an object array
+            for one, and an array of shape (n_samples, n_steps, ...) for an array. Steps that layers leave out of X have
+            no predictions: where sequences then differ in their lengths, an object array stands for an array.
         """
         return snapshot(self)._decoded(X, Labels.probabilities)
 
@@ -234,13 +261,14 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
     @overload
     def predict_log_proba(self, X: SamplesLike) -> Any: ...
 
-    @documented
     def predict_log_proba(self, X: SamplesLike) -> Any:
+        # From tools/docstrings: <samples to predict>
         """The logarithms of `predict_proba`: -inf where a probability is too small for its type.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
 
         Returns
         -------
@@ -260,16 +288,18 @@ class BaseClassifier(ClassifierMixin, BaseNetwork):
             and y.dtype == getattr(self.classes_, "dtype", None)
         )
 
-    @documented
     def score(self, X: SamplesLike, y: SamplesLike, sample_weight: ArrayLike | None = None) -> float:
+        # From tools/docstrings: <samples to predict>, <sample_weight of scores>
         """The accuracy: the part of the samples whose every label is predicted correctly.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
             The true labels.
-        <sample_weight of scores>
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for, and each of its steps where targets are of steps. None is 1 for each.
 
         Returns
         -------

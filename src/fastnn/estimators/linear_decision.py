@@ -9,7 +9,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import LinearClassifierMixin, SparseCoefMixin
 from fastnn.data.inputs import plain_samples, readable, scored, validated
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.perceptron_state import check_weights
 from fastnn.training.transaction import snapshot
 
@@ -28,13 +27,14 @@ if TYPE_CHECKING:
 class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
     """What a fitted perceptron does: each unit is a plane, and a sample's class depends on its side of the planes."""
 
-    @documented
     def decision_function(self, X: SamplesLike) -> NDArray[np.floating[Any]]:
+        # From tools/docstrings: <samples to predict>
         """The signed distance of each sample from the plane of each unit, times the norm of the unit's weights.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
 
         Returns
         -------
@@ -50,13 +50,14 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         scores = safe_sparse_dot(X, fitted.coef_.T, dense_output=True) + fitted.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
-    @documented
     def predict(self, X: SamplesLike) -> NDArray[Any]:
+        # From tools/docstrings: <samples to predict>
         """The class of each sample: that of the unit with the largest decision function.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
 
         Returns
         -------
@@ -65,16 +66,18 @@ class LinearDecision(LinearClassifierMixin, SparseCoefMixin):
         """
         return super(LinearDecision, snapshot(self)).predict(X)
 
-    @documented
     def score(self, X: SamplesLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        # From tools/docstrings: <samples to predict>, <sample_weight of scores>
         """The accuracy: the part of the samples whose class is predicted correctly.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
         y : array-like of shape (n_samples,)
             The true labels.
-        <sample_weight of scores>
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for, and each of its steps where targets are of steps. None is 1 for each.
 
         Returns
         -------

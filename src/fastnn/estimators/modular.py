@@ -9,33 +9,28 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
 from sklearn.utils import Bunch, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from fastnn._sklearn import (
     HasMethods,
     _BaseComposition,
     _fit_context,
-    _raise_for_params,
-    _routing_enabled,
     nested_parameters,
     set_nested_parameters,
     visual_block,
 )
-from fastnn.data.inputs import checked_weights as checked_sample_weight
 from fastnn.data.quoted import quoted
 from fastnn.estimators.combining import columns_of, n_columns
 from fastnn.estimators.constraints import Interval, StrOptions
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.modular_outputs import ModularOutputs
+from fastnn.estimators.modular_routing import ModularRouting
 from fastnn.estimators.module_fits import fit_combiner, fit_modules, folds_of
 from fastnn.estimators.module_parameters import (
     check_combination,
     check_modules,
     checked_weights,
     read_modules,
-    takes_sample_weight,
     well_formed,
 )
 from fastnn.runtime.warnings import warn_user
@@ -53,7 +48,9 @@ if TYPE_CHECKING:
     Self = TypeVar("Self", bound="BaseModular")
 
 
-class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, DocumentationLink, _BaseComposition):
+class BaseModular(
+    SnapshotMixin, ModularOutputs, ModularRouting, MetaEstimatorMixin, DocumentationLink, _BaseComposition
+):
     """What modular classifiers and regressors share."""
 
     named_modules_: Any  # a Bunch
@@ -148,15 +145,19 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
     # -- training -----------------------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=False)
-    @documented
     def fit(self: Self, X: Any, y: SamplesLike, **fit_params: Any) -> Self:
+        # From tools/docstrings: <X of modules>, <y of modules>, <fit_params of modules>
         """Fit each module to its columns and its target, side by side, and then what combines them.
 
         Parameters
         ----------
-        <X of modules>
-        <y of modules>
-        <fit_params of modules>
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples. If all modules read all of it, any X that they take.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Targets. `targets` may name the columns of a frame.
+        **fit_params
+            `sample_weight`, which every module and a model that is `combine` then must take; with scikit-learn's
+            metadata routing, whatever they ask for.
 
         Returns
         -------
@@ -219,10 +220,10 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
             ]
         return skipped
 
-    @documented
     def refit(
         self: Self, name: str, X: Any, y: SamplesLike, *, refit_combiner: bool = False, **fit_params: Any
     ) -> Self:
+        # From tools/docstrings: <X of modules>, <y of modules>, <fit_params of modules>
         """Fit one module anew, and leave the others as they are, with the same bits.
 
         Parameters
@@ -230,12 +231,16 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
         name : str
             The module's name in `named_modules_`. Its estimator is that of `modules`, whose parameters may have been
             set since.
-        <X of modules>
-        <y of modules>
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples. If all modules read all of it, any X that they take.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Targets. `targets` may name the columns of a frame.
         refit_combiner : bool, default=False
             Whether to fit the model that combines the outputs anew, too, to the outputs of all modules for these
             samples, cross-validated as in `fit`. False: it stays as it is.
-        <fit_params of modules>
+        **fit_params
+            `sample_weight`, which every module and a model that is `combine` then must take; with scikit-learn's
+            metadata routing, whatever they ask for.
 
         Returns
         -------
@@ -327,43 +332,6 @@ class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, Documentati
 
     def _check_all_classes(self, y):
         """Refuse a y that has other classes than those that `fit` has met, or fewer."""
-
-    def _routed(self, X, fit_params, modules, combine):
-        """What the fits of modules, and of `combine` unless that is a string or None, are given besides, by names."""
-        _raise_for_params(fit_params, self, "fit", allow=["sample_weight"])
-        sample_weight = fit_params.get("sample_weight")
-        if sample_weight is not None:
-            checked = checked_sample_weight(sample_weight, X, negative=True)  # which some estimators take
-            sample_weight = checked if np.ndim(sample_weight) == 0 else np.asarray(sample_weight)
-        estimators = {module.name: module.estimator for module in modules}
-        if not isinstance(combine, (str, type(None))):
-            estimators["combine"] = combine
-        if _routing_enabled():
-            routed = process_routing(self, "fit", **fit_params)
-            return {name: routed[name].fit for name in estimators}
-        if sample_weight is None:
-            return {name: {} for name in estimators}
-        for name, estimator in estimators.items():
-            if not takes_sample_weight(estimator):
-                raise TypeError(
-                    f"sample_weight must be None, since the fit of {quoted(name)} does not take it, got weights: "
-                    f"{quoted(estimator)}"
-                )
-        return {name: {"sample_weight": sample_weight} for name in estimators}
-
-    def get_metadata_routing(self) -> Any:
-        """Which metadata `fit` passes on to which estimator, as scikit-learn's users' guide describes it.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        router = MetadataRouter(owner=self).add_self_request(self)
-        of_fit = MethodMapping().add(caller="fit", callee="fit")
-        estimators = {name: estimator for name, estimator, _ in well_formed(self.modules)}
-        if not isinstance(self.combine, str):
-            estimators["combine"] = self.combine
-        return router.add(method_mapping=of_fit, **estimators)
 
     # -- what scikit-learn asks ---------------------------------------------------------------------------------------
 

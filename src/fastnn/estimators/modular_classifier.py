@@ -15,7 +15,6 @@ from fastnn.data.quoted import quoted
 from fastnn.estimators.classifier import BaseClassifier
 from fastnn.estimators.combining import mean, product, votes
 from fastnn.estimators.constraints import StrOptions
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.modular import BaseModular
 from fastnn.estimators.module import classes_of
 from fastnn.estimators.module_parameters import check_functions_of_classes
@@ -44,15 +43,25 @@ def _offers(method):
 
 
 @with_advice
-@documented
 class ModularClassifier(ClassifierMixin, BaseModular):
+    # From tools/docstrings: <modular networks>, <modules>, <parameters of modular networks>,
+    # <attributes of modular networks>
     """Classifier of independent modules, trained side by side, whose outputs are combined.
 
-    <modular networks>
+    Modules know nothing of each other: each has columns of X and a target of its own, and only their outputs meet. So
+    each is the same, bit for bit, as its estimator fitted alone, one can be fitted anew without the others, and a wrong
+    one spoils little. docs/modular.md is the guide.
 
     Parameters
     ----------
-    <modules>
+    modules : list of (name, estimator, columns)
+        The modules: any estimators, and the columns that each reads, which may overlap. Columns are what
+        `ColumnTransformer` takes: an integer or a string, a list of such, a slice, a mask, or a function of X; one
+        integer or string alone makes a vector. With ``slice(None)`` for all modules, X may also be images, or sequences
+        of any length. "drop" in place of an estimator leaves the module out.
+    targets : dict of str to int, str or callable, default=None
+        What modules learn, by their names, in place of y: a column of y, by its number or name, or a function of y that
+        returns an array.
     combine : {"mean", "product", "vote"} or classifier, default="mean"
         How the answer follows from the modules' outputs. "mean": from the mean of their probabilities. "product": from
         the product of these, which takes them to be independent. "vote": the class that most modules predict, and
@@ -61,13 +70,33 @@ class ModularClassifier(ClassifierMixin, BaseModular):
         If every target in `targets` is a function of the class, `combine` must be "product" or a classifier: class c
         then scores the product over modules of the probabilities of their functions of c. For y of several columns it
         must be a classifier.
-    <parameters of modular networks>
+    weights : array-like of shape (n_modules,), default=None
+        What each module counts for in the mean, the product or the vote. None is 1 for each.
+    cv : int, cross-validation generator or iterable, default=5
+        The folds, as in `sklearn.model_selection.check_cv`, whose held-out parts a model that is `combine` is trained
+        on.
+    passthrough : bool, default=False
+        Whether a model that is `combine` reads X, too.
+    on_error : {"raise", "skip"}, default="raise"
+        What to do where the fit of a module fails: raise its error, or warn and go on without it.
+    n_threads : int, default=None
+        The most threads to fit on. Whole modules go to threads while there are enough of these. None is what the
+        environment allows. The model has the same bits for any number.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,), or a list of such
         The labels, sorted; for y of several columns, those of each.
-    <attributes of modular networks>
+    named_modules_ : Bunch
+        The fitted estimators by the modules' names, also as attributes.
+    combiner_ : estimator
+        The fitted model that combines outputs, if `combine` is one.
+    combined_scores_ : ndarray of shape (n_folds,)
+        The score of such a model on the part of the samples that each fold holds out, trained on those of the others.
+    n_features_in_ : int
+        The number of columns of X. It is not there for images and sequences of several axes.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        The names of the columns, if they are all strings.
 
     See Also
     --------
@@ -138,13 +167,14 @@ class ModularClassifier(ClassifierMixin, BaseModular):
                 f"{quoted(classes, str)}"
             )
 
-    @documented
     def predict(self, X: Any) -> NDArray[Any]:
+        # From tools/docstrings: <X of modules>
         """The class of each sample.
 
         Parameters
         ----------
-        <X of modules>
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples. If all modules read all of it, any X that they take.
 
         Returns
         -------
@@ -158,15 +188,16 @@ class ModularClassifier(ClassifierMixin, BaseModular):
         return fitted._combination.predict(fitted._columns(X))
 
     @available_if(_offers("predict_proba"))
-    @documented
     def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
+        # From tools/docstrings: <X of modules>
         """The probability of each class, in the order of `classes_`.
 
         It is not there with ``combine="vote"``, nor with a classifier that has no `predict_proba`.
 
         Parameters
         ----------
-        <X of modules>
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples. If all modules read all of it, any X that they take.
 
         Returns
         -------
@@ -180,13 +211,14 @@ class ModularClassifier(ClassifierMixin, BaseModular):
         return fitted._combination.predict_proba(fitted._columns(X))
 
     @available_if(_offers("decision_function"))
-    @documented
     def decision_function(self, X: Any) -> NDArray[np.floating[Any]]:
+        # From tools/docstrings: <X of modules>
         """The decision function of the classifier `combine`, if it has one.
 
         Parameters
         ----------
-        <X of modules>
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples. If all modules read all of it, any X that they take.
 
         Returns
         -------
@@ -207,14 +239,16 @@ class ModularClassifier(ClassifierMixin, BaseModular):
         own = [np.searchsorted(module.classes, module.target(self.classes_)) for module in self._modules]
         return product([each[:, places] for each, places in zip(outputs, own, strict=True)], self._weights)
 
-    @documented
     def score(self, X: Any, y: SamplesLike, sample_weight: ArrayLike | None = None) -> float:
+        # From tools/docstrings: <X of modules>, <y of modules>
         """The accuracy: the part of the samples whose every label is predicted correctly.
 
         Parameters
         ----------
-        <X of modules>
-        <y of modules>
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples. If all modules read all of it, any X that they take.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Targets. `targets` may name the columns of a frame.
         sample_weight : array-like of shape (n_samples,), default=None
             What each sample counts for. None is 1 for each.
 

@@ -16,7 +16,6 @@ from fastnn.data.inputs import as_column, validated_y
 from fastnn.data.sequence_forms import holds_ragged
 from fastnn.data.sparse import check_dense, check_sparse
 from fastnn.estimators.combining import beside, columns_of
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.module import score
 from fastnn.estimators.module_parameters import active, as_table, is_table, reads_all
 from fastnn.training.transaction import snapshot
@@ -72,13 +71,14 @@ class ModularOutputs(TransformerMixin):
 
     # -- outputs ------------------------------------------------------------------------------------------------------
 
-    @documented
     def transform(self, X: Any) -> Any:
+        # From tools/docstrings: <X of modules>
         """The modules' outputs, as the combiner reads them, one module after the other.
 
         Parameters
         ----------
-        <X of modules>
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples. If all modules read all of it, any X that they take.
 
         Returns
         -------
@@ -124,14 +124,16 @@ class ModularOutputs(TransformerMixin):
             names += list(inputs) if self._reads_X else []
         return np.asarray(names, dtype=object)
 
-    @documented
     def score_modules(self, X: Any, y: SamplesLike) -> dict[str, float]:
+        # From tools/docstrings: <X of modules>, <y of modules>
         """The score of each module on its own target.
 
         Parameters
         ----------
-        <X of modules>
-        <y of modules>
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples. If all modules read all of it, any X that they take.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Targets. `targets` may name the columns of a frame.
 
         Returns
         -------

@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from fastnn._sklearn import CallbackSupportMixin, _fit_context
 from fastnn.data.inputs import (
     as_column,
-    check_range,
     checked_weights,
     is_plain,
     is_plain_column,
     named_as_validation,
     readable,
-    samples_to_read,
     validated,
 )
 from fastnn.data.quoted import quoted
 from fastnn.data.samples import Samples
 from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
-from fastnn.estimators.constraints import checked_layer
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.fitted_attributes import FittedAttributes
 from fastnn.estimators.ineffective import warn_of_ineffective
+from fastnn.estimators.network_outputs import NetworkOutputs
 from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.parameters import NetworkParameters
 from fastnn.estimators.streaming import StreamMixin
 from fastnn.estimators.suggestions import advising_on_parameters
-from fastnn.runtime.sharing import threads_now
 from fastnn.runtime.warnings import warn_user
 from fastnn.training.callbacks import Callbacks
 from fastnn.training.fit import Fit
 from fastnn.training.lbfgs import BATCH_SIZE as LBFGS_BATCH
-from fastnn.training.loop import all_finite
 from fastnn.training.solvers import optimizer_for
 from fastnn.training.state import TrainingState
-from fastnn.training.transaction import SnapshotMixin, all_or_nothing, resuming, snapshot
+from fastnn.training.transaction import SnapshotMixin, all_or_nothing, resuming
 from fastnn.training.validation import Holdout, split
 
 if TYPE_CHECKING:
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from fastnn.typing import SamplesLike
 
@@ -57,6 +51,7 @@ if TYPE_CHECKING:
 
 
 class BaseNetwork(
+    NetworkOutputs,
     StreamMixin,
     NetworkParameters,
     FittedAttributes,
@@ -76,7 +71,6 @@ class BaseNetwork(
 
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
-    @documented
     def fit(
         self: Self,
         X: SamplesLike,
@@ -87,25 +81,61 @@ class BaseNetwork(
         y_val: SamplesLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
+        # From tools/docstrings: <X>, <sample_weight>, <samples to watch>, <the fitted estimator>
         """Train the network.
 
         Parameters
         ----------
-        <X>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of
+            layers also takes arrays of 3 or 4 axes: images (n_samples, height, width) or
+            (n_samples, height, width, channels), and sequences (n_samples, n_steps, features). It makes a sparse X
+            dense batch by batch, unless its first layer is dense. If its layers read sequences, a list or an object
+            array of arrays (n_steps, features) or (n_steps,), and a list column of Arrow or polars, are sequences of
+            any length; they are not padded. (Lists in lists that could be an array are that array, as everywhere in
+            scikit-learn.)
         y : array-like of shape (n_samples,) or (n_samples, n_columns)
             What to predict. A regressor takes numbers. A classifier takes class labels of any type; for multilabel
             targets an indicator matrix of zeros and ones; or several columns of classes. If there is a single class,
             it is always predicted. Where the last layer of a network of layers gives a sequence, there is a target for
             each of its steps: y is a list or an object array of arrays (n_steps,) or (n_steps, n_columns), or an array
             (n_samples, n_steps) or (n_samples, n_steps, n_columns).
-        <sample_weight>
-        <samples to watch>
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample's loss is multiplied by. None is 1 for each. Where targets are of steps, also a weight for
+            each step, in the form of y.
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Samples to watch, not to train on: `validation_scores_` and `validation_loss_curve_` are theirs, and with
+            `early_stopping` they are the samples held out.
+        y_val : array-like of shape (n_val,) or (n_val, n_columns), default=None
+            Their targets: required with `X_val`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            What each of their losses is multiplied by. None is 1 for each.
 
         Returns
         -------
-        <the fitted estimator>
+        self : BaseNetwork
+            The estimator itself, fitted.
 
-        <raises and warns of fit>
+        Raises
+        ------
+        ValueError
+            For input that scikit-learn refuses too, and when training diverges (see Warns). The estimator is then as it
+            was before, except that an optimizer that training would have continued with starts afresh.
+        RuntimeError
+            When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed twice within a second, even if the first press came in another fit: this ends a grid
+            search, too. The estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
+            The estimator is fitted by then, as it is for other warnings of how the fit ended.
+        UserWarning
+            When a parameter is set that has no effect because of how the others are set: once for each parameter and
+            class in a process. When Ctrl-C is pressed once: the estimator keeps what it has learnt, including the part
+            of the epoch that was cut short, and a grid search continues with its next fit.
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
@@ -303,70 +333,7 @@ class BaseNetwork(
         state.forget_weights()  # training continues from these
         vars(self).update(_network=network, _state=state)
 
-    # -- prediction ---------------------------------------------------------------------------------------------------
-
-    @documented
-    def hidden_activations(self, X: SamplesLike, layer: int = -1) -> NDArray[np.floating[Any]]:
-        """The outputs of the units of a hidden layer.
-
-        Parameters
-        ----------
-        <samples to predict>
-        layer : int, default=-1
-            The number of the hidden layer, from 0; -1 is the last one.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_units)
-            In the type that the network computes in.
-
-        <raises for a wrong layer>
-
-        <example of hidden activations>
-        """
-        check_is_fitted(self)
-        fitted = snapshot(self)
-        return fitted._outputs(X, depth=checked_layer(layer, len(fitted._network.layers) - 1) + 1)
-
-    def _outputs(self, X, depth=None, as_codes=False):
-        """The outputs for X, or the numbers of the classes that they stand for."""
-        network = getattr(self, "_network", None)
-        given = None if network is None else samples_to_read(self, X, network.sizes[0])
-        if given is not None:
-            with suppress(TypeError, ValueError):  # what is wrong is said below, in scikit-learn's words and order
-                return self._forward(given, depth, as_codes, must_be_finite=True)
-        check_is_fitted(self)
-        return self._forward(readable(validated(self, X, dtype="numeric", reset=False)), depth, as_codes)
-
-    def _forward(self, X, depth=None, as_codes=False, must_be_finite=False):
-        """The outputs of samples, or their codes: of sequences of any length, one row for each step.
-
-        X is checked, unless the engine is to refuse numbers that are not finite in the type that it computes in.
-        """
-        network, rows = self._network, getattr(X, "values", X)
-        if depth is None:
-            network = self._predictor(network)
-        n_threads = threads_now(self.n_threads) if network.worth_sharing(rows.shape[0]) else 1
-        may_be_out_of_range = not must_be_finite and X.dtype.itemsize > network.dtype.itemsize
-        if as_codes and not may_be_out_of_range:
-            return network.labels(X, n_threads, must_be_finite)
-        outputs = network.forward(X, n_threads, depth, must_be_finite)
-        if may_be_out_of_range and not all_finite(outputs):
-            check_range(rows, outputs.dtype)
-        return self._targets.codes(outputs) if as_codes else outputs
-
-    def _decoded(self, X, decode, as_codes=False):
-        """What a function makes of the encoder of targets and of the outputs, or codes, in the form that X asks for."""
-        outputs = self._outputs(X, as_codes=as_codes)
-        return decode(self._targets, outputs)
-
-    def _to_score(self, X, y, sample_weight):
-        """The model, y and weights that a score of scikit-learn's takes."""
-        return self, y, sample_weight
-
-    def _predictor(self, network):
-        """The network that makes the same outputs as this one, perhaps with less work."""
-        return network
+    # -- what scikit-learn asks ---------------------------------------------------------------------------------------
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")

@@ -14,7 +14,6 @@ from fastnn._sklearn import _fit_context
 from fastnn.data.class_targets import check_classes
 from fastnn.data.inputs import check_not_balanced, is_plain_column, refusing, validated
 from fastnn.estimators.constraints import Interval, StrOptions
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.linear_decision import LinearDecision
 from fastnn.estimators.parameter_names import CachedParameters
@@ -200,7 +199,6 @@ class Perceptron(
 
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
-    @documented
     def fit(
         self,
         X: SamplesLike,
@@ -209,18 +207,28 @@ class Perceptron(
         intercept_init: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
+        # From tools/docstrings: <X>, <sample_weight of updates>, <other errors of perceptrons>,
+        # <warning of perceptrons>
         """Learn from the samples, epoch by epoch, until `tol` or `max_iter` ends it.
 
         Parameters
         ----------
-        <X>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of
+            layers also takes arrays of 3 or 4 axes: images (n_samples, height, width) or
+            (n_samples, height, width, channels), and sequences (n_samples, n_steps, features). It makes a sparse X
+            dense batch by batch, unless its first layer is dense. If its layers read sequences, a list or an object
+            array of arrays (n_steps, features) or (n_steps,), and a list column of Arrow or polars, are sequences of
+            any length; they are not padded. (Lists in lists that could be an array are that array, as everywhere in
+            scikit-learn.)
         y : array-like of shape (n_samples,)
             Class labels of any type.
         coef_init : array-like of shape (n_classes, n_features) or (n_features,), default=None
             The weights to start from. None is zeros, or with `warm_start` the weights of the last fit.
         intercept_init : array-like of shape (n_classes,) or (1,), default=None
             The intercepts to start from. None is zeros, or with `warm_start` the intercepts of the last fit.
-        <sample_weight of updates>
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample's updates are multiplied by, besides the weight of its class. None is 1 for each.
 
         Returns
         -------
@@ -231,7 +239,10 @@ class Perceptron(
         ValueError
             For input that scikit-learn refuses too, for a sparse matrix whose indices lead out of its arrays, and when
             weights overflow. The estimator is then as it was before.
-        <other errors of perceptrons>
+        RuntimeError
+            When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed. The estimator is then as it was before.
 
         Warns
         -----
@@ -268,7 +279,6 @@ class Perceptron(
 
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
-    @documented
     def partial_fit(
         self,
         X: SamplesLike,
@@ -276,16 +286,25 @@ class Perceptron(
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
+        # From tools/docstrings: <X>, <sample_weight of updates>, <other errors of perceptrons>
         """Learn from the samples for one epoch, and continue from where the last call ended.
 
         Parameters
         ----------
-        <X>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of
+            layers also takes arrays of 3 or 4 axes: images (n_samples, height, width) or
+            (n_samples, height, width, channels), and sequences (n_samples, n_steps, features). It makes a sparse X
+            dense batch by batch, unless its first layer is dense. If its layers read sequences, a list or an object
+            array of arrays (n_steps, features) or (n_steps,), and a list column of Arrow or polars, are sequences of
+            any length; they are not padded. (Lists in lists that could be an array are that array, as everywhere in
+            scikit-learn.)
         y : array-like of shape (n_samples,)
             Class labels of any type. Not every class need be among them.
         classes : array-like of shape (n_classes,), default=None
             All classes there will ever be. Required in the first call.
-        <sample_weight of updates>
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample's updates are multiplied by, besides the weight of its class. None is 1 for each.
 
         Returns
         -------
@@ -296,7 +315,10 @@ class Perceptron(
         ValueError
             As for `fit`; also in the first call without `classes`, for labels that are not among the classes, with
             `early_stopping`, and with ``class_weight="balanced"``. The estimator is then as it was before.
-        <other errors of perceptrons>
+        RuntimeError
+            When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed. The estimator is then as it was before.
         """
         if self.early_stopping:
             raise ValueError("early_stopping must be False for partial_fit, got True")

@@ -12,7 +12,6 @@ from fastnn.data.chunks import Chunks, check_like, naming_chunk, parts_of
 from fastnn.data.inputs import named_as_validation, refusing, validated, validated_y
 from fastnn.data.samples import Samples
 from fastnn.data.stream import Stream
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.perceptron_learning import classes_in, fresh, learn_stream, learnable, numbered
 from fastnn.estimators.perceptron_state import DTYPES
 from fastnn.estimators.streaming import check_watched, checked_numbers, first_chunk, kind_of, tallied
@@ -35,7 +34,6 @@ class PerceptronStreamMixin:
 
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
-    @documented
     def fit_stream(
         self: Self,
         chunks: ChunksLike,
@@ -48,6 +46,8 @@ class PerceptronStreamMixin:
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
+        # From tools/docstrings: <chunks>, <shuffle_buffer>, <errors of chunks>, <other errors of perceptrons>,
+        # <warning of perceptrons>
         """Learn from samples that come in chunks, of which only a few are in memory.
 
         The next chunk is read in a thread of its own while one is learnt from. All else is as in `fit`, but that all
@@ -55,7 +55,11 @@ class PerceptronStreamMixin:
 
         Parameters
         ----------
-        <chunks>
+        chunks : iterable of (X, y) or (X, y, sample_weight), or callable that returns an iterator
+            Samples, targets and weights in the forms that `fit` takes, of one type and one width in all chunks: arrays,
+            frames, sparse matrices, lists of sequences. A list or another sequence of chunks, and what `fastnn.streams`
+            makes, are read in an order drawn for each epoch; anything else in its own order. An iterator is refused,
+            since each epoch goes through all chunks anew.
         classes : array-like of shape (n_classes,), default=None
             All classes that there are in y. None: the y of all chunks is read once before. So it is for
             ``class_weight="balanced"``.
@@ -63,7 +67,9 @@ class PerceptronStreamMixin:
             The number of samples in all chunks together, for a check. None: it is counted in the first epoch.
         epochs : int, default=None
             The most epochs. None is `max_iter`, after which a warning says that mistakes are left.
-        <shuffle_buffer>
+        shuffle_buffer : int, default=65536
+            How many samples wait in a buffer, out of which the next ones are drawn at random: no full shuffle, unless
+            the buffer holds all samples. With ``shuffle=False`` there is no buffer.
         X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
             Samples whose score decides when to stop: required with `early_stopping`, and only taken with it.
         y_val : array-like of shape (n_val,), default=None
@@ -80,9 +86,12 @@ class PerceptronStreamMixin:
         ValueError
             As for `fit`, with the number of the chunk, from 0, where one is to blame. Also for chunks of other types or
             widths than the first one, for fewer or more samples than `n_samples` or than the first epoch had, and with
-            `early_stopping` without `X_val`. The estimator is then as it was before, as it is after what reading
-            chunks raises.
-        <other errors of perceptrons>
+            `early_stopping` without `X_val`. The estimator is then as it was before, as it is after what reading chunks
+            raises.
+        RuntimeError
+            When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed. The estimator is then as it was before.
 
         Warns
         -----

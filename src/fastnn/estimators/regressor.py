@@ -20,7 +20,6 @@ from fastnn.data.quoted import quoted
 from fastnn.engine.activation import activation_names
 from fastnn.engine.loss import loss_links
 from fastnn.estimators.constraints import Interval, StrOptions
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.network import BaseNetwork
 from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.training.transaction import snapshot
@@ -61,29 +60,51 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
     @available_if(BaseNetwork._check_stochastic)
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
-    @documented
     def partial_fit(
         self: Self, X: SamplesLike, y: SamplesLike, sample_weight: ArrayLike | None = None, *, epochs: int = 1
     ) -> Self:
+        # From tools/docstrings: <X>, <sample_weight>, <epochs>, <the fitted estimator>,
+        # <other errors and warnings of partial_fit>
         """Train on these samples, and continue from where the last fit ended.
 
         Parameters
         ----------
-        <X>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type. CSR is read as it is, other sparse formats are converted to it. A network of
+            layers also takes arrays of 3 or 4 axes: images (n_samples, height, width) or
+            (n_samples, height, width, channels), and sequences (n_samples, n_steps, features). It makes a sparse X
+            dense batch by batch, unless its first layer is dense. If its layers read sequences, a list or an object
+            array of arrays (n_steps, features) or (n_steps,), and a list column of Arrow or polars, are sequences of
+            any length; they are not padded. (Lists in lists that could be an array are that array, as everywhere in
+            scikit-learn.)
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The numbers to predict, of as many targets as in the first call.
-        <sample_weight>
-        <epochs>
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample's loss is multiplied by. None is 1 for each. Where targets are of steps, also a weight for
+            each step, in the form of y.
+        epochs : int, default=1
+            How often to go through the samples.
 
         Returns
         -------
-        <the fitted estimator>
+        self : BaseNetwork
+            The estimator itself, fitted.
 
         Raises
         ------
         ValueError
             As for `fit`; also for another number of targets than in the first call.
-        <other errors and warnings of partial_fit>
+        AttributeError
+            With solver="lbfgs", which needs all samples at once.
+        RuntimeError
+            When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed twice within a second. The estimator is then as it was before.
+
+        Warns
+        -----
+        UserWarning
+            When Ctrl-C is pressed once: the estimator keeps what it has learnt.
         """
         return self._fit(X, y, sample_weight, n_epochs=checked_count("epochs", epochs))
 
@@ -151,32 +172,37 @@ class BaseRegressor(RegressorMixin, BaseNetwork):
     @overload
     def predict(self, X: SamplesLike) -> Any: ...
 
-    @documented
     def predict(self, X: SamplesLike) -> Any:
+        # From tools/docstrings: <samples to predict>, <results for steps>
         """The predicted number, or numbers, of each sample.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             In the type that the network computes in. Several quantiles lie along a further axis, the last.
-        <results for steps>
+            What is predicted for each step of sequences has the form of X: a list of arrays for a list, an object array
+            for one, and an array of shape (n_samples, n_steps, ...) for an array. Steps that layers leave out of X have
+            no predictions: where sequences then differ in their lengths, an object array stands for an array.
         """
         return snapshot(self)._decoded(X, Numbers.decode)
 
-    @documented
     def score(self, X: SamplesLike, y: SamplesLike, sample_weight: ArrayLike | None = None) -> float:
+        # From tools/docstrings: <samples to predict>, <sample_weight of scores>
         """R squared; for several quantiles, the mean of their D squared pinball scores.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The true numbers.
-        <sample_weight of scores>
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts for, and each of its steps where targets are of steps. None is 1 for each.
 
         Returns
         -------

@@ -18,7 +18,6 @@ from fastnn.data.sequence_forms import in_form_of
 from fastnn.engine.steps import starts_of
 from fastnn.estimators.constraints import Interval, checked_layer
 from fastnn.estimators.dense_weights import DenseWeights
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.layer_parameters import layer_parameters, with_parameters
 from fastnn.estimators.network import BaseNetwork, with_layers_of
 from fastnn.estimators.sequential_data import SequentialData
@@ -227,13 +226,14 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
 
     # -- prediction ---------------------------------------------------------------------------------------------------
 
-    @documented
     def hidden_activations(self, X: SamplesLike, layer: int = -1) -> Any:
+        # From tools/docstrings: <samples to predict>, <raises for a wrong layer>
         """The outputs of a layer, as they are in predictions.
 
         Parameters
         ----------
-        <samples to predict>
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, of any real type; in the shape that `fit` was given.
         layer : int, default=-1
             The number of the layer in `layers`, from 0; -1 is the last one.
 
@@ -242,7 +242,12 @@ class BaseSequential(DenseWeights, SequentialData, BaseNetwork):
         ndarray of shape (n_samples, ...)
             In the shape that the layer makes of a sample, and in the type that the network computes in.
 
-        <raises for a wrong layer>
+        Raises
+        ------
+        ValueError
+            When the network does not have such a layer.
+        TypeError
+            When `layer` is not an integer.
 
         Examples
         --------

@@ -13,7 +13,6 @@ from fastnn.data.class_tally import ClassTally
 from fastnn.data.inputs import as_column, checked_count, validated_y
 from fastnn.data.quoted import quoted
 from fastnn.data.stream import Stream
-from fastnn.estimators.docstrings import documented
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.suggestions import advising_on_parameters
 from fastnn.runtime.warnings import warn_user
@@ -40,7 +39,6 @@ class StreamMixin:
     @available_if(lambda self: self._check_stochastic())
     @advising_on_parameters
     @_fit_context(prefer_skip_nested_validation=True)
-    @documented
     def fit_stream(
         self: Self,
         chunks: ChunksLike,
@@ -53,6 +51,8 @@ class StreamMixin:
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
+        # From tools/docstrings: <chunks>, <shuffle_buffer>, <samples to watch>, <the fitted estimator>,
+        # <errors of chunks>
         """Train on samples that come in chunks, of which only a few are in memory.
 
         Batches run across the borders of chunks, and the next chunk is read in a thread of its own while one is
@@ -61,7 +61,11 @@ class StreamMixin:
 
         Parameters
         ----------
-        <chunks>
+        chunks : iterable of (X, y) or (X, y, sample_weight), or callable that returns an iterator
+            Samples, targets and weights in the forms that `fit` takes, of one type and one width in all chunks: arrays,
+            frames, sparse matrices, lists of sequences. A list or another sequence of chunks, and what `fastnn.streams`
+            makes, are read in an order drawn for each epoch; anything else in its own order. An iterator is refused,
+            since each epoch goes through all chunks anew.
         classes : array-like of shape (n_classes,), or a list of such, default=None
             All classes that there are in y, for a classifier: for multilabel targets the numbers of the columns; for
             several columns of classes a list with the classes of each column. None: the y of all chunks is read once
@@ -71,14 +75,42 @@ class StreamMixin:
             rate that changes within an epoch does not do so; and ``batch_size="auto"`` is 200.
         epochs : int, default=None
             The most epochs. None is `max_iter`, after which a warning says that training has not converged.
-        <shuffle_buffer>
-        <samples to watch>
+        shuffle_buffer : int, default=65536
+            How many samples wait in a buffer, out of which the next ones are drawn at random: no full shuffle, unless
+            the buffer holds all samples. With ``shuffle=False`` there is no buffer.
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Samples to watch, not to train on: `validation_scores_` and `validation_loss_curve_` are theirs, and with
+            `early_stopping` they are the samples held out.
+        y_val : array-like of shape (n_val,) or (n_val, n_columns), default=None
+            Their targets: required with `X_val`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            What each of their losses is multiplied by. None is 1 for each.
 
         Returns
         -------
-        <the fitted estimator>
+        self : BaseNetwork
+            The estimator itself, fitted.
 
-        <raises and warns of fit_stream>
+        Raises
+        ------
+        ValueError
+            As for `fit`, with the number of the chunk, from 0, where one is to blame. Also for chunks of other types or
+            widths than the first one, for fewer or more samples than `n_samples` or than the first epoch had, and with
+            `early_stopping` without `X_val`. The estimator is then as it was before, as it is after what reading chunks
+            raises.
+        AttributeError
+            With solver="lbfgs", which needs all samples at once.
+        RuntimeError
+            When another thread is fitting this very estimator.
+        KeyboardInterrupt
+            When Ctrl-C is pressed twice within a second. The estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When `max_iter` epochs were not enough, or training diverged after the best epoch that early stopping kept.
+        UserWarning
+            When Ctrl-C is pressed once: the estimator keeps what it has learnt.
 
         Examples
         --------

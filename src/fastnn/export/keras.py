@@ -46,6 +46,7 @@ def from_keras(
     multilabel: bool = False,
     **parameters: Any,
 ) -> SequentialClassifier | SequentialRegressor:
+    # From tools/docstrings: <networks taken over>
     """A trained network of Keras's as a fitted network of layers, which predicts the same and can be trained further.
 
     Layers that Keras does not train become layers with ``trainable=False``.

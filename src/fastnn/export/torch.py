@@ -43,6 +43,7 @@ def from_torch(
     multilabel: bool = False,
     **parameters: Any,
 ) -> SequentialClassifier | SequentialRegressor:
+    # From tools/docstrings: <networks taken over>
     """A trained network of PyTorch's as a fitted network of layers, which predicts the same and can be trained further.
 
     Samples have their channels last: images (height, width, channels), sequences (steps, channels), where PyTorch's

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from fastnn.layers.activation import ACTIVATION, engine_activation
-from fastnn.layers.docstrings import documented
 from fastnn.layers.initializers import INITIALIZER, INITIALIZERS
 from fastnn.layers.rules import BOOL, COUNT, counts, one_of
 from fastnn.layers.spec import Operation, layer
@@ -103,9 +102,9 @@ def _rules(n_axes, paddings):
     }
 
 
-@documented
 @layer
 class Conv2D(_Convolution):
+    # From tools/docstrings: <filters>, <activation>, <biases of filters>, <trainable>
     """Filters over images: each output is a function of a weighted sum of a window of the map, and a bias [1]_.
 
     It reads maps (height, width, channels) and makes (new height, new width, filters).
@@ -126,12 +125,15 @@ class Conv2D(_Convolution):
     groups : int, default=1
         The number of parts of the channels, each of which has filters of its own. As many groups as channels make a
         depthwise convolution.
-    <activation>
-    <biases of filters>
+    activation : str or None, default="relu"
+        The function of the sum: see `Activation`. Keras's default is None.
+    use_bias : bool, default=True
+        Whether each filter has a bias.
     kernel_initializer : str, default="glorot_uniform"
         The distribution of the initial weights: "glorot_uniform", "glorot_normal" [2]_, "he_uniform", "he_normal"
         [3]_, "lecun_uniform", "lecun_normal", "orthogonal", "zeros" or "ones". The biases are 0.
-    <trainable>
+    trainable : bool, default=True
+        Whether training changes the weights.
 
     References
     ----------
@@ -154,9 +156,9 @@ class Conv2D(_Convolution):
     rules: ClassVar[dict[str, Rule]] = _rules(2, ["valid", "same"])
 
 
-@documented
 @layer
 class Conv1D(_Convolution):
+    # From tools/docstrings: <filters>, <activation>, <biases of filters>, <trainable>
     """Filters over sequences: each output is a function of a weighted sum of a window of steps, and a bias.
 
     It reads sequences (steps, channels) and makes (new steps, filters).
@@ -177,11 +179,14 @@ class Conv1D(_Convolution):
         The distance between the steps of a window that are read.
     groups : int, default=1
         The number of parts of the channels, each of which has filters of its own.
-    <activation>
-    <biases of filters>
+    activation : str or None, default="relu"
+        The function of the sum: see `Activation`. Keras's default is None.
+    use_bias : bool, default=True
+        Whether each filter has a bias.
     kernel_initializer : str, default="glorot_uniform"
         The distribution of the initial weights, as in `Conv2D`. The biases are 0.
-    <trainable>
+    trainable : bool, default=True
+        Whether training changes the weights.
 
     References
     ----------

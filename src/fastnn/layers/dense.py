@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from fastnn.layers.activation import ACTIVATION, engine_activation
-from fastnn.layers.docstrings import documented
 from fastnn.layers.initializers import INITIALIZERS
 from fastnn.layers.rules import BOOL, COUNT, one_of
 from fastnn.layers.spec import Layer, Operation, layer
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
     from fastnn.typing import Initializer, LayerActivation, Shape
 
 
-@documented
 @layer
 class Dense(Layer):
+    # From tools/docstrings: <units>, <activation>, <bias of the sum>, <trainable>
     """A dense layer: each unit is a function of a weighted sum of all its inputs and a bias.
 
     A map is flattened. In a sequence, each step is a vector of its own.
@@ -31,7 +30,8 @@ class Dense(Layer):
     ----------
     units : int
         The number of outputs.
-    <activation>
+    activation : str or None, default="relu"
+        The function of the sum: see `Activation`. Keras's default is None.
     use_bias : bool, default=True
         Whether a bias is added to the sum.
     kernel_initializer : str or None, default=None
@@ -39,7 +39,8 @@ class Dense(Layer):
         variance 2 / (fan_in + fan_out), or a third of it where all of the network's activations are logistic. With
         "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal",
         "zeros" and "ones" the biases are 0.
-    <trainable>
+    trainable : bool, default=True
+        Whether training changes the weights.
 
     References
     ----------

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @layer
 class BatchNormalization(Layer):
+    # From tools/docstrings: <epsilon of variances>
     """Each channel with the mean 0 and the variance 1 over a batch, then scaled by gamma and shifted by beta [1]_.
 
     Each position of each sample counts once. Predictions use moving averages of the batches' means and variances.
@@ -74,6 +75,7 @@ class BatchNormalization(Layer):
 
 @layer
 class LayerNormalization(Layer):
+    # From tools/docstrings: <epsilon of variances>
     """Gives the channels of each position the mean 0 and the variance 1, scales them by gamma and adds beta [1]_.
 
     A vector is one position. gamma and beta are learnt, with a number for each channel.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import KW_ONLY
 from typing import TYPE_CHECKING, ClassVar
 
-from fastnn.layers.docstrings import documented
 from fastnn.layers.rules import MOST, Rule, counts, one_of
 from fastnn.layers.spec import Layer, Operation, layer
 from fastnn.layers.windows import Windowed
@@ -54,14 +53,20 @@ class _Pooling2D(_Pooling):
     rules: ClassVar[dict[str, Rule]] = _rules(2)
 
 
-@documented
 @layer
 class MaxPooling2D(_Pooling2D):
+    # From tools/docstrings: <windows over maps>
     """The largest number of each window of a map, for each channel.
 
     Parameters
     ----------
-    <windows over maps>
+    pool_size : int or (int, int), default=2
+        The height and width of the window.
+    strides : int or (int, int) or None, default=None
+        The distance from one window to the next. None is `pool_size`.
+    padding : {"valid", "same"}, default="valid"
+        "valid": the windows stay inside the map. "same": they may reach over its edges, so that height and width are
+        divided by the strides, rounded up.
 
     Examples
     --------
@@ -73,14 +78,20 @@ class MaxPooling2D(_Pooling2D):
     kind: ClassVar[str] = "max_pooling"
 
 
-@documented
 @layer
 class AveragePooling2D(_Pooling2D):
+    # From tools/docstrings: <windows over maps>
     """The mean of each window of a map, for each channel. What lies beyond an edge is not counted.
 
     Parameters
     ----------
-    <windows over maps>
+    pool_size : int or (int, int), default=2
+        The height and width of the window.
+    strides : int or (int, int) or None, default=None
+        The distance from one window to the next. None is `pool_size`.
+    padding : {"valid", "same"}, default="valid"
+        "valid": the windows stay inside the map. "same": they may reach over its edges, so that height and width are
+        divided by the strides, rounded up.
 
     Examples
     --------
@@ -98,14 +109,20 @@ class _Pooling1D(_Pooling):
     rules: ClassVar[dict[str, Rule]] = _rules(1)
 
 
-@documented
 @layer
 class MaxPooling1D(_Pooling1D):
+    # From tools/docstrings: <windows over sequences>
     """The largest number of each window of a sequence, for each channel.
 
     Parameters
     ----------
-    <windows over sequences>
+    pool_size : int, default=2
+        The number of steps of the window.
+    strides : int or None, default=None
+        The distance from one window to the next. None is `pool_size`.
+    padding : {"valid", "same"}, default="valid"
+        "valid": the windows stay inside the sequence. "same": they may reach over its ends, so that the steps are
+        divided by the strides, rounded up.
 
     Examples
     --------
@@ -117,14 +134,20 @@ class MaxPooling1D(_Pooling1D):
     kind: ClassVar[str] = "max_pooling"
 
 
-@documented
 @layer
 class AveragePooling1D(_Pooling1D):
+    # From tools/docstrings: <windows over sequences>
     """The mean of each window of a sequence, for each channel. What lies beyond an end is not counted.
 
     Parameters
     ----------
-    <windows over sequences>
+    pool_size : int, default=2
+        The number of steps of the window.
+    strides : int or None, default=None
+        The distance from one window to the next. None is `pool_size`.
+    padding : {"valid", "same"}, default="valid"
+        "valid": the windows stay inside the sequence. "same": they may reach over its ends, so that the steps are
+        divided by the strides, rounded up.
 
     Examples
     --------

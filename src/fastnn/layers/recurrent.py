@@ -9,7 +9,6 @@ import numpy as np
 
 from fastnn.engine.activation import activation_names, keeps_input
 from fastnn.layers.activation import ALIASES, engine_activation
-from fastnn.layers.docstrings import documented
 from fastnn.layers.initializers import INITIALIZER, INITIALIZERS
 from fastnn.layers.rules import BOOL, RATE, Rule, one_of
 from fastnn.layers.spec import Layer, Operation, layer
@@ -152,9 +151,10 @@ class Recurrent(Layer):
         return [np.concatenate(parts, axis=-1) for parts in zip(*gates, strict=True)]
 
 
-@documented
 @layer
 class SimpleRNN(Recurrent):
+    # From tools/docstrings: <units>, <bias of the sum>, <the way through the steps>, <initial weights of inputs>,
+    # <initial weights of outputs>, <trainable>
     """Units that read each step of a sequence together with their own outputs at the step before [1]_.
 
     It reads sequences (steps, channels) and makes the units' outputs at the last step, or at all of them.
@@ -168,7 +168,12 @@ class SimpleRNN(Recurrent):
         softplus or exp.
     use_bias : bool, default=True
         Whether a bias is added to the sum.
-    <the way through the steps>
+    return_sequences : bool, default=False
+        Whether the outputs at all steps are passed on, or those at the last one only.
+    go_backwards : bool, default=False
+        Whether the last step is read first.
+    dropout : float, default=0.0
+        The probability of each input to be replaced by 0 in training, in [0, 1).
     recurrent_dropout : float, default=0.0
         The probability of each output to be 0 where the next step reads it in training, in [0, 1). It is the same
         outputs at all steps of a sequence [2]_.
@@ -176,7 +181,8 @@ class SimpleRNN(Recurrent):
         The distribution of the initial weights of the inputs, as in `Conv2D`. The biases are 0.
     recurrent_initializer : str, default="orthogonal"
         The distribution of the initial weights of the outputs at the step before.
-    <trainable>
+    trainable : bool, default=True
+        Whether training changes the weights.
 
     See Also
     --------
@@ -220,9 +226,10 @@ class SimpleRNN(Recurrent):
     rules: ClassVar[dict[str, Rule]] = _RULES
 
 
-@documented
 @layer
 class GRU(Recurrent):
+    # From tools/docstrings: <activation of gates>, <the way through the steps>, <initial weights of inputs>,
+    # <trainable>
     """Gated recurrent units: gates say what of the state each step replaces [1]_.
 
     It reads sequences (steps, channels) and makes the state after the last step, or after all of them. The reset gate
@@ -234,10 +241,16 @@ class GRU(Recurrent):
         The number of outputs, which are the state.
     activation : str or None, default="tanh"
         The function of the sum that is a candidate for the state: see `SimpleRNN`.
-    <activation of gates>
+    recurrent_activation : str or None, default="sigmoid"
+        The function of the gates' sums: any that `activation` may be.
     use_bias : bool, default=True
         Whether biases are added to the sums over inputs and over the state.
-    <the way through the steps>
+    return_sequences : bool, default=False
+        Whether the outputs at all steps are passed on, or those at the last one only.
+    go_backwards : bool, default=False
+        Whether the last step is read first.
+    dropout : float, default=0.0
+        The probability of each input to be replaced by 0 in training, in [0, 1).
     recurrent_dropout : float, default=0.0
         The probability of each number of the state to be 0 in the products with it in training, in [0, 1). It is the
         same numbers at all steps of a sequence.
@@ -245,7 +258,8 @@ class GRU(Recurrent):
         The distribution of the initial weights of the inputs, as in `Conv2D`. The biases are 0.
     recurrent_initializer : str, default="orthogonal"
         The distribution of the initial weights of the state.
-    <trainable>
+    trainable : bool, default=True
+        Whether training changes the weights.
 
     References
     ----------
@@ -286,9 +300,10 @@ class GRU(Recurrent):
     rules: ClassVar[dict[str, Rule]] = _GATED_RULES
 
 
-@documented
 @layer
 class LSTM(Recurrent):
+    # From tools/docstrings: <units>, <activation of gates>, <the way through the steps>, <initial weights of outputs>,
+    # <trainable>
     """Long short-term memory: gates say what each step adds to a memory, forgets of it and makes an output of [1]_.
 
     It reads sequences (steps, channels) and makes the outputs at the last step, or at all of them.
@@ -299,12 +314,18 @@ class LSTM(Recurrent):
         The number of outputs.
     activation : str or None, default="tanh"
         The function of the sum that is a candidate for the memory, and of the memory: see `SimpleRNN`.
-    <activation of gates>
+    recurrent_activation : str or None, default="sigmoid"
+        The function of the gates' sums: any that `activation` may be.
     use_bias : bool, default=True
         Whether biases are added to the sums.
     unit_forget_bias : bool, default=True
         Whether the initial biases of the gates that forget are 1 [2]_. All others are 0.
-    <the way through the steps>
+    return_sequences : bool, default=False
+        Whether the outputs at all steps are passed on, or those at the last one only.
+    go_backwards : bool, default=False
+        Whether the last step is read first.
+    dropout : float, default=0.0
+        The probability of each input to be replaced by 0 in training, in [0, 1).
     recurrent_dropout : float, default=0.0
         The probability of each output to be 0 where the next step reads it in training, in [0, 1). It is the same
         outputs at all steps of a sequence.
@@ -312,7 +333,8 @@ class LSTM(Recurrent):
         The distribution of the initial weights of the inputs, as in `Conv2D`.
     recurrent_initializer : str, default="orthogonal"
         The distribution of the initial weights of the outputs at the step before.
-    <trainable>
+    trainable : bool, default=True
+        Whether training changes the weights.
 
     References
     ----------

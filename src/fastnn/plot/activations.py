@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn.plot.display import COLOUR_MAP, Display, font_size, panel, shortened
-from fastnn.plot.docstrings import documented
 from fastnn.plot.outputs import activations_of, input_of_sample, one_sample
 from fastnn.plot.pictures import Picture
 from fastnn.plot.reading import checked_model, shape_text
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 _TEXTS, _PICTURES = 2.2, 5.0  # the widths in inches of what stands on the left and on the right
 
 
-@documented
 class ActivationsDisplay(Display):
+    # From tools/docstrings: <axes and figure>
     """What each layer of a model makes of one sample: maps as images, sequences as heat maps, vectors as bars.
 
     `from_estimator` makes it of a fitted model. The layers stand one below the other, from X to the answer, with the
@@ -43,7 +42,10 @@ class ActivationsDisplay(Display):
 
     Attributes
     ----------
-    <axes and figure>
+    ax_ : matplotlib Axes
+        Where the picture is.
+    figure_ : matplotlib Figure
+        The figure that has it.
     axes_ : dict of str to matplotlib Axes
         The Axes of each picture.
     images_ : dict of str to matplotlib AxesImage
@@ -73,7 +75,6 @@ class ActivationsDisplay(Display):
         self.labels = labels
 
     @classmethod
-    @documented
     def from_estimator(
         cls,
         estimator: Any,
@@ -84,6 +85,7 @@ class ActivationsDisplay(Display):
         cmap: str | Colormap | None = None,
         ax: Axes | None = None,
     ) -> Self:
+        # From tools/docstrings: <any estimator>, <image_shape>, <cmap>, <ax>, <raises of displays>
         """Draw what a fitted model makes of a sample.
 
         Parameters
@@ -94,16 +96,28 @@ class ActivationsDisplay(Display):
             Samples, as `predict` takes them.
         sample : int, default=0
             The number of the sample in X.
-        <image_shape>
-        <cmap>
-        <ax>
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, channels), where the columns of X are the pixels of images. None: as the
+            samples were in `fit`, if they had these axes.
+        cmap : str or matplotlib Colormap, default=None
+            The colours of images. None is "cividis", whose brightness grows with the numbers, so that the picture can
+            be printed in black and white.
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
 
         Returns
         -------
         display : ActivationsDisplay
             The picture.
 
-        <raises of displays>
+        Raises
+        ------
+        NotFittedError
+            Before the model is fitted.
+        TypeError
+            For an estimator of another kind.
+        ImportError
+            Without matplotlib.
         ValueError
             For an X that `predict` refuses, too.
         """
@@ -114,14 +128,17 @@ class ActivationsDisplay(Display):
         display = cls({"X": input_of_sample(model, X, image_shape), **activations}, labels=labels)
         return display.plot(ax, cmap=cmap)
 
-    @documented
     def plot(self, ax: Axes | None = None, *, cmap: str | Colormap | None = None) -> Self:
+        # From tools/docstrings: <ax>, <cmap>
         """Draw what the layers make.
 
         Parameters
         ----------
-        <ax>
-        <cmap>
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
+        cmap : str or matplotlib Colormap, default=None
+            The colours of images. None is "cividis", whose brightness grows with the numbers, so that the picture can
+            be printed in black and white.
 
         Returns
         -------

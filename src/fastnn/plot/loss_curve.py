@@ -11,7 +11,6 @@ from fastnn.data.quoted import quoted
 from fastnn.estimators.modular import BaseModular
 from fastnn.estimators.network import BaseNetwork
 from fastnn.plot.display import COLOURS, MARKERS, MIDDLE, Display, font_size, without_frame
-from fastnn.plot.docstrings import documented
 from fastnn.plot.reading import checked_model
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ VALIDATIONS = ("loss", "score", "both", None)
 _MOST_NAMED = 2  # parameters that name a model
 
 
-@documented
 class LossCurveDisplay(Display):
+    # From tools/docstrings: <axes and figure>
     """The training loss by epochs, and beside it the loss or the score on the samples held out, of several models.
 
     `from_estimator` makes it of fitted models. Training is a solid line, the validation loss is dashed, and the
@@ -48,7 +47,10 @@ class LossCurveDisplay(Display):
 
     Attributes
     ----------
-    <axes and figure>
+    ax_ : matplotlib Axes
+        Where the picture is.
+    figure_ : matplotlib Figure
+        The figure that has it.
     score_ax_ : matplotlib Axes or None
         The axis of scores.
     lines_ : dict of str to matplotlib Line2D
@@ -93,7 +95,6 @@ class LossCurveDisplay(Display):
         self.score_name = score_name
 
     @classmethod
-    @documented
     def from_estimator(
         cls,
         estimator: Any,
@@ -102,6 +103,7 @@ class LossCurveDisplay(Display):
         log_scale: bool = False,
         ax: Axes | None = None,
     ) -> Self:
+        # From tools/docstrings: <log_scale>, <ax>, <raises of displays>
         """Draw the curves of fitted models.
 
         Parameters
@@ -113,14 +115,22 @@ class LossCurveDisplay(Display):
             What to draw of the samples held out, where a model has any.
         log_scale : bool, default=False
             Whether the losses have a logarithmic axis.
-        <ax>
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
 
         Returns
         -------
         display : LossCurveDisplay
             The picture.
 
-        <raises of displays>
+        Raises
+        ------
+        NotFittedError
+            Before the model is fitted.
+        TypeError
+            For an estimator of another kind.
+        ImportError
+            Without matplotlib.
         ValueError
             For a model that was made of given weights, and not trained since.
         """
@@ -143,7 +153,6 @@ class LossCurveDisplay(Display):
         )
         return display.plot(ax, validation=validation, log_scale=log_scale)
 
-    @documented
     def plot(
         self,
         ax: Axes | None = None,
@@ -151,11 +160,13 @@ class LossCurveDisplay(Display):
         validation: Literal["loss", "score", "both"] | None = "loss",
         log_scale: bool = False,
     ) -> Self:
+        # From tools/docstrings: <ax>, <log_scale>
         """Draw the curves.
 
         Parameters
         ----------
-        <ax>
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
         validation : {"loss", "score", "both"} or None, default="loss"
             What to draw of the samples held out.
         log_scale : bool, default=False

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from fastnn.estimators.modular import BaseModular
 from fastnn.plot.blocks import Block, blocks_of, combination_of, input_of, modules_of, n_parameters
 from fastnn.plot.display import DARK, LIGHT, MIDDLE, Display, font_size, shortened, text_width
-from fastnn.plot.docstrings import documented
 from fastnn.plot.reading import checked_model
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ _HEIGHT, _ARROW, _GAP, _MARGIN, _HEADER = 0.6, 0.26, 0.3, 0.1, 0.64
 _WIDTHS, _PADDING = (2.0, 3.2), 0.1
 
 
-@documented
 class NetworkDisplay(Display):
+    # From tools/docstrings: <axes and figure>
     """A diagram of a model: its layers from above to below, with the shape that each makes, and their parameters.
 
     `from_estimator` makes it of a fitted model. The bar at the foot of a box says how many of all parameters are in
@@ -41,7 +40,10 @@ class NetworkDisplay(Display):
 
     Attributes
     ----------
-    <axes and figure>
+    ax_ : matplotlib Axes
+        Where the picture is.
+    figure_ : matplotlib Figure
+        The figure that has it.
     boxes_ : list of matplotlib FancyBboxPatch
         The boxes: of X, of the layers, chain by chain, and of what joins the chains.
     texts_ : list of matplotlib Text
@@ -75,22 +77,30 @@ class NetworkDisplay(Display):
         self.joined = joined
 
     @classmethod
-    @documented
     def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> Self:
+        # From tools/docstrings: <ax>, <raises of displays>
         """Draw the diagram of a fitted model.
 
         Parameters
         ----------
         estimator : estimator
             Any of fastnn's. Modules of a modular network may be of other libraries, and are one box each.
-        <ax>
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
 
         Returns
         -------
         display : NetworkDisplay
             The picture.
 
-        <raises of displays>
+        Raises
+        ------
+        NotFittedError
+            Before the model is fitted.
+        TypeError
+            For an estimator of another kind.
+        ImportError
+            Without matplotlib.
         """
         cls._needs_matplotlib("from_estimator")
         model = checked_model(estimator)
@@ -105,13 +115,14 @@ class NetworkDisplay(Display):
         )
         return display.plot(ax)
 
-    @documented
     def plot(self, ax: Axes | None = None) -> Self:
+        # From tools/docstrings: <ax>
         """Draw the diagram.
 
         Parameters
         ----------
-        <ax>
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
 
         Returns
         -------

@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from fastnn.data.quoted import quoted
 from fastnn.estimators.perceptron import Perceptron
 from fastnn.plot.display import COLOURS, DARK, LIGHT, MARKERS, Display, font_size, panel, without_frame
-from fastnn.plot.docstrings import documented
 from fastnn.plot.reading import checked_model
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 _RESOLUTION = 300  # of the regions, along each axis
 
 
-@documented
 class PerceptronDisplay(Display):
+    # From tools/docstrings: <axes and figure>
     """A perceptron of two features: the samples, the line of each unit, the margin, and the mistakes by epoch.
 
     `from_estimator` makes it of a fitted perceptron. A sample on the wrong side has a ring. If the line of two classes
@@ -57,7 +56,10 @@ class PerceptronDisplay(Display):
 
     Attributes
     ----------
-    <axes and figure>
+    ax_ : matplotlib Axes
+        Where the picture is.
+    figure_ : matplotlib Figure
+        The figure that has it.
     plane_ax_ : matplotlib Axes
         Where the plane is.
     mistakes_ax_ : matplotlib Axes or None
@@ -112,7 +114,6 @@ class PerceptronDisplay(Display):
         self.feature_names = feature_names
 
     @classmethod
-    @documented
     def from_estimator(
         cls,
         estimator: Perceptron,
@@ -124,6 +125,7 @@ class PerceptronDisplay(Display):
         mistakes: bool = True,
         ax: Axes | None = None,
     ) -> Self:
+        # From tools/docstrings: <ax>, <raises of displays>
         """Draw a fitted perceptron of two features.
 
         Parameters
@@ -142,14 +144,22 @@ class PerceptronDisplay(Display):
             learn what the perceptron has learnt, since it saw other samples, or was fitted by several calls.
         mistakes : bool, default=True
             Whether to draw the mistakes by epoch.
-        <ax>
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
 
         Returns
         -------
         display : PerceptronDisplay
             The picture.
 
-        <raises of displays>
+        Raises
+        ------
+        NotFittedError
+            Before the model is fitted.
+        TypeError
+            For an estimator of another kind.
+        ImportError
+            Without matplotlib.
         ValueError
             For a perceptron of more or fewer than two features, and for labels that it does not know.
         """
@@ -179,13 +189,14 @@ class PerceptronDisplay(Display):
         )
         return display.plot(ax)
 
-    @documented
     def plot(self, ax: Axes | None = None) -> Self:
+        # From tools/docstrings: <ax>
         """Draw the plane, and the mistakes beside it.
 
         Parameters
         ----------
-        <ax>
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
 
         Returns
         -------

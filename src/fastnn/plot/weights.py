@@ -9,7 +9,6 @@ import numpy as np
 from fastnn.data.quoted import quoted
 from fastnn.estimators.modular import BaseModular
 from fastnn.plot.display import COLOUR_MAP, DARK, MIDDLE, Display, font_size, panel, shortened, without_frame
-from fastnn.plot.docstrings import documented
 from fastnn.plot.images import grid_of, limits_of
 from fastnn.plot.kernels import images_of, weights_of
 from fastnn.plot.reading import checked_model
@@ -27,8 +26,8 @@ _MOST_IMAGES = 64
 _FEW = 30  # numbers that are drawn one by one, since a histogram of them says little
 
 
-@documented
 class WeightsDisplay(Display):
+    # From tools/docstrings: <axes and figure>
     """The weights of a model: those of a layer that reads images as images, others as a histogram for each array.
 
     `from_estimator` makes it of a fitted model. As images, weights of 0 are grey, negative ones are darker and positive
@@ -53,7 +52,10 @@ class WeightsDisplay(Display):
 
     Attributes
     ----------
-    <axes and figure>
+    ax_ : matplotlib Axes
+        Where the picture is.
+    figure_ : matplotlib Figure
+        The figure that has it.
     image_ : matplotlib AxesImage or None
         All images, in one.
     colorbar_ : matplotlib Colorbar or None
@@ -94,7 +96,6 @@ class WeightsDisplay(Display):
         self.n_units = n_units
 
     @classmethod
-    @documented
     def from_estimator(
         cls,
         estimator: Any,
@@ -105,6 +106,7 @@ class WeightsDisplay(Display):
         cmap: str | Colormap | None = None,
         ax: Axes | None = None,
     ) -> Self:
+        # From tools/docstrings: <any estimator>, <image_shape>, <cmap>, <ax>, <raises of displays>
         """Draw the weights of a fitted model.
 
         Parameters
@@ -117,16 +119,28 @@ class WeightsDisplay(Display):
         layer : int, default=None
             The number of the layer whose weights are drawn as images, as in `weights_`: from 0, and -1 for the output
             layer. None is the first one with weights. Of many units, the first 64 are drawn.
-        <image_shape>
-        <cmap>
-        <ax>
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, channels), where the columns of X are the pixels of images. None: as the
+            samples were in `fit`, if they had these axes.
+        cmap : str or matplotlib Colormap, default=None
+            The colours of images. None is "cividis", whose brightness grows with the numbers, so that the picture can
+            be printed in black and white.
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
 
         Returns
         -------
         display : WeightsDisplay
             The picture.
 
-        <raises of displays>
+        Raises
+        ------
+        NotFittedError
+            Before the model is fitted.
+        TypeError
+            For an estimator of another kind.
+        ImportError
+            Without matplotlib.
         ValueError
             For weights that are not those of images.
         """
@@ -160,14 +174,17 @@ class WeightsDisplay(Display):
         )
         return display.plot(ax, cmap=cmap)
 
-    @documented
     def plot(self, ax: Axes | None = None, *, cmap: str | Colormap | None = None) -> Self:
+        # From tools/docstrings: <ax>, <cmap>
         """Draw the weights.
 
         Parameters
         ----------
-        <ax>
-        <cmap>
+        ax : matplotlib Axes, default=None
+            Where to draw. None: in a new figure.
+        cmap : str or matplotlib Colormap, default=None
+            The colours of images. None is "cividis", whose brightness grows with the numbers, so that the picture can
+            be printed in black and white.
 
         Returns
         -------

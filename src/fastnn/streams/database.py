@@ -22,6 +22,7 @@ def sql(
     rows: int = 65536,
     params: Any = None,
 ) -> DatabaseAnswer:
+    # From tools/docstrings: <columns to predict>, <column of weights>
     """Chunks of a database's answer, as frames of pandas, in the order in which it answers.
 
     Parameters

@@ -30,6 +30,7 @@ def parquet(
     sample_weight: str | None = None,
     batch_rows: int = 65536,
 ) -> ParquetFiles:
+    # From tools/docstrings: <columns to predict>, <column of weights>
     """Chunks of Parquet files, which pyarrow reads.
 
     Parameters

@@ -34,6 +34,7 @@ def from_onnx(
     multilabel: bool = False,
     **parameters: Any,
 ) -> SequentialClassifier | SequentialRegressor:
+    # From tools/docstrings: <networks taken over>, <errors without onnx>
     """A chain of layers in a file of ONNX as a fitted network, which predicts the same and can be trained further.
 
     All of the file is checked, and nothing in it is run, so a file from an unknown source does no harm. Data outside

@@ -35,6 +35,7 @@ def to_onnx(
     batch: str | int = "n",
     dtype: Literal["float32", "float64"] | None = None,
 ) -> Any:
+    # From tools/docstrings: <errors without onnx>
     """A fitted model as a model of ONNX, which onnxruntime and others run.
 
     It reads `X`: rows of columns, or samples of the shape `input_shape_` of a network of layers, with the channels
