@@ -18,6 +18,13 @@ def files(y, columns=None):
     return parquet(folder, y, columns=columns)
 
 
+def other_files():
+    folder = tempfile.mkdtemp()
+    for name in "ab":
+        pd.DataFrame({name: [1.0, 2.0], "y": ["x", "y"]}).to_parquet(f"{folder}/{name}.parquet")
+    return list(parquet(folder, "y"))
+
+
 def ending_early():
     sizes = [1, 3, 3]  # of the second epoch, of the first one, and of the look at the first chunk
     return classifier().fit_stream(lambda: [GOOD] * (sizes.pop() if sizes else 2), classes=[*set(LABELS)])
@@ -55,6 +62,7 @@ PROVOCATIONS = {
     "y of other lengths": lambda: arrays(X, LABELS[1:]),
     "chunks without rows": lambda: arrays(X, LABELS, rows=0),
     "a column that files lack": lambda: files("z"),
+    "a column that one file lacks": other_files,
     "no columns": lambda: files("b", []),
     "texts as X": lambda: files("a"),
     "a column that the answer lacks": lambda: asked("z"),

@@ -86,6 +86,40 @@ def test_only_targets_are_read_for_the_classes(folder):
     np.testing.assert_array_equal(labels, LABELS)
 
 
+def test_files_of_other_types_have_the_first_ones(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet as pq
+
+    labels = ["no", "yes", "no"]
+    first = pa.table({"a": pa.array([0.5, 1.5, 2.5], pa.float32()), "y": pa.array(labels).dictionary_encode()})
+    second = pa.table({"y": pa.array(labels), "a": pa.array([3, 4, 5], pa.int64())})
+    pq.write_table(first, tmp_path / "part-0.parquet")
+    pq.write_table(second, tmp_path / "part-1.parquet")
+    chunks = list(parquet(tmp_path, "y"))
+    assert [part.dtype for part, _ in chunks] == [np.float32] * 2
+    assert np.concatenate([part for part, _ in chunks]).ravel().tolist() == [0.5, 1.5, 2.5, 3, 4, 5]
+    assert [labels.tolist() for _, labels in chunks] == [labels] * 2
+    pq.write_table(second.drop_columns("a"), tmp_path / "part-2.parquet")
+    with pytest.raises(ValueError, match=r"part-2.parquet must have the column 'a', got \['y'\]"):
+        list(parquet(tmp_path, "y"))
+
+
+def test_a_row_group_is_decoded_in_chunks(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet as pq
+
+    rng, n_rows = np.random.default_rng(0), 400_000
+    columns = {f"c{i}": rng.standard_normal(n_rows, dtype=np.float32) for i in range(20)}
+    pq.write_table(pa.table(columns), tmp_path / "part.parquet", row_group_size=n_rows, use_dictionary=False)
+    chunks = parquet(tmp_path, "c0", batch_rows=1000)
+    before = pa.total_allocated_bytes()
+    for number, (part, _) in enumerate(chunks):
+        assert part.shape == (1000, 19)
+        assert pa.total_allocated_bytes() - before < n_rows * 20 * 4 / 2
+        if number == 20:
+            break
+
+
 def test_a_missing_number_is_refused(tmp_path):
     pytest.importorskip("pyarrow.parquet")
     for i in range(3):

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastnn import MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier
 from fastnn.data.reader import Reader
 from fastnn.layers import Dense
+from fastnn.training.thread_choice import ThreadChoice
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))
@@ -205,6 +206,29 @@ def test_the_next_chunk_is_read_while_one_is_trained_on():
     reader.close()
     assert threading.main_thread() not in threads
     assert not reader.thread.is_alive()
+
+
+def computing(seconds):
+    start = time.process_time()
+    while time.process_time() < start + seconds:
+        pass
+
+
+@pytest.mark.parametrize(("read", "takes_core"), [(computing, True), (time.sleep, False)])
+def test_training_leaves_a_thread_to_reading_that_computes(read, takes_core, monkeypatch):
+    def chunks():
+        for i in range(3):
+            read(0.1)
+            yield X[i::3], LABELS[i::3]
+
+    def next_number(self, n_beside=0):
+        given.append(n_beside)
+        return original(self, n_beside)
+
+    given, original = [], ThreadChoice.next
+    monkeypatch.setattr(ThreadChoice, "next", next_number)
+    MLPClassifier((5,), batch_size=10, shuffle=False).fit_stream(chunks, classes=[0, 1], epochs=2)
+    assert max(given) == takes_core
 
 
 def enumerate_closing(chunks):

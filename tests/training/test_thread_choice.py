@@ -85,7 +85,7 @@ def test_segments_on_one_core_are_no_trials_of_several(share):
     run(choice, N_WARM_UP + 3, {4: 1.0, 1: 1.6})
     share["n"] = 1
     assert run(choice, 60, {1: 9.0}) == [1] * 60
-    assert not choice.is_trying  # so they are long
+    assert not choice.is_brief  # so they are long
     share["n"] = 4
     assert run(choice, 2 * N_TRIALS - 3, {4: 1.0, 1: 1.6}) == TRIAL[3:]
     share["n"] = 1
@@ -100,7 +100,19 @@ def test_segments_on_one_core_are_no_trials_of_several(share):
 def test_a_given_number_is_obeyed_and_steps_without_a_choice_are_not_timed(share, n_threads, most, flops):
     choice, expected = ThreadChoice(n_threads, most, flops), n_threads or most
     assert run(choice, 300, {expected: 1.0}) == [expected] * 300
-    assert not choice.is_trying
+    assert not choice.is_brief
+
+
+@pytest.mark.parametrize(("n_threads", "expected"), [(None, 3), (3, 2), (1, 1)])
+def test_one_thread_less_trains_while_another_reads(share, n_threads, expected):
+    choice = ThreadChoice(n_threads, 4, 1e7)
+    seconds = {4: 1.0, 3: 1.2, 2: 1.4, 1: 0.5}
+    usual = run(choice, N_WARM_UP + 2 * N_TRIALS, seconds)[0]
+    assert choice.next(1) == expected
+    assert choice.is_brief  # since the other may be ready soon
+    choice.note(expected, 99.0)
+    assert choice.next() == (1 if n_threads is None else usual)  # which no time beside a reader has changed
+    assert not choice.is_brief
 
 
 def test_a_fit_uses_both_and_has_the_same_bits(share, monkeypatch):

@@ -1,6 +1,7 @@
 """Reads chunks in a thread of its own, one ahead of those that are trained on."""
 
 import contextvars
+import time
 from queue import Empty, SimpleQueue
 from threading import Semaphore, Thread
 
@@ -12,6 +13,8 @@ from fastnn.runtime.warnings import user_frame, working_for
 POLL_SECONDS = 0.05
 # How long to wait, at the end, for a thread that is in the middle of reading a chunk.
 CLOSE_SECONDS = 1.0
+# Reading takes a core if it computes for at least this part of its time. Else it waits for a disk or a network.
+LEAST_LOAD = 0.5
 
 
 class Reader:
@@ -30,12 +33,18 @@ class Reader:
     ----------
     n_chunks : int
         The number of chunks taken.
+    is_reading : bool
+        Whether the thread is in the middle of reading a chunk.
+    takes_core : bool
+        Whether reading computes for most of the time, itself or by threads that it has started. The first chunk
+        decides, which is read while nobody trains.
     """
 
     def __init__(self, numbered, prepare, check):
         self.numbered, self.prepare, self.check, self.n_chunks = numbered, prepare, check, 0
         self.frame, self.config = user_frame(), sklearn.get_config()
         self.closed, self.asked, self.ready = False, Semaphore(1), SimpleQueue()
+        self.is_reading = self.takes_core = True
         # Contexts have NumPy's treatment of floating-point errors, among others.
         self.thread = Thread(target=contextvars.copy_context().run, args=(self._work,), daemon=True)
         self.thread.start()
@@ -65,6 +74,7 @@ class Reader:
 
     def proceed(self):
         """Let the thread read the next chunk, beside the one that was taken."""
+        self.is_reading = True
         self.asked.release()
 
     def close(self):
@@ -77,8 +87,13 @@ class Reader:
         try:
             with working_for(self.frame), sklearn.config_context(**self.config):
                 while self._is_asked():
+                    start, computed = time.perf_counter(), time.process_time()
                     chunk = next(self.numbered, None)
                     prepared = None if chunk is None else self.prepare(*chunk)
+                    if self.n_chunks == 0:
+                        load = (time.process_time() - computed) / (time.perf_counter() - start)
+                        self.takes_core = load >= LEAST_LOAD
+                    self.is_reading = False
                     self.ready.put((prepared, None))
                     if chunk is None:
                         break

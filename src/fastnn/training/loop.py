@@ -49,7 +49,7 @@ class Segments:
         if trainer.network.is_ragged:  # this fit's sequences may have many times as many steps as the last one's
             self.pace.n_batches = 1
 
-    def run_epoch(self, samples, order, rates=None, loss=0.0):
+    def run_epoch(self, samples, order, rates=None, loss=0.0, beside=int):
         """Train on the samples in this order.
 
         Parameters
@@ -61,6 +61,8 @@ class Segments:
             The factors of the learning rate for these samples' batches, which `Trainer.run` explains.
         loss : float, default=0.0
             The summed loss of samples of the same epoch that were trained on before.
+        beside : callable, default=int
+            A function that returns how many of the fit's threads do something else at present; `int` returns 0.
 
         Returns
         -------
@@ -70,8 +72,8 @@ class Segments:
         batch_size, pace, threads = self.trainer.batch_size, self.pace, self.pace.threads
         first = 0
         while first < len(order):
-            n_threads = threads.next()
-            n_batches = max(1, pace.n_batches // PART_OF_SEGMENT) if threads.is_trying else pace.n_batches
+            n_threads = threads.next(beside())
+            n_batches = max(1, pace.n_batches // PART_OF_SEGMENT) if threads.is_brief else pace.n_batches
             batch, rows = first // batch_size, order[first : first + n_batches * batch_size]
             start = time.perf_counter()
             loss = self.trainer.run(

@@ -35,13 +35,18 @@ def run(units, X, n_units, estimator, n_cores):
     n_threads = given_threads(estimator)
     with fitting(n_threads, units.n_threads, n_cores), Interruption() as interruption:
         while not done:
-            done = units.run(1 if units.runs_alone else threads_now(n_threads))
+            done = units.run(_threads(units, n_threads))
             if units.saw_nonfinite and not checked:
                 for array in (X.data, X) if sp.issparse(X) else (X,):
                     assert_all_finite(array, input_name="X", estimator_name=type(estimator).__name__)
                 checked = True
             lines.note()
             interruption.check()
+
+
+def _threads(units, n_threads, n_beside=0):
+    """The number of threads for the units' next part, beside so many that do something else."""
+    return 1 if units.runs_alone else max(1, threads_now(n_threads) - n_beside)
 
 
 def run_stream(units, stream, random_state, validation, estimator, n_cores):
@@ -77,7 +82,7 @@ def run_stream(units, stream, random_state, validation, estimator, n_cores):
                 for samples, order in blocks:
                     units.take(*_picked(samples, order))
                     n_samples += len(order)
-                    while not units.run(1 if units.runs_alone else threads_now(n_threads)):
+                    while not units.run(_threads(units, n_threads, stream.threads_beside())):
                         interruption.check()
             if validation is not None:
                 units.take(*validation)

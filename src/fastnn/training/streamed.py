@@ -40,7 +40,9 @@ class Streamed:
         loss, n_done = 0.0, 0
         with closing(stream.blocks(self.batch_size, random_state, segments.interruption.check)) as blocks:
             for samples, order in blocks:
-                loss = segments.run_epoch(samples, order, self._part(factors, n_done, len(order)), loss)
+                loss = segments.run_epoch(
+                    samples, order, self._part(factors, n_done, len(order)), loss, stream.threads_beside
+                )
                 n_done += len(order)
                 if not math.isfinite(loss):
                     return loss, n_done

@@ -39,7 +39,7 @@ class ThreadChoice:
     def __init__(self, n_threads, most, step_flops):
         self.given, self.most = n_threads, most
         self.is_timed = n_threads is None and step_flops < LARGE_STEP
-        self.n_before, self.is_compared = N_WARM_UP, False
+        self.n_before, self.is_compared, self.is_beside = N_WARM_UP, False, False
         self._compare(1)
 
     def _compare(self, share):
@@ -52,11 +52,20 @@ class ThreadChoice:
         self.best = {1: math.inf, self.share: math.inf}
         self.n_segments = self.n_stalls = 0
 
-    def next(self):
-        """The number of threads of the next segment."""
+    def next(self, n_beside=0):
+        """The number of threads of the next segment.
+
+        Parameters
+        ----------
+        n_beside : int, default=0
+            How many of the fit's threads do something else for a while. The segment should then be short.
+        """
+        self.is_compared, self.is_beside = False, n_beside > 0
         if self.most == 1:  # asking for the share takes as long as a tenth of an epoch of iris
             return 1
         share = threads_now(self.given)
+        if self.is_beside:
+            return max(1, share - n_beside)
         self.is_compared = share > 1 and self.is_timed and self.n_before == 0
         if not self.is_compared:
             return share
@@ -65,9 +74,9 @@ class ThreadChoice:
         return self.waiting[0] if self.waiting else self.chosen
 
     @property
-    def is_trying(self):
-        """Whether the segment that `next` was called for is a trial, which should be short."""
-        return self.is_compared and bool(self.waiting)
+    def is_brief(self):
+        """Whether the segment that `next` was called for should be short: another number of threads may come next."""
+        return self.is_beside or (self.is_compared and bool(self.waiting))
 
     def note(self, n_threads, seconds):
         """Take notice of a segment.
