@@ -143,7 +143,9 @@ class ParquetFiles:
         if lacking := [name for name in names if name not in given]:
             raise ValueError(f"{fragment.path} must have the column {quoted(lacking[0])}, got {quoted(given)}")
         with fragment.filesystem.open_input_file(fragment.path) as file:
-            options = {"buffer_size": _BUFFER_BYTES, "pre_buffer": False}  # else a column is read as a whole
+            # A row group of several chunks is not read as a whole.
+            is_one = row_group.n_rows <= self.batch_rows
+            options = {"pre_buffer": is_one, "buffer_size": 0 if is_one else _BUFFER_BYTES}
             yield from ParquetFile(file, metadata=fragment.metadata, **options).iter_batches(
                 self.batch_rows, row_groups=[fragment.row_groups[0].id], columns=names, use_threads=False
             )
