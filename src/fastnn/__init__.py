@@ -66,7 +66,8 @@ else:  # for type checkers, every name would be public
         if name in ("export", "layers", "plot", "sequences", "streams"):
             return import_module(f"fastnn.{name}")
         if name not in _LAZY:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            # Not before it is needed: importing fastnn takes no longer.
+            raise import_module("fastnn.estimators.foreign_names").missing(__name__, name)
         value = globals()[name] = getattr(import_module(_LAZY[name]), name)
         return value
 

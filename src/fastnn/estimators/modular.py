@@ -28,6 +28,7 @@ from fastnn.estimators.combining import columns_of, n_columns
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
+from fastnn.estimators.foreign_names import ForeignNames
 from fastnn.estimators.modular_outputs import ModularOutputs
 from fastnn.estimators.module_fits import fit_combiner, fit_modules, folds_of
 from fastnn.estimators.module_parameters import (
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     Self = TypeVar("Self", bound="BaseModular")
 
 
-class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, DocumentationLink, _BaseComposition):
+class BaseModular(SnapshotMixin, ModularOutputs, MetaEstimatorMixin, DocumentationLink, _BaseComposition, ForeignNames):
     """What modular classifiers and regressors share."""
 
     named_modules_: Any  # a Bunch

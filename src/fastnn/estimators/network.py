@@ -29,6 +29,7 @@ from fastnn.estimators.constraints import checked_layer
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.fitted_attributes import FittedAttributes
+from fastnn.estimators.foreign_names import ForeignNames
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.parameters import NetworkParameters
@@ -65,6 +66,7 @@ class BaseNetwork(
     SnapshotMixin,
     DocumentationLink,
     BaseEstimator,
+    ForeignNames,
 ):
     """What every network has: a chain of layers, a solver, and the state of its training.
 

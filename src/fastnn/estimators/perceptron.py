@@ -16,6 +16,7 @@ from fastnn.data.inputs import check_not_balanced, is_plain_column, refusing, va
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.docstrings import documented
 from fastnn.estimators.documentation import DocumentationLink
+from fastnn.estimators.foreign_names import ForeignNames
 from fastnn.estimators.linear_decision import LinearDecision
 from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.perceptron_learning import classes_in, fresh, learn, learnable, resuming
@@ -35,7 +36,13 @@ if TYPE_CHECKING:
 
 @with_advice
 class Perceptron(
-    PerceptronStreamMixin, LinearDecision, CachedParameters, SnapshotMixin, DocumentationLink, BaseEstimator
+    PerceptronStreamMixin,
+    LinearDecision,
+    CachedParameters,
+    SnapshotMixin,
+    DocumentationLink,
+    BaseEstimator,
+    ForeignNames,
 ):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 
