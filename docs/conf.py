@@ -71,6 +71,8 @@ warnings.filterwarnings("error", module="fastnn")
 
 # The pages.
 html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["formulas.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"fastnn {release}"
 html_theme_options = {

@@ -20,7 +20,7 @@ def write_inline(writer, node):
 
 
 def write_block(writer, node):
-    writer.body += [writer.starttag(node, "div", CLASS="math"), as_mathml(node.astext(), "block"), "</div>"]
+    writer.body += [writer.starttag(node, "div", CLASS="formula"), as_mathml(node.astext(), "block"), "</div>"]
     raise nodes.SkipNode
 
 
