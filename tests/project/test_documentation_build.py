@@ -3,6 +3,7 @@
 Its examples are not run here: `test_doctests` runs those of pages, and `nox -s docs` those of the gallery.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -41,7 +42,12 @@ pytestmark = pytest.mark.skipif(not (ROOT / "docs" / "conf.py").exists(), reason
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The folder of the pages, which are built from a copy: Sphinx writes beside its sources, too."""
+    """The folder of the pages, which `.ci/run` has built; or else they are built here.
+
+    They are built from a copy, since Sphinx writes beside its sources, too.
+    """
+    if built := os.environ.get("DOCUMENTATION_SITE"):
+        return Path(built)
     copy, pages = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("pages")
     for name in READ:
         if (ROOT / name).is_dir():
