@@ -22,13 +22,13 @@ version = release = fastnn.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "myst_parser",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "capabilities",
     "docstring_links",
     "llms",
+    "mathml",
     "offline",
     "pictures",
 ]
@@ -70,6 +70,9 @@ sphinx_gallery_conf = {
 warnings.filterwarnings("error", module="fastnn")
 
 # The pages.
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["formulas.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"fastnn {release}"
 html_theme_options = {

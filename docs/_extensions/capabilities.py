@@ -99,6 +99,13 @@ def partial_fit(name):
     model.partial_fit(TABLE, targets(model), **classes)
 
 
+def fit_stream(name):
+    """Samples that come in chunks."""
+    model, half = made(name), N_SAMPLES // 2
+    y = targets(model)
+    model.fit_stream([(TABLE[:half], y[:half]), (TABLE[half:], y[half:])]).predict(TABLE)
+
+
 def saved(name):
     """A file of `fastnn.save`."""
     with TemporaryDirectory() as folder:
@@ -129,6 +136,7 @@ TRIALS = {
     ),
     "`warm_start`": lambda name: fitted(name, parameters={"warm_start": True}),
     "`partial_fit`": partial_fit,
+    "`fit_stream`: X in chunks": fit_stream,
     "`predict_proba`": lambda name: fitted(name).predict_proba(TABLE),
     "`decision_function`": lambda name: fitted(name).decision_function(TABLE),
     "`callback`": lambda name: fitted(name, parameters={"callback": lambda model: False}),

@@ -41,7 +41,7 @@ def write(app, error):
         title = app.env.titles[page].astext()
         sentence = first_sentence(document)
         line = f"- [{title}]({DOCUMENTATION}/{page}.html)" + (f": {sentence}" if sentence else "")
-        pages["Reference" if page.startswith("api/") else "Pages"].append(line)
+        pages["Reference" if page.startswith(("api/", "reference/")) else "Pages"].append(line)
     parts = [f"## {name}\n\n" + "\n".join(lines) + "\n" for name, lines in pages.items()]
     Path(app.outdir, "llms.txt").write_text(HEAD + "\n".join(parts), encoding="utf-8")
 

@@ -101,15 +101,25 @@ gates = {
     "OR": np.array([0, 1, 1, 1]),
     "NAND": np.array([1, 1, 1, 0]),
 }
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.9), layout="constrained")
+figure, axes = plt.subplots(
+    1, 3, figsize=(10, 3.9), layout="constrained"
+)
 for ax, (gate, y) in zip(axes, gates.items(), strict=True):
     model = Perceptron(shuffle=False).fit(corners, y)
     w, b, mistakes = learn(corners, y, model.n_iter_)
-    assert np.array_equal(model.coef_[0], w) and model.intercept_[0] == b
+    assert (
+        np.array_equal(model.coef_[0], w)
+        and model.intercept_[0] == b
+    )
     assert model.n_mistakes_.tolist() == mistakes
     assert model.separable_ and model.score(corners, y) == 1
-    print(f"{gate:5} w = {w}, b = {b:2.0f}, mistakes by epoch: {mistakes}")
-    PerceptronDisplay.from_estimator(model, corners, y, mistakes=False, ax=ax)
+    print(
+        f"{gate:5} w = {w}, b = {b:2.0f}, "
+        f"mistakes by epoch: {mistakes}"
+    )
+    PerceptronDisplay.from_estimator(
+        model, corners, y, mistakes=False, ax=ax
+    )
     ax.set_title(gate, loc="left", fontweight="bold", y=1.24)
 
 # %%
@@ -132,11 +142,16 @@ for ax, (gate, y) in zip(axes, gates.items(), strict=True):
 # weights exist. The rule never finds peace:
 
 xor = np.array([0, 1, 1, 0])
-model = Perceptron(max_iter=30, tol=None, random_state=1).fit(corners, xor)
+model = Perceptron(max_iter=30, tol=None, random_state=1).fit(
+    corners, xor
+)
 assert not model.separable_ and min(model.n_mistakes_) > 0
 PerceptronDisplay.from_estimator(model, corners, xor)
 accuracy = model.score(corners, xor)
-print(f"{accuracy:.0%} of the answers are right after {model.n_iter_} epochs")
+print(
+    f"{accuracy:.0%} of the answers are right after "
+    f"{model.n_iter_} epochs"
+)
 
 # %%
 # The next page, :doc:`plot_2_feed_forward`, solves XOR with one more layer.
@@ -157,7 +172,10 @@ print(f"{accuracy:.0%} of the answers are right after {model.n_iter_} epochs")
 rng = np.random.default_rng(8)
 X = rng.uniform(-1, 1, (150, 2))
 side = X @ [1.0, 0.6] - 0.2
-X, y = X[np.abs(side) > 0.05], (side[np.abs(side) > 0.05] > 0).astype(int)
+X, y = (
+    X[np.abs(side) > 0.05],
+    (side[np.abs(side) > 0.05] > 0).astype(int),
+)
 
 model = Perceptron(random_state=0).fit(X, y)
 PerceptronDisplay.from_estimator(model, X, y, history=True)
@@ -165,9 +183,14 @@ PerceptronDisplay.from_estimator(model, X, y, history=True)
 with_one = np.column_stack([X, np.ones(len(X))])
 vector = np.append(model.coef_[0], model.intercept_)
 R = np.linalg.norm(with_one, axis=1).max()
-gamma = (np.where(y == 1, 1, -1) * (with_one @ vector)).min() / np.linalg.norm(vector)
+gamma = (
+    np.where(y == 1, 1, -1) * (with_one @ vector)
+).min() / np.linalg.norm(vector)
 bound = (R / gamma) ** 2
-print(f"{model.n_mistakes_.sum()} mistakes, where the theorem allows {bound:,.0f}")
+print(
+    f"{model.n_mistakes_.sum()} mistakes, "
+    f"where the theorem allows {bound:,.0f}"
+)
 assert model.separable_ and model.n_mistakes_.sum() <= bound
 
 # %%
@@ -179,8 +202,12 @@ assert model.separable_ and model.n_mistakes_.sum() <= bound
 # weights are images, too: bright pixels speak for the class, dark ones against it.
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
-model = Perceptron(average=True, random_state=0).fit(X_train, y_train)
+X_train, X_test, y_train, y_test = train_test_split(
+    X / 16, y, random_state=0
+)
+model = Perceptron(average=True, random_state=0).fit(
+    X_train, y_train
+)
 WeightsDisplay.from_estimator(model, image_shape=(8, 8))
 accuracy = model.score(X_test, y_test)
 print(f"accuracy on images that it has not seen: {accuracy:.3f}")

@@ -52,15 +52,18 @@ def step(z):
 
 corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 xor = np.array([0, 1, 1, 0])
+# A column for each unit: OR and NAND.
 W1, b1 = (
     np.array([[2, -2], [2, -2]]),
     np.array([-1, 3]),
-)  # a column for each unit: OR and NAND
+)
 W2, b2 = np.array([[2], [2]]), np.array([-3])  # AND of the two
 
 hidden = step(corners @ W1 + b1)
 answers = step(hidden @ W2 + b2)[:, 0]
-for x, (is_or, is_nand), answer in zip(corners, hidden, answers, strict=True):
+for x, (is_or, is_nand), answer in zip(
+    corners, hidden, answers, strict=True
+):
     print(f"x = {x}   OR {is_or}   NAND {is_nand}   XOR {answer}")
 assert np.array_equal(answers, xor)
 
@@ -77,18 +80,35 @@ assert np.array_equal(answers, xor)
 # slope, drawn dashed. Where it is 0, a unit learns nothing.
 
 functions = {
-    "logistic": (lambda z: 1 / (1 + np.exp(-z)), lambda z, a: a * (1 - a)),
+    "logistic": (
+        lambda z: 1 / (1 + np.exp(-z)),
+        lambda z, a: a * (1 - a),
+    ),
     "tanh": (np.tanh, lambda z, a: 1 - a**2),
-    "relu": (lambda z: np.maximum(z, 0), lambda z, a: (z > 0).astype(float)),
+    "relu": (
+        lambda z: np.maximum(z, 0),
+        lambda z, a: (z > 0).astype(float),
+    ),
     "identity": (lambda z: z, lambda z, a: np.ones_like(z)),
 }
 z = np.linspace(-4, 4, 401)
-figure, axes = plt.subplots(1, 4, figsize=(10, 2.8), layout="constrained", sharex=True)
-for ax, (name, (function, slope)) in zip(axes, functions.items(), strict=True):
+figure, axes = plt.subplots(
+    1, 4, figsize=(10, 2.8), layout="constrained", sharex=True
+)
+for ax, (name, (function, slope)) in zip(
+    axes, functions.items(), strict=True
+):
     a = function(z)
     ax.axhline(0, color="0.8", lw=0.8)
     ax.plot(z, a, color="#0072B2", lw=2, label="value")
-    ax.plot(z, slope(z, a), color="#D55E00", lw=1.5, ls="--", label="slope")
+    ax.plot(
+        z,
+        slope(z, a),
+        color="#D55E00",
+        lw=1.5,
+        ls="--",
+        label="slope",
+    )
     ax.set(title=name, xlabel="sum", ylim=(-1.3, 2.3))
 axes[0].legend(frameon=False, loc="upper left")
 axes[0].set_ylabel("activation")
@@ -98,9 +118,9 @@ axes[0].set_ylabel("activation")
 # of matrices is a matrix: :math:`(x W_1 + b_1) W_2 + b_2 = x\,(W_1 W_2) + (b_1 W_2 +
 # b_2)`. Such a network draws one line only, and fails on XOR.
 
-linear = MLPClassifier((8,), activation="identity", solver="lbfgs", random_state=0).fit(
-    corners, xor
-)
+linear = MLPClassifier(
+    (8,), activation="identity", solver="lbfgs", random_state=0
+).fit(corners, xor)
 score = linear.score(corners, xor)
 print(f"without an activation: {score:.0%} of XOR is right")
 assert score <= 0.75
@@ -115,10 +135,17 @@ assert score <= 0.75
 # and so on ``random_state``.
 
 model = MLPClassifier(
-    (2,), activation="tanh", solver="lbfgs", alpha=1e-3, max_iter=500, random_state=0
+    (2,),
+    activation="tanh",
+    solver="lbfgs",
+    alpha=1e-3,
+    max_iter=500,
+    random_state=0,
 )
 model.fit(corners, xor)
-for x, probability in zip(corners, model.predict_proba(corners)[:, 1], strict=True):
+for x, probability in zip(
+    corners, model.predict_proba(corners)[:, 1], strict=True
+):
     print(f"x = {x}   probability of 1: {probability:.3f}")
 assert model.score(corners, xor) == 1
 
@@ -135,7 +162,9 @@ grid = np.linspace(-0.5, 1.5, 200)
 plane = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
 extent = (grid[0], grid[-1], grid[0], grid[-1])
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(9, 4.2), layout="constrained"
+)
 figure.get_layout_engine().set(wspace=0.08)
 shades = left.imshow(
     model.predict_proba(plane)[:, 1].reshape(200, 200),
@@ -145,7 +174,9 @@ shades = left.imshow(
     vmin=0,
     vmax=1,
 )
-figure.colorbar(shades, ax=left, label="probability of 1", shrink=0.85)
+figure.colorbar(
+    shades, ax=left, label="probability of 1", shrink=0.85
+)
 for unit in range(2):
     left.axline(
         -b1[unit] * W1[:, unit] / (W1[:, unit] @ W1[:, unit]),
@@ -153,13 +184,20 @@ for unit in range(2):
         c="w",
         ls="--",
     )
-left.set(xlim=extent[:2], ylim=extent[2:], xlabel="x0", ylabel="x1", title="the inputs")
+left.set(
+    xlim=extent[:2],
+    ylim=extent[2:],
+    xlabel="x0",
+    ylabel="x1",
+    title="the inputs",
+)
 hidden = model.hidden_activations(corners)
-assert np.allclose(
-    hidden[0], hidden[3], atol=0.1
-)  # the two samples of class 0 have come together
+# The two samples of class 0 have come together.
+assert np.allclose(hidden[0], hidden[3], atol=0.1)
 right.axline(
-    -b2[0] * W2[:, 0] / (W2[:, 0] @ W2[:, 0]), slope=-W2[0, 0] / W2[1, 0], color="black"
+    -b2[0] * W2[:, 0] / (W2[:, 0] @ W2[:, 0]),
+    slope=-W2[0, 0] / W2[1, 0],
+    color="black",
 )
 right.set(
     xlim=(-1.3, 1.3),
@@ -170,7 +208,10 @@ right.set(
 )
 right.set_title("the same samples in the hidden layer")
 for ax, points in ((left, corners), (right, hidden)):
-    for label, marker, colour in ((0, "o", "#0072B2"), (1, "s", "#D55E00")):
+    for label, marker, colour in (
+        (0, "o", "#0072B2"),
+        (1, "s", "#D55E00"),
+    ):
         ax.scatter(
             *points[xor == label].T,
             s=90,
@@ -189,9 +230,16 @@ right.legend(title="class", frameon=False, loc="best")
 # Here are two half-moons, which no line separates, and a network with 16 hidden units.
 
 X, y = make_moons(600, noise=0.15, random_state=0)
-X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, random_state=0
+)
 model = MLPClassifier(
-    (16,), activation="relu", solver="lbfgs", alpha=0.01, max_iter=1000, random_state=0
+    (16,),
+    activation="relu",
+    solver="lbfgs",
+    alpha=0.01,
+    max_iter=1000,
+    random_state=0,
 )
 model.fit(X_train, y_train)
 NetworkDisplay.from_estimator(model)
@@ -209,12 +257,19 @@ NetworkDisplay.from_estimator(model)
 H = np.maximum(X_test @ W1 + b1, 0)
 p = 1 / (1 + np.exp(-(H @ W2 + b2)[:, 0]))
 
-assert np.allclose(H, model.hidden_activations(X_test), rtol=1e-12, atol=1e-12)
-assert np.allclose(p, model.predict_proba(X_test)[:, 1], rtol=1e-12, atol=1e-12)
+assert np.allclose(
+    H, model.hidden_activations(X_test), rtol=1e-12, atol=1e-12
+)
+assert np.allclose(
+    p, model.predict_proba(X_test)[:, 1], rtol=1e-12, atol=1e-12
+)
 difference = np.abs(p - model.predict_proba(X_test)[:, 1]).max()
-n_parameters = sum(array.size for array in (*model.coefs_, *model.intercepts_))
+n_parameters = sum(
+    array.size for array in (*model.coefs_, *model.intercepts_)
+)
 print(
-    f"{n_parameters} parameters; largest difference of a probability: {difference:.1e}"
+    f"{n_parameters} parameters; "
+    f"largest difference of a probability: {difference:.1e}"
 )
 assert n_parameters == 2 * 16 + 16 + 16 + 1
 
@@ -238,7 +293,11 @@ ActivationsDisplay.from_estimator(model, X_test, sample=0)
 
 p = model.predict_proba(X_train)
 of_right_class = p[np.arange(len(X_train)), y_train]
-penalty = model.alpha / (2 * len(X_train)) * sum((W**2).sum() for W in model.coefs_)
+penalty = (
+    model.alpha
+    / (2 * len(X_train))
+    * sum((W**2).sum() for W in model.coefs_)
+)
 loss = -np.log(of_right_class).mean() + penalty
 print(f"log-loss by hand: {loss:.6f}, by fastnn: {model.loss_:.6f}")
 assert np.isclose(loss, model.loss_, rtol=1e-6)
@@ -248,9 +307,13 @@ assert np.isclose(loss, model.loss_, rtol=1e-6)
 # where a hidden unit switches on.
 
 grid = np.stack(
-    np.meshgrid(np.linspace(-1.6, 2.6, 300), np.linspace(-1.2, 1.7, 300)), axis=-1
+    np.meshgrid(
+        np.linspace(-1.6, 2.6, 300), np.linspace(-1.2, 1.7, 300)
+    ),
+    axis=-1,
 )
-probability = model.predict_proba(grid.reshape(-1, 2))[:, 1].reshape(300, 300)
+probability = model.predict_proba(grid.reshape(-1, 2))[:, 1]
+probability = probability.reshape(300, 300)
 figure, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
 shades = ax.imshow(
     probability,
@@ -262,8 +325,13 @@ shades = ax.imshow(
     aspect="auto",
 )
 figure.colorbar(shades, label="probability of class 1")
-ax.contour(grid[..., 0], grid[..., 1], probability, [0.5], colors="white")
-for label, marker, colour in ((0, "o", "#56B4E9"), (1, "s", "#D55E00")):
+ax.contour(
+    grid[..., 0], grid[..., 1], probability, [0.5], colors="white"
+)
+for label, marker, colour in (
+    (0, "o", "#56B4E9"),
+    (1, "s", "#D55E00"),
+):
     ax.scatter(
         *X_test[y_test == label].T,
         s=22,

@@ -36,7 +36,11 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from fastnn import MLPClassifier, fit_many
-from fastnn.plot import LossCurveDisplay, NetworkDisplay, WeightsDisplay
+from fastnn.plot import (
+    LossCurveDisplay,
+    NetworkDisplay,
+    WeightsDisplay,
+)
 
 # sphinx_gallery_thumbnail_number = 6
 # sphinx_gallery_capture_repr = ()
@@ -67,9 +71,15 @@ for (name, (cost, slope)), colour, style in zip(
 ):
     left.plot(z, cost, style, color=colour, lw=2, label=name)
     right.plot(z, slope, style, color=colour, lw=2, label=name)
-left.set(xlabel="sum z of a sample of class 1", ylabel="cost", ylim=(-0.2, 8.2))
+left.set(
+    xlabel="sum z of a sample of class 1",
+    ylabel="cost",
+    ylim=(-0.2, 8.2),
+)
 right.set(
-    xlabel="sum z of a sample of class 1", ylabel="slope of the cost", ylim=(-1.1, 0.1)
+    xlabel="sum z of a sample of class 1",
+    ylabel="slope of the cost",
+    ylim=(-1.1, 0.1),
 )
 left.legend(frameon=False)
 numerical = np.gradient(costs["log-loss"][0], z)
@@ -103,31 +113,33 @@ assert np.allclose(numerical[1:-1], (p - 1)[1:-1], atol=1e-3)
 
 
 def forward(X, coefs, intercepts):
-    """What each layer makes of X, X itself first: the last are probabilities."""
+    """X, and what each layer makes of it: probabilities at last."""
     a = [X]
     for W, b in zip(coefs, intercepts, strict=True):
         z = a[-1] @ W + b
         a.append(np.maximum(z, 0))
-    powers = np.exp(
-        z - z.max(axis=1, keepdims=True)
-    )  # the largest is 1, so that no power overflows
+    # The largest power is 1, so that no power overflows.
+    powers = np.exp(z - z.max(axis=1, keepdims=True))
     a[-1] = powers / powers.sum(axis=1, keepdims=True)
     return a
 
 
 def cost(X, y, coefs, intercepts):
-    return -np.log(forward(X, coefs, intercepts)[-1][np.arange(len(X)), y]).mean()
+    return -np.log(
+        forward(X, coefs, intercepts)[-1][np.arange(len(X)), y]
+    ).mean()
 
 
 def gradients(X, y, coefs, intercepts):
-    """The gradient of the cost by each matrix and each vector of biases."""
+    """The gradients of the cost by matrices and by biases."""
     a = forward(X, coefs, intercepts)
     delta = (a[-1] - np.eye(10)[y]) / len(X)
     by_coefs, by_intercepts = [], []
     for layer in reversed(range(len(coefs))):
         by_coefs.insert(0, a[layer].T @ delta)
         by_intercepts.insert(0, delta.sum(axis=0))
-        delta = (delta @ coefs[layer].T) * (a[layer] > 0)  # the slope of ReLU is 1 or 0
+        slope = a[layer] > 0  # of ReLU: 1 or 0
+        delta = (delta @ coefs[layer].T) * slope
     return by_coefs, by_intercepts
 
 
@@ -140,7 +152,9 @@ def gradients(X, y, coefs, intercepts):
 # the cost with what back-propagation says.
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X / 16, y, random_state=0
+)
 
 settings = {
     "solver": "sgd",
@@ -155,7 +169,9 @@ coefs, intercepts = (
     [W.copy() for W in model.coefs_],
     [b.copy() for b in model.intercepts_],
 )
-by_coefs, by_intercepts = gradients(X_train, y_train, coefs, intercepts)
+by_coefs, by_intercepts = gradients(
+    X_train, y_train, coefs, intercepts
+)
 
 rng = np.random.default_rng(0)
 change, errors = 1e-6, []
@@ -168,9 +184,17 @@ for layer, W in enumerate(coefs):
         W[place] = before - change
         below = cost(X_train, y_train, coefs, intercepts)
         W[place] = before
-        errors.append(abs((above - below) / (2 * change) - by_coefs[layer][place]))
+        errors.append(
+            abs(
+                (above - below) / (2 * change)
+                - by_coefs[layer][place]
+            )
+        )
 largest = max(np.abs(gradient).max() for gradient in by_coefs)
-print(f"largest gradient {largest:.4f}, largest difference {max(errors):.1e}")
+print(
+    f"largest gradient {largest:.4f}, "
+    f"largest difference {max(errors):.1e}"
+)
 assert max(errors) < 1e-7
 
 # %%
@@ -188,12 +212,19 @@ for ours, before, after in zip(
     (*model.coefs_, *model.intercepts_),
     strict=True,
 ):
-    assert np.allclose(after, before - 0.1 * ours, rtol=0, atol=1e-14)
+    assert np.allclose(
+        after, before - 0.1 * ours, rtol=0, atol=1e-14
+    )
 difference = max(
     np.abs((before - after) / 0.1 - ours).max()
-    for ours, before, after in zip(by_coefs, coefs, model.coefs_, strict=True)
+    for ours, before, after in zip(
+        by_coefs, coefs, model.coefs_, strict=True
+    )
 )
-print(f"largest difference between the two gradients: {difference:.1e}")
+print(
+    "largest difference between the two gradients: "
+    f"{difference:.1e}"
+)
 
 # %%
 # From gradients to steps: optimizers
@@ -220,7 +251,9 @@ print(f"largest difference between the two gradients: {difference:.1e}")
 # does it have?
 
 sizes = [784, 512, 256, 10]
-n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
+n_parameters = sum(
+    (fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes)
+)
 print(f"{n_parameters:,} parameters")
 assert n_parameters == 535_818
 
@@ -239,7 +272,10 @@ network = MLPClassifier(
 )
 network.fit(X_train, y_train)
 accuracy = network.score(X_test, y_test)
-print(f"{accuracy:.3f} of {len(X_test)} images that it has not seen are right")
+print(
+    f"{accuracy:.3f} of {len(X_test)} images that it has not "
+    "seen are right"
+)
 assert accuracy > 0.95
 NetworkDisplay.from_estimator(network)
 
@@ -270,7 +306,8 @@ WeightsDisplay.from_estimator(network, image_shape=(8, 8))
 never_inked = X_train.max(axis=0) == 0
 largest = np.abs(network.coefs_[0][never_inked]).max()
 print(
-    f"{never_inked.sum()} pixels never have ink; their largest weight is {largest:.1e}"
+    f"{never_inked.sum()} pixels never have ink; "
+    f"their largest weight is {largest:.1e}"
 )
 assert largest < 0.01
 
@@ -284,8 +321,16 @@ WeightsDisplay.from_estimator(network, kind="histograms")
 # first weights, and the same batches; the step sizes are usual ones for each solver.
 
 steps = {
-    "sgd": {"solver": "sgd", "learning_rate_init": 0.05, "momentum": 0},
-    "sgd with momentum": {"solver": "sgd", "learning_rate_init": 0.05, "momentum": 0.9},
+    "sgd": {
+        "solver": "sgd",
+        "learning_rate_init": 0.05,
+        "momentum": 0,
+    },
+    "sgd with momentum": {
+        "solver": "sgd",
+        "learning_rate_init": 0.05,
+        "momentum": 0.9,
+    },
     "rmsprop": {"solver": "rmsprop", "learning_rate_init": 0.001},
     "adam": {"solver": "adam", "learning_rate_init": 0.001},
     "adagrad": {"solver": "adagrad", "learning_rate_init": 0.01},
@@ -297,14 +342,21 @@ shared = {
     "random_state": 0,
 }
 candidates = {
-    name: MLPClassifier((128, 64), **step, **shared) for name, step in steps.items()
+    name: MLPClassifier((128, 64), **step, **shared)
+    for name, step in steps.items()
 }
 fit_many(list(candidates.values()), X_train, y_train)
 LossCurveDisplay.from_estimator(candidates, log_scale=True)
 for name, candidate in candidates.items():
     accuracy = candidate.score(X_test, y_test)
-    print(f"{name:18} loss {candidate.loss_:.4f}, accuracy {accuracy:.3f}")
-assert all(candidate.score(X_test, y_test) > 0.9 for candidate in candidates.values())
+    print(
+        f"{name:18} loss {candidate.loss_:.4f}, "
+        f"accuracy {accuracy:.3f}"
+    )
+assert all(
+    candidate.score(X_test, y_test) > 0.9
+    for candidate in candidates.values()
+)
 
 # %%
 # A low training loss is not the aim: look at the accuracy on samples that the network

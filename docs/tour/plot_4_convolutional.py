@@ -36,7 +36,11 @@ from sklearn.model_selection import train_test_split
 
 from fastnn import MLPClassifier, SequentialClassifier
 from fastnn.layers import Conv2D, Dropout, MaxPooling2D
-from fastnn.plot import ActivationsDisplay, NetworkDisplay, WeightsDisplay
+from fastnn.plot import (
+    ActivationsDisplay,
+    NetworkDisplay,
+    WeightsDisplay,
+)
 
 # sphinx_gallery_thumbnail_number = 4
 # sphinx_gallery_capture_repr = ()
@@ -57,22 +61,31 @@ images = images.reshape(-1, 8, 8) / 16
 
 
 def windows_of(images):
-    """The 3 × 3 pixels at each of the 6 × 6 places of each image: (n, 6, 6, 3, 3)."""
-    return np.lib.stride_tricks.sliding_window_view(images, (3, 3), axis=(1, 2))
+    """The 3 × 3 pixels at each place: (n, 6, 6, 3, 3)."""
+    return np.lib.stride_tricks.sliding_window_view(
+        images, (3, 3), axis=(1, 2)
+    )
 
 
 upper_edge = np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 1]])
 filters = {"upper edges": upper_edge, "left edges": upper_edge.T}
 maps = {
-    name: np.einsum("nijab,ab->nij", windows_of(images[3:4]), weights)[0]
+    name: np.einsum(
+        "nijab,ab->nij", windows_of(images[3:4]), weights
+    )[0]
     for name, weights in filters.items()
 }
 assert all(each.shape == (6, 6) for each in maps.values())
 
-figure, axes = plt.subplots(1, 5, figsize=(10, 2.7), layout="compressed")
+figure, axes = plt.subplots(
+    1, 5, figsize=(10, 2.7), layout="compressed"
+)
 pictures = {"the image": images[3]}
 for name, weights in filters.items():
-    pictures |= {f"filter for\n{name}": weights, f"map of\n{name}": maps[name]}
+    pictures |= {
+        f"filter for\n{name}": weights,
+        f"map of\n{name}": maps[name],
+    }
 for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
     span = np.abs(picture).max()
     ax.imshow(picture, cmap="cividis", vmin=-span, vmax=span)
@@ -113,11 +126,23 @@ NetworkDisplay.from_estimator(model)
 # the test images, and the same images moved by one pixel to the left, right, up or
 # down. Neither has seen such images in training.
 
-dense = MLPClassifier((128,), **training).fit(train.reshape(-1, 64), digits_train)
-n_filters = sum(array.size for layer in model.weights_ for array in layer.values())
-n_dense = sum(array.size for array in (*dense.coefs_, *dense.intercepts_))
+dense = MLPClassifier((128,), **training).fit(
+    train.reshape(-1, 64), digits_train
+)
+n_filters = sum(
+    array.size
+    for layer in model.weights_
+    for array in layer.values()
+)
+n_dense = sum(
+    array.size for array in (*dense.coefs_, *dense.intercepts_)
+)
 moved = np.concatenate(
-    [np.roll(test, shift, axis=axis) for axis in (1, 2) for shift in (-1, 1)]
+    [
+        np.roll(test, shift, axis=axis)
+        for axis in (1, 2)
+        for shift in (-1, 1)
+    ]
 )
 accuracies = {
     f"convolutional,\n{n_filters:,} parameters": (
@@ -132,7 +157,10 @@ accuracies = {
 figure, ax = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
 for i, both in enumerate(accuracies.values()):
     for accuracy, y, colour in zip(
-        both, (i - 0.2, i + 0.2), ("#0072B2", "#E69F00"), strict=True
+        both,
+        (i - 0.2, i + 0.2),
+        ("#0072B2", "#E69F00"),
+        strict=True,
     ):
         ax.barh(y, accuracy, 0.36, color=colour)
         ax.text(accuracy + 0.01, y, f"{accuracy:.3f}", va="center")
@@ -153,7 +181,9 @@ ax.legend(
     bbox_to_anchor=(0, 1),
 )
 
-(of_filters, of_filters_moved), (of_dense, of_dense_moved) = accuracies.values()
+(of_filters, of_filters_moved), (of_dense, of_dense_moved) = (
+    accuracies.values()
+)
 assert n_filters < n_dense
 assert of_filters > 0.97
 assert of_filters_moved > of_dense_moved + 0.1
@@ -169,19 +199,37 @@ assert of_filters_moved > of_dense_moved + 0.1
 # The sums of a convolution are one ``einsum`` over the windows, and pooling is a
 # maximum. Both agree with what the network computes.
 
-kernel, bias = model.weights_[0]["kernel"], model.weights_[0]["bias"]
+kernel, bias = (
+    model.weights_[0]["kernel"],
+    model.weights_[0]["bias"],
+)
 maps = np.maximum(
-    np.einsum("nijab,abk->nijk", windows_of(test), kernel[:, :, 0]) + bias, 0
+    np.einsum("nijab,abk->nijk", windows_of(test), kernel[:, :, 0])
+    + bias,
+    0,
 )
 pooled = maps.reshape(len(test), 3, 2, 3, 2, 16).max(axis=(2, 4))
 
 assert np.allclose(
-    maps, model.hidden_activations(test, layer=0), rtol=1e-12, atol=1e-12
+    maps,
+    model.hidden_activations(test, layer=0),
+    rtol=1e-12,
+    atol=1e-12,
 )
 assert np.allclose(
-    pooled, model.hidden_activations(test, layer=1), rtol=1e-12, atol=1e-12
+    pooled,
+    model.hidden_activations(test, layer=1),
+    rtol=1e-12,
+    atol=1e-12,
 )
-print("filters", kernel.shape, " maps", maps.shape, " pooled", pooled.shape)
+print(
+    "filters",
+    kernel.shape,
+    " maps",
+    maps.shape,
+    " pooled",
+    pooled.shape,
+)
 
 # %%
 # The filters that it has learnt are small images:
@@ -217,17 +265,21 @@ for window, step in ((3, 1), (2, 2), (3, 1)):
     reach, stride = reach + (window - 1) * stride, stride * step
     widths.append(reach)
 
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), layout="compressed")
+figure, axes = plt.subplots(
+    1, 3, figsize=(9, 3.6), layout="compressed"
+)
 for layer, (ax, width) in enumerate(zip(axes, widths, strict=True)):
     before = model.hidden_activations(base, layer=layer)
-    place = (2, 2) if layer == 0 else (1, 1) if layer == 1 else (0, 0)
+    place = (
+        (2, 2) if layer == 0 else (1, 1) if layer == 1 else (0, 0)
+    )
     field = np.zeros((8, 8), dtype=bool)
     for i, j in np.ndindex(8, 8):
         changed = base.copy()
         changed[:, i, j] += rng.choice([-5, 5], len(base))
-        field[i, j] = (model.hidden_activations(changed, layer=layer) != before)[
-            :, *place
-        ].any()
+        field[i, j] = (
+            model.hidden_activations(changed, layer=layer) != before
+        )[:, *place].any()
     assert field.sum() == width**2
     ax.imshow(field, cmap="cividis", vmin=0, vmax=1)
     ax.set(
@@ -272,20 +324,32 @@ after = small.weights_
 
 windows = windows_of(train)
 a = np.maximum(
-    np.einsum("nijab,abk->nijk", windows, before[0]["kernel"][:, :, 0])
+    np.einsum(
+        "nijab,abk->nijk", windows, before[0]["kernel"][:, :, 0]
+    )
     + before[0]["bias"],
     0,
 )
-powers = np.exp(a.reshape(len(train), -1) @ before[1]["kernel"] + before[1]["bias"])
+powers = np.exp(
+    a.reshape(len(train), -1) @ before[1]["kernel"]
+    + before[1]["bias"]
+)
 delta_of_output = (
-    powers / powers.sum(axis=1, keepdims=True) - np.eye(10)[digits_train]
+    powers / powers.sum(axis=1, keepdims=True)
+    - np.eye(10)[digits_train]
 ) / len(train)
-delta = (delta_of_output @ before[1]["kernel"].T).reshape(a.shape) * (a > 0)
+delta = (delta_of_output @ before[1]["kernel"].T).reshape(
+    a.shape
+) * (a > 0)
 gradient = np.einsum("nijab,nijk->abk", windows, delta)
 
-of_fastnn = (before[0]["kernel"] - after[0]["kernel"])[:, :, 0] / 0.1
+of_fastnn = (before[0]["kernel"] - after[0]["kernel"]) / 0.1
+of_fastnn = of_fastnn[:, :, 0]
 difference = np.abs(of_fastnn - gradient).max()
-print(f"largest gradient {np.abs(gradient).max():.4f}, difference {difference:.1e}")
+print(
+    f"largest gradient {np.abs(gradient).max():.4f}, "
+    f"difference {difference:.1e}"
+)
 assert np.allclose(of_fastnn, gradient, rtol=0, atol=1e-13)
 assert np.allclose(
     (before[0]["bias"] - after[0]["bias"]) / 0.1,

@@ -34,7 +34,11 @@ import numpy as np
 
 from fastnn import SequentialRegressor
 from fastnn.layers import GRU, LSTM, SimpleRNN
-from fastnn.plot import ActivationsDisplay, LossCurveDisplay, NetworkDisplay
+from fastnn.plot import (
+    ActivationsDisplay,
+    LossCurveDisplay,
+    NetworkDisplay,
+)
 
 # sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_capture_repr = ()
@@ -81,10 +85,17 @@ error = np.concatenate(following) - np.concatenate(naive)
 r2_of_naive = (
     1
     - (error**2).sum()
-    / ((np.concatenate(following) - np.concatenate(following).mean()) ** 2).sum()
+    / (
+        (
+            np.concatenate(following)
+            - np.concatenate(following).mean()
+        )
+        ** 2
+    ).sum()
 )
 print(
-    f"R² of the network {r2:.3f}, of the guess that nothing changes {r2_of_naive:.3f}"
+    f"R² of the network {r2:.3f}, "
+    f"of the guess that nothing changes {r2_of_naive:.3f}"
 )
 assert r2 > r2_of_naive
 NetworkDisplay.from_estimator(model)
@@ -98,7 +109,7 @@ NetworkDisplay.from_estimator(model)
 
 
 def states_of(x, kernel, recurrent_kernel, bias):
-    """The states after each step of a sequence (n_steps, n_features)."""
+    """The states after each step of x: (n_steps, n_units)."""
     h, states = np.zeros(len(recurrent_kernel)), []
     for x_t in x:
         h = np.tanh(x_t @ kernel + h @ recurrent_kernel + bias)
@@ -111,9 +122,19 @@ x = past[0][:, None]
 states = states_of(x, **cell)
 forecast = (states @ output["kernel"] + output["bias"])[:, 0]
 difference = np.abs(forecast - model.predict(past[:1])[0]).max()
-print(f"{len(x)} steps, largest difference of a forecast: {difference:.1e}")
-assert np.allclose(states, model.hidden_activations(past[:1])[0], rtol=0, atol=1e-12)
-assert np.allclose(forecast, model.predict(past[:1])[0], rtol=0, atol=1e-12)
+print(
+    f"{len(x)} steps, "
+    f"largest difference of a forecast: {difference:.1e}"
+)
+assert np.allclose(
+    states,
+    model.hidden_activations(past[:1])[0],
+    rtol=0,
+    atol=1e-12,
+)
+assert np.allclose(
+    forecast, model.predict(past[:1])[0], rtol=0, atol=1e-12
+)
 
 # %%
 # Step by step, as data come in
@@ -140,7 +161,12 @@ for _ in range(len(past[0]) - n_read):
 figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
 t = np.arange(len(test[0]))
 ax.plot(t, test[0], "o", ms=3.5, color="0.55", label="the series")
-ax.plot(t[1:], one_by_one, color="#0072B2", label="forecast of the next step")
+ax.plot(
+    t[1:],
+    one_by_one,
+    color="#0072B2",
+    label="forecast of the next step",
+)
 ax.plot(
     t[n_read : n_read + len(free)],
     free,
@@ -151,7 +177,9 @@ ax.plot(
 )
 ax.axvline(n_read - 0.5, color="0.8", zorder=0)
 ax.set(xlabel="step", ylabel="value")
-ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+ax.legend(
+    frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3
+)
 
 # %%
 # Back-propagation through time
@@ -187,11 +215,15 @@ after = short.weights_[0]
 states = states_of(x, **cell)
 before = np.vstack([np.zeros(5), states[:-1]])
 errors = (
-    (states @ output["kernel"] + output["bias"] - target) / len(x) @ output["kernel"].T
+    (states @ output["kernel"] + output["bias"] - target)
+    / len(x)
+    @ output["kernel"].T
 )
 delta, deltas = np.zeros(5), np.empty_like(states)
 for t in reversed(range(len(x))):
-    delta = (errors[t] + delta @ cell["recurrent_kernel"].T) * (1 - states[t] ** 2)
+    delta = (errors[t] + delta @ cell["recurrent_kernel"].T) * (
+        1 - states[t] ** 2
+    )
     deltas[t] = delta
 gradient = {
     "kernel": x.T @ deltas,
@@ -200,8 +232,14 @@ gradient = {
 }
 for name, ours in gradient.items():
     of_fastnn = (cell[name] - after[name]) / 0.1
-    largest, difference = np.abs(ours).max(), np.abs(of_fastnn - ours).max()
-    print(f"{name:16} largest gradient {largest:.4f}, difference {difference:.1e}")
+    largest, difference = (
+        np.abs(ours).max(),
+        np.abs(of_fastnn - ours).max(),
+    )
+    print(
+        f"{name:16} largest gradient {largest:.4f}, "
+        f"difference {difference:.1e}"
+    )
     assert np.allclose(of_fastnn, ours, rtol=0, atol=1e-13)
 
 # %%
@@ -223,18 +261,30 @@ for (factor, style), colour in zip(
 ):
     U = factor * rotation
     h = states_of(
-        rng.normal(0, 0.3, (60, 1)), rng.normal(0, 0.3, (1, 32)), U, np.zeros(32)
+        rng.normal(0, 0.3, (60, 1)),
+        rng.normal(0, 0.3, (1, 32)),
+        U,
+        np.zeros(32),
     )
     delta, norms = np.ones(32) / 32**0.5, [1.0]
     for t in reversed(range(60)):
         delta = (delta * (1 - h[t] ** 2)) @ U.T
         norms.append(np.linalg.norm(delta))
     what_is_left[factor] = norms[-1]
-    ax.plot(norms, style, color=colour, lw=2, label=f"{factor:g} × a rotation")
-ax.set(yscale="log", xlabel="steps back", ylabel="size of the error")
+    ax.plot(
+        norms,
+        style,
+        color=colour,
+        lw=2,
+        label=f"{factor:g} × a rotation",
+    )
+ax.set(
+    yscale="log", xlabel="steps back", ylabel="size of the error"
+)
 ax.legend(frameon=False, title="U", loc="lower left")
 print(
-    f"after 60 steps, {what_is_left[0.7]:.0e} of the error is left with the factor 0.7"
+    f"after 60 steps, {what_is_left[0.7]:.0e} of the error is "
+    "left with the factor 0.7"
 )
 assert what_is_left[0.7] < 1e-8
 
@@ -265,12 +315,17 @@ assert what_is_left[0.7] < 1e-8
 
 
 def values_to_hold(n):
-    """Sequences of 20 to 60 steps, and for each step the value at the last mark."""
+    """Sequences, and for each step the value at the last mark."""
     sequences, targets = [], []
     for n_steps in rng.integers(20, 61, n):
-        value, mark = rng.uniform(-1, 1, n_steps), rng.random(n_steps) < 0.05
+        value, mark = (
+            rng.uniform(-1, 1, n_steps),
+            rng.random(n_steps) < 0.05,
+        )
         mark[0] = True
-        last_mark = np.maximum.accumulate(np.where(mark, np.arange(n_steps), 0))
+        last_mark = np.maximum.accumulate(
+            np.where(mark, np.arange(n_steps), 0)
+        )
         sequences.append(np.column_stack([value, mark]))
         targets.append(value[last_mark])
     return sequences, targets
@@ -289,8 +344,13 @@ for layer in (SimpleRNN, GRU, LSTM):
         clip_norm=1.0,
         random_state=0,
     ).fit(X, y)
-    print(f"{layer.__name__:10} R² {cells[layer.__name__].score(X_test, y_test):.3f}")
-scores = {name: cell.score(X_test, y_test) for name, cell in cells.items()}
+    print(
+        f"{layer.__name__:10} R² "
+        f"{cells[layer.__name__].score(X_test, y_test):.3f}"
+    )
+scores = {
+    name: cell.score(X_test, y_test) for name, cell in cells.items()
+}
 assert min(scores["GRU"], scores["LSTM"]) > 0.98
 assert scores["SimpleRNN"] < scores["GRU"] - 0.02
 LossCurveDisplay.from_estimator(cells, log_scale=True)
@@ -300,21 +360,33 @@ LossCurveDisplay.from_estimator(cells, log_scale=True)
 
 longest = max(
     range(len(X_test)),
-    key=lambda i: np.diff(np.flatnonzero(np.diff(y_test[i], append=9.0))).max(
-        initial=0
-    ),
+    key=lambda i: np.diff(
+        np.flatnonzero(np.diff(y_test[i], append=9.0))
+    ).max(initial=0),
 )
 figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
 steps = np.arange(len(y_test[longest]))
 marked = X_test[longest][:, 1] == 1
 ax.step(
-    steps, y_test[longest], where="mid", color="0.8", lw=5, label="the value to hold"
+    steps,
+    y_test[longest],
+    where="mid",
+    color="0.8",
+    lw=5,
+    label="the value to hold",
 )
 ax.plot(
-    steps[marked], X_test[longest][marked, 0], "o", color="black", ms=7, label="a mark"
+    steps[marked],
+    X_test[longest][marked, 0],
+    "o",
+    color="black",
+    ms=7,
+    label="a mark",
 )
 for (name, style), colour in zip(
-    (("SimpleRNN", "--"), ("GRU", "-")), ("#D55E00", "#0072B2"), strict=True
+    (("SimpleRNN", "--"), ("GRU", "-")),
+    ("#D55E00", "#0072B2"),
+    strict=True,
 ):
     ax.plot(
         steps,
@@ -325,13 +397,17 @@ for (name, style), colour in zip(
         label=name,
     )
 ax.set(xlabel="step", ylabel="value")
-ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+ax.legend(
+    frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=4
+)
 
 # %%
 # What the GRU remembers can be seen: a row for each of its 16 units, and a column for
 # each step. Some rows keep their colour from one mark to the next.
 
-ActivationsDisplay.from_estimator(cells["GRU"], X_test, sample=longest)
+ActivationsDisplay.from_estimator(
+    cells["GRU"], X_test, sample=longest
+)
 
 # %%
 # The GRU by hand, to be sure of the formulas. ``kernel`` has the three matrices side by
@@ -340,7 +416,7 @@ ActivationsDisplay.from_estimator(cells["GRU"], X_test, sample=longest)
 
 
 def gru(x, kernel, recurrent_kernel, bias):
-    """The states of a layer of gated recurrent units after each step."""
+    """The states of gated recurrent units after each step."""
     h, states = np.zeros(len(recurrent_kernel)), []
     for x_t in x:
         of_input = np.split(x_t @ kernel + bias[0], 3)
@@ -355,8 +431,12 @@ def gru(x, kernel, recurrent_kernel, bias):
 
 
 cell, output = cells["GRU"].weights_
-by_hand = (gru(X_test[0], **cell) @ output["kernel"] + output["bias"])[:, 0]
-difference = np.abs(by_hand - cells["GRU"].predict(X_test[:1])[0]).max()
+by_hand = (
+    gru(X_test[0], **cell) @ output["kernel"] + output["bias"]
+)[:, 0]
+difference = np.abs(
+    by_hand - cells["GRU"].predict(X_test[:1])[0]
+).max()
 print(f"largest difference of a prediction: {difference:.1e}")
 assert difference < 1e-12
 

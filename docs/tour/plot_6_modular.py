@@ -33,7 +33,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from fastnn import MLPClassifier, ModularClassifier, fit_many
-from fastnn.plot import ActivationsDisplay, LossCurveDisplay, NetworkDisplay
+from fastnn.plot import (
+    ActivationsDisplay,
+    LossCurveDisplay,
+    NetworkDisplay,
+)
 
 # sphinx_gallery_thumbnail_number = 1
 # sphinx_gallery_capture_repr = ()
@@ -46,7 +50,9 @@ from fastnn.plot import ActivationsDisplay, LossCurveDisplay, NetworkDisplay
 # of one quarter of the image.
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X / 16, y, random_state=0
+)
 network = MLPClassifier(
     (32,),
     learning_rate="one_cycle",
@@ -62,15 +68,23 @@ columns = {
     "lower left": pixels[4:, :4].ravel(),
     "lower right": pixels[4:, 4:].ravel(),
 }
-modules = [(name, network, of_module) for name, of_module in columns.items()]
-model = ModularClassifier(modules, combine="product").fit(X_train, y_train)
+modules = [
+    (name, network, of_module)
+    for name, of_module in columns.items()
+]
+model = ModularClassifier(modules, combine="product").fit(
+    X_train, y_train
+)
 NetworkDisplay.from_estimator(model)
 
 # %%
 # Each module learns the digit from its quarter. No module knows enough alone, and
 # together they do:
 
-together, alone = model.score(X_test, y_test), model.score_modules(X_test, y_test)
+together, alone = (
+    model.score(X_test, y_test),
+    model.score_modules(X_test, y_test),
+)
 for name, accuracy in alone.items():
     print(f"{name:12} {accuracy:.3f}")
 print(f"{'together':12} {together:.3f}")
@@ -89,7 +103,9 @@ by_itself = MLPClassifier(**network.get_params()).fit(
 module = model.named_modules_["upper left"]
 assert all(
     np.array_equal(ours, theirs)
-    for ours, theirs in zip(by_itself.coefs_, module.coefs_, strict=True)
+    for ours, theirs in zip(
+        by_itself.coefs_, module.coefs_, strict=True
+    )
 )
 
 # %%
@@ -97,23 +113,39 @@ assert all(
 # has four times as many numbers: those of the modules are the blocks on its diagonal,
 # and all others are 0.
 
-whole = MLPClassifier(**network.get_params() | {"hidden_layer_sizes": (128,)}).fit(
-    X_train, y_train
+whole = MLPClassifier(
+    **network.get_params() | {"hidden_layer_sizes": (128,)}
+).fit(X_train, y_train)
+n_of_modules = sum(
+    each.coefs_[0].size for each in model.named_modules_.values()
 )
-n_of_modules = sum(each.coefs_[0].size for each in model.named_modules_.values())
 n_of_whole = whole.coefs_[0].size
-print(f"first layer: {n_of_modules:,} weights in the modules, {n_of_whole:,} in one")
-print(f"accuracy of one network of the same width: {whole.score(X_test, y_test):.3f}")
+print(
+    f"first layer: {n_of_modules:,} weights in the modules, "
+    f"{n_of_whole:,} in one"
+)
+print(
+    "accuracy of one network of the same width: "
+    f"{whole.score(X_test, y_test):.3f}"
+)
 assert 4 * n_of_modules == whole.coefs_[0].size
 
 of_all = np.zeros((64, 128))
 for i, (name, of_module) in enumerate(columns.items()):
-    of_all[of_module, 32 * i : 32 * (i + 1)] = model.named_modules_[name].coefs_[0]
+    units = slice(32 * i, 32 * (i + 1))
+    of_all[of_module, units] = model.named_modules_[name].coefs_[0]
 order = np.concatenate(list(columns.values()))  # quarter by quarter
-most = np.quantile(np.abs(model.named_modules_["upper left"].coefs_[0]), 0.95)
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained", sharey=True)
+most = np.quantile(
+    np.abs(model.named_modules_["upper left"].coefs_[0]), 0.95
+)
+figure, axes = plt.subplots(
+    1, 2, figsize=(9, 2.9), layout="constrained", sharey=True
+)
 for ax, weights, title in zip(
-    axes, (of_all, whole.coefs_[0]), ("four modules", "one network"), strict=True
+    axes,
+    (of_all, whole.coefs_[0]),
+    ("four modules", "one network"),
+    strict=True,
 ):
     image = ax.imshow(
         weights[order],
@@ -140,7 +172,9 @@ figure.colorbar(image, ax=axes, label="weight", extend="both")
 
 product = np.prod(
     [
-        model.named_modules_[name].predict_proba(X_test[:, of_module])
+        model.named_modules_[name].predict_proba(
+            X_test[:, of_module]
+        )
         for name, of_module in columns.items()
     ],
     axis=0,
@@ -154,8 +188,12 @@ assert difference < 1e-12
 # A class that one module is sure is wrong is out, whatever the others say. In this
 # picture are the probabilities of each module for one digit, and what becomes of them.
 
-sample = int(np.flatnonzero(model.predict_proba(X_test).max(axis=1) < 0.9)[0])
-ActivationsDisplay.from_estimator(model, X_test, sample=sample, image_shape=(8, 8))
+sample = int(
+    np.flatnonzero(model.predict_proba(X_test).max(axis=1) < 0.9)[0]
+)
+ActivationsDisplay.from_estimator(
+    model, X_test, sample=sample, image_shape=(8, 8)
+)
 
 # %%
 # There are other ways to combine: the mean of the probabilities, a vote, or a model
@@ -165,12 +203,19 @@ ActivationsDisplay.from_estimator(model, X_test, sample=sample, image_shape=(8, 
 
 combined = {"product": model}
 for combine in ("mean", "vote", LogisticRegression(max_iter=1000)):
-    name = combine if isinstance(combine, str) else type(combine).__name__
-    combined[name] = ModularClassifier(modules, combine=combine).fit(X_train, y_train)
+    name = (
+        combine
+        if isinstance(combine, str)
+        else type(combine).__name__
+    )
+    combined[name] = ModularClassifier(
+        modules, combine=combine
+    ).fit(X_train, y_train)
 for name, each in combined.items():
     print(f"{name:20} {each.score(X_test, y_test):.3f}")
 assert all(
-    each.score(X_test, y_test) > max(alone.values()) for each in combined.values()
+    each.score(X_test, y_test) > max(alone.values())
+    for each in combined.values()
 )
 
 # %%
@@ -182,17 +227,30 @@ assert all(
 # depends on how the answers are combined:
 
 rng = np.random.default_rng(0)
-with_noise = {"vote": [], "mean": [], "product": [], "one network": []}
+with_noise = {
+    "vote": [],
+    "mean": [],
+    "product": [],
+    "one network": [],
+}
 for of_module in columns.values():
     hidden = X_test.copy()
     hidden[:, of_module] = rng.uniform(0, 1, (len(X_test), 16))
     for name, accuracies in with_noise.items():
-        accuracies.append((combined.get(name) or whole).score(hidden, y_test))
+        accuracies.append(
+            (combined.get(name) or whole).score(hidden, y_test)
+        )
 for name, accuracies in with_noise.items():
     mean, worst = np.mean(accuracies), min(accuracies)
-    print(f"{name:12} {mean:.3f} on average, {worst:.3f} for the worst quarter")
+    print(
+        f"{name:12} {mean:.3f} on average, "
+        f"{worst:.3f} for the worst quarter"
+    )
 assert np.mean(with_noise["mean"]) > np.mean(with_noise["product"])
-assert np.mean(with_noise["mean"]) > np.mean(with_noise["one network"]) + 0.05
+assert (
+    np.mean(with_noise["mean"])
+    > np.mean(with_noise["one network"]) + 0.05
+)
 
 # %%
 # The mean suffers least. In the product, one module that is sure of something wrong can
@@ -208,8 +266,14 @@ before = model.named_modules_["upper left"]
 model.set_params(**{"lower right__hidden_layer_sizes": (64,)})
 model.refit("lower right", X_train, y_train)
 assert model.named_modules_["upper left"] is before
-assert model.named_modules_["lower right"].coefs_[0].shape == (16, 64)
-print(f"together, with a larger module: {model.score(X_test, y_test):.3f}")
+assert model.named_modules_["lower right"].coefs_[0].shape == (
+    16,
+    64,
+)
+print(
+    "together, "
+    f"with a larger module: {model.score(X_test, y_test):.3f}"
+)
 LossCurveDisplay.from_estimator(model)
 
 # %%
@@ -224,13 +288,20 @@ candidates = [
     for alpha in (1e-4, 1e-2, 1.0)
 ]
 fit_many(candidates, X_train, y_train)
-first_alone = MLPClassifier(**candidates[0].get_params()).fit(X_train, y_train)
+first_alone = MLPClassifier(**candidates[0].get_params()).fit(
+    X_train, y_train
+)
 assert all(
     np.array_equal(a, b)
-    for a, b in zip(candidates[0].coefs_, first_alone.coefs_, strict=True)
+    for a, b in zip(
+        candidates[0].coefs_, first_alone.coefs_, strict=True
+    )
 )
 for candidate in candidates:
-    print(f"alpha={candidate.alpha:<8g} {candidate.score(X_test, y_test):.3f}")
+    print(
+        f"alpha={candidate.alpha:<8g} "
+        f"{candidate.score(X_test, y_test):.3f}"
+    )
 
 # %%
 # Try it

@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from fastnn.estimators.mlp_classifier import MLPClassifier
-from fastnn.estimators.mlp_regressor import MLPRegressor
 from fastnn.runtime.installation import installed_version, warn_of_namesake
 
 if TYPE_CHECKING:  # what `__getattr__` imports
     from fastnn import export, layers, plot, sequences, streams
     from fastnn.estimators.fit_many import fit_many
+    from fastnn.estimators.mlp_classifier import MLPClassifier
+    from fastnn.estimators.mlp_regressor import MLPRegressor
     from fastnn.estimators.modular_classifier import ModularClassifier
     from fastnn.estimators.modular_regressor import ModularRegressor
     from fastnn.estimators.perceptron import Perceptron
@@ -41,8 +41,11 @@ __all__ = [
 warn_of_namesake()
 
 
-# What is imported when it is first used. scikit-learn's linear models, which the perceptron needs, take long to import.
+# What is imported when it is first used, since scikit-learn takes long to import, and its linear models, which the
+# perceptron needs, longer still. So the command line begins at once, and can end at once when it is interrupted.
 _LAZY = {
+    "MLPClassifier": "fastnn.estimators.mlp_classifier",
+    "MLPRegressor": "fastnn.estimators.mlp_regressor",
     "ModularClassifier": "fastnn.estimators.modular_classifier",
     "ModularRegressor": "fastnn.estimators.modular_regressor",
     "Perceptron": "fastnn.estimators.perceptron",
@@ -66,7 +69,8 @@ else:  # for type checkers, every name would be public
         if name in ("export", "layers", "plot", "sequences", "streams"):
             return import_module(f"fastnn.{name}")
         if name not in _LAZY:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            # Not before it is needed: importing fastnn takes no longer.
+            raise import_module("fastnn.estimators.foreign_names").missing(__name__, name)
         value = globals()[name] = getattr(import_module(_LAZY[name]), name)
         return value
 

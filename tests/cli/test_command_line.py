@@ -43,6 +43,15 @@ def test_ctrl_c(arguments):
     assert re.fullmatch(r"fastnn: interrupted.*\n", error)
 
 
+@pytest.mark.parametrize("arguments", [[], *([word] for word in COMMANDS)], ids=command_ids)
+def test_ctrl_c_while_a_command_is_imported(arguments, tmp_path):
+    """scikit-learn, which takes longest, is one here that is interrupted when it is imported."""
+    (tmp_path / "sklearn.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    process = start(*arguments, env=os.environ | {"PYTHONPATH": str(tmp_path)})
+    output, error = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, output, error) == (130, "", "fastnn: interrupted\n")
+
+
 @pytest.mark.parametrize("arguments", LONG, ids=command_ids)
 def test_reader_may_leave(arguments):
     process = start(*arguments)

@@ -79,6 +79,7 @@ def test_the_table(words, quick, capsys):
     assert main(["tour", "--threads", "1", *words]) == 0
     out = capsys.readouterr().out
     assert f"fastnn beside NumPy: {words[1] if words else 'float32'}, 1 thread\n" in out
+    assert re.search(r"^network .* fastnn +NumPy +fastnn +NumPy +speedup$", out, re.M)
     rows = re.findall(
         r"^(\S+) +(\S.*?)  +([\d,]+) +(\d+) +([\d.]+) +([\d.]+) +[\d.]+ [mµ]?s +[\d.]+ [mµ]?s +[\d.]+ x$", out, re.M
     )

@@ -189,4 +189,15 @@ def broken(matrix):
     return matrix
 
 
-PROVOCATIONS = OF_NETWORKS | OF_CONVERSIONS | OF_PERCEPTRONS
+FOREIGN_NAMES = {
+    "a method of Keras": lambda: MLPClassifier().evaluate(X, LABELS),
+    "a method of PyTorch": lambda: perceptron().fit(X, LABELS).state_dict(),
+    "a class of Keras": lambda: fastnn.Sequential([]),
+    "a layer of PyTorch": lambda: fastnn.layers.Linear(3, 2),
+    "a picture of Keras": lambda: fastnn.plot.plot_model(classifier()),
+    "a converter that there is not": lambda: fastnn.export.to_torch(classifier()),
+    "a stream of PyTorch": lambda: fastnn.streams.DataLoader(X),
+    "sequences of Keras": lambda: fastnn.sequences.pad_sequences([X]),
+}
+
+PROVOCATIONS = FOREIGN_NAMES | OF_NETWORKS | OF_CONVERSIONS | OF_PERCEPTRONS

@@ -3,6 +3,7 @@
 Its examples are not run here: `test_doctests` runs those of pages, and `nox -s docs` those of the gallery.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,15 @@ from browser import BROWSER, opened, served
 import fastnn
 from fastnn.runtime.installation import DOCUMENTATION
 
-for package in ("sphinx", "pydata_sphinx_theme", "numpydoc", "sphinx_gallery", "myst_parser", "matplotlib"):
+for package in (
+    "sphinx",
+    "pydata_sphinx_theme",
+    "numpydoc",
+    "sphinx_gallery",
+    "myst_parser",
+    "matplotlib",
+    "latex2mathml",
+):
     pytest.importorskip(package)
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +42,12 @@ pytestmark = pytest.mark.skipif(not (ROOT / "docs" / "conf.py").exists(), reason
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The folder of the pages, which are built from a copy: Sphinx writes beside its sources, too."""
+    """The folder of the pages, which `.ci/run` has built; or else they are built here.
+
+    They are built from a copy, since Sphinx writes beside its sources, too.
+    """
+    if built := os.environ.get("DOCUMENTATION_SITE"):
+        return Path(built)
     copy, pages = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("pages")
     for name in READ:
         if (ROOT / name).is_dir():
@@ -93,6 +107,27 @@ def test_no_link_leads_out_of_the_pages_to_a_file_of_the_repository(site):
 def test_estimators_link_to_pages_that_there_are(site):
     for name in [*(f"fastnn.{estimator}" for estimator in ESTIMATORS), "fastnn.sequences.PerStep"]:
         assert (site / "api" / f"{name}.html").exists()
+
+
+def test_pages_load_nothing_from_elsewhere(site):
+    """They can be read without a network; formulas are MathML, not a script's."""
+    pages = [page for page in site.rglob("*.html") if "_static" not in page.parts]
+    loaded = [
+        f"{page.relative_to(site)}: {url}"
+        for page in pages
+        for url in re.findall(
+            r'<(?:script|img|link rel="stylesheet")[^>]+(?:src|href)="(https?://[^"]+)', page.read_text()
+        )
+    ]
+    assert loaded == []
+    tour = (site / "gallery" / "tour" / "plot_3_multilayer.html").read_text(encoding="utf-8")
+    assert tour.count("<math ") >= 20 and tour.count("<mtable") == 1 and "<mi>&" not in tour.replace("<mi>&#", "")
+
+
+def test_the_reference_has_a_group_for_each_module(site):
+    page = (site / "api.html").read_text(encoding="utf-8")
+    groups = re.findall(r'toctree-l1"><a class="reference internal" href="reference/(\w+)\.html', page)
+    assert {*groups} == {"estimators", "layers", "sequences", "streams", "files", "plot", "export"}
 
 
 def test_llms_txt_lists_every_page(site):

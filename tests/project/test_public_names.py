@@ -48,16 +48,18 @@ def test_every_public_name_has_a_docstring_with_an_example():
     assert [name for name, value in public_names() if ">>> " not in (inspect.getdoc(value) or "")] == []
 
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "api.rst"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="the documentation is in the repository only")
 def test_every_public_name_has_a_page_and_no_other_name_has_one():
     listed, module = set(), None
-    for line in REFERENCE.read_text(encoding="utf-8").splitlines():
+    lines = [line for page in REFERENCE.glob("*.rst") for line in page.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
         if directive := re.match(r"\.\. currentmodule:: (\S+)", line):
             module = directive[1]
         elif name := re.match(r"   (\w+)$", line):
+            assert f"{module}.{name[1]}" not in listed
             listed.add(f"{module}.{name[1]}")
     public = {f"{module}.{name}" for module in MODULES for name in import_module(module).__all__}
     assert listed == public - set(MODULES)

@@ -117,6 +117,17 @@ def test_classes_of_later_chunks(name):
     assert not hasattr(model, "classes_")
 
 
+@pytest.mark.parametrize("name", ["MLPClassifier", "SequentialClassifier"])
+def test_classes_of_a_warm_start(name):
+    model = clone(MODELS[name]).set_params(warm_start=True)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, LABELS)
+    with pytest.raises(
+        ValueError, match=r"classes must be those that the model has, array\(\[0, 1\]\), got \[0, 1, 2\]"
+    ):
+        model.fit_stream([GOOD], classes=[0, 1, 2])
+
+
 def test_classes_are_those_of_all_chunks():
     chunks = [(X, np.zeros(60, int)), (X, LABELS + 1)]
     with pytest.warns(ConvergenceWarning):

@@ -119,7 +119,8 @@ def run(arguments):
     make_peer = maker(options.beside, n_threads)
     print(f"fastnn beside {peer}: {options.dtype}, {n_threads} {'thread' if n_threads == 1 else 'threads'}\n")
     print(f"{'':<53}{'accuracy':>20}{'time of a fit':>20}")
-    print(f"{'network':<15}{'data':<20}{'parameters':>10}{'epochs':>8}{'fastnn':>10}{peer:>10}{'fastnn':>10}{peer:>10}")
+    heads = "".join(f"{head:>10}" for head in ("fastnn", peer, "fastnn", peer))
+    print(f"{'network':<15}{'data':<20}{'parameters':>10}{'epochs':>8}{heads}{'speedup':>9}")
     other_work, spreads = OtherWork(), []
     with threadpool_limits(n_threads, user_api="blas"):
         for network in networks(Settings(options.seed, n_threads, DTYPES[options.dtype])):

@@ -108,13 +108,13 @@ def are_same(classes, known):
 
 
 def check_classes(classes, known):
-    """Refuse what `partial_fit` is given as `classes`, where it is not what the call needs.
+    """Refuse what `partial_fit` or `fit_stream` is given as `classes`, where it is not what the call needs.
 
     Parameters
     ----------
     classes : array-like, or None
     known : ndarray of shape (n_classes,), a list of such, or None
-        The classes given in the first call; None if this is the first call.
+        The classes that the model has; None if this is the first call.
 
     Raises
     ------
@@ -123,9 +123,7 @@ def check_classes(classes, known):
     if known is None and classes is None:
         raise ValueError("classes must be given in the first call to partial_fit, got None")
     if known is not None and classes is not None and not are_same(classes, known):
-        raise ValueError(
-            f"classes must be those of the first call to partial_fit, {quoted(known)}, got {quoted(classes)}"
-        )
+        raise ValueError(f"classes must be those that the model has, {quoted(known)}, got {quoted(classes)}")
 
 
 def indicates(y):

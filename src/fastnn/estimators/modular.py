@@ -23,6 +23,7 @@ from fastnn.data.quoted import quoted
 from fastnn.estimators.combining import columns_of, n_columns
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.documentation import DocumentationLink
+from fastnn.estimators.foreign_names import ForeignNames
 from fastnn.estimators.modular_outputs import ModularOutputs
 from fastnn.estimators.modular_routing import ModularRouting
 from fastnn.estimators.module_fits import fit_combiner, fit_modules, folds_of
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 
 class BaseModular(
-    SnapshotMixin, ModularOutputs, ModularRouting, MetaEstimatorMixin, DocumentationLink, _BaseComposition
+    SnapshotMixin, ModularOutputs, ModularRouting, MetaEstimatorMixin, DocumentationLink, _BaseComposition, ForeignNames
 ):
     """What modular classifiers and regressors share."""
 

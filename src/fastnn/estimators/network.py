@@ -24,6 +24,7 @@ from fastnn.engine.network import Network
 from fastnn.engine.trainer import Trainer
 from fastnn.estimators.documentation import DocumentationLink
 from fastnn.estimators.fitted_attributes import FittedAttributes
+from fastnn.estimators.foreign_names import ForeignNames
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.network_outputs import NetworkOutputs
 from fastnn.estimators.parameter_names import CachedParameters
@@ -60,6 +61,7 @@ class BaseNetwork(
     SnapshotMixin,
     DocumentationLink,
     BaseEstimator,
+    ForeignNames,
 ):
     """What every network has: a chain of layers, a solver, and the state of its training.
 

@@ -15,6 +15,7 @@ from fastnn.data.class_targets import check_classes
 from fastnn.data.inputs import check_not_balanced, is_plain_column, refusing, validated
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.documentation import DocumentationLink
+from fastnn.estimators.foreign_names import ForeignNames
 from fastnn.estimators.linear_decision import LinearDecision
 from fastnn.estimators.parameter_names import CachedParameters
 from fastnn.estimators.perceptron_learning import classes_in, fresh, learn, learnable, resuming
@@ -34,7 +35,13 @@ if TYPE_CHECKING:
 
 @with_advice
 class Perceptron(
-    PerceptronStreamMixin, LinearDecision, CachedParameters, SnapshotMixin, DocumentationLink, BaseEstimator
+    PerceptronStreamMixin,
+    LinearDecision,
+    CachedParameters,
+    SnapshotMixin,
+    DocumentationLink,
+    BaseEstimator,
+    ForeignNames,
 ):
     """Perceptron classifier: a threshold unit for two classes, one per class against the rest for more.
 

@@ -81,7 +81,7 @@ def resuming(model):
         averages = Averages(averages.coef.copy(), averages.intercept.copy(), averages.counts.copy())
         return Running(last.coef.copy(), last.intercept, averages)
     if sp.issparse(model.coef_):
-        raise ValueError("coef_ must be an array for partial_fit, got a sparse matrix: call densify() first")
+        raise ValueError("coef_ must be an array for training to continue, got a sparse matrix: call densify() first")
     return Running(model.coef_.copy(), model.intercept_)
 
 

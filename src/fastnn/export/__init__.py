@@ -32,7 +32,8 @@ if not TYPE_CHECKING:  # for which every name would be public
     def __getattr__(name):
         """A public name that has not been used before."""
         if name not in _LAZY:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            # Not before it is needed: importing fastnn takes no longer.
+            raise import_module("fastnn.estimators.foreign_names").missing(__name__, name)
         value = globals()[name] = getattr(import_module(_LAZY[name]), name)
         return value
 

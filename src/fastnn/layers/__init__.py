@@ -1,5 +1,8 @@
 """The layers of networks, as users write them."""
 
+from typing import TYPE_CHECKING
+
+from fastnn.estimators.foreign_names import missing
 from fastnn.layers.activation import Activation
 from fastnn.layers.bidirectional import Bidirectional
 from fastnn.layers.convolution import Conv1D, Conv2D
@@ -49,3 +52,10 @@ __all__ = [
     "Reshape",
     "SimpleRNN",
 ]
+
+
+if not TYPE_CHECKING:  # for which every name would be public
+
+    def __getattr__(name):
+        """A name that there is not: its error says what there is instead."""
+        raise missing(__name__, name)

@@ -5,8 +5,18 @@ A list, or an object array, with one array of shape (n_steps, n_features) for ea
 `GridSearchCV`.
 """
 
+from typing import TYPE_CHECKING
+
+from fastnn.estimators.foreign_names import missing
 from fastnn.sequences.making import from_frame, from_padded
 from fastnn.sequences.scoring import StepScorer, make_scorer
 from fastnn.sequences.step_transformer import PerStep
 
 __all__ = ["PerStep", "StepScorer", "from_frame", "from_padded", "make_scorer"]
+
+
+if not TYPE_CHECKING:  # for which every name would be public
+
+    def __getattr__(name):
+        """A name that there is not: its error says what there is instead."""
+        raise missing(__name__, name)
