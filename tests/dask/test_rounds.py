@@ -46,7 +46,9 @@ def test_one_shard_has_the_bits_of_fit():
     for number in range(3):
         parts = (Part(number, 0, 4),)
         common = train_shard(samples, Work(0, number, 1, parts), plan, common).state
-    expected = MLPRegressor(hidden_layer_sizes=(8,), shuffle=False, batch_size=32, max_iter=3, learning_rate_init=0.01, **ENDLESS)
+    expected = MLPRegressor(
+        hidden_layer_sizes=(8,), shuffle=False, batch_size=32, max_iter=3, learning_rate_init=0.01, **ENDLESS
+    )
     expected.fit(X, y)
     for ours, theirs in zip(common.weights, expected._network.weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -109,7 +109,13 @@ class Plan:
         """A network with these weights, for the fit's instruction set."""
         made = self.layout
         return Network(
-            made["description"], made["input_shape"], made["head"], made["dtype"], made["level"], made["groups"], weights
+            made["description"],
+            made["input_shape"],
+            made["head"],
+            made["dtype"],
+            made["level"],
+            made["groups"],
+            weights,
         )
 
     def batch_size(self, n_rows):
@@ -228,14 +234,13 @@ def average(left, right):
 
 
 def _between(left, right, part):
-    """a + (b - a) * part of each pair of arrays, computed in float64: sums and products only, on any CPU the same."""
+    """a + (b - a) * part of each pair of arrays, number by number: on any CPU the same."""
     made = []
     for a, b in zip(left, right, strict=True):
-        difference = b.astype(np.float64)
-        difference -= a
-        difference *= part
+        difference = b - a
+        difference *= a.dtype.type(part)
         difference += a
-        made.append(difference.astype(a.dtype))
+        made.append(difference)
     return made
 
 
