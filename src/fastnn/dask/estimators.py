@@ -10,7 +10,7 @@ from fastnn.dask.base import BaseDask
 from fastnn.dask.predictions import predictions
 from fastnn.dask.reading import labels_of
 from fastnn.data.class_targets import check_classes
-from fastnn.data.inputs import check_not_balanced, checked_epochs
+from fastnn.data.inputs import check_not_balanced, checked_count
 from fastnn.estimators.classifier import BaseClassifier
 from fastnn.estimators.regressor import BaseRegressor
 
@@ -137,7 +137,7 @@ class DaskClassifier(ClassifierMixin, BaseDask):
         """
         self._check_estimator()
         check_not_balanced(self.estimator.class_weight)
-        return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs), classes=classes)
+        return self._fit(X, y, sample_weight, n_epochs=checked_count("epochs", epochs), classes=classes)
 
     def _targets(self, model, summaries, head, classes, resumes, partial):
         if partial and not resumes:
@@ -278,7 +278,7 @@ class DaskRegressor(RegressorMixin, BaseDask):
         self : object
             The fitted estimator.
         """
-        return self._fit(X, y, sample_weight, n_epochs=checked_epochs(epochs))
+        return self._fit(X, y, sample_weight, n_epochs=checked_count("epochs", epochs))
 
     def _targets(self, model, summaries, head, classes, resumes, partial):
         return model._make_targets(head.y, None, resumes, partial)
