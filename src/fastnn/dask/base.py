@@ -1,9 +1,11 @@
 """What the estimators for a cluster share: the way from Dask's collections to a fitted network."""
 
+from __future__ import annotations
+
 import copy
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
@@ -30,11 +32,20 @@ from fastnn.training.callbacks import Callbacks
 from fastnn.training.state import TrainingState
 from fastnn.training.transaction import all_or_nothing
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike
+
 
 class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator):
     """What DaskClassifier and DaskRegressor share."""
 
-    _parameter_constraints: ClassVar[dict] = {
+    estimator_: Any
+    n_rounds_: int
+    instruction_set_: str
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": "no_validation",
         "client": "no_validation",
         "shards": [None, Interval(Integral, 1, None, closed="left")],
@@ -46,8 +57,16 @@ class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator):
     _base: ClassVar[type] = BaseNetwork
 
     def __init__(
-        self, estimator, *, client=None, shards=None, sync_every=1, sync_unit="epoch", warmup=0, round_timeout=None
-    ):
+        self,
+        estimator: Any,
+        *,
+        client: Any = None,
+        shards: int | None = None,
+        sync_every: int = 1,
+        sync_unit: Literal["epoch", "step"] = "epoch",
+        warmup: int = 0,
+        round_timeout: float | None = None,
+    ) -> None:
         self.estimator = estimator
         self.client = client
         self.shards = shards
@@ -231,7 +250,7 @@ class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator):
 
     # -- what was learnt ----------------------------------------------------------------------------------------------
 
-    def to_local(self):
+    def to_local(self) -> Any:
         """The fitted network as an estimator of its own, which needs no Dask.
 
         Returns
@@ -242,6 +261,7 @@ class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator):
         Raises
         ------
         NotFittedError
+            Before the first fit.
 
         Examples
         --------
@@ -255,7 +275,7 @@ class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator):
         check_is_fitted(self)
         return copy.deepcopy(self.estimator_)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         fitted = vars(self).get("estimator_")
         if fitted is None or not name.endswith("_") or name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -264,12 +284,13 @@ class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator):
     def __sklearn_is_fitted__(self):
         return "estimator_" in vars(self)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         """What the fitted network predicts.
 
         Parameters
         ----------
         X : Dask array, frame or bag, or what the network's own `predict` takes
+            The samples.
 
         Returns
         -------
@@ -280,13 +301,17 @@ class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator):
         check_is_fitted(self)
         return predictions(self.estimator_, "predict", X)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Any:
         """The score that the network's own `score` returns.
 
         Parameters
         ----------
-        X, y : Dask arrays, frames or bags, or array-like
+        X : Dask array, frame or bag, or what the network's own `score` takes
+            The samples.
+        y : as X
+            What they should be predicted to be.
         sample_weight : as y, default=None
+            The weights of the samples. None is 1 for each.
 
         Returns
         -------

@@ -1,6 +1,8 @@
 """Estimators that train the networks of fastnn on a cluster."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
@@ -13,6 +15,11 @@ from fastnn.data.class_targets import check_classes
 from fastnn.data.inputs import check_not_balanced, checked_count
 from fastnn.estimators.classifier import BaseClassifier
 from fastnn.estimators.regressor import BaseRegressor
+
+if TYPE_CHECKING:
+    from typing import Literal, Self
+
+    from fastnn.typing import Classes
 
 
 class DaskClassifier(ClassifierMixin, BaseDask):
@@ -78,11 +85,34 @@ class DaskClassifier(ClassifierMixin, BaseDask):
     'MLPClassifier'
     """
 
+    if TYPE_CHECKING:  # written by tools/shared_source.py
+
+        def __init__(
+            self,
+            estimator: Any,
+            *,
+            client: Any = None,
+            shards: int | None = None,
+            sync_every: int = 1,
+            sync_unit: Literal["epoch", "step"] = "epoch",
+            warmup: int = 0,
+            round_timeout: float | None = None,
+        ) -> None: ...
+
     _base: ClassVar[type] = BaseClassifier
     score = BaseDask.score
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train the network on the cluster.
 
         Parameters
@@ -93,9 +123,13 @@ class DaskClassifier(ClassifierMixin, BaseDask):
             What to predict, with the partitions of X.
         sample_weight : as y, default=None
             The weights of the samples in the loss. Shards are averaged by their rows all the same.
-        X_val, y_val, sample_weight_val : collections of Dask's or array-like, default=None
+        X_val : collection of Dask's or array-like, default=None
             The samples to watch. One worker, once after each round, computes their loss and score, and so must have the
             memory for them. With `early_stopping` and without X_val, each shard holds a part of its rows out.
+        y_val : collection of Dask's or array-like, default=None
+            What to predict for X_val.
+        sample_weight_val : collection of Dask's or array-like, default=None
+            The weights of the samples to watch.
 
         Returns
         -------
@@ -118,13 +152,19 @@ class DaskClassifier(ClassifierMixin, BaseDask):
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, sample_weight=None, classes=None, *, epochs=1):
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Classes | None = None, *, epochs: int = 1
+    ) -> Self:
         """Train on these samples, and continue from where the last fit ended.
 
         Parameters
         ----------
-        X, y, sample_weight
-            As for `fit`.
+        X : Dask array, frame or bag
+            The samples.
+        y : Dask array, frame, series or bag
+            What to predict, with the partitions of X.
+        sample_weight : as y, default=None
+            The weights of the samples in the loss. None is 1 for each.
         classes : array-like of shape (n_classes,), or a list of such, default=None
             All classes there will ever be. Required in the first call.
         epochs : int, default=1
@@ -147,12 +187,13 @@ class DaskClassifier(ClassifierMixin, BaseDask):
             return model._targets
         return labels_of(summaries)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Any:
         """The probability of each class, in the order of `classes_`.
 
         Parameters
         ----------
         X : Dask array, frame or bag, or what the network's own `predict_proba` takes
+            The samples.
 
         Returns
         -------
@@ -223,11 +264,34 @@ class DaskRegressor(RegressorMixin, BaseDask):
     True
     """
 
+    if TYPE_CHECKING:  # written by tools/shared_source.py
+
+        def __init__(
+            self,
+            estimator: Any,
+            *,
+            client: Any = None,
+            shards: int | None = None,
+            sync_every: int = 1,
+            sync_unit: Literal["epoch", "step"] = "epoch",
+            warmup: int = 0,
+            round_timeout: float | None = None,
+        ) -> None: ...
+
     _base: ClassVar[type] = BaseRegressor
     score = BaseDask.score
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train the network on the cluster.
 
         Parameters
@@ -238,9 +302,13 @@ class DaskRegressor(RegressorMixin, BaseDask):
             What to predict, with the partitions of X.
         sample_weight : as y, default=None
             The weights of the samples in the loss. Shards are averaged by their rows all the same.
-        X_val, y_val, sample_weight_val : collections of Dask's or array-like, default=None
+        X_val : collection of Dask's or array-like, default=None
             The samples to watch. One worker, once after each round, computes their loss and score, and so must have the
             memory for them. With `early_stopping` and without X_val, each shard holds a part of its rows out.
+        y_val : collection of Dask's or array-like, default=None
+            What to predict for X_val.
+        sample_weight_val : collection of Dask's or array-like, default=None
+            The weights of the samples to watch.
 
         Returns
         -------
@@ -263,13 +331,17 @@ class DaskRegressor(RegressorMixin, BaseDask):
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, sample_weight=None, *, epochs=1):
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, epochs: int = 1) -> Self:
         """Train on these samples, and continue from where the last fit ended.
 
         Parameters
         ----------
-        X, y, sample_weight
-            As for `fit`.
+        X : Dask array, frame or bag
+            The samples.
+        y : Dask array, frame, series or bag
+            What to predict, with the partitions of X.
+        sample_weight : as y, default=None
+            The weights of the samples in the loss. None is 1 for each.
         epochs : int, default=1
             The number of epochs.
 

@@ -1,19 +1,8 @@
 """The packages that only this part of fastnn needs, imported when they are used."""
 
-from importlib import import_module
+from functools import partial
 
+from fastnn.runtime import installation
 
-def needed(name):
-    """The module with this name, of dask or distributed.
-
-    Raises
-    ------
-    ImportError
-        With how to install it.
-    """
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            "fastnn.dask needs dask and distributed: pip install 'scikit-fastnn[dask]' installs them"
-        ) from error
+#: The module with a name, of dask or distributed.
+needed = partial(installation.needed, for_what="fastnn.dask", to_install="scikit-fastnn[dask]")
