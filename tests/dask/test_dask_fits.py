@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import time
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sklearn.base import clone
 
 from fastnn import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor
 from fastnn.dask import DaskClassifier, DaskRegressor
+from fastnn.dask.cluster import Cluster
 from fastnn.layers import GRU, BatchNormalization, Conv1D, Dense, Dropout, Flatten
 
 pytest.importorskip("distributed")
@@ -239,3 +241,34 @@ def test_dask_is_not_imported_before_it_is_used():
 
 def test_chunks_are_as_expected():
     assert sum(CHUNKS) == len(X) and dask.is_dask_collection(chunked(X)[0])
+
+
+@pytest.mark.parametrize("n_shards", [2, 5])
+def test_rounds_that_are_submitted_ahead_have_the_same_bits(client, monkeypatch, n_shards):
+    """Also where an end that nobody could know of makes the round ahead superfluous."""
+
+    def fitted():
+        ended = small(callback=lambda model: model.n_iter_ == 5, max_iter=9, learning_rate="invscaling")
+        model = DaskClassifier(ended, client=client, shards=n_shards, sync_unit="step", sync_every=2)
+        return bits(model.fit(*chunked(X, LABELS)))
+
+    ahead = fitted()
+    monkeypatch.setattr("fastnn.dask.fitting.LINKED_ROUNDS", 1)
+    assert fitted() == ahead
+    monkeypatch.setattr("fastnn.dask.fitting.FEW_SHARDS", 1 if n_shards == 2 else 10)
+    assert fitted() == ahead
+    assert len(ahead[2]) == 5
+
+
+def test_shards_are_shared_out_by_threads_and_stay_where_they_are(client):
+    own = Cluster(client, None, check=lambda: None)
+    with patch.object(own, "_call", lambda _: {"a": 1, "b": 2, "c": 1}):
+        places = own.places(8, [])
+        assert sorted(places) == ["a", "a", "b", "b", "b", "b", "c", "c"]
+        assert own.places(8, places) == places
+        own.slow = {"b"}
+        moved = own.places(8, places)
+        assert sorted(moved) == ["a"] * 4 + ["c"] * 4
+        assert all(new == old for new, old in zip(moved, places, strict=True) if old != "b")
+        own.silent = {"a", "c"}
+        assert own.places(8, moved) == []

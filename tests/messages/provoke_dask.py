@@ -141,6 +141,7 @@ PROVOCATIONS = {
 
 EXEMPT = [
     ("dask/cluster.py", "its result took more", "a worker would have to stop between computing and sending"),
+    ("dask/cluster.py", "all workers that it was", "the task is submitted again"),
     ("dask/cluster.py", "it was lost with", "the task is submitted again"),
     ("dask/cluster.py", "a worker lacks the", "the task is submitted again"),
 ]

@@ -77,7 +77,7 @@ class Cluster:
     def __init__(self, client, round_timeout, check):
         self.client, self.round_timeout, self.check = client, round_timeout, check
         self.token, self.level, self.n_lost = uuid.uuid4().hex, None, 0
-        self.known, self.unable, self.slow, self.silent = set(), set(), set(), set()
+        self.known, self.unable, self.slow, self.silent, self.placed = set(), set(), set(), set(), set()
         self._paces, self._looked, self._seen = [], 0.0, time.monotonic()
 
     def key(self, what, *numbers):
@@ -88,11 +88,13 @@ class Cluster:
 
     def _call(self, function, *arguments, **keywords):
         """What a coroutine of the client's returns, as long as the scheduler answers."""
-        self.check_scheduler()
-        try:
-            return self.client.sync(function, *arguments, callback_timeout=2 * ANSWER_SECONDS, **keywords)
-        except (OSError, TimeoutError) as error:
-            raise self._lost_scheduler() from error
+        for is_second in (False, True):
+            self.check_scheduler()
+            try:
+                return self.client.sync(function, *arguments, callback_timeout=2 * ANSWER_SECONDS, **keywords)
+            except (OSError, TimeoutError) as error:  # the time may also be up since this machine was asleep
+                if is_second or not isinstance(error, TimeoutError):
+                    raise self._lost_scheduler() from error
 
     def check_scheduler(self):
         """Raise ConnectionError where the scheduler is lost."""
@@ -189,6 +191,38 @@ class Cluster:
         allowed = best or (here - self.unable - self.silent) or (here - self.unable)
         return None if allowed == here or not allowed else sorted(allowed)
 
+    def places(self, n_shards, before):
+        """The worker that each shard belongs to, in proportion to threads; a shard stays where it was, if it can.
+
+        Dask alone may give one worker the data of all shards, and then their training too.
+
+        Parameters
+        ----------
+        n_shards : int
+        before : list of str
+            The worker of each shard until now, or an empty list.
+
+        Returns
+        -------
+        list of str
+        """
+        threads = self._call(self.client.scheduler.ncores)
+        good = sorted(threads.keys() - self.unable - self.slow - self.silent)
+        if not good:
+            return []
+        made, taken = [None] * n_shards, dict.fromkeys(good, 0)
+        most = {address: -(-n_shards * threads[address] // sum(threads[each] for each in good)) for address in good}
+        for i, address in enumerate(before):
+            if taken.get(address, n_shards) < most.get(address, 0):
+                made[i] = address
+                taken[address] += 1
+        for i, address in enumerate(made):
+            if address is None:
+                made[i] = min(good, key=lambda each: taken[each] / threads[each])
+                taken[made[i]] += 1
+        self.placed = set(made)
+        return made
+
     # -- waiting ------------------------------------------------------------------------------------------------------
 
     def note_pace(self, seconds, n_steps):
@@ -256,6 +290,8 @@ class Cluster:
                 raise Again("it was lost with its worker, or with the scheduler")
             if now > self._looked + LOOK_SECONDS:
                 here = self.look()
+                if here and self.placed and not self.placed & here:  # then Dask gives no other worker their tasks
+                    raise Again("all workers that it was given were lost")
                 if now > self._seen + DESERTED_SECONDS:
                     name = next(iter(self._late(root, parts).values()), "the average of the shards")
                     raise RuntimeError(f"{name} failed: the cluster lacks workers for {DESERTED_SECONDS:.0f} s")

@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -10,11 +11,17 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.dask.needed import needed
 from fastnn.dask.reading import evaluated
-from fastnn.dask.rounds import CommonState, Plan, Work, average, parts_of, train_shard, tree_levels
+from fastnn.dask.rounds import CommonState, Plan, Work, average, parts_of, train_from, tree_levels
 from fastnn.training.fit import Fit
 from fastnn.training.interruption import Interruption
 from fastnn.training.loop import all_finite, divergence
 from fastnn.training.schedules import ENDING
+
+# Up to so many shards, each averages all of them itself at the beginning of the next round.
+FEW_SHARDS = 4
+# After so many rounds, one begins with the common state that the client has. Dask remembers the tasks that led to a
+# state, and should the state be lost with its worker, it computes it again from the last round that began so.
+LINKED_ROUNDS = 16
 
 
 def same(value):
@@ -41,6 +48,33 @@ class AllRows:
 
     def __len__(self):
         return self.n_rows
+
+
+@dataclass
+class Submitted:
+    """The tasks of a round.
+
+    Attributes
+    ----------
+    works : list of Work
+    n_linked : int
+        The number of rounds, this one included, since one began with the state that the client has.
+    leaves : list of Future
+        What each shard comes to.
+    root : Future
+        The average.
+    names : dict of Future to str
+        For messages.
+    times : list of float
+        When the round was submitted and, once it is done, when that was.
+    """
+
+    works: list
+    n_linked: int = 0
+    leaves: list = field(default_factory=list)
+    root: object = None
+    names: dict = field(default_factory=dict)
+    times: list = field(default_factory=list)
 
 
 class DaskFit(Fit):
@@ -102,6 +136,8 @@ class DaskFit(Fit):
         self.plan = Plan(stripped(model), targets, network.layout() | {"level": self.cluster.level})
         self.n_batches = list(map(self.plan.n_batches, n_rows))
         self.plan_future = self.validation_future = None
+        self.last = self.ahead = None  # the last round that is complete, and the next one, if it is submitted
+        self.n_submitted, self.last_done = 0, 0.0
         memories = [network.unpack(memory) for memory in self.trainer.memories]
         self.common = CommonState(network.weights(), memories, self.trainer.optimizer.step_count)
 
@@ -133,7 +169,7 @@ class DaskFit(Fit):
         monitor.epoch_begins()
         while epoch < end:
             spans = self.pacing.spans(self.n_rounds, epoch, step, n_steps, end)
-            trained = self._round(spans, first)
+            trained = self._round(spans, first, self._next_spans(spans, n_steps, end))
             for i, (_, _, last) in enumerate(spans):
                 loss, rows = loss + trained.losses[i], rows + trained.rows[i]
                 if last < n_steps:
@@ -152,6 +188,15 @@ class DaskFit(Fit):
                     monitor.epoch_begins()
         return False
 
+    def _next_spans(self, spans, n_steps, end):
+        """What the round after this one covers, or None where it cannot be told before this one has ended."""
+        rate = self.estimator.learning_rate
+        if self.held_out is not None or rate == "adaptive" or callable(rate):
+            return None
+        epoch, _, last = spans[-1]
+        epoch, step = (epoch, last) if last < n_steps else (epoch + 1, 0)
+        return self.pacing.spans(self.n_rounds + 1, epoch, step, n_steps, end) if epoch < end else None
+
     def _note_inner_epoch(self, monitor, loss, n_rows):
         """Note an epoch after which shards do not synchronise: there is no model of it to judge."""
         monitor.n_epochs += 1
@@ -162,27 +207,39 @@ class DaskFit(Fit):
                 curve.append(np.nan)
         monitor.progress.epoch(monitor.n_epochs, loss, None)
 
-    def _states(self, n):
-        """The states of training before this epoch and the next ones, which schedules are computed from."""
+    def _states(self, n_after, n):
+        """The states of training before n epochs, the first of which is so many after the present one.
+
+        Schedules are computed from them.
+        """
         states = []
-        for i in range(n):
+        for i in range(n_after, n_after + n):
             state = copy.copy(self.state)
             state.n_samples_seen += i * len(self.samples)
             state.loss_curve = range(len(self.state.loss_curve) + i)
             states.append(state)
         return states
 
-    def _round(self, spans, first):
-        """One round; the common state is then what it has come to."""
-        states = self._states(len(spans))
+    def _works(self, spans, first, number):
+        """What a round does on each shard."""
+        states = self._states(spans[0][0] - len(self.state.loss_curve), len(spans))
         schedules = {n: parts_of(spans, self.estimator, states, n, first) for n in set(self.n_batches)}
-        works = [Work(i, self.n_rounds, self.seed, schedules[n]) for i, n in enumerate(self.n_batches)]
-        start, n_steps = time.monotonic(), sum(last - begin for _, begin, last in spans)
-        kept = {}
-        trained = self.cluster.finish(partial(self._submit, works, kept), self.cluster.limit(n_steps))
-        self.cluster.note_pace(time.monotonic() - start, n_steps)
-        if trained.state is not None:
-            self._take(trained.state)
+        return [Work(i, number, self.seed, schedules[n]) for i, n in enumerate(self.n_batches)]
+
+    def _round(self, spans, first, following):
+        """One round; the common state is then what it has come to.
+
+        The round after it, if it is known, is submitted, too: workers then need not wait for the client. It takes
+        nothing from this round but its average, and is forgotten where this one turns out to be the last one.
+        """
+        n_steps = sum(last - begin for _, begin, last in spans)
+        this = self.ahead or Submitted(self._works(spans, first, self.n_rounds))
+        after = following and self._works(following, first, self.n_rounds + 1)
+        trained = self.cluster.finish(partial(self._submit_both, this, after), self.cluster.limit(n_steps))
+        submitted, done = this.times[0], this.times[-1]
+        self.cluster.note_pace(done - max(submitted, self.last_done), n_steps)
+        self.last, self.last_done = this, done
+        self._take(trained.state)
         self.n_rounds, self.n_own_rounds = self.n_rounds + 1, self.n_own_rounds + 1
         return trained
 
@@ -193,41 +250,68 @@ class DaskFit(Fit):
             self.network.pack(memory, packed)
         self.trainer.optimizer.step_count = common.step_count
 
-    def _submit(self, works, kept, attempt, workers):
-        """Submit a round, or of one that has failed what is not finished on a good worker."""
-        client, key, number = self.cluster.client, self.cluster.key, f"{self.n_rounds}.{attempt}"
-        samples = self.shards.make_samples(attempt, workers)
+    def _submit_both(self, this, after, attempt, workers):
+        """Submit a round, and then the one after it, if there is one that is known."""
+        self.shards.place()
         if attempt:
-            bad, have = self.cluster.silent | self.cluster.slow, [i for i in kept if kept[i].status == "finished"]
-            holders = self.cluster.holders([kept[i] for i in have])
-            kept_now = {i: kept[i] for i, held_by in zip(have, holders, strict=True) if held_by - bad}
-            kept.clear()
-            kept.update(kept_now)
+            self.ahead = self.last = None
+        if attempt or this.root is None:
+            self._submit(this, self.last, attempt, workers)
+        self.ahead = None
+        if after and this.n_linked < LINKED_ROUNDS:
+            self.ahead = Submitted(after)
+            self._submit(self.ahead, this, 0, workers)
+        return this.root, this.names
+
+    def _submit(self, this, before, attempt, workers):
+        """Submit a round, or of one that has failed what is not finished on a good worker."""
+        client, key, n = self.cluster.client, self.cluster.key, len(this.works)
+        self.n_submitted += 1  # a slow worker may still compute a task that was forgotten, whose name is not free
+        number = f"{this.works[0].round}.{self.n_submitted}"
+        samples = self.shards.make_samples(attempt, workers)
+        kept = self._still_kept(this.leaves) if attempt else {}
         if attempt or self.plan_future is None:
             self.plan_future = client.submit(same, self.plan, key=key("plan", number), workers=workers)
-        # One graph, since a scheduler takes longer for many. The common state is kept with its task: it is never lost.
+        # One graph, since a scheduler takes longer for many.
         delayed = partial(needed("dask").delayed, pure=False)
-        common = delayed(same)(self.common, dask_key_name=key("share", number))
-        train, mean = delayed(train_shard), delayed(average)
-        trained = {
-            i: train(samples[i], works[i], self.plan_future, common, dask_key_name=key("train-shard", number, i))
-            for i in range(len(works))
-            if i not in kept
-        }
-        nodes = [kept[i] if i in kept else trained[i] for i in range(len(works))]
-        for level, pairs in enumerate(tree_levels(len(nodes))):
-            nodes = [
-                mean(*(nodes[i] for i in pair), dask_key_name=key("average", number, level, pair[0]))
-                if len(pair) == 2
-                else nodes[pair[0]]
-                for pair in pairs
-            ]
+        if before is None or before.n_linked >= LINKED_ROUNDS:
+            this.n_linked = 1
+            with needed("dask").annotate(**({} if workers is None else {"workers": workers})):
+                sources = [delayed(same)(self.common, dask_key_name=key("share", number))]
+        else:
+            this.n_linked = before.n_linked + 1
+            sources = before.leaves if n <= FEW_SHARDS else [before.root]
+        train, mean = delayed(train_from), delayed(average)
+        trained = {}
+        for i in sorted(set(range(n)) - kept.keys()):
+            with needed("dask").annotate(**self.shards.placing(i, workers)):
+                name = key("train-shard", number, i)
+                trained[i] = train(samples[i], this.works[i], self.plan_future, *sources, dask_key_name=name)
+        nodes = [kept[i] if i in kept else trained[i] for i in range(n)]
+        with needed("dask").annotate(**({} if workers is None else {"workers": workers})):
+            for level, pairs in enumerate(tree_levels(n)):
+                nodes = [
+                    mean(*(nodes[i] for i in pair), dask_key_name=key("average", number, level, pair[0]))
+                    if len(pair) == 2
+                    else nodes[pair[0]]
+                    for pair in pairs
+                ]
         root = [] if isinstance(nodes[0], needed("distributed").Future) else nodes
-        futures = client.compute([*trained.values(), *root], workers=workers, optimize_graph=False)
-        kept.update(zip(trained, futures, strict=False))
-        leaves = [kept[i] for i in range(len(works))]
-        names = {future: self.shards.name(i) for of_all in (samples, leaves) for i, future in enumerate(of_all)}
-        return futures[-1] if root else nodes[0], names
+        futures = client.compute([*trained.values(), *root], optimize_graph=False)
+        kept |= dict(zip(trained, futures, strict=False))
+        this.leaves, this.root = [kept[i] for i in range(n)], futures[-1] if root else nodes[0]
+        this.names = {
+            future: self.shards.name(i) for of_all in (samples, this.leaves) for i, future in enumerate(of_all)
+        }
+        this.times = times = [time.monotonic()]
+        this.root.add_done_callback(lambda _: times.append(time.monotonic()))
+
+    def _still_kept(self, leaves):
+        """The futures, by their shards, that are finished and on a good worker."""
+        bad = self.cluster.silent | self.cluster.slow
+        have = [i for i, future in enumerate(leaves) if future.status == "finished"]
+        holders = self.cluster.holders([leaves[i] for i in have])
+        return {i: leaves[i] for i, held_by in zip(have, holders, strict=True) if held_by - bad}
 
     # -- validation ---------------------------------------------------------------------------------------------------
 
@@ -256,7 +340,7 @@ class DaskFit(Fit):
     def release(self):
         """Let the cluster forget all that it keeps for this fit."""
         self.shards.release()
-        self.held_out = self.plan_future = self.validation_future = self.monitor = None
+        self.held_out = self.plan_future = self.validation_future = self.monitor = self.last = self.ahead = None
 
     # -- what a lost cluster leaves -----------------------------------------------------------------------------------
 

@@ -205,6 +205,25 @@ def train_shard(samples, work, plan, common):
     return Trained(state, sum(rows), tuple(losses), tuple(rows))
 
 
+def train_from(samples, work, plan, *sources):
+    """Train on a shard for one round, from the state that the round before has come to.
+
+    Parameters
+    ----------
+    samples, work, plan
+        As for `train_shard`.
+    *sources : CommonState, or Trained
+        The common state; or what all shards came to in the round before, in their order, or the average of these. To
+        average few shards wherever one of them is trained takes less time than to wait until one worker has done it.
+
+    Returns
+    -------
+    Trained
+    """
+    common = sources[0] if isinstance(sources[0], CommonState) else average_all(sources).state
+    return train_shard(samples, work, plan, common)
+
+
 def average(left, right):
     """The average of what two groups of shards have come to, by the rows that each has trained on.
 

@@ -21,6 +21,7 @@ class Shards:
     def __init__(self, cluster, model, groups, is_validation=False):
         self.cluster, self.model, self.groups, self.is_validation = cluster, model, groups, is_validation
         self.rows, self.samples = [None] * len(groups), [None] * len(groups)
+        self._places = []
         self._encoding = None  # what samples are made with
         self._n_made = 0
 
@@ -34,6 +35,23 @@ class Shards:
     def name(self, i):
         """The name of a shard, for messages."""
         return "X_val and y_val" if self.is_validation else f"shard {i} of {len(self)}"
+
+    def placing(self, i, workers):
+        """What Dask is told of where to train on a shard; where it is read is the business of its own tasks.
+
+        Parameters
+        ----------
+        i : int
+        workers : list of str or None
+            None: any worker may compute it, should the one that the shard belongs to be lost.
+        """
+        if workers is None and self._places:
+            return {"workers": [self._places[i]], "allow_other_workers": True}
+        return {} if workers is None else {"workers": workers}
+
+    def place(self):
+        """Share the shards out among the workers that there are."""
+        self._places = self.cluster.places(len(self), self._places)
 
     def _read(self, numbers, workers):
         """Submit the reading of these shards."""
@@ -105,7 +123,7 @@ class Shards:
             hold_out = None if seed is None else (seed, i)
             key = self.cluster.key("encode-shard", self._n_made, i)
             self.samples[i] = self.cluster.client.submit(
-                samples_of, self.rows[i], model, targets, counted, hold_out, key=key, workers=workers
+                samples_of, self.rows[i], model, targets, counted, hold_out, key=key, **self.placing(i, workers)
             )
         self.rows = [None] * len(self)  # Dask reads them again, should samples be lost
         return self.samples
