@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from dask_faults import in_mid_round
 from dask_problems import CHUNKS, ENDLESS, IGNORED, LABELS, NUMBERS, TEXTS, WEIGHTS, X, bits, chunked, cluster
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
@@ -258,6 +259,19 @@ def test_rounds_that_are_submitted_ahead_have_the_same_bits(client, monkeypatch,
     monkeypatch.setattr("fastnn.dask.fitting.FEW_SHARDS", 1 if n_shards == 2 else 10)
     assert fitted() == ahead
     assert len(ahead[2]) == 5
+
+
+def test_a_tree_hands_the_state_on(monkeypatch):
+    """Not only where there are many workers; when one of them leaves, others take over."""
+    made = []
+    for fan_out in (100, 1):
+        monkeypatch.setattr("fastnn.dask.fitting.FAN_OUT", fan_out)
+        with cluster(4) as client:
+            leave = in_mid_round(lambda: client.cluster.scale(2))
+            made.append(bits(DaskClassifier(small(callback=leave, max_iter=6), client=client).fit(*chunked(X, LABELS))))
+            names = client.run_on_scheduler(lambda dask_scheduler: set(dask_scheduler.task_prefixes))
+            assert ("fastnn-hand-on" in names) == (fan_out == 1)
+    assert made[0] == made[1]
 
 
 def test_shards_are_shared_out_by_threads_and_stay_where_they_are(client):

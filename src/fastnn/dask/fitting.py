@@ -22,6 +22,8 @@ FEW_SHARDS = 4
 # After so many rounds, one begins with the common state that the client has. Dask remembers the tasks that led to a
 # state, and should the state be lost with its worker, it computes it again from the last round that began so.
 LINKED_ROUNDS = 16
+# So many workers fetch the average from one, and as many from each of these, and so on.
+FAN_OUT = 3
 
 
 def same(value):
@@ -273,22 +275,23 @@ class DaskFit(Fit):
         if attempt or self.plan_future is None:
             self.plan_future = client.submit(same, self.plan, key=key("plan", number), workers=workers)
         # One graph, since a scheduler takes longer for many.
-        delayed = partial(needed("dask").delayed, pure=False)
+        delayed, among = partial(needed("dask").delayed, pure=False), {} if workers is None else {"workers": workers}
         if before is None or before.n_linked >= LINKED_ROUNDS:
             this.n_linked = 1
-            with needed("dask").annotate(**({} if workers is None else {"workers": workers})):
+            with needed("dask").annotate(**among):
                 sources = [delayed(same)(self.common, dask_key_name=key("share", number))]
         else:
             this.n_linked = before.n_linked + 1
             sources = before.leaves if n <= FEW_SHARDS else [before.root]
+        handed = self._handed_on(sources, number) if workers is None else {}
         train, mean = delayed(train_from), delayed(average)
         trained = {}
         for i in sorted(set(range(n)) - kept.keys()):
             with needed("dask").annotate(**self.shards.placing(i, workers)):
-                name = key("train-shard", number, i)
-                trained[i] = train(samples[i], this.works[i], self.plan_future, *sources, dask_key_name=name)
+                name, given = key("train-shard", number, i), handed.get(self.shards.place_of(i), sources)
+                trained[i] = train(samples[i], this.works[i], self.plan_future, *given, dask_key_name=name)
         nodes = [kept[i] if i in kept else trained[i] for i in range(n)]
-        with needed("dask").annotate(**({} if workers is None else {"workers": workers})):
+        with needed("dask").annotate(**among):
             for level, pairs in enumerate(tree_levels(n)):
                 nodes = [
                     mean(*(nodes[i] for i in pair), dask_key_name=key("average", number, level, pair[0]))
@@ -305,6 +308,18 @@ class DaskFit(Fit):
         }
         this.times = times = [time.monotonic()]
         this.root.add_done_callback(lambda _: times.append(time.monotonic()))
+
+    def _handed_on(self, sources, number):
+        """What shards train from, by their workers: where there are many, one hands it on to others."""
+        hosts = self.shards.hosts()
+        if len(sources) > 1 or len(hosts) <= FAN_OUT + 1:
+            return {}
+        hand_on, handed = needed("dask").delayed(same, pure=False), {}
+        for i, host in enumerate(hosts):
+            (given,) = sources if i < FAN_OUT else handed[hosts[i // FAN_OUT - 1]]
+            with needed("dask").annotate(workers=[host], allow_other_workers=True):
+                handed[host] = [hand_on(given, dask_key_name=self.cluster.key("hand-on", number, i))]
+        return handed
 
     def _still_kept(self, leaves):
         """The futures, by their shards, that are finished and on a good worker."""

@@ -49,6 +49,14 @@ class Shards:
             return {"workers": [self._places[i]], "allow_other_workers": True}
         return {} if workers is None else {"workers": workers}
 
+    def place_of(self, i):
+        """The worker that a shard belongs to, or None."""
+        return self._places[i] if self._places else None
+
+    def hosts(self):
+        """The workers that shards belong to."""
+        return list(dict.fromkeys(self._places))
+
     def place(self):
         """Share the shards out among the workers that there are."""
         self._places = self.cluster.places(len(self), self._places)
