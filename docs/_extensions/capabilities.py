@@ -119,6 +119,18 @@ def exported(name):
     fastnn.export.to_onnx(fitted(name))
 
 
+def clustered(name):
+    """A fit on a cluster of threads."""
+    import dask.array as da
+    from distributed import Client
+
+    model = made(name)
+    X, y = (da.from_array(each, chunks=(4, *each.shape[1:])) for each in (TABLE, targets(model)))
+    cls = fastnn.dask.DaskClassifier if is_classifier(model) else fastnn.dask.DaskRegressor
+    with Client(processes=False, dashboard_address=":0", set_as_default=False, silence_logs=50) as client:
+        cls(model, client=client).fit(X, y)
+
+
 TRIALS = {
     "X: an array, (samples, features)": fitted,
     "X: a data frame": lambda name: fitted(name, pd.DataFrame(TABLE)),
@@ -147,8 +159,9 @@ TRIALS = {
     "`to_sklearn`": lambda name: fitted(name).to_sklearn(),
     "files: `save`, `load`": saved,
     "ONNX: `to_onnx`": exported,
+    "a cluster: `fastnn.dask`": clustered,
 }
-NEEDED = {exported: "onnx"}
+NEEDED = {exported: "onnx", clustered: "distributed"}
 
 
 def tried(trial, name):

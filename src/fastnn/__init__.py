@@ -28,6 +28,7 @@ __all__ = [
     "Perceptron",
     "SequentialClassifier",
     "SequentialRegressor",
+    "dask",
     "export",
     "fit_many",
     "layers",
@@ -66,7 +67,7 @@ else:  # for type checkers, every name would be public
         """A public name that has not been used before, or the version, whose metadata take long to read."""
         if name == "__version__":
             return globals().setdefault(name, installed_version())
-        if name in ("export", "layers", "plot", "sequences", "streams"):
+        if name in ("dask", "export", "layers", "plot", "sequences", "streams"):
             return import_module(f"fastnn.{name}")
         if name not in _LAZY:
             # Not before it is needed: importing fastnn takes no longer.

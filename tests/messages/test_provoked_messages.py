@@ -3,6 +3,7 @@
 import functools
 
 import provoke_cli
+import provoke_dask
 import provoke_data
 import provoke_engine
 import provoke_estimators
@@ -21,6 +22,7 @@ from raises import SOURCE, errors_of, find_raises, place_of
 
 TABLES = (
     provoke_estimators,
+    provoke_dask,
     provoke_export,
     provoke_fit_many,
     provoke_layers,

@@ -13,6 +13,7 @@ from fastnn import (
     Perceptron,
     SequentialClassifier,
     SequentialRegressor,
+    dask,
     layers,
     plot,
 )
@@ -21,6 +22,7 @@ ESTIMATORS = (
     *(MLPClassifier, MLPRegressor, Perceptron, SequentialClassifier, SequentialRegressor),
     *(ModularClassifier, ModularRegressor),
 )
+DASKS = dask.DaskClassifier, dask.DaskRegressor
 LAYERS = tuple(getattr(layers, name) for name in layers.__all__ if name != "Layer")
 DISPLAYS = tuple(getattr(plot, name) for name in plot.__all__)
 OTHERS = {"set_params", "get_params", "get_metadata_routing", "set_callbacks"}  # scikit-learn's own
@@ -32,7 +34,7 @@ def methods(cls):
             yield pytest.param(method, id=f"{cls.__name__}.{name}")
 
 
-METHODS = [parameter for cls in (*ESTIMATORS, *DISPLAYS) for parameter in methods(cls)]
+METHODS = [parameter for cls in (*ESTIMATORS, *DASKS, *DISPLAYS) for parameter in methods(cls)]
 
 
 def entries(docstring, section):
@@ -45,7 +47,7 @@ def entries(docstring, section):
     return dict(zip(names, map(str.strip, lines[1::2]), strict=True))
 
 
-@pytest.mark.parametrize("cls", [*ESTIMATORS, *LAYERS, *DISPLAYS])
+@pytest.mark.parametrize("cls", [*ESTIMATORS, *DASKS, *LAYERS, *DISPLAYS])
 def test_every_parameter_of_a_class_is_documented(cls):
     documented = entries(inspect.getdoc(cls), "Parameters")
     assert sorted(documented) == sorted(inspect.signature(cls).parameters)

@@ -29,6 +29,7 @@ WITH_EXAMPLES = {
     *(f"fastnn.layers.{name}" for name in ("recurrent", "bidirectional", "embedding", "spec")),
     *(f"fastnn.sequences.{name}" for name in ("making", "scoring", "step_transformer")),
     *(f"fastnn.plot.{name}" for name in ("activations", "blocks", "loss_curve", "network", "perceptron", "weights")),
+    *("fastnn.dask.base", "fastnn.dask.estimators"),
     "fastnn.data.ragged",
     *(f"fastnn.export.{name}" for name in ("keras", "torch", "onnx.pipelines", "onnx.reading", "onnx.writing")),
     *("fastnn.persistence.saving", "fastnn.runtime.threads", "fastnn.engine.standalone"),
@@ -38,6 +39,7 @@ WITH_EXAMPLES = {
 # The packages that examples need beside what fastnn needs.
 NEEDED = {
     "fastnn.cli.torch_networks": "torch",
+    "fastnn.dask": "distributed",
     "fastnn.export.onnx.pipelines": "skl2onnx",
     "fastnn.export.onnx.reading": "onnx",
     "fastnn.export.onnx.writing": "onnx",
@@ -107,6 +109,7 @@ WHAT_GUIDES_SHOW = {
     "export.md": lambda names: (names["label"] == names["model"].predict(names["test"])).all(),
     "modular.md": lambda names: names["quarters"].score(names["X_test"], names["y_test"]) > 0.9,
     "sequences.md": lambda names: names["forecaster"].score(names["past"], names["following"]) > 0.8,
+    "dask.md": lambda names: names["again"].loss_curve_ == names["model"].loss_curve_[: names["again"].n_iter_],
     "side_by_side.md": lambda names: names["search"].best_score_ > 0.8,
     "streams.md": lambda names: names["from_files"].score(names["X"], np.where(names["y"], "a", "b")) > 0.9,
 }
@@ -116,6 +119,8 @@ WHAT_GUIDES_SHOW = {
 def test_examples_of_guides(guide):
     if guide == "plots.md":
         pytest.importorskip("matplotlib")
+    if guide == "dask.md":
+        pytest.importorskip("distributed")
     if guide == "export.md":
         pytest.importorskip("onnxruntime")
         pytest.importorskip("skl2onnx")

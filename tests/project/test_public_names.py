@@ -15,13 +15,13 @@ def test_completion_offers_the_public_names():
     assert offered == {
         *("MLPClassifier", "MLPRegressor", "Perceptron", "SequentialClassifier", "SequentialRegressor"),
         *("ModularClassifier", "ModularRegressor"),
-        *("export", "fit_many", "layers", "load", "plot", "save", "sequences", "show_config", "streams"),
+        *("dask", "export", "fit_many", "layers", "load", "plot", "save", "sequences", "show_config", "streams"),
     }
     assert {"__version__", "__doc__", "__all__"} <= set(dir(fastnn))
     assert all(hasattr(fastnn, name) for name in dir(fastnn))
 
 
-MODULES = "fastnn", "fastnn.export", "fastnn.layers", "fastnn.plot", "fastnn.sequences", "fastnn.streams"
+MODULES = "fastnn", "fastnn.dask", "fastnn.export", "fastnn.layers", "fastnn.plot", "fastnn.sequences", "fastnn.streams"
 # Methods by which every estimator, transformer and Display of scikit-learn's is used: examples of classes show them.
 SKLEARNS = {
     *("fit", "partial_fit", "predict", "predict_proba", "predict_log_proba", "decision_function", "score"),

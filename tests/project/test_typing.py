@@ -15,7 +15,7 @@ import pytest
 
 import fastnn
 import fastnn.typing
-from fastnn import export, layers, plot, sequences
+from fastnn import dask, export, layers, plot, sequences, streams
 from fastnn.engine.activation import activation_names, keeps_input
 from fastnn.estimators.parameters import NetworkParameters
 from fastnn.estimators.regressor import LOSSES
@@ -27,7 +27,7 @@ from fastnn.training.solvers import SOLVERS
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / "tests" / "typing"
 SOURCE = Path(fastnn.__file__).parent
-MODULES = fastnn, layers, plot, export, sequences
+MODULES = fastnn, dask, layers, plot, export, sequences, streams
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in MODULES

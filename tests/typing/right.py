@@ -19,6 +19,7 @@ from fastnn import (
     SequentialRegressor,
     fit_many,
 )
+from fastnn.dask import DaskClassifier, DaskRegressor
 from fastnn.export import from_onnx, from_torch, to_onnx
 from fastnn.layers import (
     GRU,
@@ -108,6 +109,13 @@ assert_type(unit.n_mistakes_, NDArray[np.integer[Any]])
 both = ModularClassifier([("left", model, slice(2)), ("right", images, [2, 3])], combine="product")
 assert_type(both.fit(X, y).score_modules(X, y), dict[str, float])
 assert_type(ModularRegressor([("one", bounds, slice(None))], on_error="skip").fit(X, X[:, 0]), ModularRegressor)
+
+# A cluster: what collections of Dask's have as types is theirs.
+clustered = DaskClassifier(model, shards=4, sync_every=10, sync_unit="step", round_timeout=60.0)
+assert_type(clustered.fit(X, y, X_val=X, y_val=y).partial_fit(X, y, classes=[0, 1], epochs=2), DaskClassifier)
+assert_type(DaskRegressor(series, warmup=3).fit(X, y), DaskRegressor)
+assert_type(clustered.n_rounds_, int)
+assert_type(clustered.instruction_set_, str)
 
 fastnn.save(model, Path("model.safetensors"))
 assert_type(fastnn.load("model.safetensors"), Any)

@@ -11,6 +11,7 @@ from fastnn import (
     SequentialClassifier,
     SequentialRegressor,
 )
+from fastnn.dask import DaskClassifier
 from fastnn.layers import GRU, BatchNormalization, Bidirectional, Conv2D, Dense, Dropout, Embedding, SimpleRNN
 from fastnn.plot import LossCurveDisplay
 from fastnn.sequences import from_padded
@@ -41,6 +42,9 @@ ModularClassifier()  # error: call-arg
 ModularClassifier([("one", model, [0])], on_error="ignore")  # error: arg-type
 training: NetworkParameters = {"learning_rate_int": 0.1}  # error: typeddict-unknown-key
 MLPClassifier.from_weights([X], [y], hidden_layer_sizes=(3,))  # error: call-arg
+DaskClassifier()  # error: call-arg
+DaskClassifier(model, sync_unit="batch")  # error: arg-type
+DaskClassifier(model, shards="all")  # error: arg-type
 
 # Methods.
 model.fit(X)  # error: call-arg

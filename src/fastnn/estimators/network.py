@@ -348,7 +348,8 @@ class BaseNetwork(
 
 def with_layers_of(chain, network, weights):
     """A network with the layers of a chain, and all else of another network but its weights."""
-    return Network(chain.description, chain.input_shape, network.head, network.dtype, None, network.groups, weights)
+    level = network.layout()["level"]
+    return Network(chain.description, chain.input_shape, network.head, network.dtype, level, network.groups, weights)
 
 
 def _text(description):

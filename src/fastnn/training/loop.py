@@ -192,7 +192,7 @@ def train(trainer, epochs, parameters, state, monitor, *, n_epochs, first_epoch=
                 summed, n_samples = epochs.run(segments, epoch)
                 loss = summed / n_samples
                 if not math.isfinite(loss) or not all_finite(trainer.network.parameters):
-                    monitor.diverged(_divergence(epoch - first_epoch + 1, loss, trainer))
+                    monitor.diverged(divergence(epoch - first_epoch + 1, loss, trainer))
                     return True
                 stop = monitor.epoch_ended(loss, n_samples)
                 interruption.check()
@@ -212,7 +212,8 @@ def all_finite(array):
     return math.isfinite(array.min()) and math.isfinite(array.max())
 
 
-def _divergence(epoch, loss, trainer):
+def divergence(epoch, loss, trainer):
+    """What to tell the user of a loss, or of weights, that are no longer finite."""
     advice = ""
     if any(kind == "recurrent" for kind, *_ in trainer.network.description):
         clips = "a smaller clip_norm" if trainer.clip_norm else "clip_norm=1.0"
