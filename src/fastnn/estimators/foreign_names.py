@@ -188,6 +188,9 @@ class ForeignName:
         self.name, self.advice = name, advice
 
     def __get__(self, instance, cls):
+        mro = cls.__mro__
+        if _is_in(mro[mro.index(ForeignNames) + 1 :], self.name):  # a user's class may have more bases
+            return getattr(super(ForeignNames, cls if instance is None else instance), self.name)
         what = f"type object {cls.__name__!r}" if instance is None else f"{cls.__name__!r} object"
         raise AttributeError(f"{what} has no attribute {self.name!r}. {self.advice.format_map(_Own(cls))}")
 
@@ -207,7 +210,8 @@ class ForeignNames:
     """The last base of an estimator: its attributes are names known from elsewhere, of which each is an error."""
 
     def __dir__(self):
-        return [name for name in super().__dir__() if name not in _METHODS or not _is_foreign(type(self), name)]
+        own = [base for base in type(self).__mro__ if base is not ForeignNames]
+        return [name for name in super().__dir__() if name not in _METHODS or name in vars(self) or _is_in(own, name)]
 
 
 _METHODS = _by_name(METHODS)
@@ -215,8 +219,8 @@ for _name, _advice in _METHODS.items():
     setattr(ForeignNames, _name, ForeignName(_name, _advice))
 
 
-def _is_foreign(cls, name):
-    return isinstance(next(vars(base)[name] for base in cls.__mro__ if name in vars(base)), ForeignName)
+def _is_in(classes, name):
+    return any(name in vars(cls) for cls in classes)
 
 
 _HOMES = "fastnn", "fastnn.layers", "fastnn.plot", "fastnn.export", "fastnn.streams", "fastnn.sequences"
