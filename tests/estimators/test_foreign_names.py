@@ -5,6 +5,7 @@ import doctest
 import inspect
 import pickle
 import pydoc
+import sys
 from importlib import import_module
 
 import pytest
@@ -147,6 +148,22 @@ def test_names_of_modules(module, name, advice):
         getattr(import_module(module), name)
     with pytest.raises(ImportError, match=rf"^cannot import name '{name}' from '{module}'\. {advice}"):
         exec(f"from {module} import {name}")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (SequentialClassifier([]), "step"),
+        (SequentialClassifier([]), "get_weights"),
+        (import_module("fastnn.streams"), "parqet"),
+    ],
+)
+def test_python_adds_no_suggestion_to_the_advice(owner, name, capsys):
+    with pytest.raises(AttributeError) as info:
+        getattr(owner, name)
+    sys.__excepthook__(info.type, info.value, None)
+    assert capsys.readouterr().err.endswith(f"\nAttributeError: {info.value}\n")
+    assert info.value.name == name
 
 
 @pytest.mark.parametrize("module", CONTENTS)

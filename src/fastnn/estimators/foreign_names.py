@@ -177,6 +177,11 @@ def _by_name(table):
 CONTENTS = {module: _by_name(table) for module, table in _CONTENTS.items()}
 
 
+def _advising(text, name):
+    """An AttributeError with advice. Python looks in `obj` for similar names, private ones too, and finds none."""
+    return AttributeError(text, name=name, obj=None)
+
+
 class ForeignName:
     """A name that an estimator has elsewhere, as an attribute that there is not: to read it is an error with advice.
 
@@ -192,7 +197,7 @@ class ForeignName:
         if _is_in(mro[mro.index(ForeignNames) + 1 :], self.name):  # a user's class may have more bases
             return getattr(super(ForeignNames, cls if instance is None else instance), self.name)
         what = f"type object {cls.__name__!r}" if instance is None else f"{cls.__name__!r} object"
-        raise AttributeError(f"{what} has no attribute {self.name!r}. {self.advice.format_map(_Own(cls))}")
+        raise _advising(f"{what} has no attribute {self.name!r}. {self.advice.format_map(_Own(cls))}", self.name)
 
     def __repr__(self):
         return f"<no attribute: {self.name} is a name from elsewhere>"
@@ -231,15 +236,16 @@ def missing(module: str, name: str) -> AttributeError | ImportError:
 
     `from module import name` would replace an AttributeError by an error without advice, so it gets an ImportError.
     """
-    error, text = AttributeError, f"module {module!r} has no attribute {name!r}"
-    if name.startswith("_"):  # Python, doctest, inspect and others look for these
-        return error(text)
-    advice = _content_advice(module, name)
+    text = f"module {module!r} has no attribute {name!r}"
+    # Python, doctest, inspect and others look for names that begin with an underscore.
+    advice = None if name.startswith("_") else _content_advice(module, name)
+    if not advice:
+        return AttributeError(text)
     frame = sys._getframe(2)  # of whoever reads the attribute
     code = frame.f_code.co_code
-    if advice and 0 <= frame.f_lasti < len(code) and code[frame.f_lasti] == opmap["IMPORT_FROM"]:
-        error, text = ImportError, f"cannot import name {name!r} from {module!r}"
-    return error(f"{text}. {advice}" if advice else text)
+    if 0 <= frame.f_lasti < len(code) and code[frame.f_lasti] == opmap["IMPORT_FROM"]:
+        return ImportError(f"cannot import name {name!r} from {module!r}. {advice}")
+    return _advising(f"{text}. {advice}", name)
 
 
 def _content_advice(module, name):
