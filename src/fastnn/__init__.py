@@ -67,11 +67,15 @@ else:  # for type checkers, every name would be public
         """A public name that has not been used before, or the version, whose metadata take long to read."""
         if name == "__version__":
             return globals().setdefault(name, installed_version())
-        if name in ("dask", "export", "layers", "plot", "sequences", "streams"):
-            return import_module(f"fastnn.{name}")
-        if name not in _LAZY:
+        is_module = name in ("dask", "export", "layers", "plot", "sequences", "streams")
+        if not is_module and name not in _LAZY:
             # Not before it is needed: importing fastnn takes no longer.
             raise import_module("fastnn.estimators.foreign_names").missing(__name__, name)
+        # First what all of them need: modules of scikit-learn import each other, and threads that import several at
+        # once would find some half done.
+        import_module("fastnn._sklearn")
+        if is_module:
+            return import_module(f"fastnn.{name}")
         value = globals()[name] = getattr(import_module(_LAZY[name]), name)
         return value
 

@@ -5,10 +5,12 @@ import doctest
 import inspect
 import pickle
 import pydoc
+import sys
 from importlib import import_module
 
 import pytest
 from sklearn.base import clone
+from sklearn.utils.metaestimators import available_if
 
 import fastnn
 from fastnn import (
@@ -87,7 +89,35 @@ def test_a_subclass_may_have_these_names():
     model = Own()
     model.history = [1]
     assert model.evaluate(None) == "own" and model.history == [1]
-    assert "evaluate" in dir(model) and "train" not in dir(model)
+    assert {"evaluate", "history"} <= {*dir(model)} and "train" not in dir(model)
+
+
+def test_a_subclass_may_have_bases_with_these_names_on_either_side():
+    class Mixin:
+        summary = property(lambda self: "summary")
+
+        def evaluate(self, X):
+            return "own"
+
+        @available_if(lambda self: False)
+        def train(self):
+            """Not available."""
+
+    class After(MLPClassifier, Mixin):
+        def evaluate(self, X):
+            return super().evaluate(X)
+
+    class Before(Mixin, MLPClassifier):
+        pass
+
+    for cls in After, Before:
+        model = cls()
+        assert model.evaluate(None) == "own" and model.summary == "summary"
+        assert cls.summary is Mixin.summary
+        assert {"evaluate", "summary"} <= {*dir(model)} and "compile" not in dir(model)
+        assert not hasattr(model, "train")
+        with pytest.raises(AttributeError, match=r"has no attribute 'compile'\. Leave it out"):
+            model.compile  # noqa: B018
 
 
 def test_errors_of_attributes_that_there_are_stay():
@@ -118,6 +148,22 @@ def test_names_of_modules(module, name, advice):
         getattr(import_module(module), name)
     with pytest.raises(ImportError, match=rf"^cannot import name '{name}' from '{module}'\. {advice}"):
         exec(f"from {module} import {name}")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (SequentialClassifier([]), "step"),
+        (SequentialClassifier([]), "get_weights"),
+        (import_module("fastnn.streams"), "parqet"),
+    ],
+)
+def test_python_adds_no_suggestion_to_the_advice(owner, name, capsys):
+    with pytest.raises(AttributeError) as info:
+        getattr(owner, name)
+    sys.__excepthook__(info.type, info.value, None)
+    assert capsys.readouterr().err.endswith(f"\nAttributeError: {info.value}\n")
+    assert info.value.name == name
 
 
 @pytest.mark.parametrize("module", CONTENTS)

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -63,3 +65,19 @@ def test_every_public_name_has_a_page_and_no_other_name_has_one():
             listed.add(f"{module}.{name[1]}")
     public = {f"{module}.{name}" for module in MODULES for name in import_module(module).__all__}
     assert listed == public - set(MODULES)
+
+
+def test_threads_may_use_names_for_the_first_time_at_once():
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+import fastnn
+meet = Barrier(len(fastnn.__all__))
+def use(name):
+    meet.wait()
+    return getattr(fastnn, name)
+with ThreadPoolExecutor(len(fastnn.__all__)) as threads:
+    list(threads.map(use, fastnn.__all__))
+"""
+    for _ in range(3):  # threads rarely meet in the same way
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -177,6 +177,11 @@ def _by_name(table):
 CONTENTS = {module: _by_name(table) for module, table in _CONTENTS.items()}
 
 
+def _advising(text, name):
+    """An AttributeError with advice. Python looks in `obj` for similar names, private ones too, and finds none."""
+    return AttributeError(text, name=name, obj=None)
+
+
 class ForeignName:
     """A name that an estimator has elsewhere, as an attribute that there is not: to read it is an error with advice.
 
@@ -188,8 +193,11 @@ class ForeignName:
         self.name, self.advice = name, advice
 
     def __get__(self, instance, cls):
+        mro = cls.__mro__
+        if _is_in(mro[mro.index(ForeignNames) + 1 :], self.name):  # a user's class may have more bases
+            return getattr(super(ForeignNames, cls if instance is None else instance), self.name)
         what = f"type object {cls.__name__!r}" if instance is None else f"{cls.__name__!r} object"
-        raise AttributeError(f"{what} has no attribute {self.name!r}. {self.advice.format_map(_Own(cls))}")
+        raise _advising(f"{what} has no attribute {self.name!r}. {self.advice.format_map(_Own(cls))}", self.name)
 
     def __repr__(self):
         return f"<no attribute: {self.name} is a name from elsewhere>"
@@ -207,7 +215,8 @@ class ForeignNames:
     """The last base of an estimator: its attributes are names known from elsewhere, of which each is an error."""
 
     def __dir__(self):
-        return [name for name in super().__dir__() if name not in _METHODS or not _is_foreign(type(self), name)]
+        own = [base for base in type(self).__mro__ if base is not ForeignNames]
+        return [name for name in super().__dir__() if name not in _METHODS or name in vars(self) or _is_in(own, name)]
 
 
 _METHODS = _by_name(METHODS)
@@ -215,8 +224,8 @@ for _name, _advice in _METHODS.items():
     setattr(ForeignNames, _name, ForeignName(_name, _advice))
 
 
-def _is_foreign(cls, name):
-    return isinstance(next(vars(base)[name] for base in cls.__mro__ if name in vars(base)), ForeignName)
+def _is_in(classes, name):
+    return any(name in vars(cls) for cls in classes)
 
 
 _HOMES = "fastnn", "fastnn.layers", "fastnn.plot", "fastnn.export", "fastnn.streams", "fastnn.sequences"
@@ -227,15 +236,16 @@ def missing(module: str, name: str) -> AttributeError | ImportError:
 
     `from module import name` would replace an AttributeError by an error without advice, so it gets an ImportError.
     """
-    error, text = AttributeError, f"module {module!r} has no attribute {name!r}"
-    if name.startswith("_"):  # Python, doctest, inspect and others look for these
-        return error(text)
-    advice = _content_advice(module, name)
+    text = f"module {module!r} has no attribute {name!r}"
+    # Python, doctest, inspect and others look for names that begin with an underscore.
+    advice = None if name.startswith("_") else _content_advice(module, name)
+    if not advice:
+        return AttributeError(text)
     frame = sys._getframe(2)  # of whoever reads the attribute
     code = frame.f_code.co_code
-    if advice and 0 <= frame.f_lasti < len(code) and code[frame.f_lasti] == opmap["IMPORT_FROM"]:
-        error, text = ImportError, f"cannot import name {name!r} from {module!r}"
-    return error(f"{text}. {advice}" if advice else text)
+    if 0 <= frame.f_lasti < len(code) and code[frame.f_lasti] == opmap["IMPORT_FROM"]:
+        return ImportError(f"cannot import name {name!r} from {module!r}. {advice}")
+    return _advising(f"{text}. {advice}", name)
 
 
 def _content_advice(module, name):
