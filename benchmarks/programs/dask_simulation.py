@@ -1,39 +1,49 @@
-"""What 64 workers would do: python dask_simulation.py [--rows N] [--workers N ...] [--real N ...]
+"""What 64 workers would do: python dask_simulation.py [--data FOLDER] [--rows N ...] [--workers N ...] [--real N ...]
 
-A round of `DaskClassifier` is simulated from times that are measured here: of steps, of a round's fixed costs, of an
-average, of the scheduler for a task, and of the network. The same model, with this machine's loopback in place of the
-network, is compared with real clusters of 1 to 4 processes. The network trained is 784-512-256-10, on made images.
+A round of `DaskClassifier` is simulated from times that are measured here: of steps, also beside each other, of a
+round's fixed costs, of an average, of the scheduler for a task, of what Dask's processes take while nothing is asked of
+them, and of the network. The same model, with this machine's loopback and cores in place of a network and machines, is
+compared with real clusters of 1 to 4 processes. The network trained is 784-512-256-10.
 
 Assumptions
 -----------
 1. Every worker has one thread, one shard, and as many rows as --rows says: the data grow with the workers.
-2. Shards are in memory; reading them, which happens once, does not count.
-3. Workers are equally fast, but for --jitter: the standard deviation of the time of an epoch, as a part of it. A round
+2. Shards are in memory; reading them, which happens once, does not count, and nothing is validated.
+3. Every worker has a core and a memory of its own, as this machine's one process alone; Dask's own threads in a worker
+   take from that core what they take here while it has nothing to do.
+4. Workers are equally fast, but for --jitter: the standard deviation of the time of an epoch, as a part of it. A round
    takes as long as its slowest shard.
-4. A link carries --bandwidth bytes a second each way, and one transfer after the other; a switch carries all links at
-   once. Each transfer takes --latency more.
-5. Client and scheduler are one machine. The common state goes from there to one worker; all others fetch it from that
-   worker, one after the other. (Dask may do better: workers that have it serve others, too.)
-6. The tree's averages go pairwise, in as many levels as it has; the right one's state goes to the left one's worker.
-7. The scheduler takes the same time for each task, one after the other, before the first task begins.
-8. On real clusters here, workers beyond the number of cores share these evenly.
+5. A link carries --bandwidth bytes a second each way; several transfers share it; a switch carries all links at once.
+   Each transfer takes --latency more.
+6. Scheduler and client have a machine of their own. The scheduler gives out the tasks of a level one after the other;
+   from the end of a task to the beginning of the one that waits for it takes half of a round trip by the scheduler.
+7. Up to FEW_SHARDS, each worker fetches what all others come to. Beyond, averages go pairwise, in as many levels as the
+   tree has; then each worker hands the average on to FAN_OUT others. The client fetches each average over the same link
+   as the workers, while they train.
+8. Every round but one of LINKED_ROUNDS is submitted ahead; that one waits for the client, which sends the state.
+9. Here, workers that are more than the cores share these evenly, with each other and with scheduler and client. Steps
+   of workers beside each other take as long as measured beside each other, by as many processes as there are cores.
 """
 
 import argparse
+import math
+import multiprocessing
 import os
 import time
 import warnings
 
 import numpy as np
-from dask_table import collections, fastest, images, network
+from dask_table import BATCH_SIZE, collections, fastest, images, network
 from distributed import Client, LocalCluster, wait
 
 from fastnn.dask import DaskClassifier
+from fastnn.dask.fitting import FAN_OUT, FEW_SHARDS, LINKED_ROUNDS
 from fastnn.dask.rounds import CommonState, Part, Plan, Trained, Work, average, train_shard, tree_levels
 from fastnn.data.samples import Samples
 
 GIGABIT = 117e6  # bytes a second of 1 GbE, without Ethernet's and TCP's headers
 LATENCY = 0.0002
+N_STEPS = 200
 
 
 def best(function, n=5):
@@ -45,19 +55,49 @@ def best(function, n=5):
     return min(times)
 
 
-def measured_here(X, y):
-    """Seconds of a step, of a round without steps and of an average, and the bytes of a state."""
+def shard_of(X, y):
+    """A shard, a plan and a common state."""
     model = network(0, 1, None).fit(X[:2000], y[:2000])
     net, targets = model._network, model._targets
-    plan, samples = Plan(model, targets, net.layout()), Samples(X, targets.encode(y))
     memories = [[np.zeros_like(each) for each in net.weights()] for _ in model._trainer.memories]
     common = CommonState(net.weights(), memories, 0)
-    few, many = (lambda n=n: train_shard(samples, Work(0, 0, 0, (Part(0, 0, n),)), plan, common) for n in (1, 201))
-    one = best(few)
-    step = (best(many) - one) / 200
-    size = sum(each.nbytes for each in common.weights) * (1 + len(memories))
+    return Samples(X, targets.encode(y)), Plan(model, targets, net.layout()), common
+
+
+def steps(samples, plan, common, n):
+    return train_shard(samples, Work(0, 0, 0, (Part(0, 0, n),)), plan, common)
+
+
+def measured_here(X, y):
+    """Seconds of a step, of a round without steps and of an average, and the bytes of a state."""
+    samples, plan, common = shard_of(X, y)
+    one = best(lambda: steps(samples, plan, common, 1))
+    step = (best(lambda: steps(samples, plan, common, 1 + N_STEPS)) - one) / N_STEPS
     trained = Trained(common, 10, (1.0,), (10,))
+    size = sum(each.nbytes for each in common.weights) * (1 + len(common.memories))
     return {"step": step, "round": one - step, "average": best(lambda: average(trained, trained)), "bytes": size}
+
+
+def step_beside(folder, barrier, queue):
+    """Put the seconds of a step, while other processes take steps too, into the queue."""
+    X, y, _, _ = images(folder)
+    shard = shard_of(X, y)
+    steps(*shard, N_STEPS)
+    barrier.wait()
+    queue.put(best(lambda: steps(*shard, N_STEPS), 8) / N_STEPS)
+
+
+def measured_beside(folder, n):
+    """Seconds of a step of each of n processes beside each other."""
+    context = multiprocessing.get_context("spawn")
+    barrier, queue = context.Barrier(n), context.Queue()
+    processes = [context.Process(target=step_beside, args=(folder, barrier, queue)) for _ in range(n)]
+    for process in processes:
+        process.start()
+    seconds = [queue.get() for _ in processes]
+    for process in processes:
+        process.join()
+    return max(seconds)
 
 
 def nothing(i, *_):
@@ -65,45 +105,56 @@ def nothing(i, *_):
 
 
 def measured_of_cluster(n_bytes):
-    """Seconds that the scheduler takes for a task and for a round trip, and of moving a state between processes."""
+    """Of Dask: seconds for a task, a round trip and moving a state, and the cores that idle processes take."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         first, second = client.scheduler_info()["workers"]
         trip = best(lambda: client.submit(nothing, 0, pure=False).result())
         task = (best(lambda: wait(client.map(nothing, range(200), pure=False)), 3) - trip) / 200
-        state = client.submit(np.zeros, n_bytes, np.uint8, workers=[first])
-        wait(state)
-
-        def move():
+        moves = []
+        for _ in range(5):
+            state = client.submit(np.zeros, n_bytes, np.uint8, workers=[first], pure=False)
+            wait(state)
+            start = time.perf_counter()
             client.submit(nothing, 1, state, workers=[second], pure=False).result()
-
-        start = time.perf_counter()
-        move()  # the second worker then has it
-        moved = time.perf_counter() - start - trip
-        gather = best(lambda: client.gather(state)) / n_bytes
-    return {"task": task, "trip": trip, "loopback": n_bytes / max(moved, 1e-4), "gather": 1 / gather}
+            moves.append(time.perf_counter() - start - trip)
+        start, mine, of_workers = time.perf_counter(), time.process_time(), client.run(time.process_time)
+        time.sleep(5)
+        seconds, later = time.perf_counter() - start, client.run(time.process_time)
+        idle = max(later[each] - of_workers[each] for each in later) / seconds
+        own = (time.process_time() - mine) / seconds
+    return {
+        "task": task, "trip": trip, "loopback": n_bytes / max(min(moves), 1e-4), "idle_worker": idle,
+        "idle_scheduler": own,
+    }  # fmt: skip
 
 
 def simulated(n, rows, times, bandwidth, latency, jitter=0.0, cores=None, rng=None):
-    """Seconds of a round of n shards, and of its steps alone on one worker."""
-    n_steps, move = -(-rows // 64), times["bytes"] / bandwidth + latency
+    """Seconds of a round of n shards, and of its steps in a single process without Dask."""
+    n_steps, move, hop = -(-rows // BATCH_SIZE), times["bytes"] / bandwidth + latency, times["trip"] / 2
     alone = n_steps * times["step"]
-    slowdown = 1 if cores is None else max(1.0, n / cores)
-    n_tasks = 1 + n + sum(len(pair) == 2 for level in tree_levels(n) for pair in level)
-    begun = move + n_tasks * times["task"] + times["trip"] + move  # through the scheduler, to the first worker
-    ready = []
-    for i in range(n):  # each of the others waits for the link of the first
-        noise = 0 if rng is None else jitter * rng.standard_normal()
-        took = (times["round"] + alone * max(0.5, 1 + noise)) * slowdown
-        ready.append(begun + i * move + took)
-    for level in tree_levels(n):
-        ready = [
-            max(ready[i] for i in pair) + (move + times["average"] + times["trip"] / 2 if len(pair) == 2 else 0)
-            for pair in level
-        ]
-    return ready[0] + move + times["trip"] / 2, alone
+    if cores is None:
+        step, slowdown = times["step"], 1 / (1 - times["idle_worker"])
+    else:
+        step = times["beside"][min(n, cores) - 1]
+        taken = times["idle_scheduler"] + n * times["idle_worker"]
+        slowdown = max(1.0, n / max(cores - taken, 0.1))  # the rest of the cores is shared
+    noise = 1 + (0 if rng is None else jitter * rng.standard_normal(n))
+    ready = np.full(n, times["round"] + n_steps * step) * np.maximum(0.5, noise) * slowdown
+    ready += times["task"] * np.arange(n)  # the scheduler gives them out one after the other
+    client = move + times["trip"]  # the client fetches an average
+    if n <= FEW_SHARDS:
+        seconds = max(ready) + hop + (n - 1) * (move + times["average"])
+    else:
+        for level in tree_levels(n):
+            gone = hop + move + times["average"] + len(level) * times["task"]
+            ready = [max(ready[i] for i in pair) + (gone if len(pair) == 2 else 0) for pair in level]
+        levels = math.ceil(math.log(1 + n * (FAN_OUT - 1) / FAN_OUT, FAN_OUT))
+        handed_on = levels * (hop + FAN_OUT * move) + n * times["task"]
+        seconds = ready[0] + handed_on + move  # the last one: the link of the first is also the client's
+    return seconds + (client + move + times["trip"] + 2 * n * times["task"]) / LINKED_ROUNDS, alone
 
 
-def real(n, rows, X, y, n_epochs=4):
+def real(n, rows, X, y, n_epochs=6):
     """Seconds of the fastest epoch but the first, on a cluster of n processes of one thread."""
     ends = []
     X, y = np.concatenate([X[:rows]] * n), np.concatenate([y[:rows]] * n)
@@ -137,10 +188,13 @@ def main():
     warnings.simplefilter("ignore")
     os.environ["OMP_NUM_THREADS"] = "1"
     X, y, _, _ = images(options.data)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     times = measured_here(X, y)
     times |= measured_of_cluster(times["bytes"])
     print("measured: " + ", ".join(f"{name} {value:.3g}" for name, value in times.items()))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    most = min(cores, max(options.real, default=1))
+    times["beside"] = [times["step"], *(measured_beside(options.data, n) for n in range(2, most + 1))]
+    print("a step beside others: " + ", ".join(f"{each:.3g}" for each in times["beside"]))
     for n in options.real:
         rows = options.real_rows
         seconds, _ = simulated(n, rows, times, times["loopback"], 0, cores=cores)
