@@ -1,63 +1,102 @@
-"""What 64 workers would do: python dask_simulation.py [--rows N] [--workers N ...] [--real N ...]
+"""What 64 workers would do: python dask_simulation.py [--data FOLDER] [--rows N ...] [--workers N ...] [--real N ...]
 
-A round of `DaskClassifier` is simulated from times that are measured here: of steps, of a round's fixed costs, of an
-average, of the scheduler for a task, and of the network. The same model, with this machine's loopback in place of the
-network, is compared with real clusters of 1 to 4 processes. The network trained is 784-512-256-10, on made images.
+A round of `DaskClassifier` is simulated from times that are measured here: of steps, alone and in workers beside each
+other, of a round's fixed costs, of an average, of the scheduler for a task, and of the network. The same model, with
+this machine's loopback and cores in place of a network and machines, is compared with real clusters of 1 to 4
+processes. The network trained is 784-512-256-10.
 
 Assumptions
 -----------
 1. Every worker has one thread, one shard, and as many rows as --rows says: the data grow with the workers.
-2. Shards are in memory; reading them, which happens once, does not count.
-3. Workers are equally fast, but for --jitter: the standard deviation of the time of an epoch, as a part of it. A round
+2. Shards are in memory; reading them, which happens once, does not count, and nothing is validated.
+3. Every worker has a core and a memory of its own: its steps take as long as those of this machine's only worker, with
+   what Dask's own threads take from it.
+4. Workers are equally fast, but for --jitter: the standard deviation of the time of an epoch, as a part of it. A round
    takes as long as its slowest shard.
-4. A link carries --bandwidth bytes a second each way, and one transfer after the other; a switch carries all links at
-   once. Each transfer takes --latency more.
-5. Client and scheduler are one machine. The common state goes from there to one worker; all others fetch it from that
-   worker, one after the other. (Dask may do better: workers that have it serve others, too.)
-6. The tree's averages go pairwise, in as many levels as it has; the right one's state goes to the left one's worker.
-7. The scheduler takes the same time for each task, one after the other, before the first task begins.
-8. On real clusters here, workers beyond the number of cores share these evenly.
+5. A link carries --bandwidth bytes a second each way; several transfers share it; a switch carries all links at once.
+   Each transfer takes --latency more.
+6. Scheduler and client have a machine of their own. The scheduler gives out the tasks of a level one after the other;
+   from the end of a task to the beginning of the one that waits for it takes half of a round trip by the scheduler.
+7. Up to FEW_SHARDS, each worker fetches what all others come to. Beyond, averages go pairwise, in as many levels as the
+   tree has; then each worker hands the average on to FAN_OUT others. The client fetches each average over the same link
+   as the workers, while they train.
+8. Every round but one of LINKED_ROUNDS is submitted ahead; that one waits for the client, which sends the state.
+9. Here, workers that are more than the cores share these evenly. Steps of workers beside each other take as long as
+   measured beside each other, by as many workers as there are cores.
 """
 
 import argparse
+import math
 import os
 import time
 import warnings
 
 import numpy as np
-from dask_table import collections, fastest, images, network
+from dask_table import BATCH_SIZE, collections, images, network, per_epoch
 from distributed import Client, LocalCluster, wait
 
 from fastnn.dask import DaskClassifier
+from fastnn.dask.fitting import FAN_OUT, FEW_SHARDS, LINKED_ROUNDS
 from fastnn.dask.rounds import CommonState, Part, Plan, Trained, Work, average, train_shard, tree_levels
 from fastnn.data.samples import Samples
 
 GIGABIT = 117e6  # bytes a second of 1 GbE, without Ethernet's and TCP's headers
 LATENCY = 0.0002
+N_STEPS = 200
 
 
-def best(function, n=5):
+def middle(function, n=5):
+    """The median of the seconds that a call takes."""
     times = []
     for _ in range(n):
         start = time.perf_counter()
         function()
         times.append(time.perf_counter() - start)
-    return min(times)
+    return float(np.median(times))
+
+
+def shard_of(X, y):
+    """A shard, a plan and a common state."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has not converged
+        model = network(0, 1, None).fit(X[:2000], y[:2000])
+    net, targets = model._network, model._targets
+    memories = [[np.zeros_like(each) for each in net.weights()] for _ in model._trainer.memories]
+    common = CommonState(net.weights(), memories, 0)
+    return Samples(X, targets.encode(y)), Plan(model, targets, net.layout()), common
+
+
+def steps(samples, plan, common, n):
+    return train_shard(samples, Work(0, 0, 0, (Part(0, 0, n),)), plan, common)
 
 
 def measured_here(X, y):
     """Seconds of a step, of a round without steps and of an average, and the bytes of a state."""
-    model = network(0, 1, None).fit(X[:2000], y[:2000])
-    net, targets = model._network, model._targets
-    plan, samples = Plan(model, targets, net.layout()), Samples(X, targets.encode(y))
-    memories = [[np.zeros_like(each) for each in net.weights()] for _ in model._trainer.memories]
-    common = CommonState(net.weights(), memories, 0)
-    few, many = (lambda n=n: train_shard(samples, Work(0, 0, 0, (Part(0, 0, n),)), plan, common) for n in (1, 201))
-    one = best(few)
-    step = (best(many) - one) / 200
-    size = sum(each.nbytes for each in common.weights) * (1 + len(memories))
+    samples, plan, common = shard_of(X, y)
+    one = middle(lambda: steps(samples, plan, common, 1))
+    step = (middle(lambda: steps(samples, plan, common, 1 + N_STEPS)) - one) / N_STEPS
     trained = Trained(common, 10, (1.0,), (10,))
-    return {"step": step, "round": one - step, "average": best(lambda: average(trained, trained)), "bytes": size}
+    size = sum(each.nbytes for each in common.weights) * (1 + len(common.memories))
+    return {"step": step, "round": one - step, "average": middle(lambda: average(trained, trained)), "bytes": size}
+
+
+def step_in_worker(folder):
+    """Seconds of a step in this process, while other workers may take steps, too."""
+    X, y, _, _ = images(folder)
+    shard = shard_of(X, y)
+    end = time.time() + 3  # the others begin, too
+    while time.time() < end:
+        steps(*shard, N_STEPS)
+    return middle(lambda: steps(*shard, N_STEPS), 12) / N_STEPS
+
+
+def measured_in_workers(folder, n):
+    """Seconds of a step of each of n workers beside each other."""
+    with LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
+        workers = client.scheduler_info()["workers"]
+        return max(
+            client.gather([client.submit(step_in_worker, folder, workers=[each], pure=False) for each in workers])
+        )
 
 
 def nothing(i, *_):
@@ -65,52 +104,51 @@ def nothing(i, *_):
 
 
 def measured_of_cluster(n_bytes):
-    """Seconds that the scheduler takes for a task and for a round trip, and of moving a state between processes."""
+    """Of Dask: seconds for a task, a round trip and moving a state, and the cores that idle processes take."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         first, second = client.scheduler_info()["workers"]
-        trip = best(lambda: client.submit(nothing, 0, pure=False).result())
-        task = (best(lambda: wait(client.map(nothing, range(200), pure=False)), 3) - trip) / 200
-        state = client.submit(np.zeros, n_bytes, np.uint8, workers=[first])
-        wait(state)
-
-        def move():
+        trip = middle(lambda: client.submit(nothing, 0, pure=False).result())
+        task = (middle(lambda: wait(client.map(nothing, range(200), pure=False)), 3) - trip) / 200
+        moves = []
+        for _ in range(5):
+            state = client.submit(np.zeros, n_bytes, np.uint8, workers=[first], pure=False)
+            wait(state)
+            start = time.perf_counter()
             client.submit(nothing, 1, state, workers=[second], pure=False).result()
-
-        start = time.perf_counter()
-        move()  # the second worker then has it
-        moved = time.perf_counter() - start - trip
-        gather = best(lambda: client.gather(state)) / n_bytes
-    return {"task": task, "trip": trip, "loopback": n_bytes / max(moved, 1e-4), "gather": 1 / gather}
+            moves.append(time.perf_counter() - start - trip)
+    return {"task": task, "trip": trip, "loopback": n_bytes / max(float(np.median(moves)), 1e-4)}
 
 
 def simulated(n, rows, times, bandwidth, latency, jitter=0.0, cores=None, rng=None):
-    """Seconds of a round of n shards, and of its steps alone on one worker."""
-    n_steps, move = -(-rows // 64), times["bytes"] / bandwidth + latency
+    """Seconds of a round of n shards, and of its steps in a single process without Dask."""
+    n_steps, move, hop = -(-rows // BATCH_SIZE), times["bytes"] / bandwidth + latency, times["trip"] / 2
     alone = n_steps * times["step"]
+    step = times["worker"][0 if cores is None else min(n, cores) - 1]
     slowdown = 1 if cores is None else max(1.0, n / cores)
-    n_tasks = 1 + n + sum(len(pair) == 2 for level in tree_levels(n) for pair in level)
-    begun = move + n_tasks * times["task"] + times["trip"] + move  # through the scheduler, to the first worker
-    ready = []
-    for i in range(n):  # each of the others waits for the link of the first
-        noise = 0 if rng is None else jitter * rng.standard_normal()
-        took = (times["round"] + alone * max(0.5, 1 + noise)) * slowdown
-        ready.append(begun + i * move + took)
-    for level in tree_levels(n):
-        ready = [
-            max(ready[i] for i in pair) + (move + times["average"] + times["trip"] / 2 if len(pair) == 2 else 0)
-            for pair in level
-        ]
-    return ready[0] + move + times["trip"] / 2, alone
+    noise = 1 + (0 if rng is None else jitter * rng.standard_normal(n))
+    ready = np.full(n, times["round"] + n_steps * step) * np.maximum(0.5, noise) * slowdown
+    ready += times["task"] * np.arange(n)  # the scheduler gives them out one after the other
+    client = move + times["trip"]  # the client fetches an average
+    if n <= FEW_SHARDS:
+        seconds = max(ready) + hop + (n - 1) * (move + times["average"])
+    else:
+        for level in tree_levels(n):
+            gone = hop + move + times["average"] + len(level) * times["task"]
+            ready = [max(ready[i] for i in pair) + (gone if len(pair) == 2 else 0) for pair in level]
+        levels = math.ceil(math.log(1 + n * (FAN_OUT - 1) / FAN_OUT, FAN_OUT))
+        handed_on = levels * (hop + FAN_OUT * move) + n * times["task"]
+        seconds = ready[0] + handed_on + move  # the last one: the link of the first is also the client's
+    return seconds + (client + move + times["trip"] + 2 * n * times["task"]) / LINKED_ROUNDS, alone
 
 
-def real(n, rows, X, y, n_epochs=4):
-    """Seconds of the fastest epoch but the first, on a cluster of n processes of one thread."""
+def real(n, rows, X, y, n_epochs=6):
+    """Seconds of an epoch but the first, on a cluster of n processes of one thread."""
     ends = []
     X, y = np.concatenate([X[:rows]] * n), np.concatenate([y[:rows]] * n)
     with LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         note = lambda model: bool(ends.append(time.perf_counter()))  # noqa: E731
         DaskClassifier(network(0, n_epochs, note), client=client).fit(*collections(X, y, n))
-    return fastest(ends)
+    return per_epoch(ends)
 
 
 def needed_rows(n, efficiency, times, *link):
@@ -137,10 +175,13 @@ def main():
     warnings.simplefilter("ignore")
     os.environ["OMP_NUM_THREADS"] = "1"
     X, y, _, _ = images(options.data)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     times = measured_here(X, y)
     times |= measured_of_cluster(times["bytes"])
     print("measured: " + ", ".join(f"{name} {value:.3g}" for name, value in times.items()))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    most = min(cores, max(options.real, default=1))
+    times["worker"] = [measured_in_workers(options.data, n) for n in range(1, most + 1)]
+    print("a step in one of 1, 2, ... workers: " + ", ".join(f"{each:.3g}" for each in times["worker"]))
     for n in options.real:
         rows = options.real_rows
         seconds, _ = simulated(n, rows, times, times["loopback"], 0, cores=cores)

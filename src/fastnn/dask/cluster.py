@@ -77,7 +77,8 @@ class Cluster:
     def __init__(self, client, round_timeout, check):
         self.client, self.round_timeout, self.check = client, round_timeout, check
         self.token, self.level, self.n_lost = uuid.uuid4().hex, None, 0
-        self.known, self.unable, self.slow, self.silent, self.placed = set(), set(), set(), set(), set()
+        self.known, self.unable, self.slow, self.silent = set(), set(), set(), set()
+        self.placed = set()  # the workers that shards belong to
         self._paces, self._looked, self._seen = [], 0.0, time.monotonic()
 
     def key(self, what, *numbers):
@@ -209,6 +210,7 @@ class Cluster:
         threads = self._call(self.client.scheduler.ncores)
         good = sorted(threads.keys() - self.unable - self.slow - self.silent)
         if not good:
+            self.placed = set()
             return []
         made, taken = [None] * n_shards, dict.fromkeys(good, 0)
         most = {address: -(-n_shards * threads[address] // sum(threads[each] for each in good)) for address in good}
