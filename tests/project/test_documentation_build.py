@@ -127,7 +127,7 @@ def test_pages_load_nothing_from_elsewhere(site):
 def test_the_reference_has_a_group_for_each_module(site):
     page = (site / "api.html").read_text(encoding="utf-8")
     groups = re.findall(r'toctree-l1"><a class="reference internal" href="reference/(\w+)\.html', page)
-    assert {*groups} == {"estimators", "layers", "sequences", "streams", "files", "plot", "export"}
+    assert {*groups} == {"estimators", "dask", "layers", "sequences", "streams", "files", "plot", "export"}
 
 
 def test_llms_txt_lists_every_page(site):

@@ -63,6 +63,8 @@ def main():
             if wrong:
                 failures[fault.__name__] += 1
                 print(f"{i}: {fault.__name__}: {wrong}", flush=True)
+            if i % 50 == 49:
+                print(f"{i + 1} faults, {failures.total()} of them failed", flush=True)
             try:
                 wait_until_well(client, 2)
             except Exception as error:
