@@ -20,6 +20,7 @@ from fastnn.dask.predictions import predictions, score
 from fastnn.dask.reading import counted_targets
 from fastnn.dask.rounds import SYNC_UNITS, Pacing
 from fastnn.dask.shards import Shards
+from fastnn.data.inputs import counts_classes
 from fastnn.data.quoted import quoted
 from fastnn.data.samples import Samples
 from fastnn.estimators.classifier import BaseClassifier
@@ -220,9 +221,7 @@ class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator):
 
     def _counted(self, model, targets, shards, partial):
         """The distinct targets of all shards and the weight of each, where classes are balanced; else None."""
-        weight = getattr(model, "class_weight", None)
-        each = weight if isinstance(weight, (list, tuple)) else [weight]
-        if not any(isinstance(one, str) for one in each):
+        if not counts_classes(getattr(model, "class_weight", None)):
             return None
         found = [pair for pair in shards.each(counted_targets, targets, what="count-classes") if pair is not None]
         return np.concatenate([values for values, _ in found]), np.concatenate([weights for _, weights in found])

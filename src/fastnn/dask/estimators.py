@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 class DaskClassifier(ClassifierMixin, BaseDask):
+    # From tools/docstrings: <parameters of estimators for a cluster>, <attributes of estimators for a cluster>,
+    # <references of estimators for a cluster>
     """A network that predicts classes, trained on a cluster of Dask's.
 
     Every shard of X is trained on by itself, from the weights that all shards have in common; then the weights, the
@@ -206,6 +208,8 @@ class DaskClassifier(ClassifierMixin, BaseDask):
 
 
 class DaskRegressor(RegressorMixin, BaseDask):
+    # From tools/docstrings: <parameters of estimators for a cluster>, <attributes of estimators for a cluster>,
+    # <references of estimators for a cluster>
     """A network that predicts numbers, trained on a cluster of Dask's.
 
     Every shard of X is trained on by itself, from the weights that all shards have in common; then the weights, the

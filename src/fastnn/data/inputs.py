@@ -313,6 +313,12 @@ def _keys(label):
             yield int(scalar)
 
 
+def counts_classes(class_weight):
+    """Whether class weights, or those of one of several columns, depend on how many samples each class has."""
+    each = class_weight if isinstance(class_weight, (list, tuple)) else [class_weight]
+    return any(isinstance(weight, str) for weight in each)
+
+
 def check_not_balanced(class_weight):
     """Refuse "balanced", for one column of y or for one of several, where not all samples are seen.
 
@@ -320,8 +326,7 @@ def check_not_balanced(class_weight):
     ------
     ValueError
     """
-    each = class_weight if isinstance(class_weight, (list, tuple)) else [class_weight]
-    if any(isinstance(weight, str) for weight in each):
+    if counts_classes(class_weight):
         raise ValueError(
             "class_weight must not be 'balanced' for partial_fit, which does not see all samples, "
             f"got {quoted(class_weight)}: "

@@ -10,7 +10,7 @@ from sklearn.base import is_classifier
 from fastnn._sklearn import _fit_context, available_if
 from fastnn.data.chunks import Chunks, check_like, naming_chunk, parts_of
 from fastnn.data.class_tally import ClassTally
-from fastnn.data.inputs import as_column, checked_count, validated_y
+from fastnn.data.inputs import as_column, checked_count, counts_classes, validated_y
 from fastnn.data.quoted import quoted
 from fastnn.data.stream import Stream
 from fastnn.estimators.ineffective import warn_of_ineffective
@@ -195,7 +195,7 @@ def _begin(draft, chunks, classes, resumes):
     """
     tally = None
     if is_classifier(draft):
-        is_balanced = _counts_classes(draft.class_weight)
+        is_balanced = counts_classes(draft.class_weight)
         if classes is None or is_balanced:
             # Layers may have a target for each step: then X says whose steps these are.
             tally = tallied(chunks, is_balanced, _reading_targets(draft), reads_X=hasattr(draft, "layers"))
@@ -206,12 +206,6 @@ def _begin(draft, chunks, classes, resumes):
         targets = draft._make_targets(labels, classes, resumes, partial=classes is not None)
         counted = tally.counted(targets.of_columns) if tally is not None and tally.counts else None
         return targets, counted, draft._samples(targets, X, y, sample_weight, steps, counted)
-
-
-def _counts_classes(class_weight):
-    """Whether class weights, or those of one of several columns, depend on how many samples each class has."""
-    each = class_weight if isinstance(class_weight, (list, tuple)) else [class_weight]
-    return any(isinstance(weight, str) for weight in each)
 
 
 def _reading_targets(draft):
