@@ -8,7 +8,7 @@ from libc.string cimport memset
 
 from fastnn.engine.threads.team cimport (
     Team, TeamWork, team_barrier, team_fork, team_forked, team_join, team_joining, team_max_threads, team_n_cores,
-    team_openmp_rank, team_openmp_size, team_openmp_version, team_wait,
+    team_next, team_openmp_rank, team_openmp_size, team_openmp_version, team_seconds, team_wait,
 )
 
 cdef extern from *:
@@ -89,32 +89,49 @@ cdef int affordable_team(int n_threads) noexcept nogil:
     return team_of(n_threads)
 
 
+# Seconds, beyond the barrier's patience, that a team may take to begin and to end. To start or to wake threads takes
+# less, for dozens of them.
+cdef double MOST_OVERHEAD = 1e-3
+
+
 cdef void run_team(int n_threads, TeamWork work, void *job, team_barrier *barrier) noexcept nogil:
-    """Let a new team of n_threads threads, the calling one among them, do the work, and wait until all are done."""
+    """Let a new team of n_threads threads, the calling one among them, do the work, and wait until all are done.
+
+    A team that takes long to begin and to end is stalled too: OpenMP's own waits spin, so a thread that needs the core
+    of a spinning one gets it at the end of a time slice.
+    """
     cdef Team alone = Team(0, 1, barrier)
     cdef Gathering gathering
+    cdef double start
     if n_threads == 1:
         work(job, &alone)
     else:
         memset(&gathering, 0, sizeof(gathering))
+        start = team_seconds()
         team_fork()
         with parallel(num_threads=n_threads):
             join_team(work, job, barrier, &gathering)
         team_join()
+        if barrier != NULL and team_seconds() - start - gathering.working > barrier.patience + MOST_OVERHEAD:
+            team_next(&barrier.stalls)
 
 
 # What the threads of a team share from when it begins to when it ends.
 cdef struct Gathering:
     placement_taken cores
     team_barrier end
+    double working  # seconds that the calling thread has worked
 
 
 cdef void join_team(TeamWork work, void *job, team_barrier *barrier, Gathering *gathering) noexcept nogil:
     cdef Team team = Team(team_openmp_rank(), team_openmp_size(), barrier)
     cdef Team leaving = Team(team.rank, team.size, &gathering.end)
+    cdef double start = team_seconds()
     team_forked()
     placement_spread(&gathering.cores)
     work(job, &team)
+    if team.rank == 0:
+        gathering.working = team_seconds() - start
     team_wait(&leaving)  # since OpenMP's own wait at the end yields no core to a thread that has yet to begin
     team_joining()
 
