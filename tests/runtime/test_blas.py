@@ -1,14 +1,15 @@
-"""`one_blas_thread`: BLAS has one thread meanwhile, and its own number afterwards."""
+"""BLAS has one thread while lbfgs runs, and its own number afterwards, also after estimators of others."""
 
 import threading
 
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_info
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 from fastnn import MLPClassifier
-from fastnn.runtime.blas import one_blas_thread
+from fastnn.runtime.blas import blas_threads_kept, one_blas_thread
+from fastnn.training.side_by_side import run_side_by_side
 
 
 def numbers():
@@ -68,4 +69,33 @@ def test_lbfgs_uses_it(before):
     with pytest.warns(ConvergenceWarning):
         model.fit(*load_iris(return_X_y=True))
     assert set(seen) == {1}
+    assert numbers() == before
+
+
+def test_jobs_side_by_side_that_overlap(before):
+    """As two predictions of scikit-learn's nearest neighbours may: the second one finds one thread, and ends last."""
+    first_is_within, second_is_within, first_has_left = (threading.Event() for _ in range(3))
+
+    def first():
+        with ThreadpoolController().limit(limits=1, user_api="blas"):
+            first_is_within.set()
+            second_is_within.wait(10)
+        first_has_left.set()
+
+    def second():
+        first_is_within.wait(10)
+        with ThreadpoolController().limit(limits=1, user_api="blas"):
+            second_is_within.set()
+            first_has_left.wait(10)
+
+    assert run_side_by_side([first, second], n_threads=2) == [(None, None)] * 2
+    assert second_is_within.is_set() and first_has_left.is_set()
+    assert numbers() == before
+
+
+def test_a_limited_number_is_not_taken_for_blass_own(before):
+    with one_blas_thread():
+        kept = blas_threads_kept()
+        kept.__enter__()
+    kept.__exit__(None, None, None)
     assert numbers() == before

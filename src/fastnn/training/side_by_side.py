@@ -9,6 +9,7 @@ from threading import Thread
 import sklearn
 
 from fastnn.engine.threads import cores
+from fastnn.runtime.blas import blas_threads_kept
 from fastnn.runtime.sharing import Place, together
 from fastnn.runtime.warnings import user_frame, working_for
 from fastnn.training.interruption import Interruption, ending_with
@@ -91,9 +92,10 @@ class _Run:
         """Run all jobs on threads of their own, while the calling one waits. Returns whether any could be started."""
         self.waiting, self.ended = deque(order), SimpleQueue()
         self.frame, self.config = user_frame(), sklearn.get_config()
-        # scikit-learn's checks change the process's filters for a moment. On several threads one may restore what
-        # another one has changed, so that the change stays: hence the filters are restored when all have ended.
-        with self.interruption, warnings.catch_warnings():
+        # scikit-learn's checks change the process's filters for a moment, and some of its estimators BLAS's number of
+        # threads. On several threads one may restore what another one has changed, so that the change stays: hence
+        # both are restored when all have ended.
+        with self.interruption, warnings.catch_warnings(), blas_threads_kept():
             self.n_working = 0
             try:
                 self._start(n_workers)
