@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -102,6 +103,21 @@ def test_files_of_other_types_have_the_first_ones(tmp_path):
     pq.write_table(second.drop_columns("a"), tmp_path / "part-2.parquet")
     with pytest.raises(ValueError, match=r"part-2.parquet must have the column 'a', got \['y'\]"):
         list(parquet(tmp_path, "y"))
+
+
+def test_decimals_are_numbers_and_categories_labels(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet as pq
+
+    prices, kinds = [Decimal("1.50"), Decimal("-2.25"), Decimal("3.00")], pa.array(["b", "a", "b"]).dictionary_encode()
+    pq.write_table(pa.table({"price": prices, "kind": kinds}), tmp_path / "part.parquet")
+    ((part, labels),) = parquet(tmp_path, "kind")
+    assert part.dtype == np.float64 and part.ravel().tolist() == [1.5, -2.25, 3.0]
+    assert labels.tolist() == ["b", "a", "b"]
+    ((_, numbers, weights),) = parquet(tmp_path, "price", columns=["price"], sample_weight="price")
+    assert numbers.dtype == weights.dtype == np.float64
+    with pytest.raises(ValueError, match="columns must be columns of numbers, got 'kind' of type dictionary<"):
+        parquet(tmp_path, "price")
 
 
 def test_a_row_group_is_decoded_in_chunks(tmp_path):

@@ -42,7 +42,8 @@ def parquet(
     y : str or list of str
         The column, or the columns, to predict.
     columns : list of str, default=None
-        The columns of X, which must be numbers, in this order. None is all but those of `y` and `sample_weight`.
+        The columns of X, which must be numbers (decimals become float64), in this order. None is all but those of `y`
+        and `sample_weight`.
     sample_weight : str, default=None
         The column of weights. None is 1 for each sample.
     batch_rows : int, default=65536
@@ -162,7 +163,7 @@ class ParquetFiles:
 
     def _column(self, batch, name):
         """A column in the type of the first file's, which those of other files may not have."""
-        return batch.column(name).cast(self.dataset.schema.field(name).type)
+        return batch.column(name).cast(_read_as(self.dataset.schema.field(name).type))
 
     def _samples(self, batch):
         """The columns of X as rows of an array."""
@@ -181,6 +182,13 @@ class ParquetFiles:
         return None if self.sample_weight is None else _numbers(self._column(batch, self.sample_weight))
 
 
+def _read_as(type_):
+    """The type that a column is read as: NumPy has no decimals."""
+    import pyarrow
+
+    return pyarrow.float64() if pyarrow.types.is_decimal(type_) else type_
+
+
 def _dtype_of(field):
     """NumPy's type of a column of numbers.
 
@@ -188,7 +196,10 @@ def _dtype_of(field):
     ------
     ValueError
     """
-    dtype = np.dtype(field.type.to_pandas_dtype())
+    try:
+        dtype = np.dtype(_read_as(field.type).to_pandas_dtype())
+    except NotImplementedError:  # categories, among others
+        dtype = np.dtype(object)
     if dtype.kind not in "biuf":
         raise ValueError(f"columns must be columns of numbers, got {quoted(field.name)} of type {field.type}")
     return dtype
