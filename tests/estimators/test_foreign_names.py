@@ -22,11 +22,15 @@ from fastnn import (
     SequentialClassifier,
     SequentialRegressor,
 )
+from fastnn.dask import DaskClassifier, DaskRegressor
 from fastnn.estimators.foreign_names import CONTENTS, METHODS, ForeignName
+from fastnn.export import to_onnx
+from fastnn.plot import NetworkDisplay
 
 MODELS = [
     *(MLPClassifier(), MLPRegressor(), Perceptron(), SequentialClassifier([]), SequentialRegressor([])),
     *(ModularClassifier([]), ModularRegressor([])),
+    *(DaskClassifier(MLPClassifier()), DaskRegressor(MLPRegressor())),
 ]
 NAMES = [name for names in METHODS.values() for name in names.split()]
 
@@ -59,6 +63,9 @@ def test_each_name_is_refused_with_advice_that_holds(model):
         (ModularRegressor([]), "parameters", "named_modules_, whose estimators have the weights"),
         (MLPRegressor(), "fit_generator", r"fit_stream\(chunks\)"),
         (ModularClassifier([]), "fit_generator", r"fit\(X, y\)"),
+        (DaskRegressor(MLPRegressor()), "train_on_batch", r"partial_fit\(X, y\)"),
+        (DaskClassifier(MLPClassifier()), "save", r"fastnn\.save\(model\.to_local\(\), path\)"),
+        (DaskClassifier(MLPClassifier()), "get_layer", "estimator of the constructor"),
         (MLPClassifier(), "summary", r"fastnn\.plot\.NetworkDisplay\.from_estimator\(model\)"),
     ],
 )
@@ -68,7 +75,7 @@ def test_advice_is_that_for_the_class(model, name, advice):
 
 
 def test_reading_an_attribute_costs_nothing():
-    assert not any(hasattr(type(model), "__getattr__") for model in MODELS)
+    assert not any(hasattr(type(model), "__getattr__") for model in MODELS if not hasattr(model, "to_local"))
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
@@ -189,3 +196,11 @@ def test_advice_names_what_modules_have():
             first = what.split(",")[0].split(" ")[0].split("(")[0]
             if advice.startswith("Use ") and first[0].isupper():
                 assert hasattr(fastnn, first) or hasattr(import_module(module), first), advice
+
+
+@pytest.mark.parametrize(
+    "take", [lambda model: fastnn.save(model, "model.fastnn"), to_onnx, NetworkDisplay.from_estimator], ids=range(3)
+)
+def test_what_takes_networks_asks_for_the_local_one_of_a_cluster(take):
+    with pytest.raises(TypeError, match=r"must be .*, got .*DaskClassifier.*: pass its to_local\(\)$"):
+        take(DaskClassifier(MLPClassifier()))

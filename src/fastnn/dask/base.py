@@ -26,6 +26,7 @@ from fastnn.data.samples import Samples
 from fastnn.estimators.classifier import BaseClassifier
 from fastnn.estimators.constraints import Interval, StrOptions
 from fastnn.estimators.documentation import DocumentationLink
+from fastnn.estimators.foreign_names import ForeignNames
 from fastnn.estimators.ineffective import warn_of_ineffective
 from fastnn.estimators.network import BaseNetwork
 from fastnn.runtime.warnings import warn_user
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator):
+class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator, ForeignNames):
     """What DaskClassifier and DaskRegressor share."""
 
     estimator_: Any
@@ -277,7 +278,7 @@ class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator):
     def __getattr__(self, name: str) -> Any:
         fitted = vars(self).get("estimator_")
         if fitted is None or not name.endswith("_") or name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return super().__getattribute__(name)  # it raises, with advice on names known from elsewhere
         return getattr(fitted, name)
 
     def __sklearn_is_fitted__(self):

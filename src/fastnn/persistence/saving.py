@@ -163,7 +163,8 @@ def _taken_apart(model):
     """A file's arrays and metadata, from a model."""
     name = type(model).__name__
     if name not in _models() or type(model) is not _models()[name][0]:
-        raise TypeError(f"model must be one of {', '.join(_models())}, got {type(model)}")
+        advice = ": pass its to_local()" if hasattr(model, "to_local") else ""
+        raise TypeError(f"model must be one of {', '.join(_models())}, got {type(model)}{advice}")
     if name.startswith("Modular"):
         check_modules_can_be_saved(model, _parts_of_others())
     writer = Writer(_part_taken_apart)

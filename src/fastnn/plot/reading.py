@@ -50,6 +50,8 @@ def _advice(estimator, classes):
         return ": pass one of its modules, which named_modules_ has"
     if isinstance(getattr(estimator, "best_estimator_", None), classes):
         return ": pass its best_estimator_"
+    if hasattr(estimator, "to_local"):
+        return ": pass its to_local()"
     steps = getattr(estimator, "steps", None)
     if isinstance(steps, list) and steps and isinstance(steps[-1][-1], classes):
         return ": pass its last step, [-1]"

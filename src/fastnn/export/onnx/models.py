@@ -177,7 +177,8 @@ def parts_of(model):
     known = next((cls for cls in parts if isinstance(model, cls)), None)
     if known is None:
         names = ", ".join(cls.__name__ for cls in parts)
-        raise TypeError(f"model must be one of {names}, got {type(model)}")
+        advice = ": pass its to_local()" if hasattr(model, "to_local") else ""
+        raise TypeError(f"model must be one of {names}, got {type(model)}{advice}")
     check_is_fitted(model)
     fitted = snapshot(model)
     return ModularParts(fitted, parts_of) if parts[known] is ModularParts else parts[known](fitted)
