@@ -264,22 +264,27 @@ def test_ctrl_c_keeps_what_is_learnt(monkeypatch):
 
 def test_the_order_is_drawn_by_chunks_and_within_the_buffer():
     from fastnn.data.chunks import Chunks
-    from fastnn.data.shuffle_buffer import blocks
 
     rows = np.arange(1000)
     chunks = [rows[i : i + 100] for i in range(0, 1000, 100)]
     orders = {}
     for seed in (0, 0, 1):
-        random_state = np.random.RandomState(seed)
-        reader = Reader(Chunks(chunks).numbered(random_state), lambda _, chunk: as_samples(chunk), lambda: None)
-        taken = [samples.targets[order] for samples, order in blocks(reader, 32, 150, random_state)]
-        order = np.concatenate(taken)
-        reader.close()
+        order = drawn_order(Chunks(chunks), np.random.RandomState(seed))
         np.testing.assert_array_equal(np.sort(order), rows)
         np.testing.assert_array_equal(orders.setdefault(seed, order), order)
     assert (orders[0] != orders[1]).mean() > 0.9
     assert abs(np.diff(orders[0])).mean() > 50
     assert len(set(orders[0][:96] // 100)) <= 3  # no full shuffle: these are of the first chunks
+
+
+def drawn_order(chunks, random_state):
+    from fastnn.data.shuffle_buffer import Shuffled
+
+    arranged = Shuffled(32, 150, random_state)
+    reader = Reader(chunks.numbered(random_state), lambda _, chunk: arranged.placed(as_samples(chunk)), lambda: None)
+    taken = [samples.targets[order] for samples, order in arranged.blocks(reader)]
+    reader.close()
+    return np.concatenate(taken)
 
 
 def as_samples(chunk):

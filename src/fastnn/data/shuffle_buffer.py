@@ -1,4 +1,7 @@
-"""Batches that run across the borders of chunks, in the chunks' order or shuffled within a buffer."""
+"""Batches that run across the borders of chunks, in the chunks' order or shuffled within a buffer.
+
+A chunk is placed in the buffer by the reader's thread, as soon as it is read, while the one before is trained on.
+"""
 
 import numpy as np
 
@@ -6,69 +9,94 @@ from fastnn.data.samples import Samples, joined
 from fastnn.engine.order import shuffled
 
 
-def blocks(reader, batch_size, buffer_rows, random_state):
-    """The samples of an epoch in blocks of whole batches. Only the last block may end in a smaller batch.
+class InOrder:
+    """Samples come in the chunks' order, without a buffer.
 
     Parameters
     ----------
-    reader : Reader
     batch_size : int
-    buffer_rows : int
-        How many samples wait in the buffer, among which the next ones are drawn.
-    random_state : RandomState or None
-        What the order is drawn from. None: the samples come in the chunks' order, without a buffer.
-
-    Yields
-    ------
-    samples : Samples
-        They must not be used after the next block is asked for.
-    order : ndarray of intp
-        The samples of the block, in the order of training.
     """
-    if random_state is None:
-        return _in_order(reader, batch_size)
-    return _shuffled(reader, batch_size, buffer_rows, random_state)
 
+    def __init__(self, batch_size):
+        self.batch_size = batch_size
 
-def _in_order(reader, batch_size):
-    rest = None  # fewer samples than a batch, which the next chunk completes
-    while (samples := reader.take()) is not None:
-        reader.proceed()
-        start = 0
+    def placed(self, samples):
+        """What the reader's thread makes of a chunk's samples."""
+        return samples
+
+    def blocks(self, reader):
+        """The samples of an epoch in blocks of whole batches. Only the last block may end in a smaller batch.
+
+        Parameters
+        ----------
+        reader : Reader
+            Of what `placed` returns.
+
+        Yields
+        ------
+        samples : Samples
+            They must not be used after the next block is asked for.
+        order : ndarray of intp
+            The samples of the block, in the order of training.
+        """
+        batch_size, rest = self.batch_size, None  # fewer samples than a batch, which the next chunk completes
+        while (samples := reader.take()) is not None:
+            reader.proceed()
+            start = 0
+            if rest is not None:
+                start = min(batch_size - len(rest), len(samples))
+                rest = joined([rest, samples.part(_rows(0, start))])
+                if len(rest) == batch_size:
+                    yield rest, _rows(0, batch_size)
+                    rest = None
+            end = start + (len(samples) - start) // batch_size * batch_size
+            if end > start:
+                yield samples, _rows(start, end)
+            if end < len(samples):
+                rest = samples.part(_rows(end, len(samples)))
+            samples = None
         if rest is not None:
-            start = min(batch_size - len(rest), len(samples))
-            rest = joined([rest, samples.part(_rows(0, start))])
-            if len(rest) == batch_size:
-                yield rest, _rows(0, batch_size)
-                rest = None
-        end = start + (len(samples) - start) // batch_size * batch_size
-        if end > start:
-            yield samples, _rows(start, end)
-        if end < len(samples):
-            rest = samples.part(_rows(end, len(samples)))
-        samples = None
-    if rest is not None:
-        yield rest, _rows(0, len(rest))
+            yield rest, _rows(0, len(rest))
 
 
 def _rows(start, end):
     return np.arange(start, end, dtype=np.intp)
 
 
-def _shuffled(reader, batch_size, buffer_rows, random_state):
-    buffer = None
-    while (samples := reader.take()) is not None:
-        if buffer is None:
-            buffer = (Slots if _has_rows(samples) else Joined)(samples, buffer_rows)
-        buffer.add(samples)
-        samples = None  # before the next one is read: there are no more than two chunks beside the buffer
-        reader.proceed()
-        buffer.shuffle(random_state)
-        n_samples = (len(buffer) - buffer_rows) // batch_size * batch_size
-        if n_samples > 0:
-            yield buffer.taken(n_samples)
-    if buffer is not None and len(buffer):
-        yield buffer.taken(len(buffer))
+class Shuffled:
+    """Samples are shuffled within a buffer. It has the methods of `InOrder`.
+
+    Parameters
+    ----------
+    batch_size : int
+    buffer_rows : int
+        How many samples wait in the buffer, among which the next ones are drawn.
+    random_state : RandomState
+        What the order is drawn from.
+    """
+
+    def __init__(self, batch_size, buffer_rows, random_state):
+        self.batch_size, self.buffer_rows, self.random_state = batch_size, buffer_rows, random_state
+        self.buffer = None
+
+    def placed(self, samples):
+        if self.buffer is None:
+            kind = Slots if _has_rows(samples) else Joined
+            self.buffer = kind(samples, self.buffer_rows + self.batch_size)
+        return self.buffer.placed(samples)
+
+    def blocks(self, reader):
+        while (placed := reader.take()) is not None:
+            buffer = self.buffer
+            buffer.add(placed)
+            placed = None  # before the next one is read: there is no more than one chunk beside the buffer
+            reader.proceed()
+            buffer.shuffle(self.random_state)
+            n_samples = (len(buffer) - self.buffer_rows) // self.batch_size * self.batch_size
+            if n_samples > 0:
+                yield buffer.taken(n_samples)
+        if self.buffer is not None and len(self.buffer):
+            yield self.buffer.taken(len(self.buffer))
 
 
 def _has_rows(samples):
@@ -79,25 +107,28 @@ def _has_rows(samples):
 class Slots:
     """A buffer of rows of one size: a new one takes the place of one that was trained on.
 
+    The reader's thread calls `placed`, and nothing else: from when it is asked for a chunk until it has it. In that
+    time the training thread uses neither `free` nor, of the rows, others than those that wait or are trained on.
+
     Parameters
     ----------
     samples : Samples
-        Those of the first chunk, which are not added yet.
-    buffer_rows : int
-        The number of rows beside those of a chunk. Memory is used once there are so many.
+        Those of the first chunk, which are not placed yet.
+    most_waiting : int
+        The most rows that wait while a chunk is trained on and another one is placed. Memory is used once there are so
+        many.
     """
 
-    def __init__(self, samples, buffer_rows):
-        self.buffer_rows = buffer_rows
-        n_slots = buffer_rows + len(samples)
+    def __init__(self, samples, most_waiting):
+        n_slots = most_waiting + 2 * len(samples)
         self.samples = Samples(*(_empty_like(part, n_slots) for part in _parts(samples)))
-        self.waiting, self.free = _rows(0, 0), _rows(0, n_slots)
+        self.waiting, self.trained, self.free = _rows(0, 0), _rows(0, 0), _rows(0, n_slots)
 
     def __len__(self):
         return len(self.waiting)
 
-    def add(self, samples):
-        """Copy samples into the buffer."""
+    def placed(self, samples):
+        """Copy samples into the buffer. Returns where they are."""
         n_lacking = len(samples) - len(self.free)
         if n_lacking > 0:  # a larger chunk than those before
             self._grow(n_lacking)
@@ -105,7 +136,7 @@ class Slots:
         for own, new in zip(_parts(self.samples), _parts(samples), strict=True):
             if own is not None:
                 _put_rows(own, slots, new)
-        self.waiting = np.concatenate([self.waiting, slots])
+        return slots
 
     def _grow(self, n_slots):
         n_before = len(self.samples)
@@ -116,15 +147,19 @@ class Slots:
         self.samples = Samples(*grown)
         self.free = np.concatenate([self.free, _rows(n_before, n_before + n_slots)])
 
+    def add(self, placed):
+        """Let samples wait that were placed. Those that were taken before are trained on by now."""
+        self.waiting = np.concatenate([self.waiting, placed])
+        self.free, self.trained = np.concatenate([self.trained, self.free]), _rows(0, 0)
+
     def shuffle(self, random_state):
         """Shuffle the samples that wait."""
         self.waiting = shuffled(self.waiting, random_state)
 
     def taken(self, n_samples):
         """The next samples and their order, which then wait no longer."""
-        order, self.waiting = self.waiting[:n_samples], self.waiting[n_samples:]
-        self.free = np.concatenate([order, self.free])
-        return self.samples, order
+        self.trained, self.waiting = self.waiting[:n_samples], self.waiting[n_samples:]
+        return self.samples, self.trained
 
 
 class Joined:
@@ -133,16 +168,19 @@ class Joined:
     It has the parameters and the methods of `Slots`.
     """
 
-    def __init__(self, samples, buffer_rows):
+    def __init__(self, samples, most_waiting):
         self.samples, self.waiting = None, _rows(0, 0)
 
     def __len__(self):
         return len(self.waiting)
 
-    def add(self, samples):
+    def placed(self, samples):
+        return samples
+
+    def add(self, placed):
         if len(self.waiting):
-            samples = joined([self.samples.part(self.waiting), samples])
-        self.samples, self.waiting = samples, _rows(0, len(samples))
+            placed = joined([self.samples.part(self.waiting), placed])
+        self.samples, self.waiting = placed, _rows(0, len(placed))
 
     def shuffle(self, random_state):
         self.waiting = shuffled(self.waiting, random_state)

@@ -2,7 +2,7 @@
 
 from fastnn.data.reader import Reader
 from fastnn.data.samples import check_total
-from fastnn.data.shuffle_buffer import blocks
+from fastnn.data.shuffle_buffer import InOrder, Shuffled
 
 
 class Stream:
@@ -55,9 +55,11 @@ class Stream:
             What the user's chunks raise, with a note that has the chunk's number.
         """
         self.n_read, self.weight = 0, None
-        self.reader = Reader(self.chunks.numbered(random_state), self._prepared, check)
+        arranged = InOrder(batch_size) if random_state is None else Shuffled(batch_size, self.buffer_rows, random_state)
+        numbered = self.chunks.numbered(random_state)
+        self.reader = Reader(numbered, lambda *chunk: arranged.placed(self._prepared(*chunk)), check)
         try:
-            yield from blocks(self.reader, batch_size, self.buffer_rows, random_state)
+            yield from arranged.blocks(self.reader)
         finally:
             self.reader.close()
         self._check(self.reader.n_chunks)
