@@ -43,7 +43,7 @@ def fuzz(session):
     """Inputs of every kind: nox -s fuzz -- --inputs 1000000."""
     session.install(".[test]")
     session.run("python", "tests/support/fuzz.py", *session.posargs)
-    session.run("tests/kernels/run-fuzzer", external=True)
+    session.run("tests/kernels/run-fuzzer", "100000", external=True)
 
 
 @nox.session
