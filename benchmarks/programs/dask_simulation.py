@@ -15,8 +15,9 @@ Assumptions
    takes as long as its slowest shard.
 5. A link carries --bandwidth bytes a second each way; several transfers share it; a switch carries all links at once.
    Each transfer takes --latency more.
-6. Scheduler and client have a machine of their own. The scheduler gives out the tasks of a level one after the other;
-   from the end of a task to the beginning of the one that waits for it takes half of a round trip by the scheduler.
+6. Scheduler and client have a machine of their own. They share one thread, as in a LocalCluster, and each task takes
+   of it what a task of a round takes here. The tasks of a level are given out one after the other; from the end of a
+   task to the beginning of the one that waits for it takes half of a round trip by the scheduler.
 7. Up to FEW_SHARDS, each worker fetches what all others come to. Beyond, averages go pairwise, in as many levels as the
    tree has; then each worker hands the average on to FAN_OUT others. The client fetches each average over the same link
    as the workers, while they train.
@@ -35,6 +36,7 @@ import numpy as np
 from dask_table import BATCH_SIZE, collections, images, network, per_epoch
 from distributed import Client, LocalCluster, wait
 
+from fastnn import MLPClassifier
 from fastnn.dask import DaskClassifier
 from fastnn.dask.fitting import FAN_OUT, FEW_SHARDS, LINKED_ROUNDS
 from fastnn.dask.rounds import CommonState, Part, Plan, Trained, Work, average, train_shard, tree_levels
@@ -103,12 +105,33 @@ def nothing(i, *_):
     return i
 
 
+async def used_by_loop():
+    """Seconds that the calling thread has used of a core: that of scheduler and client."""
+    return time.thread_time()
+
+
+def of_a_task(client, n_shards=64, n_rounds=20):
+    """Seconds of a core that scheduler and client take for a task of a round, of many shards of a small network."""
+    rng = np.random.default_rng(0)
+    X = rng.random((20 * n_shards, 8), dtype=np.float32)
+
+    def fit(n_epochs):
+        before = client.sync(used_by_loop)
+        model = MLPClassifier((4,), max_iter=n_epochs, tol=0, n_iter_no_change=10**6, random_state=0, n_threads=1)
+        DaskClassifier(model, client=client).fit(*collections(X, np.arange(len(X)) % 2, n_shards))
+        return client.sync(used_by_loop) - before
+
+    fit(1)
+    one = fit(1)
+    return (fit(1 + n_rounds) - one) / n_rounds / (2 * n_shards - 1)
+
+
 def measured_of_cluster(n_bytes):
-    """Of Dask: seconds for a task, a round trip and moving a state, and the cores that idle processes take."""
+    """Of Dask: seconds for a task and for a round trip, and the bytes a second of a state that moves."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         first, second = client.scheduler_info()["workers"]
         trip = middle(lambda: client.submit(nothing, 0, pure=False).result())
-        task = (middle(lambda: wait(client.map(nothing, range(200), pure=False)), 3) - trip) / 200
+        task = of_a_task(client)
         moves = []
         for _ in range(5):
             state = client.submit(np.zeros, n_bytes, np.uint8, workers=[first], pure=False)
