@@ -18,10 +18,11 @@ Assumptions
 6. Scheduler and client have a machine of their own. They share one thread, as in a LocalCluster, and each task takes
    of it what a task of a round takes here. The tasks of a level are given out one after the other; from the end of a
    task to the beginning of the one that waits for it takes half of a round trip by the scheduler.
-7. Up to FEW_SHARDS, each worker fetches what all others come to. Beyond, averages go pairwise, in as many levels as the
-   tree has; then each worker hands the average on to FAN_OUT others. The client fetches each average over the same link
-   as the workers, while they train.
-8. Every round but one of LINKED_ROUNDS is submitted ahead; that one waits for the client, which sends the state.
+7. Averages go pairwise, in the levels of a tree, until FEW_GROUPS are left: each worker fetches the other group's, and
+   averages both. Then each fetches those of all groups that are left. The client fetches each average over the same
+   link as the workers, while they train.
+8. Every round but one of LINKED_ROUNDS is submitted ahead; that one waits for the client, which sends the state, and
+   each worker hands it on to FAN_OUT others.
 9. Here, workers that are more than the cores share these evenly. Steps of workers beside each other take as long as
    measured beside each other, by as many workers as there are cores.
 """
@@ -38,7 +39,7 @@ from distributed import Client, LocalCluster, wait
 
 from fastnn import MLPClassifier
 from fastnn.dask import DaskClassifier
-from fastnn.dask.fitting import FAN_OUT, FEW_SHARDS, LINKED_ROUNDS
+from fastnn.dask.round_tasks import FAN_OUT, FEW_GROUPS, LINKED_ROUNDS
 from fastnn.dask.rounds import CommonState, Part, Plan, Trained, Work, average, train_shard, tree_levels
 from fastnn.data.samples import Samples
 
@@ -151,17 +152,16 @@ def simulated(n, rows, times, bandwidth, latency, jitter=0.0, cores=None, rng=No
     noise = 1 + (0 if rng is None else jitter * rng.standard_normal(n))
     ready = np.full(n, times["round"] + n_steps * step) * np.maximum(0.5, noise) * slowdown
     ready += times["task"] * np.arange(n)  # the scheduler gives them out one after the other
-    client = move + times["trip"]  # the client fetches an average
-    if n <= FEW_SHARDS:
-        seconds = max(ready) + hop + (n - 1) * (move + times["average"])
-    else:
-        for level in tree_levels(n):
-            gone = hop + move + times["average"] + len(level) * times["task"]
-            ready = [max(ready[i] for i in pair) + (gone if len(pair) == 2 else 0) for pair in level]
-        levels = math.ceil(math.log(1 + n * (FAN_OUT - 1) / FAN_OUT, FAN_OUT))
-        handed_on = levels * (hop + FAN_OUT * move) + n * times["task"]
-        seconds = ready[0] + handed_on + move  # the last one: the link of the first is also the client's
-    return seconds + (client + move + times["trip"] + 2 * n * times["task"]) / LINKED_ROUNDS, alone
+    ready = list(ready)
+    while len(ready) > FEW_GROUPS:
+        gone = hop + move + times["average"] + n * times["task"]
+        (level, *_) = tree_levels(len(ready))
+        ready = [max(ready[i] for i in pair) + (gone if len(pair) == 2 else 0) for pair in level]
+    seconds = max(ready) + hop + (len(ready) - 1) * (move + times["average"])
+    levels = math.ceil(math.log(1 + n * (FAN_OUT - 1) / FAN_OUT, FAN_OUT)) if n > FAN_OUT + 1 else 1
+    handed_on = levels * (hop + min(n, FAN_OUT) * move) + n * times["task"]
+    # An average goes to the client, and back.
+    return seconds + (2 * (move + times["trip"]) + 2 * n * times["task"] + handed_on) / LINKED_ROUNDS, alone
 
 
 def real(n, rows, X, y, n_epochs=6):

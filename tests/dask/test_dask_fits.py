@@ -254,18 +254,18 @@ def test_rounds_that_are_submitted_ahead_have_the_same_bits(client, monkeypatch,
         return bits(model.fit(*chunked(X, LABELS)))
 
     ahead = fitted()
-    monkeypatch.setattr("fastnn.dask.fitting.LINKED_ROUNDS", 1)
+    monkeypatch.setattr("fastnn.dask.round_tasks.LINKED_ROUNDS", 1)
     assert fitted() == ahead
-    monkeypatch.setattr("fastnn.dask.fitting.FEW_SHARDS", 1 if n_shards == 2 else 10)
+    monkeypatch.setattr("fastnn.dask.round_tasks.FEW_GROUPS", 1 if n_shards == 2 else 10)
     assert fitted() == ahead
     assert len(ahead[2]) == 5
 
 
 def test_a_tree_hands_the_state_on(monkeypatch):
-    """Not only where there are many workers; when one of them leaves, others take over."""
+    """What the client sends; not only where there are many workers. When one of them leaves, others take over."""
     made = []
     for fan_out in (100, 1):
-        monkeypatch.setattr("fastnn.dask.fitting.FAN_OUT", fan_out)
+        monkeypatch.setattr("fastnn.dask.round_tasks.FAN_OUT", fan_out)
         with cluster(4) as client:
             leave = in_mid_round(lambda: client.cluster.scale(2))
             made.append(bits(DaskClassifier(small(callback=leave, max_iter=6), client=client).fit(*chunked(X, LABELS))))
@@ -278,6 +278,7 @@ def test_shards_are_shared_out_by_threads_and_stay_where_they_are(client):
     own = Cluster(client, None, check=lambda: None)
     with patch.object(own, "_call", lambda _: {"a": 1, "b": 2, "c": 1}):
         places = own.places(8, [])
+        assert places == sorted(places)  # neighbours belong together
         assert sorted(places) == ["a", "a", "b", "b", "b", "b", "c", "c"]
         assert own.places(8, places) == places
         own.slow = {"b"}

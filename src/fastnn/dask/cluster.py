@@ -218,10 +218,12 @@ class Cluster:
             if taken.get(address, n_shards) < most.get(address, 0):
                 made[i] = address
                 taken[address] += 1
-        for i, address in enumerate(made):
-            if address is None:
-                made[i] = min(good, key=lambda each: taken[each] / threads[each])
-                taken[made[i]] += 1
+        given = []
+        for _ in range(made.count(None)):
+            given.append(min(good, key=lambda each: taken[each] / threads[each]))
+            taken[given[-1]] += 1
+        given = iter(sorted(given))  # shards that follow each other are averaged first: that takes no transfer then
+        made = [address or next(given) for address in made]
         self.placed = set(made)
         return made
 

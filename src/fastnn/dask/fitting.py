@@ -2,33 +2,18 @@
 
 import copy
 import math
-import time
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from fastnn.dask.needed import needed
 from fastnn.dask.reading import evaluated
-from fastnn.dask.rounds import CommonState, Plan, Work, average, parts_of, train_from, tree_levels
+from fastnn.dask.round_tasks import RoundTasks, Submitted
+from fastnn.dask.rounds import CommonState, Plan, Work, parts_of
 from fastnn.training.fit import Fit
 from fastnn.training.interruption import Interruption
 from fastnn.training.loop import all_finite, divergence
 from fastnn.training.schedules import ENDING
-
-# Up to so many shards, each averages all of them itself at the beginning of the next round.
-FEW_SHARDS = 4
-# After so many rounds, one begins with the common state that the client has. Dask remembers the tasks that led to a
-# state, and should the state be lost with its worker, it computes it again from the last round that began so.
-LINKED_ROUNDS = 16
-# So many workers fetch the average from one, and as many from each of these, and so on.
-FAN_OUT = 3
-
-
-def same(value):
-    """What it is given, as a task: Dask keeps what it is given with the task, and can make it again."""
-    return value
 
 
 def stripped(model):
@@ -50,33 +35,6 @@ class AllRows:
 
     def __len__(self):
         return self.n_rows
-
-
-@dataclass
-class Submitted:
-    """The tasks of a round.
-
-    Attributes
-    ----------
-    works : list of Work
-    n_linked : int
-        The number of rounds, this one included, since one began with the state that the client has.
-    leaves : list of Future
-        What each shard comes to.
-    root : Future
-        The average.
-    names : dict of Future to str
-        For messages.
-    times : list of float
-        When the round was submitted and, once it is done, when that was.
-    """
-
-    works: list
-    n_linked: int = 0
-    leaves: list = field(default_factory=list)
-    root: object = None
-    names: dict = field(default_factory=dict)
-    times: list = field(default_factory=list)
 
 
 class DaskFit(Fit):
@@ -135,11 +93,11 @@ class DaskFit(Fit):
         self.n_rounds, self.n_own_rounds, self.monitor, self.interruption = n_rounds, 0, None, Interruption()
         self.cluster.check = self.interruption.check
         self.seed = state.drawn_dropout_seed()
-        self.plan = Plan(stripped(model), targets, network.layout() | {"level": self.cluster.level})
-        self.n_batches = list(map(self.plan.n_batches, n_rows))
-        self.plan_future = self.validation_future = None
+        plan = Plan(stripped(model), targets, network.layout() | {"level": self.cluster.level})
+        self.tasks, self.n_batches = RoundTasks(self.cluster, shards, plan), list(map(plan.n_batches, n_rows))
+        self.validation_future = None
         self.last = self.ahead = None  # the last round that is complete, and the next one, if it is submitted
-        self.n_submitted, self.last_done = 0, 0.0
+        self.last_done = 0.0
         memories = [network.unpack(memory) for memory in self.trainer.memories]
         self.common = CommonState(network.weights(), memories, self.trainer.optimizer.step_count)
 
@@ -258,75 +216,12 @@ class DaskFit(Fit):
         if attempt:
             self.ahead = self.last = None
         if attempt or this.root is None:
-            self._submit(this, self.last, attempt, workers)
+            self.tasks.submit(this, self.last, self.common, attempt, workers)
         self.ahead = None
-        if after and this.n_linked < LINKED_ROUNDS:
+        if after and not this.is_last_linked:
             self.ahead = Submitted(after)
-            self._submit(self.ahead, this, 0, workers)
+            self.tasks.submit(self.ahead, this, self.common, 0, workers)
         return this.root, this.names
-
-    def _submit(self, this, before, attempt, workers):
-        """Submit a round, or of one that has failed what is not finished on a good worker."""
-        client, key, n = self.cluster.client, self.cluster.key, len(this.works)
-        self.n_submitted += 1  # a slow worker may still compute a task that was forgotten, whose name is not free
-        number = f"{this.works[0].round}.{self.n_submitted}"
-        samples = self.shards.make_samples(attempt, workers)
-        kept = self._still_kept(this.leaves) if attempt else {}
-        if attempt or self.plan_future is None:
-            self.plan_future = client.submit(same, self.plan, key=key("plan", number), workers=workers)
-        # One graph, since a scheduler takes longer for many.
-        delayed, among = partial(needed("dask").delayed, pure=False), {} if workers is None else {"workers": workers}
-        if before is None or before.n_linked >= LINKED_ROUNDS:
-            this.n_linked = 1
-            with needed("dask").annotate(**among):
-                sources = [delayed(same)(self.common, dask_key_name=key("share", number))]
-        else:
-            this.n_linked = before.n_linked + 1
-            sources = before.leaves if n <= FEW_SHARDS else [before.root]
-        handed = self._handed_on(sources, number) if workers is None else {}
-        train, mean = delayed(train_from), delayed(average)
-        trained = {}
-        for i in sorted(set(range(n)) - kept.keys()):
-            with needed("dask").annotate(**self.shards.placing(i, workers)):
-                name, given = key("train-shard", number, i), handed.get(self.shards.place_of(i), sources)
-                trained[i] = train(samples[i], this.works[i], self.plan_future, *given, dask_key_name=name)
-        nodes = [kept[i] if i in kept else trained[i] for i in range(n)]
-        with needed("dask").annotate(**among):
-            for level, pairs in enumerate(tree_levels(n)):
-                nodes = [
-                    mean(*(nodes[i] for i in pair), dask_key_name=key("average", number, level, pair[0]))
-                    if len(pair) == 2
-                    else nodes[pair[0]]
-                    for pair in pairs
-                ]
-        root = [] if isinstance(nodes[0], needed("distributed").Future) else nodes
-        futures = client.compute([*trained.values(), *root], optimize_graph=False)
-        kept |= dict(zip(trained, futures, strict=False))
-        this.leaves, this.root = [kept[i] for i in range(n)], futures[-1] if root else nodes[0]
-        this.names = {
-            future: self.shards.name(i) for of_all in (samples, this.leaves) for i, future in enumerate(of_all)
-        }
-        this.times = times = [time.monotonic()]
-        this.root.add_done_callback(lambda _: times.append(time.monotonic()))
-
-    def _handed_on(self, sources, number):
-        """What shards train from, by their workers: where there are many, one hands it on to others."""
-        hosts = self.shards.hosts()
-        if len(sources) > 1 or len(hosts) <= FAN_OUT + 1:
-            return {}
-        hand_on, handed = needed("dask").delayed(same, pure=False), {}
-        for i, host in enumerate(hosts):
-            (given,) = sources if i < FAN_OUT else handed[hosts[i // FAN_OUT - 1]]
-            with needed("dask").annotate(workers=[host], allow_other_workers=True):
-                handed[host] = [hand_on(given, dask_key_name=self.cluster.key("hand-on", number, i))]
-        return handed
-
-    def _still_kept(self, leaves):
-        """The futures, by their shards, that are finished and on a good worker."""
-        bad = self.cluster.silent | self.cluster.slow
-        have = [i for i, future in enumerate(leaves) if future.status == "finished"]
-        holders = self.cluster.holders([leaves[i] for i in have])
-        return {i: leaves[i] for i, held_by in zip(have, holders, strict=True) if held_by - bad}
 
     # -- validation ---------------------------------------------------------------------------------------------------
 
@@ -342,12 +237,9 @@ class DaskFit(Fit):
 
         def make(attempt, workers):
             rows = self.held_out(attempt, workers)
-            if attempt or self.plan_future is None:
-                self.plan_future = client.submit(
-                    same, self.plan, key=key("plan", "v", number, attempt), workers=workers
-                )
+            plan = self.tasks.planned(attempt, workers, "v", number, attempt)
             name = key("validate", number, self.n_own_rounds, attempt)
-            future = client.submit(evaluated, rows, weights, self.plan_future, self.counted, key=name, workers=workers)
+            future = client.submit(evaluated, rows, weights, plan, self.counted, key=name, workers=workers)
             return future, {rows: "the samples held out", future: "the samples held out"}
 
         return self.cluster.finish(make, self.cluster.round_timeout)
@@ -355,7 +247,7 @@ class DaskFit(Fit):
     def release(self):
         """Let the cluster forget all that it keeps for this fit."""
         self.shards.release()
-        self.held_out = self.plan_future = self.validation_future = self.monitor = self.last = self.ahead = None
+        self.held_out = self.tasks = self.validation_future = self.monitor = self.last = self.ahead = None
 
     # -- what a lost cluster leaves -----------------------------------------------------------------------------------
 

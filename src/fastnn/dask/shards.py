@@ -4,6 +4,11 @@ from fastnn.dask.needed import needed
 from fastnn.dask.reading import held_out_of, joined_rows, read_shard, samples_of, summarised
 
 
+def there(worker):
+    """What Dask is told of a task that belongs to a worker, but may go to another one, should that be lost."""
+    return {"workers": [worker], "allow_other_workers": True}
+
+
 class Shards:
     """The shards of a fit.
 
@@ -46,7 +51,7 @@ class Shards:
             None: any worker may compute it, should the one that the shard belongs to be lost.
         """
         if workers is None and self._places:
-            return {"workers": [self._places[i]], "allow_other_workers": True}
+            return there(self._places[i])
         return {} if workers is None else {"workers": workers}
 
     def place_of(self, i):
