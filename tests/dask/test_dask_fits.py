@@ -1,5 +1,7 @@
 """Fits on a cluster: every collection and network, and the same bits for any number of workers."""
 
+import asyncio
+import concurrent.futures
 import copy
 import pickle
 import subprocess
@@ -272,6 +274,52 @@ def test_a_tree_hands_the_state_on(monkeypatch):
             names = client.run_on_scheduler(lambda dask_scheduler: set(dask_scheduler.task_prefixes))
             assert ("fastnn-hand-on" in names) == (fan_out == 1)
     assert made[0] == made[1]
+
+
+def at_work(client):
+    own = Cluster(client, None, check=lambda: None)
+    own.level = "baseline"
+    return own
+
+
+class Fleeting:
+    """A future that was finished when it was last looked at, and that has changed when its result is fetched."""
+
+    def __init__(self, error, status="cancelled"):
+        self.error, self.statuses, self.key = error, ["finished", status], "root"
+
+    @property
+    def status(self):
+        return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+
+    def add_done_callback(self, function):
+        function(self)
+
+    def result(self, timeout):
+        raise self.error
+
+    def exception(self, timeout):
+        return self.error
+
+
+@pytest.mark.parametrize(
+    "error", [concurrent.futures.CancelledError("by a restart"), asyncio.CancelledError(), TimeoutError()], ids=repr
+)
+def test_a_result_that_is_lost_while_it_is_fetched_is_computed_again(client, error):
+    own = at_work(client)
+    kept = client.submit(int, 7)
+    roots = [Fleeting(error), kept]
+    assert own.finish(lambda *_: (roots.pop(0), {})) == 7
+
+
+def test_a_result_that_fails_when_it_is_computed_again_has_its_shards_name(client):
+    own, root = at_work(client), Fleeting(ZeroDivisionError("no"), "error")
+    with pytest.raises(RuntimeError, match="shard 3 failed: ZeroDivisionError: no"):
+        own.finish(lambda *_: (root, {root: "shard 3"}))
+    computed_again, roots = Fleeting(None), [client.submit(int, 8)]
+    computed_again.statuses = ["error"]
+    roots.insert(0, computed_again)
+    assert own.finish(lambda *_: (roots.pop(0), {})) == 8
 
 
 def test_shards_are_shared_out_by_threads_and_stay_where_they_are(client):

@@ -5,6 +5,7 @@ import statistics
 import threading
 import time
 import uuid
+from concurrent.futures import CancelledError
 
 from fastnn.engine import isa
 from fastnn.runtime.warnings import warn_user
@@ -15,6 +16,8 @@ LOOK_SECONDS = 2.0  # between two looks at which workers there are
 ANSWER_SECONDS = 5.0  # in which a worker that is alive answers, and a scheduler
 DESERTED_SECONDS = 20.0  # without any worker, after which a fit gives up: a nanny starts another one sooner
 LEAST_TIMEOUT, TIMES_MEDIAN = 60.0, 10  # of `round_timeout=None`
+
+LOST = "it was lost with its worker, or with the scheduler"
 
 
 class Again(Exception):
@@ -287,11 +290,20 @@ class Cluster:
                     return root.result(timeout=max(ANSWER_SECONDS, end - now))
                 except TimeoutError:
                     raise Again(f"its result took more than {now - start:.0f} s") from None
+                except (
+                    CancelledError,
+                    asyncio.CancelledError,
+                ):  # since it was seen to be finished; which depends on Dask
+                    raise Again(LOST) from None
+                except Exception:
+                    self.check_scheduler()
+                    if root.status != "error":  # it was lost since then, and has failed when it was computed again
+                        raise
             self.check_scheduler()
             if root.status == "error":
                 self._raise(root, parts)
             if root.status in ("cancelled", "lost"):
-                raise Again("it was lost with its worker, or with the scheduler")
+                raise Again(LOST)
             if now > self._looked + LOOK_SECONDS:
                 here = self.look()
                 if here and self.placed and not self.placed & here:  # then Dask gives no other worker their tasks
@@ -312,6 +324,8 @@ class Cluster:
         failed = [(future, name) for future, name in parts.items() if future.status == "error"]
         future, name = failed[0] if failed else (root, "the average of the shards")
         error = future.exception(timeout=ANSWER_SECONDS)
+        if error is None:  # it is being computed again
+            raise Again(LOST)
         if "level must be an instruction set" in str(error):  # a worker that has just joined
             self.look()
             raise Again("a worker lacks the instruction set")
