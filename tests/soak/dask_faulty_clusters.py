@@ -22,9 +22,9 @@ def hangs(fault):
     print(f"{fault.__name__} takes more than {MOST_SECONDS} s", flush=True)
 
 
-def one(client, fault, prepared, expected):
+def one(client, fault, rng, expected):
     """One fit with a fault; returns what went wrong, or None."""
-    model, data, error = prepared
+    model, data, error = fault(client, rng)
     timer = threading.Timer(MOST_SECONDS, hangs, [fault])
     timer.daemon = True
     timer.start()
@@ -58,14 +58,7 @@ def main():
         for i in range(times):
             fault = FAULTS[int(rng.integers(len(FAULTS)))]
             start = time.monotonic()
-            while True:
-                try:
-                    prepared = fault(client, rng)
-                    break
-                except OSError:  # a worker is lost by what was done to it before
-                    stack.close()
-                    client = stack.enter_context(cluster(2, processes=True))
-            wrong = one(client, fault, prepared, expected)
+            wrong = one(client, fault, rng, expected)
             seconds[fault.__name__].append(time.monotonic() - start)
             if wrong:
                 failures[fault.__name__] += 1

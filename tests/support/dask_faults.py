@@ -22,7 +22,12 @@ class Broken(Exception):
 
 def pids(client):
     """The processes of the workers, by their addresses."""
-    return {address: info["pid"] for address, info in client.run(lambda: {"pid": os.getpid()}).items()}
+    for _ in range(50):
+        try:
+            return {address: info["pid"] for address, info in client.run(lambda: {"pid": os.getpid()}).items()}
+        except OSError:  # the scheduler has yet to notice that one was killed by the fault before
+            time.sleep(0.2)
+    raise AssertionError("the workers do not answer")
 
 
 def patch(what, seconds=0.0):
