@@ -174,13 +174,20 @@ def real(n, rows, X, y, n_epochs=6):
     return per_epoch(ends)
 
 
-def needed_rows(n, efficiency, times, *link):
+def efficiency(n, rows, times, options):
+    """The steps of a single process without Dask, as a part of the time of a round of n shards: the mean of 50."""
+    rng = np.random.default_rng(0)
+    link = options.bandwidth, options.latency, options.jitter
+    rounds = [simulated(n, rows, times, *link, rng=rng) for _ in range(50)]
+    return np.mean([alone for _, alone in rounds]) / np.mean([seconds for seconds, _ in rounds])
+
+
+def needed_rows(n, least, times, options):
     """The rows that each of n workers must have for this efficiency."""
     low, high = 1_000, 10**9
     while high - low > low // 100:
         middle = (low + high) // 2
-        seconds, alone = simulated(n, middle, times, *link)
-        low, high = (low, middle) if alone / seconds >= efficiency else (middle, high)
+        low, high = (low, middle) if efficiency(n, middle, times, options) >= least else (middle, high)
     return high
 
 
@@ -211,19 +218,12 @@ def main():
         print(
             f"{n} real processes, {rows} rows each: simulated {seconds:.3f} s, real {real(n, rows, X, y):.3f} s a round"
         )
-    rng = np.random.default_rng(0)
     print("efficiency: workers " + " ".join(f"{n:>6}" for n in options.workers))
     for rows in options.rows:
-        line = []
-        for n in options.workers:
-            rounds = [
-                simulated(n, rows, times, options.bandwidth, options.latency, options.jitter, rng=rng)
-                for _ in range(50)
-            ]
-            line.append(np.mean([alone for _, alone in rounds]) / np.mean([seconds for seconds, _ in rounds]))
+        line = [efficiency(n, rows, times, options) for n in options.workers]
         print(f"{rows:>10} rows each: " + " ".join(f"{each:6.3f}" for each in line))
     n = max(options.workers)
-    print(f"{n} workers reach 0.9 from {needed_rows(n, 0.9, times, options.bandwidth, options.latency):,} rows each on")
+    print(f"{n} workers reach 0.9 from {needed_rows(n, 0.9, times, options):,} rows each on")
 
 
 if __name__ == "__main__":

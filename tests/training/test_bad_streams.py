@@ -277,6 +277,34 @@ def test_the_order_is_drawn_by_chunks_and_within_the_buffer():
     assert len(set(orders[0][:96] // 100)) <= 3  # no full shuffle: these are of the first chunks
 
 
+def test_rows_stay_in_place_while_the_next_chunk_is_placed():
+    """Chunks grow, so that the buffer has to grow while others of its rows are trained on."""
+    from fastnn.data.chunks import Chunks
+    from fastnn.data.shuffle_buffer import Shuffled
+
+    rows, n_placed = np.arange(3000), 0
+    chunks = np.split(rows, np.cumsum([10, 50, 20, 300, 100, 700, 30, 900]))
+    random_state = np.random.RandomState(0)
+    arranged = Shuffled(16, 100, random_state)
+
+    def prepare(_, chunk):
+        nonlocal n_placed
+        placed = arranged.placed(as_samples(chunk))
+        n_placed += 1
+        return placed
+
+    reader, seen = Reader(Chunks(chunks).numbered(random_state), prepare, lambda: None), []
+    for samples, order in arranged.blocks(reader):
+        end = time.monotonic() + 10
+        while n_placed < min(reader.n_chunks + 1, len(chunks)) and time.monotonic() < end:
+            time.sleep(0.001)
+        assert n_placed == min(reader.n_chunks + 1, len(chunks))
+        np.testing.assert_array_equal(samples.X[order, 0], samples.targets[order])
+        seen.extend(samples.targets[order])
+    reader.close()
+    np.testing.assert_array_equal(np.sort(seen), rows)
+
+
 def drawn_order(chunks, random_state):
     from fastnn.data.shuffle_buffer import Shuffled
 
