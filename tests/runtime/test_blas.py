@@ -1,5 +1,6 @@
 """BLAS has one thread while lbfgs runs, and its own number afterwards, also after estimators of others."""
 
+import contextlib
 import threading
 
 import pytest
@@ -94,8 +95,16 @@ def test_jobs_side_by_side_that_overlap(before):
 
 
 def test_a_limited_number_is_not_taken_for_blass_own(before):
+    kept = blas_threads_kept()
     with one_blas_thread():
-        kept = blas_threads_kept()
         kept.__enter__()
     kept.__exit__(None, None, None)
+    assert numbers() == before
+
+
+def test_a_limit_of_lbfgs_outlasts_jobs_side_by_side(before):
+    with contextlib.ExitStack() as stack:
+        with blas_threads_kept():
+            stack.enter_context(one_blas_thread())
+        assert set(numbers()) == {1}
     assert numbers() == before

@@ -1,7 +1,9 @@
 """A stream that is wrong is refused with its chunk's number, and the model stays as it was."""
 
+import gc
 import threading
 import time
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -303,6 +305,28 @@ def test_rows_stay_in_place_while_the_next_chunk_is_placed():
         seen.extend(samples.targets[order])
     reader.close()
     np.testing.assert_array_equal(np.sort(seen), rows)
+
+
+def test_the_buffer_goes_with_its_epoch(monkeypatch):
+    """Without a garbage collection: the buffer may be most of the memory there is."""
+    from fastnn.data import shuffle_buffer
+
+    buffers, alive = weakref.WeakSet(), []
+
+    class Slots(shuffle_buffer.Slots):
+        def __init__(self, *args):
+            super().__init__(*args)
+            buffers.add(self)
+
+    monkeypatch.setattr(shuffle_buffer, "Slots", Slots)
+    gc.collect()
+    gc.disable()
+    try:
+        model = MLPClassifier((5,), random_state=0, callback=lambda _: alive.append(len(buffers)))
+        model.fit_stream([GOOD, GOOD], epochs=3)
+    finally:
+        gc.enable()
+    assert alive == [0, 0, 0]
 
 
 def drawn_order(chunks, random_state):

@@ -1,9 +1,10 @@
 """The tasks that average shards: every worker computes the averages that its own shards are part of.
 
 Where the averages of two groups of shards meet, each worker of either group fetches the other group's average from one
-of its workers, and computes what both come to. So all workers have the average of all shards after as many steps as the
-tree has levels, and nobody hands it on: an all-reduce by recursive doubling (Thakur, Rabenseifner, Gropp, 2005,
-"Optimization of collective communication operations in MPICH"). A group's copies all have the same bits.
+of its workers, and computes what both come to. So all workers have an average after as many steps as its tree has
+levels, and nobody hands it on: an all-reduce by recursive doubling (Thakur, Rabenseifner, Gropp, 2005, "Optimization of
+collective communication operations in MPICH"). The last levels, of few groups, are left to the tasks that use the
+average. A group's copies all have the same bits.
 """
 
 from fastnn.dask.rounds import tree_levels

@@ -290,10 +290,8 @@ class Cluster:
                     return root.result(timeout=max(ANSWER_SECONDS, end - now))
                 except TimeoutError:
                     raise Again(f"its result took more than {now - start:.0f} s") from None
-                except (
-                    CancelledError,
-                    asyncio.CancelledError,
-                ):  # since it was seen to be finished; which depends on Dask
+                # Cancelled after it was seen to be finished; which of the errors it is depends on Dask's version.
+                except (CancelledError, asyncio.CancelledError):
                     raise Again(LOST) from None
                 except Exception:
                     self.check_scheduler()
@@ -323,8 +321,11 @@ class Cluster:
     def _raise(self, root, parts):
         failed = [(future, name) for future, name in parts.items() if future.status == "error"]
         future, name = failed[0] if failed else (root, "the average of the shards")
-        error = future.exception(timeout=ANSWER_SECONDS)
-        if error is None:  # it is being computed again
+        try:
+            error = future.exception(timeout=ANSWER_SECONDS)
+        except TimeoutError:
+            error = None
+        if error is None:  # it was lost since then, and is computed again
             raise Again(LOST)
         if "level must be an instruction set" in str(error):  # a worker that has just joined
             self.look()

@@ -213,8 +213,8 @@ def train_from(samples, work, plan, *sources):
     samples, work, plan
         As for `train_shard`.
     *sources : CommonState, or Trained
-        The common state; or what all shards came to in the round before, in their order, or the average of these. To
-        average few shards wherever one of them is trained takes less time than to wait until one worker has done it.
+        The common state; or, in the order of the shards, the averages of what a few groups of them came to in the round
+        before. To average few wherever a shard is trained takes less time than to wait until one worker has done it.
 
     Returns
     -------

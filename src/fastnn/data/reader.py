@@ -79,17 +79,18 @@ class Reader:
 
     def close(self):
         """End the thread: at once or, if it is in the middle of reading a chunk, after that."""
-        self.closed = True
+        self.closed, self.prepare = True, None  # which has the buffer of an epoch that is over
         self.asked.release()
         self.thread.join(CLOSE_SECONDS)
 
     def _work(self):
+        prepare = self.prepare
         try:
             with working_for(self.frame), sklearn.config_context(**self.config):
                 while self._is_asked():
                     start, computed = time.perf_counter(), time.process_time()
                     chunk = next(self.numbered, None)
-                    prepared = None if chunk is None else self.prepare(*chunk)
+                    prepared = None if chunk is None else prepare(*chunk)
                     if self.n_chunks == 0:
                         load = (time.process_time() - computed) / (time.perf_counter() - start)
                         self.takes_core = load >= LEAST_LOAD

@@ -107,8 +107,9 @@ def _has_rows(samples):
 class Slots:
     """A buffer of rows of one size: a new one takes the place of one that was trained on.
 
-    The reader's thread calls `placed`, and nothing else: from when it is asked for a chunk until it has it. In that
-    time the training thread uses neither `free` nor, of the rows, others than those that wait or are trained on.
+    While the reader's thread is in `placed`, it alone uses `free`, and writes to rows that are free only. The training
+    thread reads rows that wait or are trained on, and changes nothing but `waiting` and `trained`. If the buffer grows
+    meanwhile, it goes on with the old arrays, which have the same numbers in these rows.
 
     Parameters
     ----------

@@ -89,9 +89,8 @@ cdef int affordable_team(int n_threads) noexcept nogil:
     return team_of(n_threads)
 
 
-# Seconds, beyond the barrier's patience, that a team may take to begin and to end. To start or to wake threads takes
-# less, for dozens of them.
-cdef double MOST_OVERHEAD = 1e-3
+# Seconds, beyond the barrier's patience, that a team may take to begin and to end: to start or to wake its threads.
+cdef double MOST_OVERHEAD = 1e-3, MOST_OVERHEAD_OF_EACH = 1e-4
 
 
 cdef void run_team(int n_threads, TeamWork work, void *job, team_barrier *barrier) noexcept nogil:
@@ -102,7 +101,7 @@ cdef void run_team(int n_threads, TeamWork work, void *job, team_barrier *barrie
     """
     cdef Team alone = Team(0, 1, barrier)
     cdef Gathering gathering
-    cdef double start
+    cdef double start, most = MOST_OVERHEAD + n_threads * MOST_OVERHEAD_OF_EACH
     if n_threads == 1:
         work(job, &alone)
     else:
@@ -112,7 +111,7 @@ cdef void run_team(int n_threads, TeamWork work, void *job, team_barrier *barrie
         with parallel(num_threads=n_threads):
             join_team(work, job, barrier, &gathering)
         team_join()
-        if barrier != NULL and team_seconds() - start - gathering.working > barrier.patience + MOST_OVERHEAD:
+        if barrier != NULL and team_seconds() - start - gathering.working > barrier.patience + most:
             team_next(&barrier.stalls)
 
 
