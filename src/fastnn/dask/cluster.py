@@ -17,8 +17,6 @@ ANSWER_SECONDS = 5.0  # in which a worker that is alive answers, and a scheduler
 DESERTED_SECONDS = 20.0  # without any worker, after which a fit gives up: a nanny starts another one sooner
 LEAST_TIMEOUT, TIMES_MEDIAN = 60.0, 10  # of `round_timeout=None`
 
-LOST = "it was lost with its worker, or with the scheduler"
-
 
 class Again(Exception):
     """What was submitted has to be submitted again: it was lost, or took too long."""
@@ -292,7 +290,7 @@ class Cluster:
                     raise Again(f"its result took more than {now - start:.0f} s") from None
                 # Cancelled after it was seen to be finished; which of the errors it is depends on Dask's version.
                 except (CancelledError, asyncio.CancelledError):
-                    raise Again(LOST) from None
+                    self._raise_lost()
                 except Exception:
                     self.check_scheduler()
                     if root.status != "error":  # it was lost since then, and has failed when it was computed again
@@ -301,7 +299,7 @@ class Cluster:
             if root.status == "error":
                 self._raise(root, parts)
             if root.status in ("cancelled", "lost"):
-                raise Again(LOST)
+                self._raise_lost()
             if now > self._looked + LOOK_SECONDS:
                 here = self.look()
                 if here and self.placed and not self.placed & here:  # then Dask gives no other worker their tasks
@@ -313,6 +311,10 @@ class Cluster:
                 if limit is not None or self.answers(levels_here, here).keys() != here:
                     raise Again(f"it took more than {now - start:.0f} s")
                 end = now + LEAST_TIMEOUT
+
+    def _raise_lost(self):
+        """Have what was submitted submitted again."""
+        raise Again("it was lost with its worker, or with the scheduler")
 
     def _late(self, root, parts):
         """The futures that are not finished, and their names."""
@@ -326,7 +328,7 @@ class Cluster:
         except TimeoutError:
             error = None
         if error is None:  # it was lost since then, and is computed again
-            raise Again(LOST)
+            self._raise_lost()
         if "level must be an instruction set" in str(error):  # a worker that has just joined
             self.look()
             raise Again("a worker lacks the instruction set")
