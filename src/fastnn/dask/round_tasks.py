@@ -82,7 +82,7 @@ class RoundTasks:
         before : Submitted or None
             The round before.
         common : CommonState
-            What the client has, from which a round begins if there is none before, or too many are linked.
+            What the client has: a round begins with it if it is the first one, or comes after LINKED_ROUNDS others.
         attempt : int
         workers : list of str or None
             As `Cluster.finish` gives them.
