@@ -168,7 +168,7 @@ class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator, ForeignName
         seed = state.drawn_dropout_seed if model.early_stopping and not partial else None
         samples = Samples(head.X, targets.encode(head.y), steps=head.steps)
         network = model._network_to_train(resumes, targets, samples, state)
-        counted = self._counted(model, targets, shards, partial)
+        counted = self._counted(model, targets, shards)
         plain = stripped(model)
         watches = not partial and any(part is not None for part in validation)
         holds_out = seed is not None and not watches
@@ -220,7 +220,7 @@ class BaseDask(MetaEstimatorMixin, DocumentationLink, BaseEstimator, ForeignName
             X = X.astype(x_dtype)
         return replace(first, X=X, y=first.y.astype(y_dtype))
 
-    def _counted(self, model, targets, shards, partial):
+    def _counted(self, model, targets, shards):
         """The distinct targets of all shards and the weight of each, where classes are balanced; else None."""
         if not counts_classes(getattr(model, "class_weight", None)):
             return None

@@ -83,13 +83,8 @@ class DaskFit(Fit):
     ):
         held_out = None if validation is None else partial(self._held_out, validation)
         super().__init__(model, network, targets, AllRows(sum(n_rows)), held_out, state, callbacks, n_epochs)
-        self.shards, self.cluster, self.n_rows, self.pacing, self.counted = (
-            shards,
-            shards.cluster,
-            n_rows,
-            pacing,
-            counted,
-        )
+        self.shards, self.cluster, self.n_rows = shards, shards.cluster, n_rows
+        self.pacing, self.counted = pacing, counted
         self.n_rounds, self.n_own_rounds, self.monitor, self.interruption = n_rounds, 0, None, Interruption()
         self.cluster.check = self.interruption.check
         self.seed = state.drawn_dropout_seed()

@@ -214,11 +214,8 @@ def held_out_of(rows, model, targets, hold_out):
     held = None if rows is None else _halves(rows, model, targets, hold_out)[1]
     if held is None:
         return None
-    samples = Samples(rows.X, rows.y, steps=rows.steps)
-    of_targets = samples.target_rows(held)
-    weights = None if rows.sample_weight is None else rows.sample_weight[of_targets]
-    steps = None if rows.steps is None else Steps(rows.steps.lengths[held])
-    return Rows(rows.X[held], rows.y[of_targets], weights, steps, rows.attributes)
+    part = Samples(rows.X, rows.y, rows.sample_weight, steps=rows.steps).part(held)
+    return Rows(part.X, part.targets, part.weights, part.steps, rows.attributes)
 
 
 def joined_rows(held):
@@ -236,10 +233,7 @@ def joined_rows(held):
     if not held:
         return None
     first = held[0]
-    if isinstance(first.X, Sequences):
-        X = Sequences.from_list([each for rows in held for each in rows.X])
-    else:
-        X = joined([rows.X for rows in held])
+    X = (Sequences.joined if isinstance(first.X, Sequences) else joined)([rows.X for rows in held])
     steps = None if first.steps is None else Steps(np.concatenate([rows.steps.lengths for rows in held]))
     weights = None if first.sample_weight is None else np.concatenate([rows.sample_weight for rows in held])
     return Rows(X, joined([rows.y for rows in held]), weights, steps, first.attributes)

@@ -7,7 +7,7 @@ from functools import partial
 from fastnn.dask.averaging import averaged, nearest
 from fastnn.dask.needed import needed
 from fastnn.dask.rounds import average, train_from
-from fastnn.dask.shards import there
+from fastnn.dask.shards import placing
 
 # So many groups of shards are left to the tasks that train: each averages them at the beginning of the next round.
 FEW_GROUPS = 4
@@ -101,7 +101,7 @@ class RoundTasks:
         train, positions, leaves = self._delayed(train_from), {}, []
         for i, (place, sample, work) in enumerate(zip(places, samples, this.works, strict=True)):
             given = [nearest(copies, place, positions.setdefault(place, len(positions))) for copies in sources]
-            with needed("dask").annotate(**self.shards.placing(i, workers)):
+            with needed("dask").annotate(**placing(place, workers)):
                 task = kept.get(i) or train(sample, work, plan, *given, dask_key_name=key("train-shard", number, i))
             leaves.append(task)
         groups = averaged(leaves, places, partial(self._mean, workers, key("average", number)), FEW_GROUPS)
@@ -129,21 +129,20 @@ class RoundTasks:
 
     def _mean(self, workers, name, left, right, worker, *numbers):
         """The task that averages two groups of shards."""
-        among = {} if workers is None else {"workers": workers}
-        with needed("dask").annotate(**among if worker is None else there(worker)):
+        with needed("dask").annotate(**placing(worker, workers)):
             return self._delayed(average)(left, right, dask_key_name="-".join(map(str, (name, *numbers))))
 
     def _handed_on(self, common, number, workers):
         """Copies of what the client has, by their workers: where there are many, one hands it on to others."""
         key, hosts = self.cluster.key, [] if workers is not None else self.shards.hosts()
         hand_on, copies = self._delayed(same), {}
-        with needed("dask").annotate(**{} if workers is None else {"workers": workers}):
+        with needed("dask").annotate(**placing(None, workers)):
             first = hand_on(common, dask_key_name=key("share", number))
         if len(hosts) <= FAN_OUT + 1:
             return {None: first}
         for i, host in enumerate(hosts):
             given = first if i < FAN_OUT else copies[hosts[i // FAN_OUT - 1]]
-            with needed("dask").annotate(**there(host)):
+            with needed("dask").annotate(**placing(host, workers)):
                 copies[host] = hand_on(given, dask_key_name=key("hand-on", number, i))
         return copies
 

@@ -4,9 +4,19 @@ from fastnn.dask.needed import needed
 from fastnn.dask.reading import held_out_of, joined_rows, read_shard, samples_of, summarised
 
 
-def there(worker):
-    """What Dask is told of a task that belongs to a worker, but may go to another one, should that be lost."""
-    return {"workers": [worker], "allow_other_workers": True}
+def placing(place, workers):
+    """What Dask is told of where a task runs.
+
+    Parameters
+    ----------
+    place : str or None
+        The worker that the task belongs to; any other may compute it, should that be lost. None: any worker.
+    workers : list of str or None
+        The workers to use, whichever the task belongs to. None: all of them.
+    """
+    if workers is not None:
+        return {"workers": workers}
+    return {} if place is None else {"workers": [place], "allow_other_workers": True}
 
 
 class Shards:
@@ -40,19 +50,6 @@ class Shards:
     def name(self, i):
         """The name of a shard, for messages."""
         return "X_val and y_val" if self.is_validation else f"shard {i} of {len(self)}"
-
-    def placing(self, i, workers):
-        """What Dask is told of where to train on a shard; where it is read is the business of its own tasks.
-
-        Parameters
-        ----------
-        i : int
-        workers : list of str or None
-            None: any worker may compute it, should the one that the shard belongs to be lost.
-        """
-        if workers is None and self._places:
-            return there(self._places[i])
-        return {} if workers is None else {"workers": workers}
 
     def place_of(self, i):
         """The worker that a shard belongs to, or None."""
@@ -135,8 +132,9 @@ class Shards:
         for i in missing:
             hold_out = None if seed is None else (seed, i)
             key = self.cluster.key("encode-shard", self._n_made, i)
+            where = placing(self.place_of(i), workers)
             self.samples[i] = self.cluster.client.submit(
-                samples_of, self.rows[i], model, targets, counted, hold_out, key=key, **self.placing(i, workers)
+                samples_of, self.rows[i], model, targets, counted, hold_out, key=key, **where
             )
         self.rows = [None] * len(self)  # Dask reads them again, should samples be lost
         return self.samples

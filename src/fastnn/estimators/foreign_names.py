@@ -215,6 +215,11 @@ class ForeignName:
         return f"<no attribute: {self.name} is a name from elsewhere>"
 
 
+def local_advice(model):
+    """The end of a message that refuses a model: what to pass in place of an estimator of a cluster."""
+    return ": pass its to_local()" if hasattr(model, "to_local") else ""
+
+
 class _Own(dict):
     """What a class has for each row of `OWN`; nothing for a base that is no estimator."""
 

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from fastnn.data.quoted import quoted
+from fastnn.estimators.foreign_names import local_advice
 from fastnn.estimators.mlp_classifier import MLPClassifier
 from fastnn.estimators.mlp_regressor import MLPRegressor
 from fastnn.estimators.sequential_classifier import SequentialClassifier
@@ -163,8 +164,7 @@ def _taken_apart(model):
     """A file's arrays and metadata, from a model."""
     name = type(model).__name__
     if name not in _models() or type(model) is not _models()[name][0]:
-        advice = ": pass its to_local()" if hasattr(model, "to_local") else ""
-        raise TypeError(f"model must be one of {', '.join(_models())}, got {type(model)}{advice}")
+        raise TypeError(f"model must be one of {', '.join(_models())}, got {type(model)}{local_advice(model)}")
     if name.startswith("Modular"):
         check_modules_can_be_saved(model, _parts_of_others())
     writer = Writer(_part_taken_apart)

@@ -3,6 +3,7 @@
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.data.quoted import quoted
+from fastnn.estimators.foreign_names import local_advice
 from fastnn.estimators.modular import BaseModular
 from fastnn.estimators.network import BaseNetwork
 from fastnn.estimators.perceptron import Perceptron
@@ -50,14 +51,12 @@ def _advice(estimator, classes):
         return ": pass one of its modules, which named_modules_ has"
     if isinstance(getattr(estimator, "best_estimator_", None), classes):
         return ": pass its best_estimator_"
-    if hasattr(estimator, "to_local"):
-        return ": pass its to_local()"
     steps = getattr(estimator, "steps", None)
     if isinstance(steps, list) and steps and isinstance(steps[-1][-1], classes):
         return ": pass its last step, [-1]"
     if isinstance(estimator, Perceptron):
         return ": PerceptronDisplay shows how it learnt"
-    return ""
+    return local_advice(estimator)
 
 
 def chain_of_network(network):

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn.estimators.foreign_names import local_advice
 from fastnn.estimators.mlp_classifier import MLPClassifier
 from fastnn.estimators.mlp_regressor import MLPRegressor
 from fastnn.estimators.sequential_classifier import SequentialClassifier
@@ -177,8 +178,7 @@ def parts_of(model):
     known = next((cls for cls in parts if isinstance(model, cls)), None)
     if known is None:
         names = ", ".join(cls.__name__ for cls in parts)
-        advice = ": pass its to_local()" if hasattr(model, "to_local") else ""
-        raise TypeError(f"model must be one of {names}, got {type(model)}{advice}")
+        raise TypeError(f"model must be one of {names}, got {type(model)}{local_advice(model)}")
     check_is_fitted(model)
     fitted = snapshot(model)
     return ModularParts(fitted, parts_of) if parts[known] is ModularParts else parts[known](fitted)
